@@ -1,0 +1,19 @@
+use crate::stage::{Emit, Flow, Stage, Step};
+
+/// Keeps what the closure accepts; behind [`Pipeline::filter`](crate::Pipeline::filter).
+pub struct Filter<F>(pub(crate) F);
+
+impl<F: Send + Sync> Stage for Filter<F> {
+    type State = ();
+
+    fn state(&self) {}
+}
+
+impl<T, F: Fn(&T) -> bool + Send + Sync> Step<T> for Filter<F> {
+    type Out = T;
+
+    #[inline(always)]
+    fn push<O: Emit<T>>(&self, (): &mut (), item: T, out: &mut O) -> Flow {
+        if (self.0)(&item) { out.emit(item) } else { Flow::Continue(()) }
+    }
+}

@@ -1,0 +1,22 @@
+use crate::stage::{Emit, Flow, Stage, Step};
+
+/// Maps and keeps what is `Some`; behind [`Pipeline::filter_map`](crate::Pipeline::filter_map).
+pub struct FilterMap<F>(pub(crate) F);
+
+impl<F: Send + Sync> Stage for FilterMap<F> {
+    type State = ();
+
+    fn state(&self) {}
+}
+
+impl<T, U, F: Fn(T) -> Option<U> + Send + Sync> Step<T> for FilterMap<F> {
+    type Out = U;
+
+    #[inline(always)]
+    fn push<O: Emit<U>>(&self, (): &mut (), item: T, out: &mut O) -> Flow {
+        match (self.0)(item) {
+            Some(item) => out.emit(item),
+            None => Flow::Continue(()),
+        }
+    }
+}

@@ -1,0 +1,19 @@
+use crate::stage::{Emit, Flow, Stage, Step};
+
+/// The empty chain, with which every segment begins.
+pub struct Identity;
+
+impl Stage for Identity {
+    type State = ();
+
+    fn state(&self) {}
+}
+
+impl<T> Step<T> for Identity {
+    type Out = T;
+
+    #[inline(always)]
+    fn push<O: Emit<T>>(&self, (): &mut (), item: T, out: &mut O) -> Flow {
+        out.emit(item)
+    }
+}

@@ -1,0 +1,20 @@
+use crate::stage::{Emit, Flow, Stage, Step};
+
+/// Looks at each item; behind [`Pipeline::inspect`](crate::Pipeline::inspect).
+pub struct Inspect<F>(pub(crate) F);
+
+impl<F: Send + Sync> Stage for Inspect<F> {
+    type State = ();
+
+    fn state(&self) {}
+}
+
+impl<T, F: Fn(&T) + Send + Sync> Step<T> for Inspect<F> {
+    type Out = T;
+
+    #[inline(always)]
+    fn push<O: Emit<T>>(&self, (): &mut (), item: T, out: &mut O) -> Flow {
+        (self.0)(&item);
+        out.emit(item)
+    }
+}

@@ -1,0 +1,19 @@
+use crate::stage::{Emit, Flow, Stage, Step};
+
+/// One item in, one out; behind [`Pipeline::map`](crate::Pipeline::map).
+pub struct Map<F>(pub(crate) F);
+
+impl<F: Send + Sync> Stage for Map<F> {
+    type State = ();
+
+    fn state(&self) {}
+}
+
+impl<T, U, F: Fn(T) -> U + Send + Sync> Step<T> for Map<F> {
+    type Out = U;
+
+    #[inline(always)]
+    fn push<O: Emit<U>>(&self, (): &mut (), item: T, out: &mut O) -> Flow {
+        out.emit((self.0)(item))
+    }
+}

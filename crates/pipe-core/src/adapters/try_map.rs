@@ -1,0 +1,22 @@
+use crate::stage::{BoxError, Emit, Flow, Stage, Step};
+
+/// Maps, or fails the item; behind [`Pipeline::try_map`](crate::Pipeline::try_map) and [`Pipeline::parse`](crate::Pipeline::parse).
+pub struct TryMap<F>(pub(crate) F);
+
+impl<F: Send + Sync> Stage for TryMap<F> {
+    type State = ();
+
+    fn state(&self) {}
+}
+
+impl<T, U, E: Into<BoxError>, F: Fn(T) -> Result<U, E> + Send + Sync> Step<T> for TryMap<F> {
+    type Out = U;
+
+    #[inline(always)]
+    fn push<O: Emit<U>>(&self, (): &mut (), item: T, out: &mut O) -> Flow {
+        match (self.0)(item) {
+            Ok(item) => out.emit(item),
+            Err(error) => out.fail(error.into()),
+        }
+    }
+}

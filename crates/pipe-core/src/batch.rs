@@ -1,0 +1,274 @@
+//! What crosses an edge: a batch that owns its data and lends its items.
+
+use crate::stage::Flow;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::{mem, vec};
+
+/// Items that travel together. A batch owns what it lends, therefore it may move to another thread; the items may not outlive it.
+///
+/// Laws (checked by `testing::laws::batch`): items come in order and once; after `drive` has lent `n` items they are gone;
+/// `position` names the item lent last, also when `each` broke or panicked.
+pub trait Batch: Sized {
+    /// The item, as it is lent. No `where Self: 'a`: items are lent to a callback.
+    type Item<'a>;
+
+    /// The bytes that this batch keeps alive, counted against the run's memory limit.
+    fn bytes(&self) -> usize;
+
+    /// Lends up to `limit` items in order, each with its position, and returns how many; fewer than `limit` means that the batch is
+    /// empty or `each` broke.
+    ///
+    /// A position is where the item was in the source: its index for items, its byte offset for bytes.
+    fn drive(&mut self, limit: usize, each: impl for<'a> FnMut(u64, Self::Item<'a>) -> Flow) -> usize;
+
+    /// The position of the item lent last, also after `each` broke or panicked. Zero before any was lent.
+    ///
+    /// Beside the argument of `each`, because a chain that ignores that argument pays nothing for it, and only asks here when
+    /// something went wrong.
+    fn position(&self) -> u64;
+
+    /// Gives away the back half of what is left, if there is enough to share.
+    fn split(&mut self) -> Option<Self> {
+        None
+    }
+}
+
+/// Owned items.
+///
+/// When it is dropped its buffer goes back to the [`Spares`] it came from, if any: also from another thread, so a worker does not
+/// allocate per batch.
+pub struct Items<T> {
+    items: vec::IntoIter<T>,
+    /// How many were lent.
+    lent: usize,
+    positions: Positions,
+    spares: Option<Spares<T>>,
+}
+
+/// Where items were in the source.
+enum Positions {
+    /// One after the other, from this one on.
+    From(u64),
+    /// Each its own; as many as there were items.
+    Each(Vec<u64>),
+}
+
+impl Positions {
+    // No panic inside: then the optimiser may drop the call where nobody looks at the result.
+    #[inline(always)]
+    fn of(&self, index: usize) -> u64 {
+        match self {
+            Positions::From(first) => first.wrapping_add(index as u64),
+            Positions::Each(each) => each.get(index).copied().unwrap_or(0),
+        }
+    }
+}
+
+impl<T> Items<T> {
+    /// Items that stood one after the other in the source, the first at `first`.
+    pub fn new(first: u64, items: Vec<T>) -> Self {
+        Items { items: items.into_iter(), lent: 0, positions: Positions::From(first), spares: None }
+    }
+
+    /// Items at the positions given: one per item.
+    pub(crate) fn at(positions: Vec<u64>, items: Vec<T>) -> Self {
+        debug_assert_eq!(positions.len(), items.len(), "one position per item");
+        Items { items: items.into_iter(), lent: 0, positions: Positions::Each(positions), spares: None }
+    }
+
+    /// Lets the buffer go back to `spares` when the batch is dropped.
+    pub fn returning_to(mut self, spares: &Spares<T>) -> Self {
+        self.spares = Some(spares.clone());
+        self
+    }
+
+    /// How many are left.
+    pub fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// Whether none is left.
+    pub fn is_empty(&self) -> bool {
+        self.items.len() == 0
+    }
+}
+
+impl<T> Iterator for Items<T> {
+    type Item = T;
+
+    fn next(&mut self) -> Option<T> {
+        let item = self.items.next()?;
+        self.lent += 1;
+        Some(item)
+    }
+}
+
+impl<T> Batch for Items<T> {
+    type Item<'a> = T;
+
+    fn bytes(&self) -> usize {
+        self.items.len() * size_of::<T>()
+    }
+
+    #[inline(always)]
+    fn drive(&mut self, limit: usize, mut each: impl FnMut(u64, T) -> Flow) -> usize {
+        let before = self.items.len();
+        let floor = before.saturating_sub(limit);
+        // The cursor is a local, so that it lives in a register and not behind `&mut self`; its `Drop` writes it back, also when
+        // `each` panics.
+        let mut cursor = Cursor { items: mem::take(&mut self.items), batch: self, before };
+        while cursor.items.len() > floor {
+            let Some(item) = cursor.items.next() else { break };
+            let index = cursor.batch.lent + (before - cursor.items.len()) - 1;
+            if each(cursor.batch.positions.of(index), item).is_break() {
+                break;
+            }
+        }
+        before - cursor.items.len()
+    }
+
+    fn position(&self) -> u64 {
+        if self.lent == 0 { 0 } else { self.positions.of(self.lent - 1) }
+    }
+
+    fn split(&mut self) -> Option<Self> {
+        let keep = self.items.len().div_ceil(2);
+        if keep == self.items.len() {
+            return None;
+        }
+        let mut front: Vec<T> = mem::take(&mut self.items).collect();
+        let back = front.split_off(keep);
+        self.items = front.into_iter();
+        let positions = match &mut self.positions {
+            Positions::From(first) => Positions::From(*first + (self.lent + keep) as u64),
+            Positions::Each(each) => Positions::Each(each.split_off(self.lent + keep)),
+        };
+        Some(Items { items: back.into_iter(), lent: 0, positions, spares: self.spares.clone() })
+    }
+}
+
+impl<T> Drop for Items<T> {
+    fn drop(&mut self) {
+        if let Some(spares) = self.spares.take() {
+            self.items.by_ref().for_each(drop);
+            spares.give(emptied(mem::take(&mut self.items)));
+        }
+    }
+}
+
+struct Cursor<'b, T> {
+    items: vec::IntoIter<T>,
+    batch: &'b mut Items<T>,
+    before: usize,
+}
+
+impl<T> Drop for Cursor<'_, T> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        self.batch.lent += self.before - self.items.len();
+        self.batch.items = mem::take(&mut self.items);
+    }
+}
+
+/// The buffer of an iterator that has given all its items.
+///
+/// `map` makes `collect` take its in-place path, which keeps the allocation however little is left of it. If the standard library
+/// ever stops doing so, this still is right and costs one allocation per batch.
+fn emptied<T>(items: vec::IntoIter<T>) -> Vec<T> {
+    #[expect(clippy::map_identity, reason = "a plain `collect` of a mostly consumed iterator allocates anew")]
+    items.map(|item| item).collect()
+}
+
+/// Empty buffers on their way to be filled again. Clones share them. At most eight are kept.
+pub struct Spares<T> {
+    buffers: Arc<Mutex<Vec<Vec<T>>>>,
+}
+
+/// Enough for the batches that one worker has in flight beside the one it fills; more are freed.
+const SPARES_KEPT: usize = 8;
+
+impl<T> Spares<T> {
+    /// None yet.
+    pub fn new() -> Self {
+        Spares { buffers: Arc::default() }
+    }
+
+    /// An empty buffer, with its old capacity if there is a spare one.
+    pub fn take(&self) -> Vec<T> {
+        self.buffers.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
+    }
+
+    fn give(&self, buffer: Vec<T>) {
+        let mut buffers = self.buffers.lock().unwrap_or_else(PoisonError::into_inner);
+        if buffers.len() < SPARES_KEPT && buffer.capacity() > 0 {
+            buffers.push(buffer);
+        }
+    }
+}
+
+impl<T> Clone for Spares<T> {
+    fn clone(&self) -> Self {
+        Spares { buffers: self.buffers.clone() }
+    }
+}
+
+impl<T> Default for Spares<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    #[test]
+    fn a_dropped_batch_gives_its_buffer_back_whole() {
+        for consumed in [0, 1, 50, 99, 100] {
+            let spares = Spares::new();
+            let mut items = Vec::with_capacity(128);
+            items.extend(0..100u64);
+            let mut batch = Items::new(0, items).returning_to(&spares);
+            assert_eq!(batch.drive(consumed, |_, _| Flow::Continue(())), consumed);
+            drop(batch);
+            assert_eq!(spares.take().capacity(), 128, "after {consumed} of 100 items");
+        }
+    }
+
+    #[test]
+    fn position_names_the_item_lent_last_also_after_a_panic() {
+        let mut batch = Items::new(40, (0..10u64).collect());
+        assert_eq!(batch.drive(3, |_, _| Flow::Continue(())), 3);
+        assert_eq!(batch.position(), 42);
+        let broke = batch.drive(9, |_, item| if item == 5 { Flow::Break(()) } else { Flow::Continue(()) });
+        assert_eq!((broke, batch.position()), (3, 45));
+        let panicked = catch_unwind(AssertUnwindSafe(|| {
+            batch.drive(9, |_, item| if item == 7 { panic!("seven") } else { Flow::Continue(()) })
+        }));
+        assert!(panicked.is_err());
+        assert_eq!((batch.position(), batch.len()), (47, 2));
+    }
+
+    #[test]
+    fn halves_hold_all_items_at_their_positions() {
+        for len in 0..9u64 {
+            for lent in 0..=len as usize {
+                let mut front = Items::new(100, (100..100 + len).collect());
+                front.drive(lent, |_, _| Flow::Continue(()));
+                let back = front.split();
+                let mut seen = Vec::new();
+                for mut half in [Some(front), back].into_iter().flatten() {
+                    while half.drive(1, |_, item| {
+                        seen.push(item);
+                        Flow::Continue(())
+                    }) > 0
+                    {
+                        assert_eq!(half.position(), *seen.last().unwrap());
+                    }
+                }
+                assert_eq!(seen, (100 + lent as u64..100 + len).collect::<Vec<_>>());
+            }
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! How a run fails.
+
+use crate::stage::BoxError;
+use std::any::Any;
+use std::error::Error;
+use std::fmt;
+use std::sync::{Mutex, PoisonError};
+
+/// Why a run did not end well. With several failures, the one at the lowest input position.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum RunError {
+    /// A stage reported a failed item, and its policy is to fail.
+    Stage {
+        /// The stage's name.
+        stage: String,
+        /// Where the item was in the source: index or byte offset. `None` if the stage failed while finishing.
+        at: Option<u64>,
+        /// The stage's own error.
+        source: BoxError,
+    },
+    /// A closure panicked.
+    Panicked {
+        /// The innermost stage that the panic passed; `source` or `sink` for those.
+        stage: String,
+        /// Where the item was in the source, if one was being worked on.
+        at: Option<u64>,
+        /// What was thrown.
+        payload: Payload,
+    },
+    /// The source could not go on.
+    Source {
+        /// Its own error.
+        source: BoxError,
+    },
+    /// The sink could not go on, or could not finish.
+    Sink {
+        /// How many items it had taken.
+        written: u64,
+        /// Its own error.
+        source: BoxError,
+    },
+    /// The run was cancelled.
+    Cancelled,
+    /// One batch alone is larger than the memory limit.
+    Budget {
+        /// Who asked.
+        stage: String,
+        /// Bytes asked for.
+        wanted: usize,
+        /// Bytes in use.
+        in_use: usize,
+        /// The limit, in bytes.
+        limit: usize,
+    },
+    /// A setting makes no sense. Reported before anything runs.
+    Config {
+        /// Which setting.
+        field: &'static str,
+        /// What it was.
+        value: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+}
+
+impl RunError {
+    /// The stage's, source's or sink's own error, if it is an `E`.
+    ///
+    /// ```
+    /// use pipe_core::{Inline, from_iter};
+    /// use std::num::TryFromIntError;
+    ///
+    /// let failed = from_iter([1u32, 2, 300]).try_map(u8::try_from).named("narrow").collect().run_on(&Inline).unwrap_err();
+    /// assert_eq!(failed.to_string(), "stage narrow failed at 2: out of range integral type conversion attempted");
+    /// assert!(failed.stage_error::<TryFromIntError>().is_some());
+    /// ```
+    pub fn stage_error<E: Error + 'static>(&self) -> Option<&E> {
+        match self {
+            RunError::Stage { source, .. } | RunError::Source { source } | RunError::Sink { source, .. } => {
+                source.downcast_ref()
+            }
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let place = |at: &Option<u64>| at.map_or("while finishing".to_owned(), |at| format!("at {at}"));
+        match self {
+            RunError::Stage { stage, at, source } => {
+                write!(f, "stage {stage} failed {}: {source}", place(at))
+            }
+            RunError::Panicked { stage, at, payload } => {
+                write!(f, "stage {stage} panicked {}: {}", place(at), payload.message())
+            }
+            RunError::Source { source } => write!(f, "source: {source}"),
+            RunError::Sink { written, source } => write!(f, "sink, after {written} items: {source}"),
+            RunError::Cancelled => write!(f, "cancelled"),
+            RunError::Budget { stage, wanted, in_use, limit } => {
+                write!(
+                    f,
+                    "{stage} wants {wanted} bytes with {in_use} in use, and the memory limit is {limit}"
+                )
+            }
+            RunError::Config { field, value, why } => write!(f, "{field} = {value}: {why}"),
+        }
+    }
+}
+
+impl Error for RunError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            // The source is printed by `Display`, so the chain goes on below it.
+            RunError::Stage { source, .. } | RunError::Source { source } | RunError::Sink { source, .. } => {
+                source.source()
+            }
+            _ => None,
+        }
+    }
+}
+
+/// What a closure threw when it panicked.
+pub struct Payload {
+    // A payload is `Send` but not `Sync`; behind a mutex a `RunError` is both, as `Box<dyn Error + Send + Sync>` asks.
+    thrown: Mutex<Box<dyn Any + Send>>,
+}
+
+impl Payload {
+    /// Wraps what `catch_unwind` caught.
+    pub fn new(thrown: Box<dyn Any + Send>) -> Self {
+        Payload { thrown: Mutex::new(thrown) }
+    }
+
+    /// The message, for `panic!` with a text; a general sentence for other payloads.
+    pub fn message(&self) -> String {
+        let thrown = self.thrown.lock().unwrap_or_else(PoisonError::into_inner);
+        let text = thrown
+            .downcast_ref::<&str>()
+            .copied()
+            .or_else(|| thrown.downcast_ref::<String>().map(String::as_str));
+        text.unwrap_or("a payload that is not a text").to_owned()
+    }
+
+    /// What was thrown, for `resume_unwind`.
+    pub fn into_inner(self) -> Box<dyn Any + Send> {
+        self.thrown.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Payload {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Payload").field(&self.message()).finish()
+    }
+}

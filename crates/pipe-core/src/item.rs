@@ -1,0 +1,73 @@
+//! What flows between two steps: owned items, or rows that borrow from the batch that holds them.
+//!
+//! A closure is checked against `I::Of<'a>` for every `'a`, and that is all a *family* is for. Who only maps owned values never
+//! meets one; who writes a parser that returns a borrowed row writes `rows!(Row)` once.
+
+use std::marker::PhantomData;
+
+/// A family of items, named by its `'static` form: `Hit<'static>` stands for `Hit<'a>` at every `'a`.
+pub trait Item {
+    /// The item, as it is lent for `'a`.
+    type Of<'a>;
+}
+
+/// Owned items of type `T`.
+pub struct Own<T>(PhantomData<fn() -> T>);
+
+impl<T> Item for Own<T> {
+    type Of<'a> = T;
+}
+
+impl Item for &'static [u8] {
+    type Of<'a> = &'a [u8];
+}
+
+impl Item for &'static str {
+    type Of<'a> = &'a str;
+}
+
+/// Makes structs with one lifetime usable as borrowed rows.
+///
+/// ```
+/// struct Hit<'a> { path: &'a str, status: u16 }
+/// pipe_core::rows!(Hit);
+/// // expands to: impl Item for Hit<'static> { type Of<'a> = Hit<'a>; }
+/// # let hit = Hit { path: "/", status: 200 };
+/// # assert_eq!((hit.path, hit.status), ("/", 200));
+/// ```
+#[macro_export]
+macro_rules! rows {
+    ($($row:ident),+ $(,)?) => {
+        $( impl $crate::Item for $row<'static> { type Of<'a> = $row<'a>; } )+
+    };
+}
+
+/// Items that may leave their segment: owned and `Send`.
+///
+/// Borrowed rows may not: their batch stays behind. Own them first (`.map(|row| row.name.to_owned())`), or end with `.fold(..)`,
+/// which takes rows.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot leave its segment",
+    label = "what arrives here is borrowed from its batch, or not `Send`",
+    note = "own it first, for example `.map(|row| row.to_owned())`, or end with `.fold(..)`, which takes borrowed rows"
+)]
+pub trait Owned: Item {
+    /// The item itself.
+    type T: Send + 'static;
+}
+
+impl<T: Send + 'static> Owned for Own<T> {
+    type T = T;
+}
+
+/// A function from items of `I` to rows of `O`, or an error.
+///
+/// A helper for [`Pipeline::parse`](crate::Pipeline::parse). The lifetime is a parameter because the bound written out,
+/// `for<'a> Fn(I::Of<'a>) -> Result<O::Of<'a>, E>`, is refused by the compiler (E0582).
+#[diagnostic::on_unimplemented(
+    message = "this parser does not return a row borrowed from its input",
+    note = "a parser is a named `fn(In<'_>) -> Result<Row<'_>, E>`; for owned results use `.try_map(..)`"
+)]
+pub trait Parser<'a, I: Item, O: Item, E> {}
+
+impl<'a, I: Item, O: Item, E, F: Fn(I::Of<'a>) -> Result<O::Of<'a>, E>> Parser<'a, I, O, E> for F {}

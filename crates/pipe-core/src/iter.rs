@@ -1,0 +1,88 @@
+//! A pipeline as an iterator.
+
+use crate::batch::{Batch, Items};
+use crate::error::RunError;
+use crate::line::Line;
+use crate::plan::{BoxBatch, Outlet, Plan};
+use crate::stage::Flow;
+use std::collections::VecDeque;
+
+/// The outputs of a pipeline, made on this thread as they are asked for; behind [`Pipeline::iter`](crate::Pipeline::iter).
+///
+/// After an error it ends. Dropping it drops what is left: nothing more is pulled from the source.
+pub struct Iter<'p, T> {
+    /// `None` after the end or an error.
+    line: Option<Line<'p>>,
+    ready: Ready<T>,
+}
+
+/// Batches that were made and not yet given out.
+struct Ready<T> {
+    batches: VecDeque<Items<T>>,
+    bytes: usize,
+    error: Option<RunError>,
+}
+
+/// The outputs of one input batch wait in memory. An item that explodes into more than this ends the iteration with a budget error: the
+/// caller cannot take outputs while the item is still emitting. Run on an executor with a sink instead.
+const READY_BYTES: usize = 256 << 20;
+
+impl<'p, T: Send + 'static> Iter<'p, T> {
+    pub(crate) fn new(plan: Plan<'p>) -> Self {
+        Iter { line: Some(Line::new(plan)), ready: Ready { batches: VecDeque::new(), bytes: 0, error: None } }
+    }
+}
+
+impl<T: Send + 'static> Iterator for Iter<'_, T> {
+    type Item = Result<T, RunError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(item) = self.ready.next() {
+                return Some(Ok(item));
+            }
+            let stepped = self.line.as_mut()?.step(&mut self.ready);
+            match self.ready.error.take().map_or(stepped, Err) {
+                Ok(true) => {}
+                Ok(false) => self.line = None,
+                Err(error) => {
+                    self.line = None;
+                    // What was emitted before the failure comes first, as on every executor.
+                    self.ready.error = Some(error);
+                }
+            }
+            if self.line.is_none() && self.ready.batches.is_empty() {
+                return self.ready.error.take().map(Err);
+            }
+        }
+    }
+}
+
+impl<T> Ready<T> {
+    fn next(&mut self) -> Option<T> {
+        while let Some(batch) = self.batches.front_mut() {
+            if let Some(item) = batch.next() {
+                return Some(item);
+            }
+            self.batches.pop_front();
+        }
+        self.bytes = 0;
+        None
+    }
+}
+
+impl<T: Send + 'static> Outlet for Ready<T> {
+    fn put(&mut self, mut batch: BoxBatch) -> Flow {
+        let items = batch.as_any().downcast_mut::<Items<T>>().expect("the last segment emits `T`");
+        let items = std::mem::replace(items, Items::new(0, Vec::new()));
+        let wanted = Batch::bytes(&items);
+        if self.bytes + wanted > READY_BYTES {
+            let stage = "iterator".to_owned();
+            self.error = Some(RunError::Budget { stage, wanted, in_use: self.bytes, limit: READY_BYTES });
+            return Flow::Break(());
+        }
+        self.bytes += wanted;
+        self.batches.push_back(items);
+        Flow::Continue(())
+    }
+}

@@ -1,0 +1,93 @@
+//! The contract of the pipe toolkit: what a source, a stage, a sink and an executor are, and the pipeline that joins them.
+//!
+//! A pipeline is written once, as a chain of adapters, and run on the executor that suits the work. This crate has the reference,
+//! [`Inline`], which runs on the calling thread; `pipe-parallel` has workers, `pipe-stream` has files.
+//!
+//! ```
+//! use pipe_core::{Inline, from_iter, skip};
+//!
+//! let report = from_iter(["3", "x", "4"])
+//!     .try_map(str::parse::<u64>)
+//!     .on_error(skip())
+//!     .map(|n| n * n)
+//!     .fold(|| 0, |sum, n| *sum += n, |all, part| *all += part)
+//!     .run_on(&Inline)?;
+//! assert_eq!(report.value, 25);
+//! assert_eq!(report.skipped(), 1);
+//! # Ok::<(), pipe_core::RunError>(())
+//! ```
+//!
+//! # The model
+//!
+//! ```text
+//! Source -> [ segment: fused stages ] -> edge -> [ segment ] -> Sink
+//!            one loop, no dispatch       batches
+//! ```
+//!
+//! * A [`Source`] is pulled for a [`Batch`], which owns its data and lends its items.
+//! * A [`Stage`] is a definition shared by all workers; its `State` is made once per worker, where it is used, and may be `!Send`.
+//! * A [`Step`] gets an item and *emits* zero, one or many. Steps fuse into one loop: 8 stages over borrowed rows cost what the loop
+//!   written by hand costs.
+//! * Borrowed rows stay inside their segment. What crosses an edge is a batch of owned items; the chunk moves, the row does not.
+//! * A stage that fails calls [`Emit::fail`]. What follows is an [`ErrorPolicy`], data that the harness applies.
+//! * A [`Sink`] is serial and commits at the end. A run that fails drops it uncommitted.
+//! * An [`Executor`] sees a flat list of erased nodes ([`plan`]).
+//!
+//! # What this crate does not know
+//!
+//! Threads, files, runtimes, devices. It has no dependencies and no unsafe code.
+//!
+//! # Features
+//!
+//! * `testing`: the conformance laws for executors, the naive oracle, scripted sources and sinks.
+
+#![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+mod adapters;
+mod batch;
+mod budget;
+mod cancel;
+mod context;
+mod error;
+mod executor;
+mod inline;
+mod item;
+mod iter;
+mod line;
+mod lower;
+mod order;
+mod pace;
+mod pipeline;
+mod policy;
+mod report;
+mod run;
+mod segment;
+mod sink;
+mod sink_node;
+mod source;
+mod stage;
+
+pub mod plan;
+#[cfg(feature = "testing")]
+pub mod testing;
+
+pub use adapters::{Filter, FilterMap, FlatMap, Fold, Identity, Inspect, Map, MapWith, TryMap};
+pub use batch::{Batch, Items, Spares};
+pub use budget::{Budget, Permit};
+pub use cancel::Cancel;
+pub use context::Context;
+pub use error::{Payload, RunError};
+pub use executor::Executor;
+pub use inline::Inline;
+pub use item::{Item, Own, Owned, Parser};
+pub use iter::Iter;
+pub use lower::{Boxed, Cut, Feed, Lower, Start};
+pub use order::Order;
+pub use pace::Pace;
+pub use pipeline::{Pipeline, Whole};
+pub use policy::{ErrorPolicy, skip};
+pub use report::{Event, Report, SegmentReport, StageReport};
+pub use sink::{ForEach, Merge, Sink};
+pub use source::{FromIter, Source, Want, from_iter, from_source};
+pub use stage::{BoxError, Emit, Flow, Stage, Step, Then};

@@ -1,0 +1,111 @@
+//! A pipeline made ready for an executor: a source, and a list of nodes whose types are erased.
+//!
+//! A batch costs one virtual call per slice; an item costs none. The type of the batch on an edge is known to the two nodes that share
+//! it and to nobody else, so an executor is ordinary code, not generic over the pipeline.
+
+use crate::batch::Batch;
+use crate::error::RunError;
+pub use crate::run::RunState;
+use crate::source::Want;
+use crate::stage::Flow;
+use std::any::Any;
+use std::sync::Arc;
+
+/// What an executor runs. It may borrow from the caller for `'p`.
+pub struct Plan<'p> {
+    /// Where batches come from.
+    pub source: Box<dyn AnySource + 'p>,
+    /// Segments in order, and the sink last: one `Serial` node.
+    pub nodes: Vec<Node<'p>>,
+    /// What all workers share.
+    pub run: Arc<RunState>,
+}
+
+/// One node of a plan.
+pub enum Node<'p> {
+    /// A fused segment: any number of workers, each built on the thread that uses it.
+    Parallel(Arc<dyn Segment<'p> + 'p>),
+    /// One worker for the whole run, called by one thread at a time, in order. It may move between threads.
+    Serial(Box<dyn Worker + Send + 'p>),
+}
+
+/// A source whose batch type is erased.
+pub trait AnySource: Send {
+    /// The next batch; `None` at the end. Not called again after that or an error.
+    ///
+    /// # Errors
+    /// The source's own error, or its panic.
+    fn pull(&mut self, want: Want) -> Result<Option<BoxBatch>, RunError>;
+}
+
+/// A batch whose type is erased.
+pub trait AnyBatch: Send {
+    /// [`Batch::bytes`].
+    fn bytes(&self) -> usize;
+    /// [`Batch::split`].
+    fn split(&mut self) -> Option<BoxBatch>;
+    /// For the node that knows the type.
+    fn as_any(&mut self) -> &mut dyn Any;
+}
+
+/// A batch on an edge.
+pub type BoxBatch = Box<dyn AnyBatch>;
+
+impl<B: Batch + Send + 'static> AnyBatch for B {
+    fn bytes(&self) -> usize {
+        Batch::bytes(self)
+    }
+
+    fn split(&mut self) -> Option<BoxBatch> {
+        Batch::split(self).map(|back| Box::new(back) as BoxBatch)
+    }
+
+    fn as_any(&mut self) -> &mut dyn Any {
+        self
+    }
+}
+
+/// A fused chain of stages: the definition, shared by its workers.
+pub trait Segment<'p>: Send + Sync {
+    /// Builds a worker on this thread, where it stays.
+    fn worker(self: Arc<Self>, run: Arc<RunState>) -> Box<dyn Worker + 'p>;
+}
+
+/// One worker of a node.
+///
+/// It keeps what it emits until its buffer is full or it is flushed; then it hands the batch to `next`. A full buffer is handed on in
+/// the middle of an item, so an item that explodes needs no more memory than others.
+pub trait Worker {
+    /// Runs up to `limit` items of the batch. Between two calls the executor looks whether the run was stopped.
+    ///
+    /// # Errors
+    /// A stage failed or panicked. The worker is not used again, its batch is dropped.
+    fn run(&mut self, batch: &mut dyn AnyBatch, limit: usize, next: &mut dyn Outlet)
+    -> Result<Ran, RunError>;
+
+    /// Hands on what it holds.
+    fn flush(&mut self, next: &mut dyn Outlet);
+
+    /// After the last batch, once: lets each stage emit what it kept, and flushes. A sink commits here.
+    ///
+    /// # Errors
+    /// As for `run`.
+    fn finish(&mut self, next: &mut dyn Outlet) -> Result<(), RunError>;
+}
+
+/// How far a worker came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ran {
+    /// It lent `n` items, as many as it was allowed; there may be more.
+    More(usize),
+    /// The batch is empty.
+    Done(usize),
+    /// Stopped in the middle: a stage has had enough, or the outlet refused a batch. The rest of the batch is to be dropped.
+    Enough(usize),
+}
+
+/// Where a worker's full batches go: the next node, a queue, an iterator.
+pub trait Outlet {
+    /// Takes a batch; it may wait for room. `Break` means: no more, for whatever reason the executor keeps.
+    fn put(&mut self, batch: BoxBatch) -> Flow;
+}

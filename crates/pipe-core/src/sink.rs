@@ -1,0 +1,79 @@
+//! Where items end.
+
+use crate::stage::BoxError;
+
+/// The end of a pipeline: one serial consumer, the last node of the plan.
+///
+/// It is written to by one thread at a time, in order unless the pipeline is unordered. A sink that is dropped without `commit` is
+/// abandoned: its run failed or was cancelled, and it undoes what it can.
+pub trait Sink<T>: Send {
+    /// What a successful run leaves behind.
+    type Done: Send;
+
+    /// Takes one item.
+    ///
+    /// # Errors
+    /// Ends the run with [`RunError::Sink`](crate::RunError::Sink).
+    fn write(&mut self, item: T) -> Result<(), BoxError>;
+
+    /// Called once, after the last item of a run that went well. `Ok` means that everything written is where it should be: flush here,
+    /// never in `Drop`.
+    ///
+    /// # Errors
+    /// As for `write`: a run whose sink could not finish has failed.
+    fn commit(self) -> Result<Self::Done, BoxError>;
+}
+
+/// Collects.
+impl<T: Send> Sink<T> for Vec<T> {
+    type Done = Self;
+
+    #[inline]
+    fn write(&mut self, item: T) -> Result<(), BoxError> {
+        self.push(item);
+        Ok(())
+    }
+
+    fn commit(self) -> Result<Self, BoxError> {
+        Ok(self)
+    }
+}
+
+/// Calls a closure with each item; behind [`Pipeline::for_each`](crate::Pipeline::for_each).
+pub struct ForEach<F>(pub(crate) F);
+
+impl<T, F: FnMut(T) + Send> Sink<T> for ForEach<F> {
+    type Done = ();
+
+    #[inline]
+    fn write(&mut self, item: T) -> Result<(), BoxError> {
+        (self.0)(item);
+        Ok(())
+    }
+
+    fn commit(self) -> Result<(), BoxError> {
+        Ok(())
+    }
+}
+
+/// Merges the accumulators of a fold into the first one; behind [`Pipeline::fold`](crate::Pipeline::fold).
+pub struct Merge<A, M> {
+    pub(crate) into: Option<A>,
+    pub(crate) merge: M,
+}
+
+impl<A: Send, M: FnMut(&mut A, A) + Send> Sink<A> for Merge<A, M> {
+    type Done = A;
+
+    fn write(&mut self, item: A) -> Result<(), BoxError> {
+        match &mut self.into {
+            Some(into) => (self.merge)(into, item),
+            none => *none = Some(item),
+        }
+        Ok(())
+    }
+
+    fn commit(self) -> Result<A, BoxError> {
+        self.into.ok_or_else(|| "the executor finished no worker: a fold has no accumulator".into())
+    }
+}

@@ -1,0 +1,85 @@
+//! The sink as the last node of a plan.
+
+use crate::batch::{Batch, Items};
+use crate::error::{Payload, RunError};
+use crate::plan::{AnyBatch, Outlet, Ran, Worker};
+use crate::sink::Sink;
+use crate::stage::Flow;
+use std::marker::PhantomData;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Where a committed sink leaves its result.
+pub(crate) type Done<D> = Arc<Mutex<Option<D>>>;
+
+/// Writes batches of `T` into a sink and commits it at the end. Dropped before that, it drops the sink uncommitted.
+pub(crate) struct SinkNode<T, S: Sink<T>> {
+    /// `None` after the commit or a panic.
+    sink: Option<S>,
+    written: u64,
+    done: Done<S::Done>,
+    items: PhantomData<fn(T)>,
+}
+
+impl<T, S: Sink<T>> SinkNode<T, S> {
+    pub(crate) fn new(sink: S, done: Done<S::Done>) -> Self {
+        SinkNode { sink: Some(sink), written: 0, done, items: PhantomData }
+    }
+
+    /// Runs `body` on the sink; after a panic the sink is gone.
+    fn guarded<R>(&mut self, body: impl FnOnce(&mut S, &mut u64) -> R) -> Result<R, RunError> {
+        let mut sink = self.sink.take().expect("a sink that failed or is committed is not used again");
+        let written = &mut self.written;
+        let ran = catch_unwind(AssertUnwindSafe(move || {
+            let result = body(&mut sink, written);
+            (result, sink)
+        }));
+        let (result, sink) = ran.map_err(|thrown| self.panicked(thrown))?;
+        self.sink = Some(sink);
+        Ok(result)
+    }
+
+    #[cold]
+    fn panicked(&self, thrown: Box<dyn std::any::Any + Send>) -> RunError {
+        RunError::Panicked { stage: "sink".to_owned(), at: Some(self.written), payload: Payload::new(thrown) }
+    }
+}
+
+impl<T: Send + 'static, S: Sink<T>> Worker for SinkNode<T, S> {
+    fn run(&mut self, batch: &mut dyn AnyBatch, limit: usize, _: &mut dyn Outlet) -> Result<Ran, RunError> {
+        let batch =
+            batch.as_any().downcast_mut::<Items<T>>().expect("the edge was built for this batch type");
+        let (items, failed) = self.guarded(|sink, written| {
+            let mut failed = None;
+            let items = batch.drive(
+                limit,
+                #[inline(always)]
+                |_, item| match sink.write(item) {
+                    Ok(()) => Flow::Continue(()),
+                    Err(error) => {
+                        failed = Some(error);
+                        Flow::Break(())
+                    }
+                },
+            );
+            *written += items as u64 - u64::from(failed.is_some());
+            (items, failed)
+        })?;
+        match failed {
+            Some(source) => Err(RunError::Sink { written: self.written, source }),
+            None if items < limit => Ok(Ran::Done(items)),
+            None => Ok(Ran::More(items)),
+        }
+    }
+
+    fn flush(&mut self, _: &mut dyn Outlet) {}
+
+    fn finish(&mut self, _: &mut dyn Outlet) -> Result<(), RunError> {
+        let sink = self.sink.take().expect("a sink is committed once");
+        let committed =
+            catch_unwind(AssertUnwindSafe(move || sink.commit())).map_err(|thrown| self.panicked(thrown))?;
+        let done = committed.map_err(|source| RunError::Sink { written: self.written, source })?;
+        *self.done.lock().unwrap_or_else(PoisonError::into_inner) = Some(done);
+        Ok(())
+    }
+}

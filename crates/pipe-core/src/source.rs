@@ -1,0 +1,80 @@
+//! Where batches come from.
+
+use crate::batch::{Batch, Items, Spares};
+use crate::item::{Item, Own};
+use crate::lower::Start;
+use crate::pipeline::Pipeline;
+use crate::stage::BoxError;
+
+/// How much the executor wants in the next batch.
+///
+/// A source aims at the smaller of the two and may exceed `bytes` by one item: a batch has at least one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Want {
+    /// At most this many items. Sources whose items are not counted before they are cut (lines) look at `bytes` only.
+    pub items: usize,
+    /// About this many bytes.
+    pub bytes: usize,
+}
+
+/// Gives batches until it ends. One worker at a time pulls, under the executor's lock.
+pub trait Source: Send {
+    /// What its items are.
+    type Item: Item;
+    /// What carries them.
+    type Batch: for<'a> Batch<Item<'a> = <Self::Item as Item>::Of<'a>> + Send + 'static;
+
+    /// The next batch with at least one item, or `None` at the end. Not called again after `None` or an error.
+    ///
+    /// # Errors
+    /// Whatever keeps it from reading on. The run ends with [`RunError::Source`](crate::RunError::Source).
+    fn pull(&mut self, want: Want) -> Result<Option<Self::Batch>, BoxError>;
+}
+
+/// Starts a pipeline from a source.
+pub fn from_source<S: Source>(source: S) -> Pipeline<Start<S>, crate::adapters::Identity, S::Item> {
+    Pipeline::start(source)
+}
+
+/// Starts a pipeline from an iterator. Positions are indices.
+///
+/// ```
+/// use pipe_core::{Inline, from_iter};
+///
+/// let even = from_iter(1..=6).filter(|n| n % 2 == 0).collect().run_on(&Inline)?;
+/// assert_eq!(even.value, [2, 4, 6]);
+/// # Ok::<(), pipe_core::RunError>(())
+/// ```
+pub fn from_iter<I>(
+    items: I,
+) -> Pipeline<Start<FromIter<I::IntoIter>>, crate::adapters::Identity, Own<I::Item>>
+where
+    I: IntoIterator<Item: Send + 'static, IntoIter: Send>,
+{
+    from_source(FromIter { items: items.into_iter(), next: 0, spares: Spares::new() })
+}
+
+/// The source behind [`from_iter`].
+pub struct FromIter<I: Iterator> {
+    items: I,
+    /// The position of the next item.
+    next: u64,
+    spares: Spares<I::Item>,
+}
+
+impl<I: Iterator<Item: Send + 'static> + Send> Source for FromIter<I> {
+    type Item = Own<I::Item>;
+    type Batch = Items<I::Item>;
+
+    fn pull(&mut self, want: Want) -> Result<Option<Self::Batch>, BoxError> {
+        let fits = (want.bytes / size_of::<I::Item>().max(1)).max(1);
+        let mut items = self.spares.take();
+        items.extend(self.items.by_ref().take(want.items.clamp(1, fits)));
+        if items.is_empty() {
+            return Ok(None);
+        }
+        let first = self.next;
+        self.next += items.len() as u64;
+        Ok(Some(Items::new(first, items).returning_to(&self.spares)))
+    }
+}
