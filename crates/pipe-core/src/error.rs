@@ -14,7 +14,7 @@ pub enum RunError {
     Stage {
         /// The stage's name.
         stage: String,
-        /// Where the item was in the source: index or byte offset. `None` if the stage failed while finishing.
+        /// Where the item was in the source: index or byte offset. `None` outside any item: while finishing, say.
         at: Option<u64>,
         /// The stage's own error.
         source: BoxError,
@@ -87,13 +87,13 @@ impl RunError {
 
 impl fmt::Display for RunError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let place = |at: &Option<u64>| at.map_or("while finishing".to_owned(), |at| format!("at {at}"));
+        let place = |at: &Option<u64>| at.map_or(String::new(), |at| format!(" at {at}"));
         match self {
             RunError::Stage { stage, at, source } => {
-                write!(f, "stage {stage} failed {}: {source}", place(at))
+                write!(f, "stage {stage} failed{}: {source}", place(at))
             }
             RunError::Panicked { stage, at, payload } => {
-                write!(f, "stage {stage} panicked {}: {}", place(at), payload.message())
+                write!(f, "stage {stage} panicked{}: {}", place(at), payload.message())
             }
             RunError::Source { source } => write!(f, "source: {source}"),
             RunError::Sink { written, source } => write!(f, "sink, after {written} items: {source}"),

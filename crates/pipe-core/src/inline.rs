@@ -3,8 +3,12 @@
 use crate::error::RunError;
 use crate::executor::Executor;
 use crate::line::Line;
-use crate::plan::{BoxBatch, Outlet, Plan};
+use crate::pace::Pace;
+use crate::plan::{AnySource, BoxBatch, Node, Outlet, Plan, RunState, Segment, Worker};
+use crate::source::Want;
 use crate::stage::Flow;
+use std::sync::Arc;
+use std::time::Instant;
 
 /// Runs a pipeline on the calling thread, one batch alive at a time.
 ///
@@ -15,8 +19,8 @@ pub struct Inline;
 
 impl<'p> Executor<'p> for Inline {
     fn execute(&self, plan: Plan<'p>) -> Result<(), RunError> {
-        let mut line = Line::new(plan);
-        while line.step(&mut NoEnd)? {}
+        let mut pull = PullLine::new(plan)?;
+        while pull.step(&mut NoEnd)? {}
         Ok(())
     }
 }
@@ -27,5 +31,55 @@ struct NoEnd;
 impl Outlet for NoEnd {
     fn put(&mut self, _: BoxBatch) -> Flow {
         unreachable!("a sink emits nothing")
+    }
+}
+
+/// A whole plan on one thread, moved on step by step.
+pub(crate) struct PullLine<'p> {
+    source: Box<dyn AnySource + 'p>,
+    line: Line<'p>,
+    run: Arc<RunState>,
+    /// Sizes batches, so that a slow source or heavy items do not fill 4,096 of them before the first comes out.
+    pace: Pace,
+    ended: bool,
+    finished: bool,
+}
+
+impl<'p> PullLine<'p> {
+    pub(crate) fn new(plan: Plan<'p>) -> Result<Self, RunError> {
+        let run = plan.run;
+        let build = |node| match node {
+            Node::Parallel(segment) => Segment::worker(segment, run.clone()),
+            Node::Serial(worker) => Ok(worker as Box<dyn Worker + 'p>),
+        };
+        let workers = plan.nodes.into_iter().map(build).collect::<Result<_, _>>()?;
+        let line = Line::new(run.clone(), workers);
+        let pace = Pace::new(Pace::BATCH, Want::MOST.items);
+        Ok(PullLine { source: plan.source, line, run, pace, ended: false, finished: false })
+    }
+
+    /// Carries one batch to the end; at the end of the source finishes all workers. False when all is done.
+    pub(crate) fn step(&mut self, end: &mut dyn Outlet) -> Result<bool, RunError> {
+        if self.run.is_cancelled() {
+            return Err(RunError::Cancelled);
+        }
+        if self.ended {
+            if !self.finished {
+                self.finished = true;
+                self.line.finish(end)?;
+                return Ok(true);
+            }
+            return Ok(false);
+        }
+        let started = Instant::now();
+        let want = Want { items: self.pace.items(), ..Want::MOST };
+        let Some(batch) = self.source.pull(want)? else {
+            self.ended = true;
+            return Ok(true);
+        };
+        let before = self.line.taken();
+        self.ended = self.line.carry(batch, end)?.is_break();
+        self.pace.learn((self.line.taken() - before) as usize, started.elapsed());
+        Ok(true)
     }
 }

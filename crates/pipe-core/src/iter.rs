@@ -2,7 +2,7 @@
 
 use crate::batch::{Batch, Items};
 use crate::error::RunError;
-use crate::line::Line;
+use crate::inline::PullLine;
 use crate::plan::{BoxBatch, Outlet, Plan};
 use crate::stage::Flow;
 use std::collections::VecDeque;
@@ -12,7 +12,7 @@ use std::collections::VecDeque;
 /// After an error it ends. Dropping it drops what is left: nothing more is pulled from the source.
 pub struct Iter<'p, T> {
     /// `None` after the end or an error.
-    line: Option<Line<'p>>,
+    line: Option<PullLine<'p>>,
     ready: Ready<T>,
 }
 
@@ -29,7 +29,11 @@ const READY_BYTES: usize = 256 << 20;
 
 impl<'p, T: Send + 'static> Iter<'p, T> {
     pub(crate) fn new(plan: Plan<'p>) -> Self {
-        Iter { line: Some(Line::new(plan)), ready: Ready { batches: VecDeque::new(), bytes: 0, error: None } }
+        let (line, error) = match PullLine::new(plan) {
+            Ok(line) => (Some(line), None),
+            Err(error) => (None, Some(error)),
+        };
+        Iter { line, ready: Ready { batches: VecDeque::new(), bytes: 0, error } }
     }
 }
 
@@ -41,18 +45,16 @@ impl<T: Send + 'static> Iterator for Iter<'_, T> {
             if let Some(item) = self.ready.next() {
                 return Some(Ok(item));
             }
-            let stepped = self.line.as_mut()?.step(&mut self.ready);
+            let Some(line) = &mut self.line else { return self.ready.error.take().map(Err) };
+            let stepped = line.step(&mut self.ready);
             match self.ready.error.take().map_or(stepped, Err) {
                 Ok(true) => {}
                 Ok(false) => self.line = None,
                 Err(error) => {
                     self.line = None;
-                    // What was emitted before the failure comes first, as on every executor.
+                    // Given out after what was emitted before the failure, as on every executor.
                     self.ready.error = Some(error);
                 }
-            }
-            if self.line.is_none() && self.ready.batches.is_empty() {
-                return self.ready.error.take().map(Err);
             }
         }
     }

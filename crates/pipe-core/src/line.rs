@@ -1,33 +1,27 @@
-//! A plan as a line of workers on one thread: pulls a batch, pushes it through all of them.
+//! Workers in a row on one thread: a batch is pushed through all of them.
 //!
 //! A full output batch is handed to the next worker at once, inside the `emit` that filled it. So one batch per edge is alive, however
 //! many outputs an item has.
 
-use crate::error::RunError;
+use crate::error::{Payload, RunError};
 use crate::pace::Pace;
-use crate::plan::{AnySource, BoxBatch, Node, Outlet, Plan, Ran, Segment, Worker};
-use crate::run::RunState;
-use crate::source::Want;
+use crate::plan::{BoxBatch, Outlet, Ran, RunState, Worker};
 use crate::stage::Flow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 
-/// What a pull asks for at most. 256 KiB is what one read brings at the best rate; 4,096 items of 10 ns are a batch of 40 us.
-const WANT: Want = Want { items: 4096, bytes: 256 << 10 };
-
-pub(crate) struct Line<'p> {
-    source: Box<dyn AnySource + 'p>,
+/// A row of workers on one thread, for executors: carries batches from the first to the outlet behind the last, in slices of about
+/// 10 us, between which it looks whether the run was stopped.
+pub struct Line<'p> {
     stops: Vec<Stop<'p>>,
     status: Status,
-    /// Sizes batches, so that a slow source or heavy items do not fill 4,096 of them before the first comes out.
-    pace: Pace,
-    /// The next worker to finish, once the source is at its end.
-    finishing: usize,
 }
 
 struct Stop<'p> {
     worker: Box<dyn Worker + 'p>,
     pace: Pace,
+    taken: u64,
     enough: bool,
 }
 
@@ -36,59 +30,66 @@ struct Status {
     /// The first error wins: a worker hands on what it emitted before it reports its own failure, so an error further down belongs to an
     /// earlier item.
     error: Option<RunError>,
-    /// The source need not be asked again.
-    ended: bool,
+    enough: bool,
 }
 
 impl<'p> Line<'p> {
-    pub(crate) fn new(plan: Plan<'p>) -> Self {
-        let run = plan.run;
-        let stop = |node| {
-            let worker = match node {
-                Node::Parallel(segment) => Segment::worker(segment, run.clone()),
-                Node::Serial(worker) => worker as Box<dyn Worker + 'p>,
-            };
-            Stop { worker, pace: Pace::new(Pace::SLICE, usize::MAX), enough: false }
-        };
-        let stops = plan.nodes.into_iter().map(stop).collect();
-        let status = Status { run, error: None, ended: false };
-        Line { source: plan.source, stops, status, pace: Pace::new(Pace::BATCH, WANT.items), finishing: 0 }
+    /// A line of these workers, built on this thread.
+    pub fn new(run: Arc<RunState>, workers: Vec<Box<dyn Worker + 'p>>) -> Self {
+        let stop =
+            |worker| Stop { worker, pace: Pace::new(Pace::SLICE, usize::MAX), taken: 0, enough: false };
+        Line {
+            stops: workers.into_iter().map(stop).collect(),
+            status: Status { run, error: None, enough: false },
+        }
     }
 
-    /// Carries one batch to the end, or finishes one worker. False when all is done.
-    pub(crate) fn step(&mut self, end: &mut dyn Outlet) -> Result<bool, RunError> {
-        if self.status.run.is_cancelled() {
-            return Err(RunError::Cancelled);
-        }
-        if !self.status.ended {
-            self.carry(end)?;
-            return Ok(true);
-        }
-        let at = self.finishing;
-        if at == self.stops.len() {
-            return Ok(false);
-        }
-        self.finishing += 1;
-        let (stop, rest) = self.stops[at..].split_first_mut().expect("`at` is in range");
-        let finished = stop.worker.finish(&mut Down { stops: rest, status: &mut self.status, end });
-        if let Err(error) = finished {
-            self.status.error.get_or_insert(error);
-        }
-        self.status.error.take().map_or(Ok(true), Err)
+    /// Items that the first worker has taken.
+    pub fn taken(&self) -> u64 {
+        self.stops.first().map_or(0, |stop| stop.taken)
     }
 
-    fn carry(&mut self, end: &mut dyn Outlet) -> Result<(), RunError> {
-        let started = Instant::now();
-        let want = Want { items: self.pace.items(), ..WANT };
-        let Some(batch) = self.source.pull(want)? else {
-            self.status.ended = true;
-            return Ok(());
-        };
-        let _ = Down { stops: &mut self.stops, status: &mut self.status, end }.put(batch);
-        // Sources that count bytes gave another number of items; then the pace of items does not matter.
-        self.pace.learn(want.items, started.elapsed());
-        self.status.error.take().map_or(Ok(()), Err)
+    /// Carries one batch through all workers. What they emit is in `end` afterwards. `Break`: a stage, or `end`, has had enough; the
+    /// source need not be asked again.
+    ///
+    /// # Errors
+    /// A stage failed or panicked, or the run was cancelled. What was emitted before the failure has reached `end`. The line is then
+    /// not used again.
+    pub fn carry(&mut self, batch: BoxBatch, end: &mut dyn Outlet) -> Result<Flow, RunError> {
+        let (stops, status) = (&mut *self.stops, &mut self.status);
+        contained(|| {
+            let _ = Down { stops, status, end }.put(batch);
+        })?;
+        self.status.error.take().map_or(Ok(()), Err)?;
+        Ok(if self.status.enough { Flow::Break(()) } else { Flow::Continue(()) })
     }
+
+    /// Finishes all workers, the first one first. What they emit is in `end` afterwards.
+    ///
+    /// # Errors
+    /// As for `carry`.
+    pub fn finish(&mut self, end: &mut dyn Outlet) -> Result<(), RunError> {
+        for at in 0..self.stops.len() {
+            let (stop, rest) = self.stops[at..].split_first_mut().expect("`at` is in range");
+            let status = &mut self.status;
+            let mut down = Down { stops: rest, status, end: &mut *end };
+            let finished = contained(|| stop.worker.finish(&mut down)).and_then(|finished| finished);
+            if let Err(error) = finished {
+                self.status.error.get_or_insert(error);
+            }
+            self.status.error.take().map_or(Ok(()), Err)?;
+        }
+        Ok(())
+    }
+}
+
+/// Runs the harness itself under `catch_unwind`: a panic that no stage owns comes from the `Drop` of an item.
+fn contained<R>(body: impl FnOnce() -> R) -> Result<R, RunError> {
+    catch_unwind(AssertUnwindSafe(body)).map_err(|thrown| RunError::Panicked {
+        stage: "drop of an item".to_owned(),
+        at: None,
+        payload: Payload::new(thrown),
+    })
 }
 
 /// The rest of the line.
@@ -107,25 +108,26 @@ impl Outlet for Down<'_, '_> {
             }
         }
     }
+
+    fn is_closed(&self) -> bool {
+        self.end.is_closed()
+    }
 }
 
 impl Stop<'_> {
     fn run(&mut self, mut batch: BoxBatch, down: &mut Down<'_, '_>) -> Flow {
-        while !self.enough && down.status.error.is_none() {
-            if down.status.run.is_cancelled() {
-                down.status.error = Some(RunError::Cancelled);
-                break;
-            }
+        while !self.enough && down.may_go_on() {
             let started = Instant::now();
             match self.worker.run(&mut *batch, self.pace.items(), down) {
-                Ok(Ran::More(items)) => self.pace.learn(items, started.elapsed()),
+                Ok(Ran::More(items)) => self.ran(items, started),
                 Ok(Ran::Done(items)) => {
-                    self.pace.learn(items, started.elapsed());
+                    self.ran(items, started);
                     break;
                 }
-                Ok(Ran::Enough(_)) => {
+                Ok(Ran::Enough(items)) => {
+                    self.ran(items, started);
                     self.enough = true;
-                    down.status.ended = true;
+                    down.status.enough = true;
                 }
                 Err(error) => {
                     down.status.error.get_or_insert(error);
@@ -137,5 +139,19 @@ impl Stop<'_> {
             self.worker.flush(down);
         }
         if self.enough || down.status.error.is_some() { Flow::Break(()) } else { Flow::Continue(()) }
+    }
+
+    fn ran(&mut self, items: usize, started: Instant) {
+        self.taken += items as u64;
+        self.pace.learn(items, started.elapsed());
+    }
+}
+
+impl Down<'_, '_> {
+    fn may_go_on(&mut self) -> bool {
+        if self.status.error.is_none() && self.status.run.is_cancelled() {
+            self.status.error = Some(RunError::Cancelled);
+        }
+        self.status.error.is_none() && !self.end.is_closed()
     }
 }

@@ -264,7 +264,6 @@ impl<U, C, I: Item> Pipeline<U, C, I> {
     }
 
     /// Ends in a vector.
-    #[expect(clippy::type_complexity, reason = "the type of the whole chain is the point")]
     pub fn collect(self) -> Whole<U, C, I, Vec<I::T>>
     where
         I: Owned,
@@ -273,7 +272,6 @@ impl<U, C, I: Item> Pipeline<U, C, I> {
     }
 
     /// Ends in a closure, called by one thread at a time and in order (unless the pipeline is unordered).
-    #[expect(clippy::type_complexity, reason = "the type of the whole chain is the point")]
     pub fn for_each<F>(self, f: F) -> Whole<U, C, I, ForEach<F>>
     where
         I: Owned,
@@ -285,7 +283,6 @@ impl<U, C, I: Item> Pipeline<U, C, I> {
     /// Ends in one accumulator: each worker folds its items into its own, and these are merged at the end. It takes borrowed rows.
     ///
     /// `merge` must give the same result however the items were distributed; a sum of floats therefore differs in its last digits.
-    #[expect(clippy::type_complexity, reason = "the type of the whole chain is the point")]
     pub fn fold<A, N, F, M>(
         self,
         new: N,

@@ -5,6 +5,7 @@
 
 use crate::batch::Batch;
 use crate::error::RunError;
+pub use crate::line::Line;
 pub use crate::run::RunState;
 use crate::source::Want;
 use crate::stage::Flow;
@@ -68,7 +69,10 @@ impl<B: Batch + Send + 'static> AnyBatch for B {
 /// A fused chain of stages: the definition, shared by its workers.
 pub trait Segment<'p>: Send + Sync {
     /// Builds a worker on this thread, where it stays.
-    fn worker(self: Arc<Self>, run: Arc<RunState>) -> Box<dyn Worker + 'p>;
+    ///
+    /// # Errors
+    /// A stage panicked while it made its state.
+    fn worker(self: Arc<Self>, run: Arc<RunState>) -> Result<Box<dyn Worker + 'p>, RunError>;
 }
 
 /// One worker of a node.
@@ -108,4 +112,9 @@ pub enum Ran {
 pub trait Outlet {
     /// Takes a batch; it may wait for room. `Break` means: no more, for whatever reason the executor keeps.
     fn put(&mut self, batch: BoxBatch) -> Flow;
+
+    /// Whether it is known that nothing more is wanted. Looked at between slices.
+    fn is_closed(&self) -> bool {
+        false
+    }
 }

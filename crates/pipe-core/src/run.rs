@@ -108,6 +108,12 @@ impl RunState {
         stage.map_or_else(|| "?".to_owned(), |id| self.stages[usize::from(id)].name.clone())
     }
 
+    /// The names of a segment's stages.
+    pub(crate) fn segment_name(&self, segment: usize) -> String {
+        let names = self.stages.iter().filter(|stage| stage.segment == segment).map(|stage| &*stage.name);
+        names.collect::<Vec<_>>().join(" > ")
+    }
+
     pub(crate) fn count_skipped(&self, stage: Option<u16>) {
         if let Some(id) = stage {
             self.stages[usize::from(id)].skipped.fetch_add(1, Relaxed);

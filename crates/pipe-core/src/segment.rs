@@ -45,10 +45,15 @@ where
     T: Send + 'static,
     C: for<'a> Chain<'a, I, Own<T>> + 'p,
 {
-    fn worker(self: Arc<Self>, run: Arc<RunState>) -> Box<dyn Worker + 'p> {
-        let state = Some(self.chain.state());
+    fn worker(self: Arc<Self>, run: Arc<RunState>) -> Result<Box<dyn Worker + 'p>, RunError> {
+        let made = catch_unwind(AssertUnwindSafe(|| self.chain.state()));
+        let state = Some(made.map_err(|thrown| RunError::Panicked {
+            stage: run.segment_name(self.id),
+            at: None,
+            payload: Payload::new(thrown),
+        })?);
         let held = Held { items: Vec::new(), positions: Vec::new(), spares: Spares::new() };
-        Box::new(FusedWorker { segment: self, state, held, context: Context::new(run) })
+        Ok(Box::new(FusedWorker { segment: self, state, held, context: Context::new(run) }))
     }
 }
 

@@ -26,22 +26,9 @@ impl<T, S: Sink<T>> SinkNode<T, S> {
         SinkNode { sink: Some(sink), written: 0, done, items: PhantomData }
     }
 
-    /// Runs `body` on the sink; after a panic the sink is gone.
-    fn guarded<R>(&mut self, body: impl FnOnce(&mut S, &mut u64) -> R) -> Result<R, RunError> {
-        let mut sink = self.sink.take().expect("a sink that failed or is committed is not used again");
-        let written = &mut self.written;
-        let ran = catch_unwind(AssertUnwindSafe(move || {
-            let result = body(&mut sink, written);
-            (result, sink)
-        }));
-        let (result, sink) = ran.map_err(|thrown| self.panicked(thrown))?;
-        self.sink = Some(sink);
-        Ok(result)
-    }
-
     #[cold]
-    fn panicked(&self, thrown: Box<dyn std::any::Any + Send>) -> RunError {
-        RunError::Panicked { stage: "sink".to_owned(), at: Some(self.written), payload: Payload::new(thrown) }
+    fn panicked(&self, at: u64, thrown: Box<dyn std::any::Any + Send>) -> RunError {
+        RunError::Panicked { stage: "sink".to_owned(), at: Some(at), payload: Payload::new(thrown) }
     }
 }
 
@@ -49,9 +36,11 @@ impl<T: Send + 'static, S: Sink<T>> Worker for SinkNode<T, S> {
     fn run(&mut self, batch: &mut dyn AnyBatch, limit: usize, _: &mut dyn Outlet) -> Result<Ran, RunError> {
         let batch =
             batch.as_any().downcast_mut::<Items<T>>().expect("the edge was built for this batch type");
-        let (items, failed) = self.guarded(|sink, written| {
+        let mut sink = self.sink.take().expect("a sink that failed or is committed is not used again");
+        let (before, lent) = (batch.len(), &mut *batch);
+        let ran = catch_unwind(AssertUnwindSafe(move || {
             let mut failed = None;
-            let items = batch.drive(
+            let items = lent.drive(
                 limit,
                 #[inline(always)]
                 |_, item| match sink.write(item) {
@@ -62,9 +51,12 @@ impl<T: Send + 'static, S: Sink<T>> Worker for SinkNode<T, S> {
                     }
                 },
             );
-            *written += items as u64 - u64::from(failed.is_some());
-            (items, failed)
-        })?;
+            (items, failed, sink)
+        }));
+        let lent = (before - batch.len()) as u64;
+        let (items, failed, sink) = ran.map_err(|thrown| self.panicked(self.written + lent - 1, thrown))?;
+        self.sink = Some(sink);
+        self.written += lent - u64::from(failed.is_some());
         match failed {
             Some(source) => Err(RunError::Sink { written: self.written, source }),
             None if items < limit => Ok(Ran::Done(items)),
@@ -76,8 +68,8 @@ impl<T: Send + 'static, S: Sink<T>> Worker for SinkNode<T, S> {
 
     fn finish(&mut self, _: &mut dyn Outlet) -> Result<(), RunError> {
         let sink = self.sink.take().expect("a sink is committed once");
-        let committed =
-            catch_unwind(AssertUnwindSafe(move || sink.commit())).map_err(|thrown| self.panicked(thrown))?;
+        let committed = catch_unwind(AssertUnwindSafe(move || sink.commit()))
+            .map_err(|thrown| self.panicked(self.written, thrown))?;
         let done = committed.map_err(|source| RunError::Sink { written: self.written, source })?;
         *self.done.lock().unwrap_or_else(PoisonError::into_inner) = Some(done);
         Ok(())

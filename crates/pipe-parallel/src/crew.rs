@@ -1,0 +1,260 @@
+//! The workers of one run: what they share, and what each does.
+
+use crate::break_even::{Trial, Verdict};
+use crate::end::End;
+use crate::gate::{Gate, Place, Side};
+use pipe_core::plan::{AnySource, BoxBatch, Line, Outlet, RunState, Segment};
+use pipe_core::{Event, Flow, Pace, Payload, Permit, RunError, Want};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Shared by the workers of one run.
+pub(crate) struct Crew<'p> {
+    source: Mutex<Intake<'p>>,
+    /// Set under the source lock; read outside it only to save work.
+    ended: AtomicBool,
+    segments: Vec<Arc<dyn Segment<'p> + 'p>>,
+    gate: Gate<'p>,
+    workers: usize,
+    want_bytes: usize,
+    limit: usize,
+    run: Arc<RunState>,
+}
+
+/// The source and the tickets it gives. One worker at a time is inside; the others sleep on its lock.
+struct Intake<'p> {
+    source: Box<dyn AnySource + 'p>,
+    next_ticket: u64,
+}
+
+/// What a worker's stages emitted when they finished.
+pub(crate) type Parts = Vec<BoxBatch>;
+
+impl<'p> Crew<'p> {
+    pub(crate) fn new(
+        source: Box<dyn AnySource + 'p>,
+        segments: Vec<Arc<dyn Segment<'p> + 'p>>,
+        gate: Gate<'p>,
+        workers: usize,
+        limit: usize,
+        run: Arc<RunState>,
+    ) -> Self {
+        // Half of the limit is for inputs, one batch per worker; the other half for outputs that wait.
+        let want_bytes = (limit / workers.saturating_mul(2)).clamp(1, Want::MOST.bytes);
+        let source = Mutex::new(Intake { source, next_ticket: 0 });
+        Crew { source, ended: AtomicBool::new(false), segments, gate, workers, want_bytes, limit, run }
+    }
+
+    /// The calling thread's part. `start` starts one helper and says whether there may be more.
+    pub(crate) fn lead(&self, mut start: impl FnMut(usize) -> bool) -> Parts {
+        // `None` once there are helpers. Until then each trial is followed by another: cheap items may become heavy ones.
+        let mut trial = Some(Trial::default());
+        let mut stayed = Trial::default();
+        let parts = self.work(|measured| {
+            let Some(alone) = &mut trial else { return };
+            alone.add(measured.items, measured.source, measured.chain, measured.sink);
+            match alone.verdict(self.workers) {
+                Verdict::Unknown => {}
+                Verdict::Stay => stayed = std::mem::take(alone),
+                Verdict::Spread => {
+                    trial = None;
+                    let _ = (1..self.workers).all(&mut start);
+                }
+            }
+        });
+        if trial.is_some() && self.workers > 1 {
+            let (ns_per_item, why) = if stayed.is_empty() {
+                (trial.unwrap_or_default().chain_ns(), "and the input ended before threads could have paid")
+            } else {
+                (stayed.chain_ns(), "too little beside what source and sink cost")
+            };
+            self.run.note(Event::StayedInline { ns_per_item, why });
+        }
+        parts
+    }
+
+    /// A helper's part.
+    pub(crate) fn help(&self) -> Parts {
+        // Started late: then there is no need to make the stages' state.
+        if self.ended.load(Relaxed) { Parts::new() } else { self.work(|_| {}) }
+    }
+
+    /// Works until the run is over, and finishes this worker. `each` hears of every batch.
+    fn work(&self, each: impl FnMut(Measured)) -> Parts {
+        let worked = catch_unwind(AssertUnwindSafe(|| self.work_and_finish(each)));
+        worked.unwrap_or_else(|thrown| {
+            // Only the `Drop` of an item is left that could do this: stages, source and sink contain their panics.
+            let (stage, payload) = ("drop of an item".to_owned(), Payload::new(thrown));
+            self.gate.fail(Place::Finish, RunError::Panicked { stage, at: None, payload });
+            Parts::new()
+        })
+    }
+
+    fn work_and_finish(&self, mut each: impl FnMut(Measured)) -> Parts {
+        let build = |segment: &Arc<dyn Segment<'p> + 'p>| segment.clone().worker(self.run.clone());
+        let mut line = match self.segments.iter().map(build).collect() {
+            Ok(workers) => Line::new(self.run.clone(), workers),
+            Err(error) => {
+                self.gate.fail(Place::Ticket(0, Side::Stage), error);
+                return Parts::new();
+            }
+        };
+        let mut pace = Pace::new(Pace::BATCH, Want::MOST.items);
+        while !self.ended.load(Relaxed) {
+            let Some(permit) = self.gate.admit(self.want_bytes) else { break };
+            let want = Want { items: pace.items(), bytes: self.want_bytes };
+            let started = Instant::now();
+            let Some(pulled) = self.pull(want, permit) else { break };
+            let source = started.elapsed();
+            let (before, started) = (line.taken(), Instant::now());
+            let Some(last) = self.carry(&mut line, pulled) else { break };
+            let chain = started.elapsed();
+            let items = line.taken() - before;
+            pace.learn(items as usize, source + chain);
+            self.gate.complete(last.ticket, last.batch);
+            each(Measured { items, source, chain, sink: started.elapsed() - chain });
+        }
+        self.finish(line)
+    }
+
+    /// The next batch and its ticket. `None`: there is none.
+    fn pull(&self, want: Want, mut permit: Permit) -> Option<Pulled> {
+        let mut intake = self.source.lock().unwrap_or_else(PoisonError::into_inner);
+        let ticket = intake.next_ticket;
+        let pulled = if self.ended.load(Relaxed) { Ok(None) } else { intake.source.pull(want) };
+        let error = match pulled {
+            Ok(Some(batch)) => {
+                intake.next_ticket += 1;
+                drop(intake);
+                permit.resize(batch.bytes());
+                if batch.bytes() <= self.limit {
+                    return Some(Pulled { ticket, batch, permit });
+                }
+                let (stage, wanted) = ("source".to_owned(), batch.bytes());
+                RunError::Budget { stage, wanted, in_use: 0, limit: self.limit }
+            }
+            Ok(None) => {
+                self.ended.store(true, Relaxed);
+                drop(intake);
+                self.gate.withdraw(permit);
+                return None;
+            }
+            Err(error) => error,
+        };
+        self.ended.store(true, Relaxed);
+        self.gate.fail(Place::Ticket(ticket, Side::Stage), error);
+        None
+    }
+
+    /// Runs the chain on a batch. Full buffers are put at the gate on the way; the last one is returned. `None`: the run is over.
+    fn carry(&self, line: &mut Line<'p>, pulled: Pulled) -> Option<Last> {
+        let Pulled { ticket, batch, permit } = pulled;
+        let mut ahead = Ahead { gate: &self.gate, ticket, last: None };
+        let carried = line.carry(batch, &mut ahead);
+        // Before the ticket is completed: who sleeps for these bytes is woken then.
+        drop(permit);
+        let last = ahead.last;
+        match carried {
+            Ok(flow) => {
+                if flow.is_break() && !self.gate.is_closed(ticket) {
+                    self.ended.store(true, Relaxed);
+                }
+                Some(Last { ticket, batch: last })
+            }
+            Err(RunError::Cancelled) => {
+                self.gate.fail(Place::Cancelled, RunError::Cancelled);
+                None
+            }
+            Err(error) => {
+                // What was emitted before the failure is delivered, as a loop would have.
+                if let Some(last) = last {
+                    let _ = self.gate.put(ticket, last);
+                }
+                self.gate.fail(Place::Ticket(ticket, Side::Stage), error);
+                None
+            }
+        }
+    }
+
+    /// Lets the stages of a worker emit what they kept, unless the run has failed.
+    fn finish(&self, mut line: Line<'p>) -> Parts {
+        let mut kept = Kept { parts: Parts::new() };
+        if self.gate.is_closed(u64::MAX - 1) || self.run.is_stopped() {
+            return kept.parts;
+        }
+        if let Err(error) = line.finish(&mut kept) {
+            self.gate.fail(Place::Finish, error);
+        }
+        kept.parts
+    }
+
+    /// After all workers have left: writes what they finished with, and commits the sink.
+    pub(crate) fn close(self, parts: Parts) -> Result<(), RunError> {
+        let Crew { gate, run, .. } = self;
+        let (result, peak) = gate.close();
+        run.note_peak_bytes(peak);
+        let mut end: End<'p> = result?;
+        for mut batch in parts {
+            end.write(&mut *batch, &run)?;
+        }
+        if run.is_cancelled() {
+            return Err(RunError::Cancelled);
+        }
+        end.finish()
+    }
+}
+
+/// A batch on its way: its place in the order, and the bytes it was granted.
+struct Pulled {
+    ticket: u64,
+    batch: BoxBatch,
+    permit: Permit,
+}
+
+/// The last outputs of a ticket.
+struct Last {
+    ticket: u64,
+    batch: Option<BoxBatch>,
+}
+
+/// How long one batch took, and where.
+struct Measured {
+    items: u64,
+    source: Duration,
+    chain: Duration,
+    sink: Duration,
+}
+
+/// Hands full buffers to the gate. The newest one is held back: if it is the last, it goes with the completion, under one lock.
+struct Ahead<'a, 'p> {
+    gate: &'a Gate<'p>,
+    ticket: u64,
+    last: Option<BoxBatch>,
+}
+
+impl Outlet for Ahead<'_, '_> {
+    fn put(&mut self, batch: BoxBatch) -> Flow {
+        match self.last.replace(batch) {
+            Some(full) => self.gate.put(self.ticket, full),
+            None => Flow::Continue(()),
+        }
+    }
+
+    fn is_closed(&self) -> bool {
+        self.gate.is_closed(self.ticket)
+    }
+}
+
+/// Keeps what a finished worker emits until its turn.
+struct Kept {
+    parts: Parts,
+}
+
+impl Outlet for Kept {
+    fn put(&mut self, batch: BoxBatch) -> Flow {
+        self.parts.push(batch);
+        Flow::Continue(())
+    }
+}

@@ -1,0 +1,44 @@
+//! Runs a pipeline on many cores.
+//!
+//! ```
+//! use pipe_core::from_iter;
+//! use pipe_parallel::Parallel;
+//!
+//! let squares = from_iter(0..1_000u64)
+//!     .map(|n| n * n)                  // on all workers
+//!     .collect()                       // in input order, by one thread at a time
+//!     .run_on(&Parallel::new())?;
+//! assert_eq!(squares.value[31], 961);
+//! # Ok::<(), pipe_core::RunError>(())
+//! ```
+//!
+//! # The model
+//!
+//! Workers *pull*. A worker takes a batch of about 50 us of work from the source, runs the whole fused chain on it while it is hot in
+//! cache, and delivers at the gate in front of the sink. There is no feeder thread, no channel, no task per item. The calling thread is
+//! a worker; the others are started when the first 100 us have shown that they pay.
+//!
+//! ```text
+//! source (one puller at a time, gives tickets)
+//!    |  batch 7        |  batch 8
+//! worker: chain     worker: chain          each with its own state
+//!    |                 |
+//!    gate: delivers in ticket order; who completes the head drains it into the sink
+//! ```
+//!
+//! Memory is bounded: batches are admitted against a limit in bytes before they are read, and a worker whose item explodes waits in the
+//! middle of it until its ticket is the head. The protocol, its races and why they are closed: the `gate` module of the source.
+//!
+//! # When not to use it
+//!
+//! Where the work is below some 5 ns an item: it would be moved between cores for more than it costs. `Parallel` measures that, stays on
+//! the calling thread and says so in the report. For waiting on I/O use an asynchronous executor: a closure that sleeps blocks its
+//! worker.
+
+mod break_even;
+mod crew;
+mod end;
+mod gate;
+mod parallel;
+
+pub use parallel::Parallel;
