@@ -17,6 +17,9 @@ pub struct Context {
     panicked: Option<u16>,
 }
 
+/// Names the sink where a stage is named. A pipeline has fewer stages: `Pipeline` sees to it.
+pub(crate) const SINK: u16 = u16::MAX;
+
 impl Context {
     pub(crate) fn new(run: Arc<RunState>) -> Self {
         Context { run, fatal: None, panicked: None }
@@ -48,6 +51,13 @@ impl Context {
     #[inline(never)]
     pub(crate) fn unwound(&mut self, stage: u16) {
         self.panicked.get_or_insert(stage);
+    }
+
+    /// As `unwound`, for the sink at the end of a loop.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn unwound_in_sink(&mut self) {
+        self.panicked.get_or_insert(SINK);
     }
 
     pub(crate) fn take_fatal(&mut self) -> Option<(Option<u16>, BoxError)> {

@@ -4,7 +4,7 @@ use crate::error::RunError;
 use crate::executor::Executor;
 use crate::line::Line;
 use crate::pace::Pace;
-use crate::plan::{AnySource, BoxBatch, Node, Outlet, Plan, RunState, Segment, Worker};
+use crate::plan::{AnySource, BoxBatch, Loop, Node, Nodes, Outlet, Plan, Ran, RunState, Segment, Worker};
 use crate::source::Want;
 use crate::stage::Flow;
 use std::sync::Arc;
@@ -19,10 +19,28 @@ pub struct Inline;
 
 impl<'p> Executor<'p> for Inline {
     fn execute(&self, plan: Plan<'p>) -> Result<(), RunError> {
-        let mut pull = PullLine::new(plan)?;
-        while pull.step(&mut NoEnd)? {}
-        Ok(())
+        let run = plan.run().clone();
+        match plan.into_loop() {
+            Ok(whole) => run_loop(whole, &run),
+            Err(nodes) => {
+                let mut line = PullLine::new(nodes, run)?;
+                while line.step(&mut NoEnd)? {}
+                Ok(())
+            }
+        }
     }
+}
+
+fn run_loop<'p>(mut whole: Box<dyn Loop<'p> + 'p>, run: &RunState) -> Result<(), RunError> {
+    let mut pace = Pace::new(Pace::SLICE, usize::MAX);
+    while !run.is_cancelled() {
+        let started = Instant::now();
+        match whole.run(pace.items())? {
+            Ran::More(items) => pace.learn(items, started.elapsed()),
+            Ran::Done(_) | Ran::Enough(_) => return whole.finish(),
+        }
+    }
+    Err(RunError::Cancelled)
 }
 
 /// Behind the sink comes nothing.
@@ -46,8 +64,7 @@ pub(crate) struct PullLine<'p> {
 }
 
 impl<'p> PullLine<'p> {
-    pub(crate) fn new(plan: Plan<'p>) -> Result<Self, RunError> {
-        let run = plan.run;
+    pub(crate) fn new(plan: Nodes<'p>, run: Arc<RunState>) -> Result<Self, RunError> {
         let build = |node| match node {
             Node::Parallel(segment) => Segment::worker(segment, run.clone()),
             Node::Serial(worker) => Ok(worker as Box<dyn Worker + 'p>),

@@ -3,9 +3,10 @@
 use crate::batch::{Batch, Items};
 use crate::error::RunError;
 use crate::inline::PullLine;
-use crate::plan::{BoxBatch, Outlet, Plan};
+use crate::plan::{BoxBatch, Nodes, Outlet, RunState};
 use crate::stage::Flow;
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 /// The outputs of a pipeline, made on this thread as they are asked for; behind [`Pipeline::iter`](crate::Pipeline::iter).
 ///
@@ -28,8 +29,8 @@ struct Ready<T> {
 const READY_BYTES: usize = 256 << 20;
 
 impl<'p, T: Send + 'static> Iter<'p, T> {
-    pub(crate) fn new(plan: Plan<'p>) -> Self {
-        let (line, error) = match PullLine::new(plan) {
+    pub(crate) fn new(nodes: Nodes<'p>, run: Arc<RunState>) -> Self {
+        let (line, error) = match PullLine::new(nodes, run) {
             Ok(line) => (Some(line), None),
             Err(error) => (None, Some(error)),
         };

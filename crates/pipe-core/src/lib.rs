@@ -67,6 +67,7 @@ mod sink;
 mod sink_node;
 mod source;
 mod stage;
+mod straight;
 
 pub mod plan;
 #[cfg(feature = "testing")]
@@ -82,7 +83,7 @@ pub use executor::Executor;
 pub use inline::Inline;
 pub use item::{Item, Own, Owned, Parser};
 pub use iter::Iter;
-pub use lower::{Boxed, Cut, Feed, Lower, Start};
+pub use lower::{Boxed, Close, Cut, Feed, Lower, Start, StartIter};
 pub use order::Order;
 pub use pace::Pace;
 pub use pipeline::{Pipeline, Whole};

@@ -3,10 +3,14 @@
 use crate::batch::{Batch, Items};
 use crate::error::{Payload, RunError};
 use crate::item::{Item, Own};
-use crate::plan::{AnySource, BoxBatch, Node};
+use crate::plan::{AnySource, BoxBatch, Node, Nodes, Plan};
 use crate::run::RunState;
 use crate::segment::{Chain, Fused};
-use crate::source::{Source, Want};
+use crate::sink::Sink;
+use crate::sink_node::{Done, SinkNode};
+use crate::source::{FromIter, Source, Want};
+use crate::stage::Step;
+use crate::straight::Straight;
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -25,6 +29,14 @@ pub trait Lower<'p> {
     fn lower(self, nodes: &mut Vec<Node<'p>>, run: &Arc<RunState>) -> Box<dyn AnySource + 'p>;
 }
 
+/// The last part of a pipeline, whose items `T` go into a sink.
+pub trait Close<'p, T>: Lower<'p> {
+    /// The whole pipeline. What the sink leaves behind at its commit goes to `done`.
+    fn close<S>(self, sink: S, done: Done<S::Done>, run: Arc<RunState>) -> Plan<'p>
+    where
+        S: Sink<T, Done: 'p> + 'p;
+}
+
 /// The beginning of a pipeline: its source.
 pub struct Start<S>(pub(crate) S);
 
@@ -40,9 +52,9 @@ impl<'p, S: Source + 'p> Lower<'p> for Start<S> {
 }
 
 /// A source that counts what it gives and turns its panics into errors.
-struct Counted<S> {
-    source: S,
-    run: Arc<RunState>,
+pub(crate) struct Counted<S> {
+    pub(crate) source: S,
+    pub(crate) run: Arc<RunState>,
 }
 
 impl<S: Source> AnySource for Counted<S> {
@@ -89,6 +101,63 @@ where
         let id = nodes.len();
         nodes.push(Node::Parallel(Arc::new(Fused::<C, U::Batch, U::Item, T, TRACK>::new(self.chain, id))));
         source
+    }
+}
+
+impl<'p, U, C, T> Close<'p, T> for Cut<U, C, T, false>
+where
+    U: Lower<'p> + Feed<Item: 'p>,
+    T: Send + 'static,
+    C: for<'a> Chain<'a, U::Item, Own<T>> + 'p,
+{
+    fn close<S>(self, sink: S, done: Done<S::Done>, run: Arc<RunState>) -> Plan<'p>
+    where
+        S: Sink<T, Done: 'p> + 'p,
+    {
+        let mut nodes = Vec::new();
+        let source = self.lower(&mut nodes, &run);
+        nodes.push(Node::Serial(Box::new(SinkNode::<T, S>::new(sink, done))));
+        Plan::of_nodes(Nodes { source, nodes, first: None }, run)
+    }
+}
+
+/// The beginning of a pipeline over an iterator.
+///
+/// Beside [`Start`], because one segment between an iterator and a sink can be run as the loop that one would write by hand; a batch in
+/// between would cost more than cheap steps do.
+pub struct StartIter<I: Iterator>(pub(crate) FromIter<I>);
+
+impl<I: Iterator<Item: Send + 'static> + Send> Feed for StartIter<I> {
+    type Item = Own<I::Item>;
+    type Batch = Items<I::Item>;
+}
+
+// `StartIter` itself is not `Lower`: so the two impls below do not overlap with those for `Cut<U, ..>` above.
+
+impl<'p, I, C, T, const TRACK: bool> Lower<'p> for Cut<StartIter<I>, C, T, TRACK>
+where
+    I: Iterator<Item: Send + 'static> + Send + 'p,
+    T: Send + 'static,
+    C: Step<I::Item, Out = T> + 'p,
+{
+    fn lower(self, nodes: &mut Vec<Node<'p>>, run: &Arc<RunState>) -> Box<dyn AnySource + 'p> {
+        let up = Start(self.up.0);
+        Cut::<Start<FromIter<I>>, C, T, TRACK>::new(up, self.chain).lower(nodes, run)
+    }
+}
+
+impl<'p, I, C, T> Close<'p, T> for Cut<StartIter<I>, C, T, false>
+where
+    I: Iterator<Item: Send + 'static> + Send + 'p,
+    T: Send + 'static,
+    C: Step<I::Item, Out = T> + 'p,
+{
+    fn close<S>(self, sink: S, done: Done<S::Done>, run: Arc<RunState>) -> Plan<'p>
+    where
+        S: Sink<T, Done: 'p> + 'p,
+    {
+        let straight = Straight::new(self.up.0, self.chain, SinkNode::new(sink, done), run.clone());
+        Plan::of_loop(Box::new(straight), run)
     }
 }
 

@@ -4,19 +4,19 @@
 
 use crate::adapters::{Filter, FilterMap, FlatMap, Fold, Identity, Inspect, Map, MapWith, TryMap};
 use crate::cancel::Cancel;
+use crate::context::SINK;
 use crate::error::RunError;
 use crate::executor::Executor;
 use crate::item::{Item, Own, Owned, Parser};
 use crate::iter::Iter;
-use crate::lower::{Boxed, Cut, Feed, Lower, Start};
+use crate::lower::{Boxed, Close, Cut, Feed, Lower, Start, StartIter};
 use crate::order::Order;
-use crate::plan::{Node, Plan};
+use crate::plan::Nodes;
 use crate::policy::ErrorPolicy;
 use crate::report::Report;
 use crate::run::{RunState, StageInfo};
 use crate::sink::{ForEach, Merge, Sink};
-use crate::sink_node::SinkNode;
-use crate::source::Source;
+use crate::source::{FromIter, Source};
 use crate::stage::{BoxError, Step, Then};
 use std::marker::PhantomData;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -40,6 +40,10 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
+    fn new() -> Self {
+        Settings { stages: Vec::new(), orders: vec![Order::default()], cancel: Cancel::new() }
+    }
+
     fn run(self) -> Arc<RunState> {
         Arc::new(RunState::new(self.stages, self.orders, self.cancel))
     }
@@ -47,8 +51,13 @@ impl Settings {
 
 impl<S: Source> Pipeline<Start<S>, Identity, S::Item> {
     pub(crate) fn start(source: S) -> Self {
-        let settings = Settings { stages: Vec::new(), orders: vec![Order::default()], cancel: Cancel::new() };
-        Pipeline { up: Start(source), chain: Identity, settings, item: PhantomData }
+        Pipeline { up: Start(source), chain: Identity, settings: Settings::new(), item: PhantomData }
+    }
+}
+
+impl<I: Iterator> Pipeline<StartIter<I>, Identity, Own<I::Item>> {
+    pub(crate) fn start_iter(source: FromIter<I>) -> Self {
+        Pipeline { up: StartIter(source), chain: Identity, settings: Settings::new(), item: PhantomData }
     }
 }
 
@@ -56,7 +65,8 @@ impl<S: Source> Pipeline<Start<S>, Identity, S::Item> {
 impl<U, C, I: Item> Pipeline<U, C, I> {
     fn then<B, J>(mut self, name: &str, second: B) -> Pipeline<U, Then<C, B>, J> {
         let index = self.settings.stages.len();
-        let id = u16::try_from(index).expect("a pipeline has at most 65,536 stages");
+        let id =
+            u16::try_from(index).ok().filter(|id| *id < SINK).expect("a pipeline has at most 65,535 stages");
         let segment = self.settings.orders.len() - 1;
         self.settings.stages.push(StageInfo { name: format!("{name}#{id}"), policy: None, segment });
         let chain = Then::new(self.chain, second, id);
@@ -317,7 +327,7 @@ impl<U: Feed, C, I: Owned> Pipeline<U, C, I> {
         let run = self.settings.run();
         let mut nodes = Vec::new();
         let source = Cut::<_, _, I::T, false>::new(self.up, self.chain).lower(&mut nodes, &run);
-        Iter::new(Plan { source, nodes, run })
+        Iter::new(Nodes { source, nodes, first: None }, run)
     }
 }
 
@@ -341,17 +351,14 @@ impl<U: Feed, C, I: Owned, S> Whole<U, C, I, S> {
     /// The failure at the lowest position; see [`RunError`]. The sink is then dropped without a commit.
     pub fn run_on<'p, X: Executor<'p>>(self, executor: &X) -> Result<Report<S::Done>, RunError>
     where
-        Cut<U, C, I::T, false>: Lower<'p>,
-        S: Sink<I::T> + 'p,
-        S::Done: 'p,
+        Cut<U, C, I::T, false>: Close<'p, I::T>,
+        S: Sink<I::T, Done: 'p> + 'p,
     {
         let Pipeline { up, chain, settings, .. } = self.pipeline;
         let run = settings.run();
-        let mut nodes = Vec::new();
-        let source = Cut::<_, _, I::T, false>::new(up, chain).lower(&mut nodes, &run);
         let done = Arc::new(Mutex::new(None));
-        nodes.push(Node::Serial(Box::new(SinkNode::<I::T, S>::new(self.sink, done.clone()))));
-        executor.execute(Plan { source, nodes, run: run.clone() })?;
+        let last = Cut::<_, _, I::T, false>::new(up, chain);
+        executor.execute(last.close(self.sink, done.clone(), run.clone()))?;
         let value = done.lock().unwrap_or_else(PoisonError::into_inner).take();
         Ok(run.report(value.expect("an executor that returns `Ok` has finished the sink")))
     }

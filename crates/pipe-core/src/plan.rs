@@ -14,12 +14,75 @@ use std::sync::Arc;
 
 /// What an executor runs. It may borrow from the caller for `'p`.
 pub struct Plan<'p> {
+    form: Form<'p>,
+    run: Arc<RunState>,
+}
+
+enum Form<'p> {
+    Nodes(Nodes<'p>),
+    Loop(Box<dyn Loop<'p> + 'p>),
+}
+
+/// A plan as a list: what every pipeline can be.
+pub struct Nodes<'p> {
     /// Where batches come from.
     pub source: Box<dyn AnySource + 'p>,
     /// Segments in order, and the sink last: one `Serial` node.
     pub nodes: Vec<Node<'p>>,
+    /// The worker of the first segment that this thread has used already, with its state: it must be used on.
+    pub first: Option<Box<dyn Worker + 'p>>,
+}
+
+impl<'p> Plan<'p> {
+    pub(crate) fn of_nodes(nodes: Nodes<'p>, run: Arc<RunState>) -> Self {
+        Plan { form: Form::Nodes(nodes), run }
+    }
+
+    pub(crate) fn of_loop(whole: Box<dyn Loop<'p> + 'p>, run: Arc<RunState>) -> Self {
+        Plan { form: Form::Loop(whole), run }
+    }
+
     /// What all workers share.
-    pub run: Arc<RunState>,
+    pub fn run(&self) -> &Arc<RunState> {
+        &self.run
+    }
+
+    /// The plan as a list of nodes.
+    pub fn into_nodes(self) -> Nodes<'p> {
+        match self.form {
+            Form::Nodes(nodes) => nodes,
+            Form::Loop(whole) => whole.open(),
+        }
+    }
+
+    /// The plan as one loop.
+    ///
+    /// # Errors
+    /// Its nodes, if it has not that form: its source is no iterator, or it has more than one segment.
+    pub fn into_loop(self) -> Result<Box<dyn Loop<'p> + 'p>, Nodes<'p>> {
+        match self.form {
+            Form::Nodes(nodes) => Err(nodes),
+            Form::Loop(whole) => Ok(whole),
+        }
+    }
+}
+
+/// Source, chain and sink as the loop that one would write by hand: one thread, no batch in between.
+pub trait Loop<'p> {
+    /// Runs up to `limit` items from the source into the sink. `Done`: the source is at its end; `Enough`: a stage has had enough.
+    ///
+    /// # Errors
+    /// As for a worker, the source or the sink.
+    fn run(&mut self, limit: usize) -> Result<Ran, RunError>;
+
+    /// After the last item, once: lets each stage emit what it kept, and commits the sink.
+    ///
+    /// # Errors
+    /// As for `run`.
+    fn finish(&mut self) -> Result<(), RunError>;
+
+    /// Takes it apart, to go on with several workers. Not after an error or the end.
+    fn open(self: Box<Self>) -> Nodes<'p>;
 }
 
 /// One node of a plan.

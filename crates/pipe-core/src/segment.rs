@@ -27,7 +27,7 @@ impl<'a, I: Item, O: Item, C: Step<I::Of<'a>, Out = O::Of<'a>>> Chain<'a, I, O> 
 /// A chain `C` over batches `B` of items `I`, emitting `T`. With `TRACK` each output carries the position of the item it came from:
 /// needed where another segment follows, which may fail on it.
 pub(crate) struct Fused<C, B, I, T, const TRACK: bool> {
-    chain: C,
+    pub(crate) chain: C,
     id: usize,
     types: PhantomData<fn(B, I) -> T>,
 }
@@ -46,14 +46,35 @@ where
     C: for<'a> Chain<'a, I, Own<T>> + 'p,
 {
     fn worker(self: Arc<Self>, run: Arc<RunState>) -> Result<Box<dyn Worker + 'p>, RunError> {
-        let made = catch_unwind(AssertUnwindSafe(|| self.chain.state()));
-        let state = Some(made.map_err(|thrown| RunError::Panicked {
+        let state = self.make_state(&run)?;
+        Ok(self.worker_with(state, run))
+    }
+}
+
+impl<C: Stage, B, I, T, const TRACK: bool> Fused<C, B, I, T, TRACK> {
+    pub(crate) fn make_state(&self, run: &RunState) -> Result<C::State, RunError> {
+        catch_unwind(AssertUnwindSafe(|| self.chain.state())).map_err(|thrown| RunError::Panicked {
             stage: run.segment_name(self.id),
             at: None,
             payload: Payload::new(thrown),
-        })?);
+        })
+    }
+
+    /// A worker that goes on with a state that was made before.
+    pub(crate) fn worker_with<'p>(
+        self: Arc<Self>,
+        state: C::State,
+        run: Arc<RunState>,
+    ) -> Box<dyn Worker + 'p>
+    where
+        B: for<'a> Batch<Item<'a> = I::Of<'a>> + 'static,
+        I: Item + 'p,
+        T: Send + 'static,
+        C: for<'a> Chain<'a, I, Own<T>> + 'p,
+    {
+        let state = Some(state);
         let held = Held { items: Vec::new(), positions: Vec::new(), spares: Spares::new() };
-        Ok(Box::new(FusedWorker { segment: self, state, held, context: Context::new(run) }))
+        Box::new(FusedWorker { segment: self, state, held, context: Context::new(run) })
     }
 }
 

@@ -15,8 +15,8 @@ pub(crate) type Done<D> = Arc<Mutex<Option<D>>>;
 /// Writes batches of `T` into a sink and commits it at the end. Dropped before that, it drops the sink uncommitted.
 pub(crate) struct SinkNode<T, S: Sink<T>> {
     /// `None` after the commit or a panic.
-    sink: Option<S>,
-    written: u64,
+    pub(crate) sink: Option<S>,
+    pub(crate) written: u64,
     done: Done<S::Done>,
     items: PhantomData<fn(T)>,
 }
@@ -67,6 +67,13 @@ impl<T: Send + 'static, S: Sink<T>> Worker for SinkNode<T, S> {
     fn flush(&mut self, _: &mut dyn Outlet) {}
 
     fn finish(&mut self, _: &mut dyn Outlet) -> Result<(), RunError> {
+        self.commit()
+    }
+}
+
+impl<T, S: Sink<T>> SinkNode<T, S> {
+    /// Commits the sink, once.
+    pub(crate) fn commit(&mut self) -> Result<(), RunError> {
         let sink = self.sink.take().expect("a sink is committed once");
         let committed = catch_unwind(AssertUnwindSafe(move || sink.commit()))
             .map_err(|thrown| self.panicked(self.written, thrown))?;

@@ -1,8 +1,9 @@
 //! Where batches come from.
 
+use crate::adapters::Identity;
 use crate::batch::{Batch, Items, Spares};
 use crate::item::{Item, Own};
-use crate::lower::Start;
+use crate::lower::{Start, StartIter};
 use crate::pipeline::Pipeline;
 use crate::stage::BoxError;
 
@@ -38,7 +39,7 @@ pub trait Source: Send {
 }
 
 /// Starts a pipeline from a source.
-pub fn from_source<S: Source>(source: S) -> Pipeline<Start<S>, crate::adapters::Identity, S::Item> {
+pub fn from_source<S: Source>(source: S) -> Pipeline<Start<S>, Identity, S::Item> {
     Pipeline::start(source)
 }
 
@@ -51,20 +52,18 @@ pub fn from_source<S: Source>(source: S) -> Pipeline<Start<S>, crate::adapters::
 /// assert_eq!(even.value, [2, 4, 6]);
 /// # Ok::<(), pipe_core::RunError>(())
 /// ```
-pub fn from_iter<I>(
-    items: I,
-) -> Pipeline<Start<FromIter<I::IntoIter>>, crate::adapters::Identity, Own<I::Item>>
+pub fn from_iter<I>(items: I) -> Pipeline<StartIter<I::IntoIter>, Identity, Own<I::Item>>
 where
     I: IntoIterator<Item: Send + 'static, IntoIter: Send>,
 {
-    from_source(FromIter { items: items.into_iter(), next: 0, spares: Spares::new() })
+    Pipeline::start_iter(FromIter { items: items.into_iter(), next: 0, spares: Spares::new() })
 }
 
 /// The source behind [`from_iter`].
 pub struct FromIter<I: Iterator> {
-    items: I,
+    pub(crate) items: I,
     /// The position of the next item.
-    next: u64,
+    pub(crate) next: u64,
     spares: Spares<I::Item>,
 }
 

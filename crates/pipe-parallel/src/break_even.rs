@@ -26,7 +26,7 @@ pub(crate) enum Verdict {
 }
 
 /// Long enough for the batches to have grown and the caches to be warm, and about what starting and waking a thread costs.
-const TRIAL: Duration = Duration::from_micros(100);
+pub(crate) const TRIAL: Duration = Duration::from_micros(100);
 
 /// What moving an item between cores costs, in its source and its sink part each: measured on batches of 8-byte items.
 const MOVE_NS: f64 = 0.5;

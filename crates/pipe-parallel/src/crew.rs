@@ -3,7 +3,7 @@
 use crate::break_even::{Trial, Verdict};
 use crate::end::End;
 use crate::gate::{Gate, Place, Side};
-use pipe_core::plan::{AnySource, BoxBatch, Line, Outlet, RunState, Segment};
+use pipe_core::plan::{AnySource, BoxBatch, Line, Outlet, RunState, Segment, Worker};
 use pipe_core::{Event, Flow, Pace, Payload, Permit, RunError, Want};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -48,11 +48,16 @@ impl<'p> Crew<'p> {
     }
 
     /// The calling thread's part. `start` starts one helper and says whether there may be more.
-    pub(crate) fn lead(&self, mut start: impl FnMut(usize) -> bool) -> Parts {
+    /// `first` is the worker of the first segment that this thread has used already, if it has.
+    pub(crate) fn lead(
+        &self,
+        first: Option<Box<dyn Worker + 'p>>,
+        mut start: impl FnMut(usize) -> bool,
+    ) -> Parts {
         // `None` once there are helpers. Until then each trial is followed by another: cheap items may become heavy ones.
         let mut trial = Some(Trial::default());
         let mut stayed = Trial::default();
-        let parts = self.work(|measured| {
+        let parts = self.work(first, |measured| {
             let Some(alone) = &mut trial else { return };
             alone.add(measured.items, measured.source, measured.chain, measured.sink);
             match alone.verdict(self.workers) {
@@ -78,12 +83,12 @@ impl<'p> Crew<'p> {
     /// A helper's part.
     pub(crate) fn help(&self) -> Parts {
         // Started late: then there is no need to make the stages' state.
-        if self.ended.load(Relaxed) { Parts::new() } else { self.work(|_| {}) }
+        if self.ended.load(Relaxed) { Parts::new() } else { self.work(None, |_| {}) }
     }
 
     /// Works until the run is over, and finishes this worker. `each` hears of every batch.
-    fn work(&self, each: impl FnMut(Measured)) -> Parts {
-        let worked = catch_unwind(AssertUnwindSafe(|| self.work_and_finish(each)));
+    fn work(&self, first: Option<Box<dyn Worker + 'p>>, each: impl FnMut(Measured)) -> Parts {
+        let worked = catch_unwind(AssertUnwindSafe(|| self.work_and_finish(first, each)));
         worked.unwrap_or_else(|thrown| {
             // Only the `Drop` of an item is left that could do this: stages, source and sink contain their panics.
             let (stage, payload) = ("drop of an item".to_owned(), Payload::new(thrown));
@@ -92,9 +97,11 @@ impl<'p> Crew<'p> {
         })
     }
 
-    fn work_and_finish(&self, mut each: impl FnMut(Measured)) -> Parts {
+    fn work_and_finish(&self, first: Option<Box<dyn Worker + 'p>>, mut each: impl FnMut(Measured)) -> Parts {
         let build = |segment: &Arc<dyn Segment<'p> + 'p>| segment.clone().worker(self.run.clone());
-        let mut line = match self.segments.iter().map(build).collect() {
+        let had = usize::from(first.is_some());
+        let workers = first.map(Ok).into_iter().chain(self.segments[had..].iter().map(build));
+        let mut line = match workers.collect() {
             Ok(workers) => Line::new(self.run.clone(), workers),
             Err(error) => {
                 self.gate.fail(Place::Ticket(0, Side::Stage), error);

@@ -35,6 +35,7 @@
 //! the calling thread and says so in the report. For waiting on I/O use an asynchronous executor: a closure that sleeps blocks its
 //! worker.
 
+mod alone;
 mod break_even;
 mod crew;
 mod end;

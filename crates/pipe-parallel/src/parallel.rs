@@ -1,8 +1,9 @@
 //! The executor: settings, threads, and the end of a run.
 
+use crate::alone::{Alone, alone};
 use crate::crew::Crew;
 use crate::gate::Gate;
-use pipe_core::plan::{Node, Plan, Segment};
+use pipe_core::plan::{Node, Nodes, Plan, RunState, Segment, Worker};
 use pipe_core::{Event, Executor, RunError};
 use std::sync::Arc;
 use std::thread;
@@ -60,21 +61,30 @@ impl Default for Parallel {
 impl<'p> Executor<'p> for Parallel {
     fn execute(&self, plan: Plan<'p>) -> Result<(), RunError> {
         let workers = self.check()?;
-        let Plan { source, nodes, run } = plan;
-        let (segments, sink) = stops(nodes);
+        let run = plan.run().clone();
+        let nodes = match plan.into_loop() {
+            Err(nodes) => nodes,
+            Ok(whole) => match alone(whole, workers, &run)? {
+                Alone::Ended => return Ok(()),
+                Alone::Opened(nodes) => nodes,
+            },
+        };
+        self.together(nodes, workers, &run)
+    }
+}
+
+impl Parallel {
+    fn together<'p>(&self, nodes: Nodes<'p>, workers: usize, run: &Arc<RunState>) -> Result<(), RunError> {
+        let (segments, sink) = stops(nodes.nodes);
         let order = run.order(segments.len() - 1);
         let gate = Gate::new(sink, order, workers, self.memory_limit, run.clone());
-        let crew = Crew::new(source, segments, gate, workers, self.memory_limit, run.clone());
-        let mut helpers = 0;
-        let parts = thread::scope(|scope| {
+        let crew = Crew::new(nodes.source, segments, gate, workers, self.memory_limit, run.clone());
+        let (parts, helpers) = thread::scope(|scope| {
             let mut threads = Vec::new();
-            let mut parts = crew.lead(|index| {
-                let spawned =
-                    thread::Builder::new().name(format!("pipe-worker-{index}")).spawn_scoped(scope, {
-                        let crew = &crew;
-                        move || crew.help()
-                    });
-                match spawned {
+            let mut parts = crew.lead(nodes.first, |index| {
+                let crew = &crew;
+                let thread = thread::Builder::new().name(format!("pipe-worker-{index}"));
+                match thread.spawn_scoped(scope, move || crew.help()) {
                     Ok(thread) => threads.push(thread),
                     Err(error) => {
                         run.note(Event::FewerWorkers { wanted: workers, got: index, why: error.to_string() });
@@ -83,12 +93,12 @@ impl<'p> Executor<'p> for Parallel {
                 }
                 true
             });
-            helpers = threads.len();
+            let helpers = threads.len();
             // In the order of the workers, so that accumulators are merged in a fixed order.
             for thread in threads {
                 parts.extend(thread.join().expect("a worker contains all panics"));
             }
-            parts
+            (parts, helpers)
         });
         run.note_workers(1 + helpers);
         crew.close(parts)
@@ -96,9 +106,7 @@ impl<'p> Executor<'p> for Parallel {
 }
 
 /// The parallel segments, and the serial end.
-fn stops(
-    nodes: Vec<Node<'_>>,
-) -> (Vec<Arc<dyn Segment<'_> + '_>>, Box<dyn pipe_core::plan::Worker + Send + '_>) {
+fn stops(nodes: Vec<Node<'_>>) -> (Vec<Arc<dyn Segment<'_> + '_>>, Box<dyn Worker + Send + '_>) {
     let (mut segments, mut sink) = (Vec::new(), None);
     for node in nodes {
         match node {

@@ -1,0 +1,249 @@
+//! One segment between an iterator and a sink, as the loop that one would write by hand.
+//!
+//! ```text
+//! for item in items { chain.push(item) -> sink.write(output) }
+//! ```
+//!
+//! A batch between source and chain, and another between chain and sink, cost some 3 ns an item: nothing beside a parser, twice the work
+//! of a cheap step. Here there is none. The same chain can be opened into nodes when more workers are wanted.
+
+use crate::batch::Items;
+use crate::context::{Context, SINK};
+use crate::error::{Payload, RunError};
+use crate::item::Own;
+use crate::lower::Counted;
+use crate::plan::{Loop, Node, Nodes, Ran};
+use crate::run::RunState;
+use crate::segment::Fused;
+use crate::sink::Sink;
+use crate::sink_node::SinkNode;
+use crate::source::FromIter;
+use crate::stage::{BoxError, Emit, Flow, Stage, Step};
+use std::any::Any;
+use std::mem;
+use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+
+/// The chain between an iterator's items and `T`.
+type Segment<I, C, T> = Fused<C, Items<<I as Iterator>::Item>, Own<<I as Iterator>::Item>, T, false>;
+
+pub(crate) struct Straight<I: Iterator, C: Stage, T, S: Sink<T>> {
+    /// `None` after a panic.
+    source: Option<FromIter<I>>,
+    segment: Arc<Segment<I, C, T>>,
+    /// `None` before the first item, after a panic, and at the end.
+    state: Option<C::State>,
+    sink: SinkNode<T, S>,
+    context: Context,
+    run: Arc<RunState>,
+}
+
+impl<I, C, T, S> Straight<I, C, T, S>
+where
+    I: Iterator<Item: Send + 'static> + Send,
+    T: Send + 'static,
+    C: Step<I::Item, Out = T>,
+    S: Sink<T>,
+{
+    pub(crate) fn new(source: FromIter<I>, chain: C, sink: SinkNode<T, S>, run: Arc<RunState>) -> Self {
+        let segment = Arc::new(Fused::new(chain, 0));
+        Straight { source: Some(source), segment, state: None, sink, context: Context::new(run.clone()), run }
+    }
+
+    /// After a slice: counts, and the error that ends the run, if there is one.
+    fn settle(
+        &mut self,
+        at: Option<u64>,
+        taken: usize,
+        emitted: u64,
+        torn: Option<BoxError>,
+    ) -> Result<(), RunError> {
+        self.run.count_pulled(taken * size_of::<I::Item>());
+        self.run.count_taken(0, taken);
+        self.run.count_emitted(0, emitted as usize);
+        self.sink.written += emitted;
+        if let Some(source) = torn {
+            return Err(RunError::Sink { written: self.sink.written, source });
+        }
+        let Some((stage, source)) = self.context.take_fatal() else { return Ok(()) };
+        Err(RunError::Stage { stage: self.run.name(stage), at, source })
+    }
+
+    #[cold]
+    fn panicked(&mut self, at: Option<u64>, emitted: u64, thrown: Box<dyn Any + Send>) -> RunError {
+        let (stage, at) = match self.context.take_panicked() {
+            Some(SINK) => ("sink".to_owned(), Some(self.sink.written + emitted)),
+            None if at.is_some() => ("source".to_owned(), None),
+            stage => (self.run.name(stage), at),
+        };
+        RunError::Panicked { stage, at, payload: Payload::new(thrown) }
+    }
+}
+
+impl<'p, I, C, T, S> Loop<'p> for Straight<I, C, T, S>
+where
+    I: Iterator<Item: Send + 'static> + Send + 'p,
+    T: Send + 'static,
+    C: Step<I::Item, Out = T> + 'p,
+    S: Sink<T, Done: 'p> + 'p,
+{
+    fn run(&mut self, limit: usize) -> Result<Ran, RunError> {
+        let mut state = match self.state.take() {
+            Some(state) => state,
+            None => self.segment.make_state(&self.run)?,
+        };
+        let mut source = self.source.take().expect("a loop that failed is not used again");
+        let mut sink = self.sink.sink.take().expect("a loop that failed is not used again");
+        let (chain, context, first) = (&self.segment.chain, &mut self.context, source.next);
+        let (mut passed, mut emitted) = (0, 0);
+        let (passed_out, emitted_out) = (&mut passed, &mut emitted);
+        // Everything that the loop touches is a local of this closure: then the optimiser keeps it in registers.
+        let ran = catch_unwind(AssertUnwindSafe(move || {
+            let mut end = SinkEnd { sink: &mut sink, emitted: Tally::up(emitted_out), torn: None, context };
+            let mut tally = Tally::down(limit as u64, passed_out);
+            // Inner iteration, counted down: one instruction less per item, and many for iterators such as `chain` and `flatten`.
+            let stopped = source.items.try_for_each(
+                #[inline(always)]
+                |item| {
+                    if chain.push(&mut state, item, &mut end).is_break() {
+                        return ControlFlow::Break(Stopped::Enough);
+                    }
+                    tally.n -= 1;
+                    if tally.n == 0 { ControlFlow::Break(Stopped::Limit) } else { ControlFlow::Continue(()) }
+                },
+            );
+            drop(tally);
+            let torn = end.torn.take();
+            drop(end);
+            (stopped, state, source, sink, torn)
+        }));
+        // Items that went through; the one that failed, panicked or had enough is the next.
+        let (stopped, state, mut source, sink, torn) =
+            ran.map_err(|thrown| self.panicked(Some(first + passed), emitted, thrown))?;
+        let taken = passed as usize + usize::from(stopped == ControlFlow::Break(Stopped::Enough));
+        source.next += taken as u64;
+        (self.state, self.source, self.sink.sink) = (Some(state), Some(source), Some(sink));
+        self.settle(Some(first + passed), taken, emitted, torn)?;
+        Ok(match stopped {
+            ControlFlow::Continue(()) => Ran::Done(taken),
+            ControlFlow::Break(Stopped::Limit) => Ran::More(taken),
+            ControlFlow::Break(Stopped::Enough) => Ran::Enough(taken),
+        })
+    }
+
+    fn finish(&mut self) -> Result<(), RunError> {
+        let state = match self.state.take() {
+            Some(state) => state,
+            None => self.segment.make_state(&self.run)?,
+        };
+        let mut sink = self.sink.sink.take().expect("a loop that failed is not used again");
+        let (chain, context) = (&self.segment.chain, &mut self.context);
+        let mut emitted = 0;
+        let emitted_out = &mut emitted;
+        let ran = catch_unwind(AssertUnwindSafe(move || {
+            let mut end = SinkEnd { sink: &mut sink, emitted: Tally::up(emitted_out), torn: None, context };
+            let _ = chain.finish(state, &mut end);
+            let torn = end.torn.take();
+            drop(end);
+            (sink, torn)
+        }));
+        let (sink, torn) = ran.map_err(|thrown| self.panicked(None, emitted, thrown))?;
+        self.sink.sink = Some(sink);
+        self.settle(None, 0, emitted, torn)?;
+        self.sink.commit()
+    }
+
+    fn open(self: Box<Self>) -> Nodes<'p> {
+        let this = *self;
+        let source = this.source.expect("a loop that failed is not opened");
+        let segment = this.segment;
+        let first = this.state.map(|state| segment.clone().worker_with(state, this.run.clone()));
+        let source = Box::new(Counted { source, run: this.run });
+        Nodes { source, nodes: vec![Node::Parallel(segment), Node::Serial(Box::new(this.sink))], first }
+    }
+}
+
+/// Why the iteration stopped before its end.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stopped {
+    Limit,
+    Enough,
+}
+
+/// Counts in a register and writes down how far it came on the way out, also while a panic unwinds.
+struct Tally<'t> {
+    start: u64,
+    n: u64,
+    to: &'t mut u64,
+}
+
+impl<'t> Tally<'t> {
+    fn up(to: &'t mut u64) -> Self {
+        Tally { start: 0, n: 0, to }
+    }
+
+    fn down(start: u64, to: &'t mut u64) -> Self {
+        Tally { start, n: start, to }
+    }
+}
+
+impl Drop for Tally<'_> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        *self.to = self.n.abs_diff(self.start);
+    }
+}
+
+/// The end of the chain: writes into the sink.
+struct SinkEnd<'e, S> {
+    sink: &'e mut S,
+    emitted: Tally<'e>,
+    /// Why the sink could not go on.
+    torn: Option<BoxError>,
+    context: &'e mut Context,
+}
+
+impl<T, S: Sink<T>> Emit<T> for SinkEnd<'_, S> {
+    #[inline(always)]
+    fn emit(&mut self, item: T) -> Flow {
+        let unwinding = InSink { context: &mut *self.context };
+        let written = unwinding.watch(|| self.sink.write(item));
+        match written {
+            Ok(()) => {
+                self.emitted.n += 1;
+                Flow::Continue(())
+            }
+            Err(error) => {
+                self.torn = Some(error);
+                Flow::Break(())
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn context(&mut self) -> &mut Context {
+        self.context
+    }
+}
+
+/// Tells the harness that a panic comes from the sink; forgotten where there is none.
+struct InSink<'c> {
+    context: &'c mut Context,
+}
+
+impl InSink<'_> {
+    #[inline(always)]
+    fn watch<R>(self, write: impl FnOnce() -> R) -> R {
+        let result = write();
+        mem::forget(self);
+        result
+    }
+}
+
+impl Drop for InSink<'_> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        self.context.unwound_in_sink();
+    }
+}

@@ -1,0 +1,64 @@
+//! A plan that is one loop, on the calling thread, until other threads would pay.
+
+use crate::break_even::TRIAL;
+use pipe_core::plan::{Loop, Nodes, Ran, RunState};
+use pipe_core::{Event, Pace, RunError};
+use std::time::{Duration, Instant};
+
+/// How a loop ended.
+pub(crate) enum Alone<'p> {
+    /// The run is over.
+    Ended,
+    /// Go on with several workers.
+    Opened(Nodes<'p>),
+}
+
+/// A loop that costs less than this for one item, source and sink included, is left alone: moving an item through batches costs 1 to 2 ns
+/// on each side, so two threads would at best win a fifth, for twice the CPU.
+const LOOP_NS: f64 = 4.0;
+
+/// Runs the loop for as long as it is cheap: a sum over numbers is over before threads are awake, and items that become heavy later are
+/// noticed within a trial.
+pub(crate) fn alone<'p>(
+    mut whole: Box<dyn Loop<'p> + 'p>,
+    workers: usize,
+    run: &RunState,
+) -> Result<Alone<'p>, RunError> {
+    let mut pace = Pace::new(Pace::SLICE, usize::MAX);
+    let (mut spent, mut items, mut ns_per_item) = (Duration::ZERO, 0, None);
+    // Two trials in a row: one alone may have been interrupted by the system.
+    let mut heavy = 0;
+    while !run.is_cancelled() {
+        let started = Instant::now();
+        let ran = whole.run(pace.items())?;
+        let elapsed = started.elapsed();
+        let (Ran::More(n) | Ran::Done(n) | Ran::Enough(n)) = ran;
+        pace.learn(n, elapsed);
+        (spent, items) = (spent + elapsed, items + n);
+        if !matches!(ran, Ran::More(_)) {
+            if workers > 1 {
+                stayed(run, ns_per_item, spent.as_nanos() as f64 / items.max(1) as f64);
+            }
+            whole.finish()?;
+            return Ok(Alone::Ended);
+        }
+        if workers > 1 && spent >= TRIAL {
+            let ns = spent.as_nanos() as f64 / items as f64;
+            heavy = if ns >= LOOP_NS { heavy + 1 } else { 0 };
+            if heavy == 2 {
+                return Ok(Alone::Opened(whole.open()));
+            }
+            ns_per_item = Some(ns);
+            (spent, items) = (Duration::ZERO, 0);
+        }
+    }
+    Err(RunError::Cancelled)
+}
+
+fn stayed(run: &RunState, measured: Option<f64>, last: f64) {
+    let (ns_per_item, why) = match measured {
+        Some(ns) => (ns, "too little to pay for moving items to other threads"),
+        None => (last, "and the input ended before threads could have paid"),
+    };
+    run.note(Event::StayedInline { ns_per_item, why });
+}
