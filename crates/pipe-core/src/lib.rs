@@ -92,3 +92,7 @@ pub use report::{Event, Report, SegmentReport, StageReport};
 pub use sink::{ForEach, Merge, Sink};
 pub use source::{FromIter, Source, Want, from_iter, from_source};
 pub use stage::{BoxError, Emit, Flow, Stage, Step, Then};
+
+#[doc = include_str!("../README.md")]
+#[cfg(doctest)]
+struct Readme;

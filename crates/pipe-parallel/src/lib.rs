@@ -43,3 +43,7 @@ mod gate;
 mod parallel;
 
 pub use parallel::Parallel;
+
+#[doc = include_str!("../README.md")]
+#[cfg(doctest)]
+struct Readme;

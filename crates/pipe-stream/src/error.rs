@@ -1,0 +1,158 @@
+//! What went wrong with a file, pipe or setting, where, and while doing what.
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The error of this crate's sources and sinks.
+///
+/// ```
+/// use pipe_core::{Inline, RunError};
+/// use pipe_stream::{Lines, StreamError, StreamErrorKind};
+///
+/// let missing = Lines::open("no/such/file").err().unwrap();
+/// assert_eq!(missing.to_string(), "open \"no/such/file\": No such file or directory (os error 2)");
+///
+/// // Inside a run it arrives as the source's or the sink's own error.
+/// let text: &[u8] = b"short\nmuch too long\n";
+/// let lengths = Lines::from_reader(text).max_record(5).pipeline().map(|line| line.len());
+/// let failed: RunError = lengths.collect().run_on(&Inline).unwrap_err();
+/// let error: &StreamError = failed.stage_error().unwrap();
+/// assert_eq!(error.kind(), StreamErrorKind::RecordTooLong { limit: 5 });
+/// assert_eq!(error.offset(), Some(6));
+/// ```
+#[derive(Debug)]
+pub struct StreamError {
+    kind: StreamErrorKind,
+    operation: &'static str,
+    subject: Subject,
+    offset: Option<u64>,
+    source: Option<io::Error>,
+}
+
+/// What kind of error it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum StreamErrorKind {
+    /// The system refused.
+    Io(io::ErrorKind),
+    /// A record is longer than `max_record`. Not one byte of it was handed on.
+    RecordTooLong {
+        /// The most bytes that a record may have.
+        limit: usize,
+    },
+    /// A file became shorter while it was read. What was cut in the middle was not handed on.
+    Truncated {
+        /// Its length in bytes when it was opened.
+        expected: u64,
+        /// Its length in bytes now.
+        found: u64,
+    },
+    /// A setting makes no sense. Nothing was read.
+    Setting {
+        /// Which one.
+        field: &'static str,
+        /// What it was.
+        value: usize,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+}
+
+/// What was read or written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Subject {
+    Path(PathBuf),
+    Named(&'static str),
+}
+
+impl StreamError {
+    pub(crate) fn io(
+        operation: &'static str,
+        subject: &Subject,
+        offset: Option<u64>,
+        error: io::Error,
+    ) -> Self {
+        let kind = StreamErrorKind::Io(error.kind());
+        StreamError { kind, operation, subject: subject.clone(), offset, source: Some(error) }
+    }
+
+    pub(crate) fn read(kind: StreamErrorKind, subject: &Subject, offset: u64) -> Self {
+        StreamError { kind, operation: "read", subject: subject.clone(), offset: Some(offset), source: None }
+    }
+
+    pub(crate) fn setting(subject: &Subject, field: &'static str, value: usize, why: &'static str) -> Self {
+        let kind = StreamErrorKind::Setting { field, value, why };
+        StreamError { kind, operation: "set", subject: subject.clone(), offset: None, source: None }
+    }
+
+    /// What kind of error it is.
+    pub fn kind(&self) -> StreamErrorKind {
+        self.kind
+    }
+
+    /// What was being done: `open`, `read`, `create`, `write`, `sync`, `rename to` or `set`.
+    pub fn operation(&self) -> &'static str {
+        self.operation
+    }
+
+    /// The file, if it was opened by its path.
+    pub fn path(&self) -> Option<&Path> {
+        match &self.subject {
+            Subject::Path(path) => Some(path),
+            Subject::Named(_) => None,
+        }
+    }
+
+    /// How many bytes had been read or written before; of a record that is too long, where it starts.
+    pub fn offset(&self) -> Option<u64> {
+        self.offset
+    }
+}
+
+impl fmt::Display for StreamError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let StreamError { kind, operation, subject, offset, source } = self;
+        match kind {
+            StreamErrorKind::Io(kind) => {
+                write!(f, "{operation} {subject}")?;
+                if let Some(offset) = offset {
+                    write!(f, " at byte {offset}")?;
+                }
+                match source {
+                    Some(error) => write!(f, ": {error}"),
+                    None => write!(f, ": {kind}"),
+                }
+            }
+            StreamErrorKind::RecordTooLong { limit } => {
+                let offset = offset.unwrap_or_default();
+                write!(f, "record at byte {offset} of {subject} is longer than {limit} bytes")
+            }
+            StreamErrorKind::Truncated { expected, found } => {
+                let offset = offset.unwrap_or_default();
+                write!(
+                    f,
+                    "{operation} {subject} at byte {offset}: it was cut from {expected} to {found} bytes meanwhile"
+                )
+            }
+            StreamErrorKind::Setting { field, value, why } => write!(f, "{field} = {value}: {why}"),
+        }
+    }
+}
+
+impl Error for StreamError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_ref().map(|error| error as &(dyn Error + 'static))
+    }
+}
+
+impl fmt::Display for Subject {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            // Quoted and escaped: a path may hold anything, also line feeds and bytes that are not UTF-8.
+            Subject::Path(path) => write!(f, "{path:?}"),
+            Subject::Named(name) => f.write_str(name),
+        }
+    }
+}

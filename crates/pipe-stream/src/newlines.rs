@@ -1,0 +1,141 @@
+//! Finds line feeds, fast for short lines and for long ones.
+//!
+//! ```text
+//! for each block of 64 bytes: one bit per line feed -> for each bit: a position
+//! ```
+//!
+//! 1. A search per line costs a call and a mispredicted branch or two: 6.4 ns for lines of 14 bytes with `memchr_iter`. One comparison
+//!    of a whole block finds all its line feeds, here four or five, and costs one misprediction: 4.4 ns.
+//! 2. The comparison is written so that the compiler turns it into vector code for any target: it compares 64 bytes into 64 zeros and
+//!    ones, and a multiplication gathers eight of them into eight bits. Eight 64-bit words without a vector comparison cost 5.5 ns, the
+//!    same with intrinsics (unsafe code) 3.8 ns.
+//! 3. In long lines most blocks are empty, and `memchr` with its wider vectors is faster. After two empty blocks it takes over until
+//!    the line ends. After one, lines of 80 bytes pay for calls; after three, long ones for blocks.
+//!
+//! (Sapphire Rapids, x86-64 baseline code, lines of random length around the mean given, in the L2 cache.)
+
+/// A block: as many bytes as a `u64` has bits.
+const BLOCK: usize = 64;
+
+/// How many empty blocks make a line a long one.
+const EMPTY: u32 = 2;
+
+/// The positions of the line feeds in a window, ascending.
+pub(crate) struct Newlines<'w> {
+    window: &'w [u8],
+    /// Where the block of `bits` starts.
+    block: usize,
+    /// The line feeds of the block that were not given yet; bit 0 is its first byte.
+    bits: u64,
+    /// The first byte that was not looked at.
+    ahead: usize,
+}
+
+impl<'w> Newlines<'w> {
+    /// Those at or behind `from`.
+    #[inline(always)]
+    pub(crate) fn new(window: &'w [u8], from: usize) -> Self {
+        Newlines { window, block: from, bits: 0, ahead: from }
+    }
+}
+
+impl Iterator for Newlines<'_> {
+    type Item = usize;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<usize> {
+        let mut empty = 0;
+        while self.bits == 0 {
+            let rest = self.window.get(self.ahead..)?;
+            if empty == EMPTY {
+                let found = self.ahead + memchr::memchr(b'\n', rest)?;
+                self.ahead = found + 1;
+                return Some(found);
+            }
+            empty += 1;
+            self.block = self.ahead;
+            if let Some((block, _)) = rest.split_first_chunk() {
+                self.bits = bits(block);
+                self.ahead += BLOCK;
+            } else if rest.is_empty() {
+                return None;
+            } else {
+                let mut block = [0; BLOCK];
+                block[..rest.len()].copy_from_slice(rest);
+                self.bits = bits(&block);
+                self.ahead = self.window.len();
+            }
+        }
+        let found = self.block + self.bits.trailing_zeros() as usize;
+        self.bits &= self.bits - 1;
+        Some(found)
+    }
+}
+
+/// Bit `i` says whether byte `i` is a line feed.
+#[inline(always)]
+fn bits(block: &[u8; BLOCK]) -> u64 {
+    // Two loops, so that the first one becomes vector code.
+    let mut ones = [0u8; BLOCK];
+    for (one, byte) in ones.iter_mut().zip(block) {
+        *one = u8::from(*byte == b'\n');
+    }
+    let (words, _) = ones.as_chunks::<8>();
+    let mut bits = 0;
+    for (index, word) in words.iter().enumerate() {
+        // Byte k of the word is 0 or 1; the product has it at bit 56 + k, and no two partial products meet at one bit.
+        let gathered = u64::from_le_bytes(*word).wrapping_mul(0x0102_0408_1020_4080) >> 56;
+        bits |= gathered << (8 * index);
+    }
+    bits
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(window: &[u8]) {
+        let naive = |from: usize| (from..window.len()).filter(|at| window[*at] == b'\n').collect::<Vec<_>>();
+        for from in [0, 1, 63, 64, 65, window.len()] {
+            assert_eq!(
+                Newlines::new(window, from).collect::<Vec<_>>(),
+                naive(from),
+                "from {from} in {window:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_line_feed_is_found_at_every_place_of_every_length() {
+        for len in 0..260 {
+            let mut window = vec![b'\x0b'; len];
+            check(&window);
+            for at in 0..len {
+                window[at] = b'\n';
+                check(&window);
+                window[at] = b'\x0b';
+            }
+            check(&vec![b'\n'; len]);
+        }
+    }
+
+    #[test]
+    fn every_byte_that_is_not_a_line_feed_is_none() {
+        let all: Vec<u8> = (0..=255).cycle().take(1024).collect();
+        check(&all);
+    }
+
+    #[test]
+    fn random_windows_agree_with_the_plain_loop() {
+        let mut seed = 1u64;
+        for mean in [1, 3, 9, 40, 130, 500] {
+            let window: Vec<u8> = (0..3000)
+                .map(|_| {
+                    seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+                    if (seed >> 33) % mean == 0 { b'\n' } else { (seed >> 40) as u8 }
+                })
+                .collect();
+            check(&window);
+        }
+    }
+}

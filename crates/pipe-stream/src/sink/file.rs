@@ -1,0 +1,159 @@
+//! Lines into a file that is there whole or not at all.
+
+use crate::error::{StreamError, Subject};
+use crate::sink::held::Held;
+use pipe_core::{BoxError, Sink};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::process;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+/// Writes each item and a line feed into a file, 256 KiB at a time; `Done` is the number of bytes written.
+///
+/// The lines go into a new file beside the target, `.NAME.part-PID-N`, which takes the target's name when the run has gone well. So
+/// whoever opens the target meets the old file or the whole new one. A run that fails or is cancelled removes what it wrote; a process
+/// that is killed leaves it. An existing target keeps its permissions, not its owner; a symbolic link to one stays, and what it points
+/// to is replaced.
+///
+/// A target that is not a regular file (a device, a FIFO, `/dev/stdout`) is written directly, as the lines come.
+///
+/// ```
+/// use pipe_core::{Inline, from_iter};
+/// use pipe_stream::FileSink;
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("squares");
+/// let squares = from_iter(1..=3).map(|n| (n * n).to_string());
+/// assert_eq!(squares.to(FileSink::create(&path)?).run_on(&Inline)?.value, 6);
+/// assert_eq!(std::fs::read_to_string(&path)?, "1\n4\n9\n");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct FileSink {
+    held: Held<File>,
+    /// `None` where the target is written directly.
+    part: Option<Part>,
+    durable: bool,
+}
+
+impl FileSink {
+    /// Lines into the file `path`, which need not exist; its folder must.
+    ///
+    /// # Errors
+    /// What keeps the file from being written: so a long run does not find out at its end.
+    pub fn create(path: impl AsRef<Path>) -> Result<Self, StreamError> {
+        let path = path.as_ref();
+        let subject = Subject::Path(path.to_owned());
+        let (file, part) = open(path).map_err(|error| StreamError::io("create", &subject, None, error))?;
+        Ok(FileSink { held: Held::new(file, subject), part, durable: false })
+    }
+
+    /// Lets the commit wait until the lines, and the name, are on the medium: they then survive a power cut, and errors that network file
+    /// systems report late are errors of the run.
+    pub fn durable(mut self) -> Self {
+        self.durable = true;
+        self
+    }
+}
+
+impl<T: AsRef<[u8]>> Sink<T> for FileSink {
+    type Done = u64;
+
+    #[inline]
+    fn write(&mut self, item: T) -> Result<(), BoxError> {
+        Ok(self.held.line(item.as_ref())?)
+    }
+
+    fn commit(self) -> Result<u64, BoxError> {
+        let FileSink { held, part, durable } = self;
+        let subject = &held.subject().clone();
+        let (file, written) = held.finish()?;
+        if let Some(part) = part {
+            let failed = |operation| move |error| StreamError::io(operation, subject, None, error);
+            if durable {
+                file.sync_all().map_err(failed("sync"))?;
+            }
+            // Some systems rename no open file.
+            drop(file);
+            fs::rename(&part.path, &part.target).map_err(failed("rename to"))?;
+            if durable {
+                sync_folder(&part.target).map_err(failed("sync"))?;
+            }
+        }
+        Ok(written)
+    }
+}
+
+/// What to write into: a new file that will take the name of `path`, or what is there if that is not a regular file.
+fn open(path: &Path) -> io::Result<(File, Option<Part>)> {
+    // Opened for writing even if it is to be replaced: who may not write to a file may not replace it either.
+    let existing = match OpenOptions::new().append(true).open(path) {
+        Ok(existing) => existing,
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let (file, part) = Part::create(path.to_owned())?;
+            return Ok((file, Some(part)));
+        }
+        Err(error) => return Err(error),
+    };
+    let metadata = existing.metadata()?;
+    if !metadata.is_file() || is_handle(path) {
+        return Ok((existing, None));
+    }
+    let (file, part) = Part::create(fs::canonicalize(path)?)?;
+    file.set_permissions(metadata.permissions())?;
+    Ok((file, Some(part)))
+}
+
+/// Names of what the process has open. A regular file behind one (`> out.txt`) was opened by whoever started us, and is not ours to
+/// replace.
+fn is_handle(path: &Path) -> bool {
+    ["/dev/stdout", "/dev/stderr", "/dev/fd", "/proc"].iter().any(|handles| path.starts_with(handles))
+}
+
+/// A file under a temporary name. Dropping it removes it.
+struct Part {
+    path: PathBuf,
+    target: PathBuf,
+}
+
+/// Only a leftover of a killed process with our process id is in the way, or of several.
+const NAMES_TRIED: usize = 100;
+
+impl Part {
+    fn create(target: PathBuf) -> io::Result<(File, Self)> {
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let name = target.file_name().ok_or(ErrorKind::InvalidFilename)?;
+        // Cut, so that a long name with its ending is still a valid one; it need not be unique.
+        let name: String = name.to_string_lossy().chars().take(50).collect();
+        for _ in 0..NAMES_TRIED {
+            let number = NUMBER.fetch_add(1, Relaxed);
+            let path = target.with_file_name(format!(".{name}.part-{}-{number}", process::id()));
+            match OpenOptions::new().write(true).create_new(true).open(&path) {
+                Ok(file) => return Ok((file, Part { path, target })),
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(ErrorKind::AlreadyExists.into())
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        // After the rename there is nothing under this name, which no other sink ever has. If it fails nobody is left to tell.
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// Puts the names in the folder of `file` on the medium.
+#[cfg(unix)]
+fn sync_folder(file: &Path) -> io::Result<()> {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+}
+
+/// Elsewhere folders cannot be opened; the rename itself is journalled.
+#[cfg(not(unix))]
+fn sync_folder(_: &Path) -> io::Result<()> {
+    Ok(())
+}

@@ -1,0 +1,304 @@
+//! A run that says `Ok` has written everything; one that does not leaves a file as it was.
+
+use pipe_core::{Cancel, Inline, RunError, Sink, from_iter};
+use pipe_stream::{FileSink, StreamError, StreamErrorKind, WriterSink};
+use std::fs;
+use std::io::{self, ErrorKind, Write};
+use std::path::Path;
+
+fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+fn stream_error(error: &RunError) -> &StreamError {
+    error.stage_error().expect("a StreamError")
+}
+
+/// Not `println!`, which the test harness keeps to itself.
+fn skip(test: &str, why: &str) {
+    io::stdout().write_all(format!("SKIP {test}: {why}\n").as_bytes()).unwrap();
+}
+
+#[test]
+fn a_file_has_its_name_only_when_it_is_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("out");
+    let mut seen = Vec::new();
+    let sink = FileSink::create(&path).unwrap();
+    let report = from_iter(0..100_000)
+        .map(|n| {
+            assert!(!path.exists());
+            n.to_string()
+        })
+        .to(sink)
+        .run_on(&Inline)
+        .unwrap();
+    for n in 0..100_000 {
+        writeln!(seen, "{n}").unwrap();
+    }
+    assert!(fs::read(&path).unwrap() == seen);
+    assert_eq!((report.value, names(folder.path())), (seen.len() as u64, vec!["out".to_owned()]));
+}
+
+#[test]
+fn a_sink_dropped_without_commit_leaves_neither_target_nor_part() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut sink = FileSink::create(folder.path().join("out")).unwrap();
+    for _ in 0..1_000 {
+        Sink::write(&mut sink, [b'x'; 1_000]).unwrap();
+    }
+    let part = names(folder.path());
+    assert!(part.len() == 1 && part[0].starts_with(".out.part-"), "{part:?}");
+    drop(sink);
+    assert!(names(folder.path()).is_empty());
+}
+
+#[test]
+fn a_run_that_fails_or_is_cancelled_leaves_the_target_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("out");
+    fs::write(&path, "old\n").unwrap();
+    let number = |text: &str| text.parse::<u32>().map(|number| number.to_string());
+    let sink = FileSink::create(&path).unwrap();
+    from_iter(["1", "x"]).try_map(number).to(sink).run_on(&Inline).unwrap_err();
+    let cancel = Cancel::new();
+    let sink = FileSink::create(&path).unwrap();
+    let endless = from_iter(0u64..)
+        .inspect(|n| {
+            if *n == 1_000 {
+                cancel.cancel()
+            }
+        })
+        .map(|n| n.to_string());
+    endless.to(sink).cancelled_by(&cancel).run_on(&Inline).unwrap_err();
+    let sink = FileSink::create(&path).unwrap();
+    let panics = from_iter(0..3).map(|n| if n < 2 { "fine" } else { panic!("boom") });
+    panics.to(sink).run_on(&Inline).unwrap_err();
+    assert_eq!(fs::read(&path).unwrap(), b"old\n");
+    assert_eq!(names(folder.path()), ["out"]);
+}
+
+#[test]
+fn a_commit_replaces_the_target_also_durably_and_also_while_another_sink_writes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("out");
+    fs::write(&path, "old\n").unwrap();
+    let (first, second) = (FileSink::create(&path).unwrap(), FileSink::create(&path).unwrap().durable());
+    from_iter(["second"]).to(second).run_on(&Inline).unwrap();
+    assert_eq!(fs::read(&path).unwrap(), b"second\n");
+    from_iter(["first"]).to(first).run_on(&Inline).unwrap();
+    assert_eq!(fs::read(&path).unwrap(), b"first\n");
+    assert_eq!(names(folder.path()), ["out"]);
+}
+
+#[test]
+fn no_items_make_an_empty_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("out");
+    let report = from_iter(Vec::<String>::new()).to(FileSink::create(&path).unwrap()).run_on(&Inline);
+    assert_eq!((report.unwrap().value, fs::read(&path).unwrap()), (0, Vec::new()));
+}
+
+#[test]
+fn a_name_as_long_as_the_system_allows_is_fine() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("n".repeat(255));
+    from_iter(["one"]).to(FileSink::create(&path).unwrap()).run_on(&Inline).unwrap();
+    assert_eq!(fs::read(&path).unwrap(), b"one\n");
+}
+
+#[test]
+fn targets_that_cannot_be_written_are_refused_before_the_run() {
+    let folder = tempfile::tempdir().unwrap();
+    let refuse = |path: &Path, kind: ErrorKind| {
+        let error = FileSink::create(path).err().unwrap();
+        assert_eq!((error.kind(), error.path()), (StreamErrorKind::Io(kind), Some(path)));
+        assert!(error.to_string().starts_with(&format!("create {path:?}: ")), "{error}");
+    };
+    refuse(&folder.path().join("no/folder"), ErrorKind::NotFound);
+    if cfg!(unix) {
+        refuse(folder.path(), ErrorKind::IsADirectory);
+        refuse(Path::new("/"), ErrorKind::IsADirectory);
+    }
+    refuse(Path::new(""), ErrorKind::InvalidFilename);
+    assert!(names(folder.path()).is_empty());
+}
+
+#[test]
+fn a_target_that_became_a_folder_meanwhile_is_an_error_and_leaves_no_part() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("out");
+    let sink = FileSink::create(&path).unwrap();
+    fs::create_dir(&path).unwrap();
+    let failed = from_iter(["one"]).to(sink).run_on(&Inline).unwrap_err();
+    let error = stream_error(&failed);
+    assert_eq!((error.operation(), error.path()), ("rename to", Some(&*path)));
+    assert_eq!(names(folder.path()), ["out"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn permissions_and_symbolic_links_stay() {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let folder = tempfile::tempdir().unwrap();
+    let (path, link) = (folder.path().join("out"), folder.path().join("link"));
+    fs::write(&path, "old\n").unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+    symlink("out", &link).unwrap();
+    from_iter(["new"]).to(FileSink::create(&link).unwrap()).run_on(&Inline).unwrap();
+    assert_eq!(fs::read(&path).unwrap(), b"new\n");
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o640);
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert_eq!(names(folder.path()), ["link", "out"]);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_an_error_also_if_only_the_last_flush_meets_it() {
+    let full = || FileSink::create("/dev/full").unwrap();
+    for lines in [1, 100_000] {
+        let failed = from_iter(0..lines).map(|n| n.to_string()).to(full()).run_on(&Inline).unwrap_err();
+        assert!(matches!(failed, RunError::Sink { .. }), "{failed}");
+        let error = stream_error(&failed);
+        assert_eq!(error.kind(), StreamErrorKind::Io(ErrorKind::StorageFull));
+        let expected = "write \"/dev/full\" at byte 0: No space left on device (os error 28)";
+        assert_eq!(error.to_string(), expected);
+    }
+    let failed = from_iter(["one"]).to(full().durable()).run_on(&Inline).unwrap_err();
+    assert_eq!(stream_error(&failed).kind(), StreamErrorKind::Io(ErrorKind::StorageFull));
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn devices_and_handles_are_written_directly() {
+    use std::io::{Read, Seek};
+    use std::os::fd::AsRawFd;
+    let report = from_iter(["one"]).to(FileSink::create("/dev/null").unwrap()).run_on(&Inline).unwrap();
+    assert_eq!(report.value, 4);
+    // As `/dev/stdout` is when it leads to a file.
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(b"before\n").unwrap();
+    let handle = format!("/dev/fd/{}", file.as_raw_fd());
+    from_iter(["one"]).to(FileSink::create(handle).unwrap()).run_on(&Inline).unwrap();
+    let mut text = String::new();
+    file.rewind().unwrap();
+    file.read_to_string(&mut text).unwrap();
+    assert_eq!(text, "before\none\n");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_fifo_is_written_directly_and_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("fifo");
+    let made = std::process::Command::new("mkfifo").arg(&path).status();
+    if !made.is_ok_and(|status| status.success()) {
+        return skip("a_fifo_is_written_directly_and_stays", "no mkfifo");
+    }
+    let reader = std::thread::spawn({
+        let path = path.clone();
+        move || fs::read(path).unwrap()
+    });
+    from_iter(["one", "two"]).to(FileSink::create(&path).unwrap()).run_on(&Inline).unwrap();
+    assert_eq!(reader.join().unwrap(), b"one\ntwo\n");
+    assert_eq!(names(folder.path()), ["fifo"]);
+}
+
+/// Takes at most `step` bytes at once and `most` in all, and is interrupted every other time.
+struct Slow {
+    taken: Vec<u8>,
+    step: usize,
+    most: usize,
+    calls: usize,
+    full: ErrorKind,
+}
+
+impl Slow {
+    fn new(step: usize, most: usize, full: ErrorKind) -> Self {
+        Slow { taken: Vec::new(), step, most, calls: 0, full }
+    }
+}
+
+impl Write for Slow {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.calls += 1;
+        if self.calls.is_multiple_of(2) {
+            return Err(ErrorKind::Interrupted.into());
+        }
+        let take = bytes.len().min(self.step).min(self.most - self.taken.len());
+        if take == 0 && self.full != ErrorKind::WriteZero {
+            return Err(self.full.into());
+        }
+        self.taken.extend_from_slice(&bytes[..take]);
+        Ok(take)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn lines_of_all_lengths_arrive_whole_through_short_and_interrupted_writes() {
+    let held = 256 << 10;
+    for lengths in [&[0, 1, 0][..], &[held - 2, held - 1, held, held + 1], &[3, held, 5, 2 * held + 7, 0]] {
+        let lines: Vec<Vec<u8>> =
+            lengths.iter().enumerate().map(|(index, len)| vec![b'a' + index as u8; *len]).collect();
+        let expected: Vec<u8> = lines.iter().flat_map(|line| [line, &b"\n"[..]].concat()).collect();
+        let mut slow = Slow::new(100_000, usize::MAX, ErrorKind::Other);
+        let report = from_iter(lines).to(WriterSink::new(&mut slow)).run_on(&Inline).unwrap();
+        assert_eq!(report.value, expected.len() as u64);
+        assert!(slow.taken == expected, "{lengths:?}");
+    }
+}
+
+#[test]
+fn a_write_error_names_the_byte_and_its_kind() {
+    for (full, words) in [(ErrorKind::StorageFull, "no storage space"), (ErrorKind::WriteZero, "write zero")]
+    {
+        for most in [0, 10, 999_999] {
+            let mut slow = Slow::new(1_000, most, full);
+            let lines = from_iter(0..200_000).map(|n| format!("{n:09}"));
+            let failed = lines.to(WriterSink::new(&mut slow)).run_on(&Inline).unwrap_err();
+            let error = stream_error(&failed);
+            assert_eq!((error.kind(), error.offset()), (StreamErrorKind::Io(full), Some(most as u64)));
+            assert_eq!(error.to_string(), format!("write the output at byte {most}: {words}"));
+        }
+    }
+}
+
+#[test]
+fn a_failed_flush_of_the_writer_is_an_error() {
+    struct NeverFlushes;
+    impl Write for NeverFlushes {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            Ok(bytes.len())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Err(io::Error::other("lost"))
+        }
+    }
+    let failed = from_iter(["one"]).to(WriterSink::new(NeverFlushes)).run_on(&Inline).unwrap_err();
+    assert_eq!(failed.to_string(), "sink, after 1 items: write the output at byte 4: lost");
+}
+
+#[test]
+fn an_abandoned_run_writes_nothing_more() {
+    let mut out = Vec::new();
+    let number = |text: &str| text.parse::<u32>().map(|number| number.to_string());
+    from_iter(["1", "x"]).try_map(number).to(WriterSink::new(&mut out)).run_on(&Inline).unwrap_err();
+    assert!(out.is_empty());
+}
+
+#[test]
+fn a_reader_that_has_gone_is_a_typed_error() {
+    let (reader, writer) = io::pipe().unwrap();
+    drop(reader);
+    let failed = from_iter(["one"]).to(WriterSink::new(writer)).run_on(&Inline).unwrap_err();
+    assert_eq!(stream_error(&failed).kind(), StreamErrorKind::Io(ErrorKind::BrokenPipe));
+}
