@@ -17,6 +17,13 @@ pub(crate) enum Alone<'p> {
 /// on each side, so two threads would at best win a fifth, for twice the CPU.
 const LOOP_NS: f64 = 4.0;
 
+/// How many trials in a row have to say that threads would pay. One alone may have been interrupted by the system, for up to 100 ns an item,
+/// and the next one then begins with cold caches.
+const EVIDENCE: u32 = 4;
+
+/// From here on one trial is enough: no interruption looks like this, and four heavy items one after the other would be a long wait.
+const CLEAR_NS: f64 = 1_000.0;
+
 /// Runs the loop for as long as it is cheap: a sum over numbers is over before threads are awake, and items that become heavy later are
 /// noticed within a trial.
 pub(crate) fn alone<'p>(
@@ -26,8 +33,7 @@ pub(crate) fn alone<'p>(
 ) -> Result<Alone<'p>, RunError> {
     let mut pace = Pace::new(Pace::SLICE, usize::MAX);
     let (mut spent, mut items, mut ns_per_item) = (Duration::ZERO, 0, None);
-    // Two trials in a row: one alone may have been interrupted by the system.
-    let mut heavy = 0;
+    let mut evidence = 0;
     while !run.is_cancelled() {
         let started = Instant::now();
         let ran = whole.run(pace.items())?;
@@ -44,8 +50,12 @@ pub(crate) fn alone<'p>(
         }
         if workers > 1 && spent >= TRIAL {
             let ns = spent.as_nanos() as f64 / items as f64;
-            heavy = if ns >= LOOP_NS { heavy + 1 } else { 0 };
-            if heavy == 2 {
+            evidence = match ns {
+                ns if ns >= CLEAR_NS => EVIDENCE,
+                ns if ns >= LOOP_NS => evidence + 1,
+                _ => 0,
+            };
+            if evidence >= EVIDENCE {
                 return Ok(Alone::Opened(whole.open()));
             }
             ns_per_item = Some(ns);
