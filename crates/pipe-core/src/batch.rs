@@ -6,7 +6,7 @@ use std::{mem, vec};
 
 /// Items that travel together. A batch owns what it lends, therefore it may move to another thread; the items may not outlive it.
 ///
-/// Laws (checked by `testing::laws::batch`): items come in order and once; after `drive` has lent `n` items they are gone;
+/// Laws: items come in order and once; after `drive` has lent `n` items they are gone;
 /// `position` names the item lent last, also when `each` broke or panicked.
 pub trait Batch: Sized {
     /// The item, as it is lent. No `where Self: 'a`: items are lent to a callback.
@@ -14,6 +14,11 @@ pub trait Batch: Sized {
 
     /// The bytes that this batch keeps alive, counted against the run's memory limit.
     fn bytes(&self) -> usize;
+
+    /// The bytes of the items that are left; fewer than `bytes` where a buffer is larger than what was read into it.
+    fn payload(&self) -> usize {
+        self.bytes()
+    }
 
     /// Lends up to `limit` items in order, each with its position, and returns how many; fewer than `limit` means that the batch is
     /// empty or `each` broke.

@@ -5,8 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// A switch that stops a run. Clones are the same switch; once on it stays on.
 ///
-/// Workers look at it between slices of about 10 us of work, so a run ends within one item per worker. It does not interrupt a closure
-/// or a read that blocks.
+/// Workers look at it after each item, so a run ends within one item per worker. It does not interrupt a closure or a read that blocks.
 ///
 /// ```
 /// use pipe_core::{Cancel, Inline, RunError, from_iter};
@@ -34,6 +33,7 @@ impl Cancel {
     }
 
     /// Whether it is on.
+    #[inline]
     pub fn is_cancelled(&self) -> bool {
         self.on.load(Ordering::Relaxed)
     }

@@ -32,12 +32,9 @@ impl<'p> Executor<'p> for Inline {
 }
 
 fn run_loop<'p>(mut whole: Box<dyn Loop<'p> + 'p>, run: &RunState) -> Result<(), RunError> {
-    let mut pace = Pace::new(Pace::SLICE, usize::MAX);
     while !run.is_cancelled() {
-        let started = Instant::now();
-        match whole.run(pace.items())? {
-            Ran::More(items) => pace.learn(items, started.elapsed()),
-            Ran::Done(_) | Ran::Enough(_) => return whole.finish(),
+        if !matches!(whole.run(usize::MAX)?, Ran::More(_)) {
+            return whole.finish();
         }
     }
     Err(RunError::Cancelled)

@@ -66,7 +66,7 @@ impl<S: Source> AnySource for Counted<S> {
             payload: Payload::new(thrown),
         })?;
         let Some(batch) = pulled.map_err(|source| RunError::Source { source })? else { return Ok(None) };
-        self.run.count_pulled(batch.bytes());
+        self.run.count_pulled(batch.payload());
         Ok(Some(Box::new(batch)))
     }
 }

@@ -349,7 +349,7 @@ impl<U: Feed, C, I: Owned, S> Whole<U, C, I, S> {
     ///
     /// # Errors
     /// The failure at the lowest position; see [`RunError`]. The sink is then dropped without a commit.
-    pub fn run_on<'p, X: Executor<'p>>(self, executor: &X) -> Result<Report<S::Done>, RunError>
+    pub fn run_on<'p, X: Executor<'p> + ?Sized>(self, executor: &X) -> Result<Report<S::Done>, RunError>
     where
         Cut<U, C, I::T, false>: Close<'p, I::T>,
         S: Sink<I::T, Done: 'p> + 'p,

@@ -69,7 +69,8 @@ impl<'p> Plan<'p> {
 
 /// Source, chain and sink as the loop that one would write by hand: one thread, no batch in between.
 pub trait Loop<'p> {
-    /// Runs up to `limit` items from the source into the sink. `Done`: the source is at its end; `Enough`: a stage has had enough.
+    /// Runs up to `limit` items from the source into the sink, fewer if the run was cancelled. `Done`: the source is at its end;
+    /// `Enough`: a stage has had enough.
     ///
     /// # Errors
     /// As for a worker, the source or the sink.
@@ -143,7 +144,8 @@ pub trait Segment<'p>: Send + Sync {
 /// It keeps what it emits until its buffer is full or it is flushed; then it hands the batch to `next`. A full buffer is handed on in
 /// the middle of an item, so an item that explodes needs no more memory than others.
 pub trait Worker {
-    /// Runs up to `limit` items of the batch. Between two calls the executor looks whether the run was stopped.
+    /// Runs up to `limit` items of the batch, fewer if the run was cancelled. Between two calls the executor looks whether the run was
+    /// stopped.
     ///
     /// # Errors
     /// A stage failed or panicked. The worker is not used again, its batch is dropped.

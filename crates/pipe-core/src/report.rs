@@ -11,7 +11,7 @@ pub struct Report<T> {
     pub value: T,
     /// From the start of the run to its end.
     pub elapsed: Duration,
-    /// Bytes of all batches that the source gave.
+    /// Bytes of all items that the source gave, without what they own elsewhere.
     pub bytes: u64,
     /// The most bytes that were in flight between source and sink at once; 0 where the executor keeps one batch alive.
     pub peak_bytes: usize,

@@ -75,6 +75,11 @@ impl RunState {
         self.cancel.is_cancelled()
     }
 
+    /// For loops: one load and one branch per item.
+    pub(crate) fn cancel(&self) -> &Cancel {
+        &self.cancel
+    }
+
     /// Stops all workers: something failed that no later success can mend.
     pub fn stop(&self) {
         self.failed.store(true, Relaxed);

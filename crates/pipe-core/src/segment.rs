@@ -8,6 +8,7 @@
 //! its position after the loop was left.
 
 use crate::batch::{Batch, Items, Spares};
+use crate::cancel::Cancel;
 use crate::context::Context;
 use crate::error::{Payload, RunError};
 use crate::item::{Item, Own};
@@ -74,7 +75,8 @@ impl<C: Stage, B, I, T, const TRACK: bool> Fused<C, B, I, T, TRACK> {
     {
         let state = Some(state);
         let held = Held { items: Vec::new(), positions: Vec::new(), spares: Spares::new() };
-        Box::new(FusedWorker { segment: self, state, held, context: Context::new(run) })
+        let cancel = run.cancel().clone();
+        Box::new(FusedWorker { segment: self, state, held, context: Context::new(run), cancel })
     }
 }
 
@@ -84,6 +86,7 @@ struct FusedWorker<C: Stage, B, I, T, const TRACK: bool> {
     state: Option<C::State>,
     held: Held<T>,
     context: Context,
+    cancel: Cancel,
 }
 
 /// What was emitted and not handed on.
@@ -124,7 +127,7 @@ where
         let batch = batch.as_any().downcast_mut::<B>().expect("the edge was built for this batch type");
         let mut state = self.state.take().expect("a worker that failed or finished is not used again");
         let (chain, id) = (&self.segment.chain, self.segment.id);
-        let (held, context) = (&mut self.held, &mut self.context);
+        let (held, context, cancel) = (&mut self.held, &mut self.context, &self.cancel);
         let (lent, outlet) = (&mut *batch, &mut *next);
         // State and outputs move into this frame and out again: there the optimiser keeps an accumulator in a register, which it
         // cannot do behind `&mut self`.
@@ -148,6 +151,8 @@ where
                     let went = chain.push(&mut state, item, &mut end);
                     if went.is_break() {
                         flow = went;
+                    } else if cancel.is_cancelled() {
+                        return Flow::Break(());
                     }
                     went
                 },

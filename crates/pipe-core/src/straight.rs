@@ -96,6 +96,7 @@ where
         let mut source = self.source.take().expect("a loop that failed is not used again");
         let mut sink = self.sink.sink.take().expect("a loop that failed is not used again");
         let (chain, context, first) = (&self.segment.chain, &mut self.context, source.next);
+        let cancel = self.run.cancel();
         let (mut passed, mut emitted) = (0, 0);
         let (passed_out, emitted_out) = (&mut passed, &mut emitted);
         // Everything that the loop touches is a local of this closure: then the optimiser keeps it in registers.
@@ -110,7 +111,10 @@ where
                         return ControlFlow::Break(Stopped::Enough);
                     }
                     tally.n -= 1;
-                    if tally.n == 0 { ControlFlow::Break(Stopped::Limit) } else { ControlFlow::Continue(()) }
+                    if tally.n == 0 || cancel.is_cancelled() {
+                        return ControlFlow::Break(Stopped::Limit);
+                    }
+                    ControlFlow::Continue(())
                 },
             );
             drop(tally);
@@ -167,6 +171,7 @@ where
 /// Why the iteration stopped before its end.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stopped {
+    /// Or cancelled: the caller looks.
     Limit,
     Enough,
 }
