@@ -46,6 +46,10 @@ impl Batch for Chunk {
         self.bytes
     }
 
+    fn payload(&self) -> usize {
+        self.end - self.next
+    }
+
     #[inline(always)]
     fn drive(&mut self, limit: usize, mut each: impl for<'a> FnMut(u64, &'a [u8]) -> Flow) -> usize {
         let window = &self.buffer.bytes[..self.end];

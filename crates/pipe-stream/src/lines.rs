@@ -62,6 +62,8 @@ pub struct Lines<R> {
     tail: Vec<u8>,
     /// Where `tail` starts in the input.
     offset: u64,
+    /// A read said so. Not asked again: a terminal would wait for another end, a FIFO for another writer.
+    ended: bool,
     length: Option<Length<R>>,
 }
 
@@ -124,6 +126,7 @@ impl<R: Read + Send> Lines<R> {
             pool: None,
             tail: Vec::new(),
             offset: 0,
+            ended: false,
             length: None,
         }
     }
@@ -163,31 +166,46 @@ impl<R: Read + Send> Lines<R> {
 
     fn next_chunk(&mut self, want: Want) -> Result<Option<Chunk>, StreamError> {
         let pool = self.pool()?;
+        if self.ended {
+            return Ok(None);
+        }
         // A line and its line feed fit into `most`, one that is too long does not: so its length needs no other check.
         let most = self.max_record.saturating_add(1);
         let mut limit = self.buffer.min(want.bytes).clamp(1, most);
         let mut filled = self.tail.len();
         let mut bytes = pool.take(limit.max(filled)).map_err(|_| self.no_memory(limit.max(filled)))?;
         bytes[..filled].copy_from_slice(&self.tail);
-        self.tail.clear();
         loop {
             if filled >= limit {
                 limit = self.longer(filled, most)?;
                 grow(&mut bytes, limit).map_err(|_| self.no_memory(limit))?;
             }
             let read = self.read(&mut bytes[filled..limit], filled)?;
-            if read == 0 && filled == 0 {
+            self.ended = read == 0;
+            if self.ended && filled == 0 {
                 return Ok(None);
             }
             let feed = memrchr(b'\n', &bytes[filled..filled + read]).map(|feed| filled + feed + 1);
             filled += read;
             // At the end of the input the last line may lack its line feed.
-            let Some(end) = feed.or((read == 0).then_some(filled)) else { continue };
-            self.tail.extend_from_slice(&bytes[end..filled]);
+            let Some(end) = feed.or(self.ended.then_some(filled)) else { continue };
             let offset = self.offset;
             self.offset += end as u64;
+            self.carry(&bytes[end..filled])?;
             return Ok(Some(Chunk::new(Buffer { bytes, pool }, end, offset)));
         }
+    }
+
+    /// Keeps what is behind the last line feed, for the next buffer.
+    fn carry(&mut self, rest: &[u8]) -> Result<(), StreamError> {
+        // As for spare buffers: one long line does not keep its memory for the rest of the run.
+        if self.tail.capacity() > self.buffer {
+            self.tail = Vec::new();
+        }
+        self.tail.clear();
+        self.tail.try_reserve(rest.len()).map_err(|_| self.no_memory(rest.len()))?;
+        self.tail.extend_from_slice(rest);
+        Ok(())
     }
 
     /// The room for a line of which `filled` bytes are there and no line feed.

@@ -93,6 +93,7 @@ fn bits(block: &[u8; BLOCK]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use pipe_core::testing::Rng;
 
     fn check(window: &[u8]) {
         let naive = |from: usize| (from..window.len()).filter(|at| window[*at] == b'\n').collect::<Vec<_>>();
@@ -127,14 +128,10 @@ mod tests {
 
     #[test]
     fn random_windows_agree_with_the_plain_loop() {
-        let mut seed = 1u64;
+        let mut rng = Rng::new(1);
         for mean in [1, 3, 9, 40, 130, 500] {
-            let window: Vec<u8> = (0..3000)
-                .map(|_| {
-                    seed = seed.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
-                    if (seed >> 33) % mean == 0 { b'\n' } else { (seed >> 40) as u8 }
-                })
-                .collect();
+            let mut byte = || if rng.below(mean) == 0 { b'\n' } else { rng.number() as u8 };
+            let window: Vec<u8> = (0..3_000).map(|_| byte()).collect();
             check(&window);
         }
     }

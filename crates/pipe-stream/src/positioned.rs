@@ -67,6 +67,10 @@ impl Batch for PositionedChunk {
         self.chunk.bytes()
     }
 
+    fn payload(&self) -> usize {
+        self.chunk.payload()
+    }
+
     #[inline(always)]
     fn drive(&mut self, limit: usize, mut each: impl for<'a> FnMut(u64, Line<'a>) -> Flow) -> usize {
         self.chunk.drive(

@@ -271,6 +271,22 @@ fn a_line_is_handed_on_before_the_next_one_is_written() {
 }
 
 #[test]
+fn an_end_is_not_asked_for_twice() {
+    struct Ends(usize);
+    impl Read for Ends {
+        fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+            self.0 += 1;
+            match self.0 {
+                1 => (&b"one\ntwo"[..]).read(room),
+                2 => Ok(0),
+                _ => panic!("asked again"),
+            }
+        }
+    }
+    assert_eq!(drain(Lines::from_reader(Ends(0)), WANT).0, naive(b"one\ntwo"));
+}
+
+#[test]
 fn settings_of_zero_are_errors_before_anything_is_read() {
     struct Untouched;
     impl Read for Untouched {

@@ -125,7 +125,7 @@ fn targets_that_cannot_be_written_are_refused_before_the_run() {
         refuse(folder.path(), ErrorKind::IsADirectory);
         refuse(Path::new("/"), ErrorKind::IsADirectory);
     }
-    refuse(Path::new(""), ErrorKind::InvalidFilename);
+    refuse(Path::new(""), ErrorKind::InvalidInput);
     assert!(names(folder.path()).is_empty());
 }
 

@@ -5,7 +5,7 @@ use crate::sink::held::Held;
 use pipe_core::{BoxError, Sink};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind};
-use std::path::{Path, PathBuf};
+use std::path::{self, Path, PathBuf};
 use std::process;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -90,7 +90,8 @@ fn open(path: &Path) -> io::Result<(File, Option<Part>)> {
     let existing = match OpenOptions::new().append(true).open(path) {
         Ok(existing) => existing,
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            let (file, part) = Part::create(path.to_owned())?;
+            // Absolute, so that it stays the same file when the process changes its folder.
+            let (file, part) = Part::create(path::absolute(path)?)?;
             return Ok((file, Some(part)));
         }
         Err(error) => return Err(error),
@@ -148,8 +149,7 @@ impl Drop for Part {
 /// Puts the names in the folder of `file` on the medium.
 #[cfg(unix)]
 fn sync_folder(file: &Path) -> io::Result<()> {
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
-    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+    file.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
 }
 
 /// Elsewhere folders cannot be opened; the rename itself is journalled.
