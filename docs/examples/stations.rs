@@ -1,0 +1,41 @@
+//! One aggregate of a large file: a fold with one accumulator per worker, over rows that are borrowed from the read buffer.
+//!
+//! ```text
+//! cargo run --release -p docs --example stations -- [--on inline|parallel] [--workers N] FILE
+//! ```
+//!
+//! FILE (`-` is standard input) has lines `name;value` with one digit behind the point. Prints one line,
+//! `{Abha=-23.0/18.0/59.2, ...}`: lowest, mean and highest value of each station. A malformed line ends the run and is named by its
+//! byte. Ctrl-C ends it with exit code 130.
+//!
+//! The pipeline is [`docs::stations::totals`]: it is written once and does not know where it runs.
+
+use clap::Parser;
+use docs::{program, stations};
+use pipe_stream::Lines;
+use std::error::Error;
+use std::process::ExitCode;
+
+/// Lowest, mean and highest value of each station
+#[derive(Parser)]
+#[command(name = "stations")]
+struct CommandLine {
+    #[command(flatten)]
+    args: program::Args,
+}
+
+fn main() -> ExitCode {
+    let CommandLine { args } = CommandLine::parse();
+    program::finish("stations", run(&args))
+}
+
+fn run(args: &program::Args) -> Result<(), Box<dyn Error>> {
+    let cancel = program::cancelled_by_ctrl_c()?;
+    let executor = args.executor();
+    let report = match args.path() {
+        Some(path) => stations::totals(Lines::open(path)?, &cancel, &executor)?,
+        None => stations::totals(Lines::stdin(), &cancel, &executor)?,
+    };
+    program::print(format_args!("{}\n", report.value))?;
+    Ok(())
+}

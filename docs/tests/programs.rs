@@ -1,0 +1,188 @@
+//! The programs as a shell sees them: output, exit codes, signals.
+#![cfg(unix)]
+
+use std::io::{Read, Write};
+use std::path::PathBuf;
+use std::process::{Child, ChildStdin, Command, ExitStatus, Output, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+use std::{env, fs, thread};
+
+const PROGRAMS: [&str; 2] = ["stations", "access_log"];
+
+/// The program, built from the sources as they are now: a run of this test file alone builds no examples.
+fn program(name: &str) -> Command {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    let folder = FOLDER.get_or_init(|| {
+        // target/PROFILE/deps/programs-HASH
+        let test = env::current_exe().unwrap();
+        let profile = test.parent().and_then(|deps| deps.parent()).unwrap();
+        let mut build = Command::new(env!("CARGO"));
+        build.args(["build", "--quiet", "--package", "docs", "--examples"]);
+        build.arg("--manifest-path").arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"));
+        build.arg("--target-dir").arg(profile.parent().unwrap());
+        if profile.ends_with("release") {
+            build.arg("--release");
+        }
+        assert!(build.status().unwrap().success());
+        profile.join("examples")
+    });
+    Command::new(folder.join(name))
+}
+
+fn output(name: &str, args: &[&str]) -> Output {
+    program(name).args(args).stdin(Stdio::null()).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> &str {
+    str::from_utf8(bytes).unwrap()
+}
+
+#[test]
+fn a_file_and_standard_input_give_the_same_on_either_executor() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("in");
+    let lines = ["a;1.0\nb;-2.5\na;2.0\n", "h - - [t] \"GET / HTTP/1.0\" 200 7\n[t] [warn] x\n?\n"];
+    let expected = [
+        "{a=1.0/1.5/2.0, b=-2.5/-2.5/-2.5}\n",
+        "request\t/\t200\t1\t7\nerror\twarn\t1\nmalformed\t1\nmalformed at byte\t46\n",
+    ];
+    for ((name, lines), expected) in PROGRAMS.into_iter().zip(lines).zip(expected) {
+        fs::write(&file, lines).unwrap();
+        for on in [&["--on", "inline"][..], &["--on", "parallel"], &["--on", "parallel", "--workers", "3"]] {
+            let from_file = program(name).args(on).arg(&file).output().unwrap();
+            let from_stdin =
+                program(name).args(on).arg("-").stdin(fs::File::open(&file).unwrap()).output().unwrap();
+            for output in [from_file, from_stdin] {
+                assert_eq!((text(&output.stdout), text(&output.stderr)), (expected, ""));
+                assert_eq!(output.status.code(), Some(0));
+            }
+        }
+    }
+}
+
+#[test]
+fn what_goes_wrong_is_said_and_is_an_exit_code() {
+    for name in PROGRAMS {
+        let check = |args: &[&str], code: i32, said: &str| {
+            let output = output(name, args);
+            assert_eq!(output.status.code(), Some(code), "{name} {args:?}");
+            assert_eq!(text(&output.stdout), "");
+            let stderr = text(&output.stderr);
+            assert!(stderr.contains(said), "{name} {args:?}: {stderr}");
+            assert!(!stderr.contains("panicked"), "{stderr}");
+        };
+        let missing = format!("{name}: open \"no/such/file\": No such file or directory (os error 2)\n");
+        check(&["no/such/file"], 1, &missing);
+        check(&["/"], 1, &format!("{name}: open \"/\": Is a directory"));
+        check(&["--on", "parallel", "--workers", "0", "-"], 1, &format!("{name}: workers = 0: "));
+        check(&[], 2, "Usage:");
+        check(&["--on", "nothing", "-"], 2, "possible values: inline, parallel");
+        check(&["--workers", "many", "-"], 2, "invalid value");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("in");
+    fs::write(&file, "a;1.0\nb\n").unwrap();
+    let output = output("stations", &[file.to_str().unwrap()]);
+    let said = "stations: stage reading failed at 6: the line does not end in a value such as ;-12.3\n";
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(1), said));
+}
+
+#[test]
+fn a_reader_that_has_gone_is_no_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("in");
+    // More than a pipe holds, whoever reads it.
+    let lines = [
+        (0..9_000).map(|n| format!("station {n};1.0\n")).collect::<String>(),
+        (0..9_000).map(|n| format!("h - - [t] \"GET /{n} HTTP/1.0\" 200 7\n")).collect(),
+    ];
+    for (name, lines) in PROGRAMS.into_iter().zip(lines) {
+        fs::write(&file, lines).unwrap();
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = program(name).arg(&file).stdout(writer).stderr(Stdio::piped()).output().unwrap();
+        assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), ""), "{name}");
+
+        let mut child =
+            program(name).arg(&file).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut head = [0; 10];
+        let mut stdout = child.stdout.take().unwrap();
+        stdout.read_exact(&mut head).unwrap();
+        drop(stdout);
+        let output = child.wait_with_output().unwrap();
+        assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), ""), "{name}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("in");
+    let lines = ["a;1.0\n", "?\n"];
+    for (name, lines) in PROGRAMS.into_iter().zip(lines) {
+        fs::write(&file, lines).unwrap();
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        let output = program(name).arg(&file).stdout(full).stderr(Stdio::piped()).output().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        assert!(text(&output.stderr).contains("No space left on device"), "{}", text(&output.stderr));
+    }
+}
+
+/// A program that reads from us and gets no end of input.
+struct Endless {
+    child: Child,
+    /// Held open, unless somebody else feeds it.
+    stdin: Option<ChildStdin>,
+}
+
+impl Endless {
+    fn start(name: &str, on: &str) -> Self {
+        let mut command = program(name);
+        command.args(["--on", on, "-"]).stdin(Stdio::piped()).stdout(Stdio::null());
+        let mut child = command.spawn().unwrap();
+        let mut stdin = child.stdin.take().unwrap();
+        // Far more than a pipe holds: when it is written the program has been reading, so its handler is in place.
+        stdin.write_all("a;1.0\n".repeat(1 << 18).as_bytes()).unwrap();
+        Endless { child, stdin: Some(stdin) }
+    }
+
+    fn interrupt(&mut self) -> (ExitStatus, Duration) {
+        let started = Instant::now();
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+        while started.elapsed() < Duration::from_secs(20) {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return (status, started.elapsed());
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        self.child.kill().unwrap();
+        panic!("still there after Ctrl-C");
+    }
+}
+
+#[test]
+fn ctrl_c_ends_a_program_that_waits_for_input() {
+    for name in PROGRAMS {
+        for on in ["inline", "parallel"] {
+            let (status, _) = Endless::start(name, on).interrupt();
+            assert_eq!(status.code(), Some(130), "{name} on {on}: {status}");
+        }
+    }
+}
+
+#[test]
+fn ctrl_c_ends_a_program_that_works() {
+    for name in PROGRAMS {
+        for on in ["inline", "parallel"] {
+            let mut endless = Endless::start(name, on);
+            let mut stdin = endless.stdin.take().unwrap();
+            let feeder = thread::spawn(move || while stdin.write_all(&b"a;1.0\n".repeat(1 << 16)).is_ok() {});
+            let (status, _) = endless.interrupt();
+            assert_eq!(status.code(), Some(130), "{name} on {on}: {status}");
+            feeder.join().unwrap();
+        }
+    }
+}
