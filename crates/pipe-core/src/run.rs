@@ -75,7 +75,6 @@ impl RunState {
         self.cancel.is_cancelled()
     }
 
-    /// For loops: one load and one branch per item.
     pub(crate) fn cancel(&self) -> &Cancel {
         &self.cancel
     }

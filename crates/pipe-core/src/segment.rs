@@ -19,6 +19,7 @@ use std::marker::PhantomData;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 /// `Step` at one lifetime, with the family of its outputs. A helper, because the same bound written out is E0582.
 pub trait Chain<'a, I: Item, O: Item>: Step<I::Of<'a>, Out = O::Of<'a>> {}
@@ -127,7 +128,7 @@ where
         let batch = batch.as_any().downcast_mut::<B>().expect("the edge was built for this batch type");
         let mut state = self.state.take().expect("a worker that failed or finished is not used again");
         let (chain, id) = (&self.segment.chain, self.segment.id);
-        let (held, context, cancel) = (&mut self.held, &mut self.context, &self.cancel);
+        let (held, context, cancelled) = (&mut self.held, &mut self.context, self.cancel.flag());
         let (lent, outlet) = (&mut *batch, &mut *next);
         // State and outputs move into this frame and out again: there the optimiser keeps an accumulator in a register, which it
         // cannot do behind `&mut self`.
@@ -151,7 +152,7 @@ where
                     let went = chain.push(&mut state, item, &mut end);
                     if went.is_break() {
                         flow = went;
-                    } else if cancel.is_cancelled() {
+                    } else if cancelled.load(Relaxed) {
                         return Flow::Break(());
                     }
                     went

@@ -8,6 +8,7 @@
 //! of a cheap step. Here there is none. The same chain can be opened into nodes when more workers are wanted.
 
 use crate::batch::Items;
+use crate::cancel::Leash;
 use crate::context::{Context, SINK};
 use crate::error::{Payload, RunError};
 use crate::item::Own;
@@ -24,6 +25,7 @@ use std::mem;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
 
 /// The chain between an iterator's items and `T`.
 type Segment<I, C, T> = Fused<C, Items<<I as Iterator>::Item>, Own<<I as Iterator>::Item>, T, false>;
@@ -36,6 +38,7 @@ pub(crate) struct Straight<I: Iterator, C: Stage, T, S: Sink<T>> {
     state: Option<C::State>,
     sink: SinkNode<T, S>,
     context: Context,
+    leash: Leash,
     run: Arc<RunState>,
 }
 
@@ -48,7 +51,8 @@ where
 {
     pub(crate) fn new(source: FromIter<I>, chain: C, sink: SinkNode<T, S>, run: Arc<RunState>) -> Self {
         let segment = Arc::new(Fused::new(chain, 0));
-        Straight { source: Some(source), segment, state: None, sink, context: Context::new(run.clone()), run }
+        let (context, leash) = (Context::new(run.clone()), run.cancel().leash());
+        Straight { source: Some(source), segment, state: None, sink, context, leash, run }
     }
 
     /// After a slice: counts, and the error that ends the run, if there is one.
@@ -96,25 +100,30 @@ where
         let mut source = self.source.take().expect("a loop that failed is not used again");
         let mut sink = self.sink.sink.take().expect("a loop that failed is not used again");
         let (chain, context, first) = (&self.segment.chain, &mut self.context, source.next);
-        let cancel = self.run.cancel();
+        let until = self.leash.pay_out(first.saturating_add(limit as u64));
         let (mut passed, mut emitted) = (0, 0);
         let (passed_out, emitted_out) = (&mut passed, &mut emitted);
         // Everything that the loop touches is a local of this closure: then the optimiser keeps it in registers.
         let ran = catch_unwind(AssertUnwindSafe(move || {
-            let mut end = SinkEnd { sink: &mut sink, emitted: Tally::up(emitted_out), torn: None, context };
-            let mut tally = Tally::down(limit as u64, passed_out);
-            // Inner iteration, counted down: one instruction less per item, and many for iterators such as `chain` and `flatten`.
+            let mut end = SinkEnd {
+                sink: &mut sink,
+                emitted: Tally { start: 0, n: 0, to: emitted_out },
+                torn: None,
+                context,
+            };
+            let mut tally = Tally { start: first, n: first, to: passed_out };
+            // Inner iteration: faster for iterators such as `chain` and `flatten`.
             let stopped = source.items.try_for_each(
                 #[inline(always)]
                 |item| {
                     if chain.push(&mut state, item, &mut end).is_break() {
                         return ControlFlow::Break(Stopped::Enough);
                     }
-                    tally.n -= 1;
-                    if tally.n == 0 || cancel.is_cancelled() {
-                        return ControlFlow::Break(Stopped::Limit);
+                    tally.n += 1;
+                    if tally.n < until.load(Relaxed) {
+                        return ControlFlow::Continue(());
                     }
-                    ControlFlow::Continue(())
+                    ControlFlow::Break(Stopped::Limit)
                 },
             );
             drop(tally);
@@ -146,7 +155,12 @@ where
         let mut emitted = 0;
         let emitted_out = &mut emitted;
         let ran = catch_unwind(AssertUnwindSafe(move || {
-            let mut end = SinkEnd { sink: &mut sink, emitted: Tally::up(emitted_out), torn: None, context };
+            let mut end = SinkEnd {
+                sink: &mut sink,
+                emitted: Tally { start: 0, n: 0, to: emitted_out },
+                torn: None,
+                context,
+            };
             let _ = chain.finish(state, &mut end);
             let torn = end.torn.take();
             drop(end);
@@ -183,20 +197,10 @@ struct Tally<'t> {
     to: &'t mut u64,
 }
 
-impl<'t> Tally<'t> {
-    fn up(to: &'t mut u64) -> Self {
-        Tally { start: 0, n: 0, to }
-    }
-
-    fn down(start: u64, to: &'t mut u64) -> Self {
-        Tally { start, n: start, to }
-    }
-}
-
 impl Drop for Tally<'_> {
     #[inline(always)]
     fn drop(&mut self) {
-        *self.to = self.n.abs_diff(self.start);
+        *self.to = self.n - self.start;
     }
 }
 
