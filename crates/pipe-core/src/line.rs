@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 /// A row of workers on one thread, for executors: carries batches from the first to the outlet behind the last, in slices of about
-/// 10 us, between which it looks whether the run was stopped.
+/// 50 us, between which it looks whether the run was stopped.
 pub struct Line<'p> {
     stops: Vec<Stop<'p>>,
     status: Status,
@@ -37,7 +37,7 @@ impl<'p> Line<'p> {
     /// A line of these workers, built on this thread.
     pub fn new(run: Arc<RunState>, workers: Vec<Box<dyn Worker + 'p>>) -> Self {
         let stop =
-            |worker| Stop { worker, pace: Pace::new(Pace::SLICE, usize::MAX), taken: 0, enough: false };
+            |worker| Stop { worker, pace: Pace::new(Pace::BATCH, usize::MAX), taken: 0, enough: false };
         Line {
             stops: workers.into_iter().map(stop).collect(),
             status: Status { run, error: None, enough: false },

@@ -1,4 +1,4 @@
-//! How many items fit into a span of time: the size of slices and batches.
+//! How many items fit into a span of time: the size of batches.
 //!
 //! Sizes are aimed at a time, because an item may cost 1 ns or 1 s. They at most double from one measurement to the next and shrink at
 //! once: so a run that starts with one item is at thousands after a dozen measurements, and one heavy item costs at most one span.
@@ -14,10 +14,8 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// Slices, between which workers look whether the run was stopped: 10 us. Then a stop is seen soon, and looking costs under 1 %.
-    pub const SLICE: Duration = Duration::from_micros(10);
-    /// Batches: 50 us. Moving one costs about 0.3 us (a lock, a ticket, a clock), which is then under 1 %; 20 us loses 0.5 % more, 200 us
-    /// needs four times the memory and gains nothing (`docs/design/parallel.md`).
+    /// Batches, and the slices of longer ones: 50 us. Moving a batch costs about 0.3 us (a lock, a ticket, a clock), which is then under
+    /// 1 %; with 10 us for slices, items of 1 us lost 3 % to them. 200 us needs four times the memory and gains nothing.
     pub const BATCH: Duration = Duration::from_micros(50);
 
     /// Aims at `span`; starts with one item and never exceeds `most`.

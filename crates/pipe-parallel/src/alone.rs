@@ -13,9 +13,10 @@ pub(crate) enum Alone<'p> {
     Opened(Nodes<'p>),
 }
 
-/// A loop that costs less than this for one item, source and sink included, is left alone: moving an item through batches costs 1 to 2 ns
-/// on each side, so two threads would at best win a fifth, for twice the CPU.
-const LOOP_NS: f64 = 4.0;
+/// A loop that costs less than this for one item, source and sink included, is left alone. Moving an item through batches costs 1 to 2 ns on
+/// each side, so at 4 ns two threads would at best win a fifth, for twice the CPU; and a loop of 2 ns was measured at 3 to 4.8 while
+/// something else ran on the sibling of its core.
+const LOOP_NS: f64 = 6.0;
 
 /// How many trials in a row have to say that threads would pay. One alone may have been interrupted by the system, for up to 100 ns an item,
 /// and the next one then begins with cold caches.
@@ -31,7 +32,7 @@ pub(crate) fn alone<'p>(
     workers: usize,
     run: &RunState,
 ) -> Result<Alone<'p>, RunError> {
-    let mut pace = Pace::new(Pace::SLICE, usize::MAX);
+    let mut pace = Pace::new(Pace::BATCH, usize::MAX);
     let (mut spent, mut items, mut ns_per_item) = (Duration::ZERO, 0, None);
     let mut evidence = 0;
     while !run.is_cancelled() {

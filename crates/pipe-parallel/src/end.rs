@@ -11,7 +11,7 @@ pub(crate) struct End<'p> {
 
 impl<'p> End<'p> {
     pub(crate) fn new(worker: Box<dyn Worker + Send + 'p>) -> Self {
-        End { worker, pace: Pace::new(Pace::SLICE, usize::MAX) }
+        End { worker, pace: Pace::new(Pace::BATCH, usize::MAX) }
     }
 
     /// Writes a batch, in slices between which it looks whether the run was cancelled.

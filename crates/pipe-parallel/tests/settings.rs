@@ -9,9 +9,10 @@ use std::thread;
 
 #[test]
 fn zero_is_a_config_error_before_anything_is_pulled() {
-    for (parallel, field) in
-        [(Parallel::new().workers(0), "workers"), (Parallel::new().workers(2).memory_limit(0), "memory_limit")]
-    {
+    for (parallel, field) in [
+        (Parallel::new().workers(0), "workers"),
+        (Parallel::new().workers(2).memory_limit(0), "memory_limit"),
+    ] {
         let pulled = AtomicUsize::new(0);
         let items = (0..10).inspect(|_| _ = pulled.fetch_add(1, Relaxed));
         let error = from_iter(items).collect().run_on(&parallel).expect_err("zero makes no sense");
