@@ -1,0 +1,171 @@
+//! One run of the benchmarks, from the choice of workloads to the reports.
+
+use crate::BenchArgs;
+use crate::contender::{Contender, Workload};
+use crate::host::{self, Capacity, Host};
+use crate::measure::BoxError;
+use crate::progress::Progress;
+use crate::report;
+use crate::runner::{Installed, Measured, Settings, Skipped, admit, measure};
+use crate::sets::{self, Mode};
+use crate::summary::{Summary, WorkloadSummary};
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Instant;
+
+/// Runs what was chosen, writes the reports, and fails if any answer was wrong.
+pub(crate) fn run(args: &BenchArgs) -> Result<ExitCode, BoxError> {
+    let mode = args.mode();
+    // A smoke run must not take the place of figures that took minutes.
+    let folder = host::output_folder();
+    let reports = if mode == Mode::Smoke { folder.join("smoke") } else { folder.clone() };
+    let installed = Installed::here();
+    let counts_allocations = args.allocations || mode == Mode::Full;
+    let settings = Settings {
+        mode,
+        peers: args.peers,
+        rounds: args.rounds.map(usize::from),
+        seed: args.seed,
+        workers: host::workers(),
+        allocations: counts_allocations && installed.valgrind,
+        inputs: folder.join("inputs"),
+    };
+    let mut workloads = chosen(args);
+    if workloads.is_empty() {
+        return Err("no workload has that name; --list shows them".into());
+    }
+    check_disk(&workloads, &settings)?;
+    let mut summary = Summary::new(Host::before(mode.word(), args.seed), typed());
+    for workload in &mut workloads {
+        summary.skipped.extend(admit(workload, &settings, &installed));
+    }
+    if counts_allocations && !installed.valgrind {
+        let why = "allocations are not counted: valgrind is not installed".to_owned();
+        summary.skipped.push(Skipped { set: "all", workload: "all", contender: "all", why });
+    }
+    workloads.retain(|workload| !workload.contenders.is_empty());
+    run_all(&workloads, &settings, &mut summary);
+    summary.host.after();
+    finish(&summary, &reports)
+}
+
+/// Writes and prints the reports; whoever answered wrongly fails the run.
+fn finish(summary: &Summary, folder: &Path) -> Result<ExitCode, BoxError> {
+    let paths = report::write(summary, folder)?;
+    // One round judges nothing, so that a smoke run only tells what is wrong or missing.
+    let smoke = summary.host.mode == Mode::Smoke.word();
+    print!("{}", if smoke { report::problems(summary) } else { report::head(summary) });
+    for path in paths {
+        println!("{}", path.display());
+    }
+    Ok(if summary.failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn run_all(workloads: &[Workload], settings: &Settings, summary: &mut Summary) {
+    let starts: Vec<usize> = workloads.iter().map(|workload| settings.starts(workload)).collect();
+    let progress = Progress::new(starts.iter().sum());
+    let mut started_before = 0;
+    for (workload, starts) in workloads.iter().zip(starts) {
+        let began = Instant::now();
+        match measure(workload, settings, &progress) {
+            Ok(measured) => {
+                progress.say(&told(&measured, settings.mode, began.elapsed().as_secs_f64()));
+                if let Some(weight) = &measured.weight {
+                    summary.host.weight.clone_from(weight);
+                }
+                summary.workloads.push(WorkloadSummary::of(&measured, settings.seed));
+            }
+            Err(error) => {
+                progress.say(&format!("{}: FAILED: {error}", workload.title()));
+                summary.failed.push((workload.title(), error.to_string()));
+            }
+        }
+        started_before += starts;
+        progress.finished_workload(started_before);
+    }
+    progress.finish();
+}
+
+/// One line about a workload that is done.
+fn told(measured: &Measured, mode: Mode, seconds: f64) -> String {
+    let (title, who) = (measured.workload.title(), measured.series.len());
+    let rounds = measured.series.first().map_or(0, |series| series.samples.len());
+    match mode {
+        Mode::Smoke => format!("{title}: {who} contenders agree, {seconds:.1} s"),
+        _ => format!("{title}: {who} contenders, {rounds} rounds, {seconds:.1} s"),
+    }
+}
+
+/// Prints sets, workloads and contenders.
+pub(crate) fn list(args: &BenchArgs) -> Result<(), BoxError> {
+    let mut set = "";
+    for workload in chosen(args) {
+        if workload.set != set {
+            set = workload.set;
+            println!("{set}");
+        }
+        println!(
+            "  {} [{}, {} items]\n    {}",
+            workload.name,
+            workload.metric.unit(),
+            workload.size,
+            workload.about
+        );
+        let root = host::root();
+        for contender in &workload.contenders {
+            println!("    {:26} {:9} {}", contender.name, contender.role.word(), contender.link(&root));
+        }
+    }
+    Ok(())
+}
+
+/// The workloads of the named sets, or of all.
+fn chosen(args: &BenchArgs) -> Vec<Workload> {
+    let mode = args.mode();
+    let mut workloads = sets::all(mode, Capacity::of(&host::output_folder()));
+    workloads.retain(|workload| {
+        let in_sets = args.sets.is_empty() || args.sets.iter().any(|set| set == workload.set);
+        in_sets && workload.name.contains(&args.filter) && (mode != Mode::Smoke || workload.in_smoke)
+    });
+    workloads
+}
+
+/// One contender, by its names.
+pub(crate) fn find(set: &str, workload: &str, contender: &str) -> Result<(Workload, Contender), BoxError> {
+    let nothing = Capacity { memory_free: 0, disk_free: 0 };
+    let mut workloads = sets::all(Mode::Smoke, nothing).into_iter();
+    let found = workloads.find(|one| one.set == set && one.name == workload).ok_or("no such workload")?;
+    let contender = found.contenders.iter().find(|one| one.name == contender).ok_or("no such contender")?;
+    Ok((found.clone(), contender.clone()))
+}
+
+/// A run that cannot keep its inputs fails before it starts.
+fn check_disk(workloads: &[Workload], settings: &Settings) -> Result<(), BoxError> {
+    let mut counted = BTreeSet::new();
+    let mut needed = 0;
+    for workload in workloads {
+        let Some(input) = workload.input else { continue };
+        for contender in &workload.contenders {
+            let rows = workload.size * contender.times;
+            if counted.insert((input.bytes_per_row(), rows)) && !input.is_cached(rows, &settings.inputs) {
+                needed += rows * input.bytes_per_row();
+            }
+        }
+    }
+    let free = Capacity::of(&settings.inputs).disk_free;
+    // What else a build or a swap file takes meanwhile.
+    let reserve = 1 << 30;
+    if needed > 0 && needed.saturating_add(reserve) > free {
+        let mib = |bytes: u64| bytes >> 20;
+        let inputs = settings.inputs.display();
+        return Err(format!("inputs need {} MiB at {inputs}, {} MiB are free", mib(needed), mib(free)).into());
+    }
+    Ok(())
+}
+
+/// What the user typed, as far as this program sees it.
+fn typed() -> String {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    format!("cargo xtask bench {}", args.join(" ")).trim_end().to_owned()
+}

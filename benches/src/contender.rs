@@ -1,0 +1,242 @@
+//! What takes part: a workload, its contenders, and how each of them is started.
+
+use crate::inputs::Input;
+use crate::measure::{BoxError, Outcome};
+use crate::statistics::PAIRS_MIN;
+use serde::Serialize;
+use std::path::{Path, PathBuf};
+
+/// How a contender stands to us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Role {
+    /// A program on the pipe crates, through their public API alone.
+    Ours,
+    /// The best that the field has for the same work.
+    Peer,
+    /// What a user would write first.
+    Baseline,
+    /// What no pipeline can beat, such as a loop written for the one case.
+    Limit,
+}
+
+impl Role {
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Role::Ours => "ours",
+            Role::Peer => "peer",
+            Role::Baseline => "baseline",
+            Role::Limit => "limit",
+        }
+    }
+}
+
+/// Which figure of a run a workload is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Metric {
+    ItemsPerSecond,
+    PeakBytes,
+    /// Counted by callgrind, at `size` and at twice `size`; the difference leaves out what starting costs.
+    InstructionsPerItem,
+    Seconds,
+}
+
+impl Metric {
+    pub(crate) fn unit(self) -> &'static str {
+        match self {
+            Metric::ItemsPerSecond => "items/s",
+            Metric::PeakBytes => "bytes",
+            Metric::InstructionsPerItem => "instructions/item",
+            Metric::Seconds => "s",
+        }
+    }
+
+    pub(crate) fn higher_is_better(self) -> bool {
+        self == Metric::ItemsPerSecond
+    }
+
+    /// How many paired rounds it takes to judge: a count of instructions hardly varies, a time does.
+    pub(crate) fn pairs_min(self) -> usize {
+        if self == Metric::InstructionsPerItem { 2 } else { PAIRS_MIN }
+    }
+}
+
+/// What a contender is told to do.
+#[derive(Clone, Debug)]
+pub(crate) struct Job {
+    /// Items to handle where there is no input file.
+    pub(crate) size: u64,
+    pub(crate) input: Option<PathBuf>,
+    /// Which of the equal instantiations runs: the luck of code placement then differs from round to round.
+    pub(crate) instance: usize,
+    /// A number that the workload sets: the rounds of work per item in the set `parallel`.
+    pub(crate) parameter: u64,
+    /// Threads that may work, the caller among them.
+    pub(crate) workers: usize,
+}
+
+impl Job {
+    pub(crate) fn input(&self) -> Result<&Path, BoxError> {
+        self.input.as_deref().ok_or_else(|| "this contender needs --input".into())
+    }
+}
+
+/// How many instantiations each contender of the set `core` has.
+pub(crate) const INSTANCES: usize = 5;
+
+/// Calls instance `job.instance` of a function that is generic over `const K: u64`, after a type where one is given.
+macro_rules! instance {
+    ($job:expr, $($function:ident)::+ $([$type:ty])?, $($argument:expr),*) => {
+        match $job.instance % $crate::contender::INSTANCES {
+            0 => $($function)::+::<$($type,)? 0>($($argument),*),
+            1 => $($function)::+::<$($type,)? 1>($($argument),*),
+            2 => $($function)::+::<$($type,)? 2>($($argument),*),
+            3 => $($function)::+::<$($type,)? 3>($($argument),*),
+            _ => $($function)::+::<$($type,)? 4>($($argument),*),
+        }
+    };
+}
+pub(crate) use instance;
+
+/// What is run.
+#[derive(Clone, Copy)]
+pub(crate) enum Program {
+    /// A function of this binary, in a process of its own.
+    Function(fn(&Job) -> Result<Outcome, BoxError>),
+    /// A script for `python3`, relative to the folder of this crate.
+    Python(&'static str),
+}
+
+/// One way to do a workload's work.
+#[derive(Clone)]
+pub(crate) struct Contender {
+    pub(crate) name: &'static str,
+    pub(crate) role: Role,
+    pub(crate) program: Program,
+    /// Where the program stands, relative to the workspace, and the word that begins it there: the reports link it.
+    pub(crate) source: (&'static str, &'static str),
+    /// A file of the workspace without which it cannot run.
+    pub(crate) needs: Option<&'static str>,
+    /// How many times the workload's size this contender gets: 1, except where sizes are what is compared.
+    pub(crate) times: u64,
+}
+
+/// Names a function as a contender, together with the place of its source.
+///
+/// `contender!("loop", Limit, "parallel", contenders::hand::ordered)` is the contender `loop`, whose source is `fn
+/// ordered` in `benches/src/contenders/hand.rs`.
+macro_rules! contender {
+    ($name:literal, $role:ident, $file:literal, $function:path) => {
+        $crate::contender::Contender {
+            name: $name,
+            role: $crate::contender::Role::$role,
+            program: $crate::contender::Program::Function($function),
+            source: (concat!("benches/src/contenders/", $file), stringify!($function)),
+            needs: None,
+            times: 1,
+        }
+    };
+}
+pub(crate) use contender;
+
+impl Contender {
+    pub(crate) fn python(name: &'static str, script: &'static str) -> Self {
+        let (program, source) = (Program::Python(script), (script, "def main"));
+        Self { name, role: Role::Baseline, program, source, needs: None, times: 1 }
+    }
+
+    pub(crate) fn times(self, times: u64) -> Self {
+        Self { times, ..self }
+    }
+
+    pub(crate) fn needs(self, file: &'static str) -> Self {
+        Self { needs: Some(file), ..self }
+    }
+
+    pub(crate) fn named(self, name: &'static str) -> Self {
+        Self { name, ..self }
+    }
+
+    /// `path:line`, with line 1 where the source is not at hand.
+    pub(crate) fn link(&self, root: &Path) -> String {
+        let (file, item) = self.source;
+        let line = std::fs::read_to_string(root.join(file)).ok().and_then(|text| line_of(&text, item));
+        format!("{file}:{}", line.unwrap_or(1))
+    }
+}
+
+/// The line on which a function of this path, or the very text with a space in it, begins.
+pub(crate) fn line_of(text: &str, item: &str) -> Option<usize> {
+    let name = item.rsplit("::").next().unwrap_or(item).trim();
+    let starts = match item.contains(' ') {
+        true => [item.to_owned(), item.to_owned()],
+        false => [format!("fn {name}("), format!("fn {name}<")],
+    };
+    let begins = |line: &str| starts.iter().any(|start| line.contains(start.as_str()));
+    text.lines().position(begins).map(|at| at + 1)
+}
+
+/// The same work for all contenders, and the figure that it is about.
+#[derive(Clone)]
+pub(crate) struct Workload {
+    pub(crate) set: &'static str,
+    pub(crate) name: &'static str,
+    /// One sentence for the report.
+    pub(crate) about: &'static str,
+    pub(crate) metric: Metric,
+    pub(crate) size: u64,
+    pub(crate) input: Option<Input>,
+    pub(crate) parameter: u64,
+    /// At most so many rounds; less where the figure does not vary.
+    pub(crate) rounds_max: usize,
+    /// Whether a smoke run takes it; not where there is a time and no answer.
+    pub(crate) in_smoke: bool,
+    pub(crate) contenders: Vec<Contender>,
+}
+
+impl Workload {
+    pub(crate) fn new(set: &'static str, name: &'static str, about: &'static str, size: u64) -> Self {
+        Self {
+            set,
+            name,
+            about,
+            metric: Metric::ItemsPerSecond,
+            size,
+            input: None,
+            parameter: 0,
+            rounds_max: usize::MAX,
+            in_smoke: true,
+            contenders: Vec::new(),
+        }
+    }
+
+    pub(crate) fn with(mut self, contenders: impl IntoIterator<Item = Contender>) -> Self {
+        self.contenders.extend(contenders);
+        self
+    }
+
+    pub(crate) fn input(self, input: Input) -> Self {
+        Self { input: Some(input), ..self }
+    }
+
+    pub(crate) fn metric(self, metric: Metric) -> Self {
+        Self { metric, ..self }
+    }
+
+    pub(crate) fn parameter(self, parameter: u64) -> Self {
+        Self { parameter, ..self }
+    }
+
+    pub(crate) fn rounds_max(self, rounds_max: usize) -> Self {
+        Self { rounds_max, ..self }
+    }
+
+    pub(crate) fn not_in_smoke(self) -> Self {
+        Self { in_smoke: false, ..self }
+    }
+
+    /// `set/name`, as all messages call it.
+    pub(crate) fn title(&self) -> String {
+        format!("{}/{}", self.set, self.name)
+    }
+}

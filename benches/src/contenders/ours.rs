@@ -1,0 +1,10 @@
+//! Our programs, one file each, on the public API of the pipe crates alone, and at most 60 lines long.
+
+pub(crate) mod access_log;
+pub(crate) mod fused_numbers;
+pub(crate) mod fused_rows;
+pub(crate) mod ordered;
+pub(crate) mod stations;
+
+/// What a run may hold between source and sink.
+pub(crate) const MEMORY_LIMIT: usize = 64 << 20;

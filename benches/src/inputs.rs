@@ -1,0 +1,221 @@
+//! The input files: made once, the same on every machine, kept under `target/bench/inputs`.
+//!
+//! A file is made of blocks with seeds of their own, so that blocks can be made in parallel while the file is the same
+//! for any number of threads. What makes a file also knows the right answer, from the values before they became text; it
+//! is kept beside the file. A file gets its name when it is complete, so an interrupted run leaves nothing that is wrong.
+
+pub(crate) mod access_log;
+pub(crate) mod stations;
+
+use crate::measure::BoxError;
+use crate::rng::Rng;
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+/// Part of the file names, together with the version: a change of a generator must not meet an old file.
+const SEED: u64 = 1;
+const VERSION: u32 = 1;
+
+/// Which file a workload reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Input {
+    Stations,
+    AccessLog,
+}
+
+/// A file that is ready, and the answer that every contender must give.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Prepared {
+    pub(crate) path: PathBuf,
+    pub(crate) expected: String,
+}
+
+/// What makes the rows of a file.
+pub(crate) trait Generator: Sync {
+    /// What is known of the rows of a block, or of many.
+    type Known: Default + Send;
+
+    /// Appends `rows` rows to `text`.
+    fn block(&self, rng: &mut Rng, rows: u64, text: &mut Vec<u8>) -> Self::Known;
+
+    fn merge(&self, all: &mut Self::Known, block: Self::Known);
+
+    fn answer(&self, known: &Self::Known) -> String;
+}
+
+impl Input {
+    fn name(self) -> &'static str {
+        match self {
+            Input::Stations => "stations",
+            Input::AccessLog => "access-log",
+        }
+    }
+
+    /// Rounded up: enough to tell whether a file fits.
+    pub(crate) fn bytes_per_row(self) -> u64 {
+        match self {
+            Input::Stations => 15,
+            Input::AccessLog => 165,
+        }
+    }
+
+    /// Blocks of about 16 MiB.
+    fn rows_per_block(self) -> u64 {
+        (16 << 20) / self.bytes_per_row()
+    }
+
+    fn path(self, rows: u64, folder: &Path) -> PathBuf {
+        folder.join(format!("{}-{rows}-seed{SEED}-v{VERSION}.txt", self.name()))
+    }
+
+    /// Whether the file is there already.
+    pub(crate) fn is_cached(self, rows: u64, folder: &Path) -> bool {
+        self.path(rows, folder).exists()
+    }
+
+    /// The file with so many rows; made, if it is not there yet, on `workers` threads.
+    pub(crate) fn prepare(self, rows: u64, folder: &Path, workers: usize) -> Result<Prepared, BoxError> {
+        let path = self.path(rows, folder);
+        let shape = Shape { rows, rows_per_block: self.rows_per_block(), workers };
+        match self {
+            Input::Stations => cached(&stations::Stations::new(), path, shape),
+            Input::AccessLog => cached(&access_log::AccessLog::new(), path, shape),
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Shape {
+    rows: u64,
+    rows_per_block: u64,
+    workers: usize,
+}
+
+fn cached<G: Generator>(generator: &G, path: PathBuf, shape: Shape) -> Result<Prepared, BoxError> {
+    let (answer, part) = (path.with_extension("answer"), path.with_extension("part"));
+    if let (true, Ok(expected)) = (path.exists(), fs::read_to_string(&answer)) {
+        return Ok(Prepared { path, expected });
+    }
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    // A second run that wants the same file waits here, and then finds it made.
+    let mut file = File::options().create(true).truncate(false).write(true).open(&part)?;
+    file.lock()?;
+    if let (true, Ok(expected)) = (path.exists(), fs::read_to_string(&answer)) {
+        return Ok(Prepared { path, expected });
+    }
+    file.set_len(0)?;
+    let known = generate(generator, shape, &mut file)?;
+    let expected = generator.answer(&known);
+    fs::write(&answer, &expected)?;
+    fs::rename(&part, &path)?;
+    Ok(Prepared { path, expected })
+}
+
+fn generate<G: Generator>(generator: &G, shape: Shape, out: &mut impl Write) -> Result<G::Known, BoxError> {
+    let blocks = shape.rows.div_ceil(shape.rows_per_block);
+    let mut all = G::Known::default();
+    let make = |block: u64| {
+        let rows = shape.rows_per_block.min(shape.rows - block * shape.rows_per_block);
+        let mut text = Vec::with_capacity(20 << 20);
+        let known = generator.block(&mut Rng::part(SEED, block), rows, &mut text);
+        (text, known)
+    };
+    let wave = shape.workers.max(1) as u64;
+    for first in (0..blocks).step_by(wave as usize) {
+        let made: Vec<_> = std::thread::scope(|threads| {
+            let started: Vec<_> =
+                (first..blocks.min(first + wave)).map(|block| threads.spawn(move || make(block))).collect();
+            started.into_iter().map(|thread| thread.join()).collect()
+        });
+        for block in made {
+            let (text, known) = block.map_err(|_| "the generator panicked")?;
+            out.write_all(&text)?;
+            generator.merge(&mut all, known);
+        }
+    }
+    Ok(all)
+}
+
+/// Appends a number in decimal; what `write!` does, without its cost in a loop over a hundred million rows.
+fn push_decimal(text: &mut Vec<u8>, number: u64) {
+    let mut digits = [0u8; 20];
+    let (mut at, mut left) = (digits.len(), number);
+    loop {
+        at -= 1;
+        digits[at] = b'0' + (left % 10) as u8;
+        left /= 10;
+        if left == 0 {
+            break;
+        }
+    }
+    text.extend_from_slice(&digits[at..]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contender::Job;
+    use crate::contenders::bufread;
+    use crate::measure::Outcome;
+
+    fn oracle(input: Input, prepared: &Prepared, rows: u64) -> Outcome {
+        let job =
+            Job { size: rows, input: Some(prepared.path.clone()), instance: 0, parameter: 0, workers: 1 };
+        match input {
+            Input::Stations => bufread::stations(&job).unwrap(),
+            Input::AccessLog => bufread::access_log(&job).unwrap(),
+        }
+    }
+
+    #[test]
+    fn the_generator_knows_the_answer_of_the_naive_program() {
+        let folder = tempfile::tempdir().unwrap();
+        for (input, rows) in
+            [(Input::Stations, 1), (Input::Stations, 5000), (Input::AccessLog, 1), (Input::AccessLog, 5000)]
+        {
+            let prepared = input.prepare(rows, folder.path(), 2).unwrap();
+            assert_eq!(oracle(input, &prepared, rows).answer, prepared.expected, "{input:?} {rows}");
+            let lines = fs::read(&prepared.path).unwrap().iter().filter(|byte| **byte == b'\n').count();
+            assert_eq!(lines as u64, rows);
+        }
+    }
+
+    #[test]
+    fn the_file_does_not_depend_on_the_threads_and_is_made_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = |workers| {
+            let (mut text, shape) = (Vec::new(), Shape { rows: 1000, rows_per_block: 96, workers });
+            let generator = stations::Stations::new();
+            let known = generate(&generator, shape, &mut text).unwrap();
+            (generator.answer(&known), text)
+        };
+        assert_eq!(text(1), text(3));
+        let first = Input::Stations.prepare(100, folder.path(), 2).unwrap();
+        let made = fs::metadata(&first.path).unwrap().modified().unwrap();
+        assert_eq!(Input::Stations.prepare(100, folder.path(), 2).unwrap(), first);
+        assert_eq!(fs::metadata(&first.path).unwrap().modified().unwrap(), made);
+        assert!(!first.path.with_extension("part").exists());
+    }
+
+    #[test]
+    fn an_unfinished_file_is_made_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let whole = Input::AccessLog.prepare(50, folder.path(), 1).unwrap();
+        let text = fs::read(&whole.path).unwrap();
+        fs::rename(&whole.path, whole.path.with_extension("part")).unwrap();
+        assert_eq!(Input::AccessLog.prepare(50, folder.path(), 1).unwrap(), whole);
+        assert_eq!(fs::read(&whole.path).unwrap(), text);
+    }
+
+    #[test]
+    fn decimals_are_those_of_display() {
+        for number in [0, 7, 10, 1234, u64::MAX] {
+            let mut text = Vec::new();
+            push_decimal(&mut text, number);
+            assert_eq!(text, number.to_string().into_bytes());
+        }
+    }
+}

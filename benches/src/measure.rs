@@ -1,0 +1,105 @@
+//! What a contender reads about itself: time, processor time, peak memory; and the line of JSON that tells it.
+
+use rustix::time::{ClockId, clock_gettime};
+use serde::{Deserialize, Serialize};
+use std::error::Error;
+use std::time::Instant;
+
+pub(crate) type BoxError = Box<dyn Error + Send + Sync>;
+
+/// What a contender did: its work is timed from the inside, so that starting a process counts for nobody, while
+/// starting threads counts for whom needs them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Outcome {
+    pub(crate) items: u64,
+    /// The timed part.
+    pub(crate) seconds: f64,
+    /// All threads, and all child processes that have been waited for, in the timed part.
+    pub(crate) cpu_seconds: Option<f64>,
+    /// The high-water mark of the whole process; files that it maps count.
+    pub(crate) peak_rss_bytes: Option<u64>,
+    /// A checksum of the result, which depends on the order where the order matters.
+    pub(crate) answer: String,
+    /// How the process raised its own weight; `None` from processes that do not know.
+    #[serde(default)]
+    pub(crate) weight: Option<String>,
+}
+
+/// Times `work`, which handles `items` items and returns its answer.
+pub(crate) fn timed<A: ToString>(
+    items: u64,
+    work: impl FnOnce() -> Result<A, BoxError>,
+) -> Result<Outcome, BoxError> {
+    let cpu = cpu_seconds();
+    let start = Instant::now();
+    let answer = work()?;
+    let seconds = start.elapsed().as_secs_f64();
+    let cpu_seconds = cpu_seconds() - cpu;
+    let answer = answer.to_string();
+    Ok(Outcome {
+        items,
+        seconds,
+        cpu_seconds: Some(cpu_seconds),
+        peak_rss_bytes: peak_rss_bytes(),
+        answer,
+        weight: None,
+    })
+}
+
+/// User and system time of this process, and of the children that it has waited for.
+fn cpu_seconds() -> f64 {
+    let own = clock_gettime(ClockId::ProcessCPUTime);
+    own.tv_sec as f64 + own.tv_nsec as f64 * 1e-9 + children_seconds().unwrap_or(0.0)
+}
+
+/// Fields 16 and 17 of `/proc/self/stat`, counted behind the command name, which may hold spaces.
+fn children_seconds() -> Option<f64> {
+    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+    let fields: Vec<&str> = stat.rsplit_once(") ")?.1.split(' ').collect();
+    let ticks = fields.get(13)?.parse::<u64>().ok()? + fields.get(14)?.parse::<u64>().ok()?;
+    Some(ticks as f64 / rustix::param::clock_ticks_per_second() as f64)
+}
+
+/// `VmHWM` belongs to the address space, so that, unlike `ru_maxrss`, it does not remember the parent's size.
+fn peak_rss_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    Some(line.trim().strip_suffix(" kB")?.trim().parse::<u64>().ok()? * 1024)
+}
+
+/// FNV-1a over 64 bits: short enough to be the same in every language that takes part.
+pub(crate) fn fnv1a(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xCBF2_9CE4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01B3)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fnv1a_matches_its_published_vectors() {
+        assert_eq!(fnv1a(b""), 0xCBF2_9CE4_8422_2325);
+        assert_eq!(fnv1a(b"a"), 0xAF63_DC4C_8601_EC8C);
+        assert_eq!(fnv1a(b"foobar"), 0x8594_4171_F739_67E8);
+    }
+
+    #[test]
+    fn a_child_that_was_waited_for_counts() {
+        let spin = "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done";
+        let outcome =
+            timed(1, || Ok(std::process::Command::new("sh").args(["-c", spin]).status()?.success()));
+        let outcome = outcome.unwrap();
+        assert_eq!(outcome.answer, "true");
+        assert!(outcome.cpu_seconds.unwrap() > 0.02, "{outcome:?}");
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn peak_memory_sees_a_big_buffer() {
+        let outcome =
+            timed(1, || Ok(vec![1u8; 64 << 20].iter().map(|byte| u64::from(*byte)).sum::<u64>())).unwrap();
+        assert!(outcome.peak_rss_bytes.unwrap() > 64 << 20, "{outcome:?}");
+    }
+}

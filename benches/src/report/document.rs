@@ -1,0 +1,305 @@
+//! The report as headings, tables and bars, before it is HTML or Markdown.
+
+use crate::contender::{Metric, Role};
+use crate::host::Host;
+use crate::statistics::Verdict;
+use crate::summary::{RatioRow, Row, Summary, WorkloadSummary};
+
+pub(crate) enum Block {
+    /// Level 1 to 3.
+    Heading(u8, String),
+    Text(String),
+    Table(Table),
+    Bars(Vec<Bar>),
+    Code(String),
+}
+
+#[derive(Default)]
+pub(crate) struct Table {
+    pub(crate) head: Vec<&'static str>,
+    pub(crate) rows: Vec<Vec<Cell>>,
+}
+
+/// Text, with the place in the workspace that it stands for, as `path:line`.
+pub(crate) struct Cell {
+    pub(crate) text: String,
+    pub(crate) link: Option<String>,
+}
+
+pub(crate) struct Bar {
+    pub(crate) name: String,
+    pub(crate) role: Role,
+    pub(crate) value: f64,
+    pub(crate) label: String,
+}
+
+impl<T: Into<String>> From<T> for Cell {
+    fn from(text: T) -> Self {
+        Self { text: text.into(), link: None }
+    }
+}
+
+/// The whole report.
+pub(crate) fn of(summary: &Summary) -> Vec<Block> {
+    let mut blocks = head(summary);
+    blocks.extend(failures(summary));
+    blocks.push(Block::Heading(2, "Overview".to_owned()));
+    blocks.push(Block::Text(READING.to_owned()));
+    blocks.push(Block::Table(overview(summary)));
+    blocks.extend(losses(summary));
+    let mut set = "";
+    for workload in &summary.workloads {
+        let of_workload = workload.rows.first().map_or("", |row| row.set);
+        if of_workload != set {
+            set = of_workload;
+            blocks.push(Block::Heading(2, format!("Set {set}")));
+        }
+        blocks.extend(workload_blocks(workload));
+    }
+    blocks.extend(skipped(summary));
+    blocks.extend(commands(summary));
+    blocks
+}
+
+const READING: &str = "Ratios are ours over theirs, above 1 when ours is better, as the median of the rounds, each paired \
+    within its round, with the 95 % bootstrap interval. Better or worse is said only where that interval leaves 1 out. \
+    Of several peers the strongest is shown. These are figures of one machine at one time; of a machine with other \
+    load they say little.";
+
+fn head(summary: &Summary) -> Vec<Block> {
+    let Host { cpu, cores, kernel, rustc, commit, date, load_before, load_after, weight, mode, seed, .. } =
+        &summary.host;
+    let memory =
+        summary.host.memory_bytes.map_or_else(|| "unknown".to_owned(), |bytes| bytes_text(bytes as f64));
+    let facts = [
+        ("CPU", format!("{cpu}, {cores} logical cores, {cores} workers for every parallel contender")),
+        ("Memory", memory),
+        ("System", format!("kernel {kernel}, {rustc}")),
+        ("Commit", commit.clone()),
+        ("Date", date.clone()),
+        ("Load", format!("{load_before} before, {load_after} after")),
+        ("Scheduling weight", weight.clone()),
+        ("Run", format!("{}; mode {mode}, seed {seed}", summary.command)),
+    ];
+    let rows = facts.map(|(name, fact)| vec![name.into(), fact.into()]).into();
+    vec![Block::Heading(1, "Benchmarks".to_owned()), Block::Table(Table { head: vec!["Host", ""], rows })]
+}
+
+fn failures(summary: &Summary) -> Vec<Block> {
+    if summary.failed.is_empty() {
+        return Vec::new();
+    }
+    let rows = summary.failed.iter().map(|(title, why)| vec![title.as_str().into(), why.as_str().into()]);
+    vec![
+        Block::Heading(2, "Failed".to_owned()),
+        Block::Text("These workloads have no figures, since their answers or programs are wrong.".to_owned()),
+        Block::Table(Table { head: vec!["workload", "why"], rows: rows.collect() }),
+    ]
+}
+
+/// One line for each workload.
+pub(crate) fn overview(summary: &Summary) -> Table {
+    let cell = |rows: Vec<&RatioRow>| -> Cell {
+        let texts: Vec<_> = rows.iter().map(|row| format!("{}: {}", row.against, ratio_text(row))).collect();
+        if texts.is_empty() { "-".into() } else { texts.join("; ").into() }
+    };
+    let row = |workload: &WorkloadSummary| {
+        vec![
+            workload.title.as_str().into(),
+            ours_text(workload).into(),
+            cell(workload.against(Role::Peer).into_iter().take(1).collect()),
+            cell(workload.against(Role::Baseline)),
+            cell(workload.against(Role::Limit)),
+        ]
+    };
+    Table {
+        head: vec!["workload", "ours", "over the best peer", "over the baselines", "over the limit"],
+        rows: summary.workloads.iter().map(row).collect(),
+    }
+}
+
+/// The figure of ours, or, where there are several, of each by its name.
+fn ours_text(workload: &WorkloadSummary) -> String {
+    let ours: Vec<_> = workload.rows.iter().filter(|row| row.role == Role::Ours).collect();
+    let value = |row: &Row| value_text(row.value, workload.metric);
+    match ours.as_slice() {
+        [] => "-".to_owned(),
+        [row] => value(row),
+        rows => {
+            rows.iter().map(|row| format!("{}: {}", row.contender, value(row))).collect::<Vec<_>>().join("; ")
+        }
+    }
+}
+
+/// As large as what we win: in the same form, and before the details.
+fn losses(summary: &Summary) -> Vec<Block> {
+    let losses = summary.losses();
+    let text = match (losses.len(), summary.ratios().filter(|row| row.verdict == Verdict::Unjudged).count()) {
+        (0, 0) => "Nowhere in this run, as far as the intervals tell.".to_owned(),
+        (0, unjudged) => format!("Not known: {unjudged} comparisons have too few rounds to be judged."),
+        (lost, _) => format!("{lost} of {} comparisons, the worst first.", summary.ratios().count()),
+    };
+    let row = |row: &&RatioRow| {
+        let title = format!("{}/{}", row.set, row.workload);
+        vec![
+            title.into(),
+            row.ours.into(),
+            row.against.into(),
+            row.role.word().into(),
+            ratio_text(row).into(),
+        ]
+    };
+    let rows: Vec<_> = losses.iter().map(row).collect();
+    let mut blocks = vec![Block::Heading(2, "Where we lose".to_owned()), Block::Text(text)];
+    if !rows.is_empty() {
+        blocks.push(Block::Table(Table { head: vec!["workload", "ours", "against", "role", "ratio"], rows }));
+    }
+    blocks
+}
+
+fn workload_blocks(workload: &WorkloadSummary) -> Vec<Block> {
+    let rounds = workload.rows.iter().map(|row| row.rounds).max().unwrap_or(0);
+    let better = if workload.metric.higher_is_better() { "higher" } else { "lower" };
+    let facts = format!("{} items, {rounds} rounds; {better} is better.", count_text(workload.size as f64));
+    let bar = |row: &Row| Bar {
+        name: row.contender.to_owned(),
+        role: row.role,
+        value: row.value,
+        label: value_text(row.value, workload.metric),
+    };
+    let mut blocks = vec![
+        Block::Heading(3, workload.title.clone()),
+        Block::Text(format!("{} {facts}", workload.about)),
+        Block::Bars(workload.rows.iter().map(bar).collect()),
+        Block::Table(details(workload)),
+    ];
+    if counts_allocations(workload) {
+        blocks.push(Block::Text(ALLOCATIONS.to_owned()));
+    }
+    if workload.metric == Metric::PeakBytes {
+        blocks.push(Block::Text(spread_text(&workload.rows)));
+    }
+    blocks
+}
+
+fn details(workload: &WorkloadSummary) -> Table {
+    let counted = counts_allocations(workload);
+    let row = |row: &Row| {
+        let ratios = workload.ratios.iter().filter(|ratio| ratio.against == row.contender);
+        let several = workload.rows.iter().filter(|row| row.role == Role::Ours).count() > 1;
+        let ratio = |ratio: &RatioRow| match several {
+            true => format!("{}: {}", ratio.ours, ratio_text(ratio)),
+            false => ratio_text(ratio),
+        };
+        let dash = || "-".to_owned();
+        let mut cells: Vec<Cell> = vec![
+            Cell { text: row.contender.to_owned(), link: Some(row.link.clone()) },
+            row.role.word().into(),
+            value_text(row.value, workload.metric).into(),
+            value_text(row.best, workload.metric).into(),
+        ];
+        if workload.metric == Metric::ItemsPerSecond {
+            cells.push(format!("{:.2}", 1e9 / row.value).into());
+        }
+        cells.push(ratios.map(ratio).collect::<Vec<_>>().join("; ").into());
+        cells.push(row.seconds.map_or_else(dash, |seconds| format!("{seconds:.3}")).into());
+        cells.push(row.cpu_seconds.map_or_else(dash, |seconds| format!("{seconds:.3}")).into());
+        cells.push(row.peak_rss_bytes.map_or_else(dash, |bytes| bytes_text(bytes as f64)).into());
+        if counted {
+            cells.push(row.allocations_per_item.map_or_else(dash, |count| format!("{count:.4}")).into());
+        }
+        cells
+    };
+    let mut head = vec!["contender", "role", "median", "best"];
+    if workload.metric == Metric::ItemsPerSecond {
+        head.push("ns/item");
+    }
+    head.extend(["ours over it", "seconds", "CPU seconds", "peak memory"]);
+    head.extend(counted.then_some("allocations/item"));
+    Table { head, rows: workload.rows.iter().map(row).collect() }
+}
+
+fn counts_allocations(workload: &WorkloadSummary) -> bool {
+    workload.rows.iter().any(|row| row.allocations_per_item.is_some())
+}
+
+const ALLOCATIONS: &str = "Allocations are the difference between a run on 20,000 items and one on 40,000, under valgrind: \
+    what is allocated once for each new key, and to write the answer down, is in it.";
+
+/// How far apart the figures of one workload are.
+fn spread_text(rows: &[Row]) -> String {
+    let low = rows.iter().map(|row| row.value).fold(f64::INFINITY, f64::min);
+    let high = rows.iter().map(|row| row.value).fold(0.0, f64::max);
+    let percent = (high / low - 1.0) * 100.0;
+    format!("Between the lowest and the highest: {}, or {percent:.1} %.", bytes_text(high - low))
+}
+
+fn skipped(summary: &Summary) -> Vec<Block> {
+    let mut blocks = vec![Block::Heading(2, "Skipped".to_owned())];
+    if summary.skipped.is_empty() {
+        blocks.push(Block::Text("Nothing.".to_owned()));
+        return blocks;
+    }
+    let row = |skipped: &crate::runner::Skipped| {
+        let title = format!("{}/{}", skipped.set, skipped.workload);
+        vec![title.into(), skipped.contender.into(), skipped.why.as_str().into()]
+    };
+    let rows = summary.skipped.iter().map(row).collect();
+    blocks.push(Block::Table(Table { head: vec!["workload", "contender", "why"], rows }));
+    blocks
+}
+
+fn commands(summary: &Summary) -> Vec<Block> {
+    let lines: Vec<String> = summary.rows().map(|row| row.command.clone()).collect();
+    vec![
+        Block::Heading(2, "Commands".to_owned()),
+        Block::Text("The run, and then each contender as it was started in its last round.".to_owned()),
+        Block::Code(format!("{}\n\n{}", summary.command, lines.join("\n"))),
+    ]
+}
+
+pub(crate) fn ratio_text(row: &RatioRow) -> String {
+    let verdict = match row.verdict {
+        Verdict::Better => "better",
+        Verdict::Worse => "worse",
+        Verdict::NoDifference => "no difference",
+        Verdict::Unjudged => "too few rounds to judge",
+    };
+    format!("{:.2} [{:.2}, {:.2}] {verdict}", row.ratio, row.low, row.high)
+}
+
+fn value_text(value: f64, metric: Metric) -> String {
+    match metric {
+        Metric::ItemsPerSecond => format!("{} items/s", count_text(value)),
+        Metric::PeakBytes => bytes_text(value),
+        Metric::InstructionsPerItem => format!("{value:.2} instructions/item"),
+        Metric::Seconds => format!("{value:.2} s"),
+    }
+}
+
+/// Three digits that count, with the thousands as a letter.
+fn count_text(value: f64) -> String {
+    let (scaled, letter) = match value {
+        1e9.. => (value / 1e9, " G"),
+        1e6.. => (value / 1e6, " M"),
+        1e4.. => (value / 1e3, " k"),
+        _ => return format!("{value:.0}"),
+    };
+    let digits = if scaled >= 100.0 { 0 } else { 1 };
+    format!("{scaled:.digits$}{letter}")
+}
+
+fn bytes_text(bytes: f64) -> String {
+    format!("{:.1} MiB", bytes / f64::from(1 << 20))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_have_about_three_digits() {
+        let texts = [9.0, 9_999.0, 12_345.0, 1_500_000.0, 382_000_000.0, 2.5e9].map(count_text);
+        assert_eq!(texts, ["9", "9999", "12.3 k", "1.5 M", "382 M", "2.5 G"]);
+    }
+}

@@ -1,0 +1,352 @@
+//! Rounds: every contender of a workload once, in an order that changes, until there are enough of them to judge.
+
+use crate::allocations;
+use crate::answers::Answers;
+use crate::contender::{Contender, INSTANCES, Job, Metric, Program, Role, Workload};
+use crate::host;
+use crate::inputs::Prepared;
+use crate::measure::BoxError;
+use crate::process::{self, Run, Sample};
+use crate::progress::Progress;
+use crate::rng::Rng;
+use crate::sets::Mode;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// Which of the others take part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Peers {
+    /// All that are installed.
+    All,
+    /// Those in Rust.
+    Rust,
+    /// Ours, and the baselines and limits in Rust.
+    None,
+}
+
+/// How a run goes.
+#[derive(Clone, Debug)]
+pub(crate) struct Settings {
+    pub(crate) mode: Mode,
+    pub(crate) peers: Peers,
+    /// Instead of the mode's; it then also takes as long as it takes.
+    pub(crate) rounds: Option<usize>,
+    pub(crate) seed: u64,
+    pub(crate) workers: usize,
+    /// Whether allocations are counted too, in runs of their own.
+    pub(crate) allocations: bool,
+    /// Where inputs are kept.
+    pub(crate) inputs: PathBuf,
+}
+
+/// Who did not take part, and why.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub(crate) struct Skipped {
+    pub(crate) set: &'static str,
+    pub(crate) workload: &'static str,
+    pub(crate) contender: &'static str,
+    pub(crate) why: String,
+}
+
+/// The counted runs of a contender.
+#[derive(Clone)]
+pub(crate) struct Series {
+    pub(crate) contender: Contender,
+    /// One a round, in the same order for all contenders of the workload.
+    pub(crate) samples: Vec<Sample>,
+    /// The last one; checked like all others.
+    pub(crate) answer: String,
+    pub(crate) command: String,
+    pub(crate) allocations_per_item: Option<f64>,
+}
+
+/// A workload that was run, with answers that agree.
+#[derive(Clone)]
+pub(crate) struct Measured {
+    pub(crate) workload: Workload,
+    pub(crate) series: Vec<Series>,
+    pub(crate) weight: Option<String>,
+}
+
+impl Settings {
+    fn rounds(&self, workload: &Workload) -> usize {
+        self.rounds.unwrap_or_else(|| self.mode.rounds()).clamp(1, workload.rounds_max)
+    }
+
+    /// What varies little, or warms itself up, needs no round for it.
+    fn warm_up(&self, workload: &Workload) -> usize {
+        usize::from(self.mode != Mode::Smoke && workload.rounds_max == usize::MAX)
+    }
+
+    fn patience(&self) -> Duration {
+        if self.rounds.is_some() { Duration::MAX } else { self.mode.patience() }
+    }
+
+    /// For the progress bar: how often a contender will be started at most.
+    pub(crate) fn starts(&self, workload: &Workload) -> usize {
+        (self.rounds(workload) + self.warm_up(workload)) * workload.contenders.len()
+    }
+}
+
+/// Takes out who cannot or shall not run, and says why.
+pub(crate) fn admit(workload: &mut Workload, settings: &Settings, installed: &Installed) -> Vec<Skipped> {
+    let (set, name) = (workload.set, workload.name);
+    let counted = workload.metric == Metric::InstructionsPerItem;
+    let mut skipped = Vec::new();
+    workload.contenders.retain(|contender| {
+        let why = why_not(contender, counted, settings, installed);
+        let stays = why.is_none();
+        skipped.extend(why.map(|why| Skipped { set, workload: name, contender: contender.name, why }));
+        stays
+    });
+    skipped
+}
+
+/// Programs beside cargo that some contenders need.
+pub(crate) struct Installed {
+    pub(crate) python: bool,
+    pub(crate) valgrind: bool,
+}
+
+impl Installed {
+    pub(crate) fn here() -> Self {
+        Self { python: host::version("python3").is_some(), valgrind: host::version("valgrind").is_some() }
+    }
+}
+
+fn why_not(
+    contender: &Contender,
+    counted: bool,
+    settings: &Settings,
+    installed: &Installed,
+) -> Option<String> {
+    let foreign = matches!(contender.program, Program::Python(_));
+    match settings.peers {
+        Peers::Rust if foreign => return Some("left out by --peers rust".to_owned()),
+        Peers::None if foreign || contender.role == Role::Peer => {
+            return Some("left out by --peers none".to_owned());
+        }
+        _ => {}
+    }
+    if foreign && !installed.python {
+        return Some("python3 is not installed".to_owned());
+    }
+    if counted && !installed.valgrind {
+        return Some("valgrind is not installed".to_owned());
+    }
+    let missing = contender.needs.filter(|file| !host::root().join(file).exists());
+    missing.map(|file| format!("there is no {file}"))
+}
+
+/// What starts a contender once; tests put their own in its place.
+pub(crate) type Launch<'a> = dyn FnMut(&Workload, &Contender, &Job) -> Result<Run, BoxError> + 'a;
+
+/// Prepares the inputs and runs all rounds, each contender in a process of its own.
+pub(crate) fn measure(
+    workload: &Workload,
+    settings: &Settings,
+    progress: &Progress,
+) -> Result<Measured, BoxError> {
+    let mut inputs = BTreeMap::new();
+    for contender in &workload.contenders {
+        if let Some(input) = workload.input {
+            let size = workload.size * contender.times;
+            progress.preparing(workload, size);
+            inputs.insert(size, input.prepare(size, &settings.inputs, settings.workers)?);
+        }
+    }
+    let limit = settings.mode.limit();
+    let mut launch =
+        |workload: &Workload, contender: &Contender, job: &Job| process::run(workload, contender, job, limit);
+    let mut measured = rounds(workload, &inputs, settings, progress, &mut launch)?;
+    if settings.allocations {
+        for series in &mut measured.series {
+            progress.counting(workload, &series.contender);
+            series.allocations_per_item = allocations::per_item(workload, &series.contender, settings)?;
+        }
+    }
+    Ok(measured)
+}
+
+/// The rounds themselves. A disagreement or a failure ends the workload: its times count for nothing.
+pub(crate) fn rounds(
+    workload: &Workload,
+    inputs: &BTreeMap<u64, Prepared>,
+    settings: &Settings,
+    progress: &Progress,
+    launch: &mut Launch<'_>,
+) -> Result<Measured, BoxError> {
+    let started = Instant::now();
+    let series = workload.contenders.iter().map(Series::of).collect();
+    let measured = Measured { workload: workload.clone(), series, weight: None };
+    let mut rounds = Rounds { inputs, workers: settings.workers, answers: Answers::default(), measured };
+    let (warm_up, counted) = (settings.warm_up(workload), settings.rounds(workload));
+    for round in 0..warm_up + counted {
+        let mut order: Vec<usize> = (0..workload.contenders.len()).collect();
+        Rng::part(settings.seed, round as u64).shuffle(&mut order);
+        let mut samples = Vec::new();
+        for index in order {
+            progress.starting(workload, &workload.contenders[index], round);
+            samples.push((index, rounds.start(index, round, launch)?));
+            progress.finished_one();
+        }
+        // Only now, when all answers of the round agree, do its times count.
+        if round >= warm_up {
+            let series = &mut rounds.measured.series;
+            samples.into_iter().for_each(|(index, sample)| series[index].samples.push(sample));
+        }
+        let done = (round + 1).saturating_sub(warm_up);
+        if done >= workload.metric.pairs_min() && started.elapsed() > settings.patience() {
+            break;
+        }
+    }
+    Ok(rounds.measured)
+}
+
+/// What the rounds of one workload have brought so far.
+struct Rounds<'a> {
+    inputs: &'a BTreeMap<u64, Prepared>,
+    workers: usize,
+    answers: Answers,
+    measured: Measured,
+}
+
+impl Rounds<'_> {
+    /// Starts one contender and checks what it answers.
+    fn start(&mut self, index: usize, round: usize, launch: &mut Launch<'_>) -> Result<Sample, BoxError> {
+        let (workload, series) = (&self.measured.workload, &mut self.measured.series[index]);
+        let contender = &series.contender;
+        let size = workload.size * contender.times;
+        let input = self.inputs.get(&size);
+        let job = Job {
+            size,
+            input: input.map(|prepared| prepared.path.clone()),
+            instance: round % INSTANCES,
+            parameter: workload.parameter,
+            workers: self.workers,
+        };
+        let failed = |error: BoxError| -> BoxError { format!("`{}`: {error}", contender.name).into() };
+        let run = launch(workload, contender, &job).map_err(failed)?;
+        if let Some(prepared) = input {
+            self.answers.check("the generator", (job.instance, size), &prepared.expected)?;
+        }
+        for (size, answer) in &run.answers {
+            self.answers.check(contender.name, (job.instance, *size), answer)?;
+        }
+        series.command = shown(&process::command(workload, contender, &job)?);
+        series.answer = run.answers.into_iter().next().map(|(_, answer)| answer).unwrap_or_default();
+        self.measured.weight = self.measured.weight.take().or(run.weight);
+        Ok(run.sample)
+    }
+}
+
+impl Series {
+    fn of(contender: &Contender) -> Self {
+        Self {
+            contender: contender.clone(),
+            samples: Vec::new(),
+            answer: String::new(),
+            command: String::new(),
+            allocations_per_item: None,
+        }
+    }
+}
+
+/// As one would type it, from the workspace.
+fn shown(command: &std::process::Command) -> String {
+    let root = format!("{}/", host::root().display());
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    let words: Vec<String> = words.map(|word| word.to_string_lossy().replace(&root, "")).collect();
+    words.join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contender::contender;
+    use crate::contenders::hand;
+
+    fn workload() -> Workload {
+        Workload::new("core", "test", "A test.", 10).with([
+            contender!("ours", Ours, "hand.rs", hand::ordered),
+            contender!("peer", Peer, "hand.rs", hand::ordered),
+            contender!("loop", Baseline, "hand.rs", hand::ordered),
+        ])
+    }
+
+    fn settings(mode: Mode) -> Settings {
+        let inputs = PathBuf::new();
+        Settings { mode, peers: Peers::All, rounds: Some(3), seed: 1, workers: 2, allocations: false, inputs }
+    }
+
+    fn run(value: f64, answer: &str) -> Run {
+        let sample = Sample { value, seconds: Some(1.0), cpu_seconds: Some(1.0), peak_rss_bytes: Some(1) };
+        Run { sample, answers: vec![(10, answer.to_owned())], weight: None }
+    }
+
+    fn go(settings: &Settings, launch: &mut Launch<'_>) -> Result<Measured, BoxError> {
+        rounds(&workload(), &BTreeMap::new(), settings, &Progress::silent(), launch)
+    }
+
+    #[test]
+    fn the_first_round_is_dropped_and_the_order_changes() {
+        let mut started = Vec::new();
+        let mut launch = |_: &Workload, contender: &Contender, job: &Job| {
+            started.push((contender.name, job.instance));
+            Ok(run(started.len() as f64, "same"))
+        };
+        let measured = go(&settings(Mode::Default), &mut launch).unwrap();
+        assert_eq!(started.len(), 12);
+        assert!(measured.series.iter().all(|series| series.samples.len() == 3));
+        assert!(measured.series.iter().flat_map(|series| &series.samples).all(|sample| sample.value > 3.0));
+        let orders: Vec<_> = started.chunks(3).map(|round| round.iter().map(|(name, _)| *name)).collect();
+        assert!(orders.iter().any(|order| !order.clone().eq(orders[0].clone())));
+        assert!(
+            started
+                .chunks(3)
+                .enumerate()
+                .all(|(round, runs)| runs.iter().all(|(_, instance)| *instance == round))
+        );
+    }
+
+    #[test]
+    fn a_contender_that_disagrees_fails_the_workload_by_name() {
+        let mut launch = |_: &Workload, contender: &Contender, _: &Job| {
+            Ok(run(1.0, if contender.name == "peer" { "wrong" } else { "right" }))
+        };
+        let failed = go(&settings(Mode::Default), &mut launch).err().unwrap().to_string();
+        assert!(failed.contains("`peer`") && failed.contains("`wrong`"), "{failed}");
+    }
+
+    #[test]
+    fn the_generator_overrules_contenders_that_agree() {
+        let known = BTreeMap::from([(10, Prepared { path: PathBuf::new(), expected: "right".to_owned() })]);
+        let mut launch = |_: &Workload, _: &Contender, _: &Job| Ok(run(1.0, "wrong"));
+        let settings = settings(Mode::Default);
+        let failed = rounds(&workload(), &known, &settings, &Progress::silent(), &mut launch).err().unwrap();
+        assert!(failed.to_string().contains("`the generator` answers `right`"), "{failed}");
+    }
+
+    #[test]
+    fn a_contender_that_fails_is_named() {
+        let mut launch = |_: &Workload, _: &Contender, _: &Job| Err("no luck".into());
+        let failed = go(&settings(Mode::Smoke), &mut launch).err().unwrap().to_string();
+        assert!(failed.ends_with(": no luck") && failed.starts_with('`'), "{failed}");
+    }
+
+    #[test]
+    fn who_is_missing_or_left_out_is_told() {
+        let mut all = workload().with([Contender::python("python", "benches/contenders/python/stations.py")]);
+        let bare = Installed { python: false, valgrind: true };
+        let skipped = admit(&mut all, &settings(Mode::Default), &bare);
+        assert_eq!((skipped.len(), skipped[0].why.as_str()), (1, "python3 is not installed"));
+        let none = Settings { peers: Peers::None, ..settings(Mode::Default) };
+        let skipped = admit(&mut all, &none, &bare);
+        assert_eq!((skipped.len(), skipped[0].contender, all.contenders.len()), (1, "peer", 2));
+        let mut counted = workload().metric(Metric::InstructionsPerItem);
+        let skipped = admit(&mut counted, &none, &Installed { python: true, valgrind: false });
+        assert_eq!((skipped.len(), counted.contenders.len()), (3, 0));
+    }
+}

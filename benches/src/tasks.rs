@@ -1,0 +1,8 @@
+//! The work that all contenders of a workload share: what to compute, and how the answer is written down. A contender
+//! adds how the items flow through it, and nothing else.
+
+pub(crate) mod access_log;
+pub(crate) mod costed;
+pub(crate) mod numbers;
+pub(crate) mod rows;
+pub(crate) mod stations;

@@ -1,0 +1,56 @@
+//! `cargo xtask ci`: what continuous integration runs, and what is green here is green there.
+
+use crate::step::{Limit, Step, run_all};
+use crate::test;
+use crate::workspace::{Library, cargo, has_tool, libraries};
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// The whole run ends by then, with the name of the step that was running.
+const LIMIT: Duration = Duration::from_secs(60 * 60);
+
+/// Format, clippy, tests, docs, each crate and feature alone, and a smoke run of every benchmark.
+#[derive(clap::Args)]
+pub(crate) struct Args {}
+
+pub(crate) fn run(_: &Args) -> ExitCode {
+    run_all(steps(), Limit::Whole(LIMIT)).finish()
+}
+
+fn steps() -> Vec<Step> {
+    let mut steps = vec![
+        component("fmt", "rustfmt", &["fmt", "--all", "--check"]),
+        component("clippy", "clippy", &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]),
+    ];
+    steps.extend(test::steps(&[]));
+    let mut docs = cargo(["doc", "--workspace", "--no-deps"]);
+    docs.env("RUSTDOCFLAGS", "-Dwarnings");
+    steps.push(Step::new("docs", docs));
+    match libraries() {
+        Ok(libraries) => steps.extend(libraries.iter().flat_map(alone)),
+        Err(why) => steps.push(Step::failed("list of crates", why)),
+    }
+    let smoke = ["run", "--quiet", "--release", "-p", "benches", "--", "--smoke"];
+    steps.push(Step::new("benches, every answer checked", cargo(smoke)));
+    steps
+}
+
+/// A cargo subcommand that is a component of the toolchain, and that a machine may lack.
+fn component(tool: &str, component: &str, args: &[&str]) -> Step {
+    if has_tool(tool) {
+        return Step::new(tool, cargo(args.iter().copied()));
+    }
+    Step::skipped(tool, format!("not installed: rustup component add {component}"))
+}
+
+/// A crate as a user gets it who takes nothing else: without features, then with each one by itself.
+fn alone(library: &Library) -> Vec<Step> {
+    let name = library.name.as_str();
+    let check = ["check", "-p", name, "--no-default-features"];
+    let bare = Step::new(format!("{name} alone"), cargo(check));
+    let with = library.features.iter().map(|feature| {
+        let args = check.into_iter().chain(["--features", feature]);
+        Step::new(format!("{name} alone, feature {feature}"), cargo(args))
+    });
+    std::iter::once(bare).chain(with).collect()
+}

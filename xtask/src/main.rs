@@ -1,0 +1,40 @@
+//! `cargo xtask`: the tasks of this workspace.
+//!
+//! It starts processes and does nothing else, so that it builds in seconds and needs no crate of the workspace. Each
+//! task is a file of its own; what they share is [`step`], a named process that passes or fails.
+
+mod bench;
+mod ci;
+mod step;
+mod test;
+mod workspace;
+
+use clap::{CommandFactory, Parser, Subcommand};
+use std::process::ExitCode;
+
+/// The tasks of this workspace. Without an argument: this list.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    task: Option<Task>,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    Bench(bench::Args),
+    Test(test::Args),
+    Ci(ci::Args),
+}
+
+fn main() -> ExitCode {
+    match Cli::parse().task {
+        Some(Task::Bench(args)) => bench::run(&args),
+        Some(Task::Test(args)) => test::run(&args),
+        Some(Task::Ci(args)) => ci::run(&args),
+        None => match Cli::command().print_long_help() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(_) => ExitCode::FAILURE,
+        },
+    }
+}

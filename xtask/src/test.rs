@@ -1,0 +1,45 @@
+//! `cargo xtask test`: every test of the workspace, in each feature set that `cargo test --workspace` cannot reach.
+
+use crate::step::{Limit, Step, run_all};
+use crate::workspace::{cargo, libraries};
+use std::process::ExitCode;
+
+/// Run every test: the whole workspace, then each crate with features alone, with and without each of them.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Handed to each `cargo test`: a test name, or options after `--`.
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]
+    forwarded: Vec<String>,
+}
+
+pub(crate) fn run(args: &Args) -> ExitCode {
+    run_all(steps(&args.forwarded), Limit::None).finish()
+}
+
+/// What "every test" means; `cargo xtask ci` runs the same list.
+///
+/// In the workspace run cargo unites the features that members ask of each other, so a crate is also tested alone: as
+/// its users get it by default, and with each feature.
+pub(crate) fn steps(forwarded: &[String]) -> Vec<Step> {
+    let mut steps = vec![step("test: workspace", &["--workspace"], forwarded)];
+    match libraries() {
+        Ok(libraries) => {
+            for library in libraries.iter().filter(|library| !library.features.is_empty()) {
+                let name = &library.name;
+                steps.push(step(&format!("test: {name}, default features"), &["-p", name], forwarded));
+                steps.extend(library.features.iter().map(|feature| {
+                    let options = ["-p", name, "--features", feature];
+                    step(&format!("test: {name}, feature {feature}"), &options, forwarded)
+                }));
+            }
+        }
+        Err(why) => steps.push(Step::failed("test: list of crates", why)),
+    }
+    steps
+}
+
+fn step(name: &str, options: &[&str], forwarded: &[String]) -> Step {
+    let mut command = cargo(["test", "--quiet"]);
+    command.args(options).args(forwarded);
+    Step::new(name, command)
+}

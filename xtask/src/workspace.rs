@@ -1,0 +1,78 @@
+//! Where the workspace is, how its cargo is called, and which library crates it has.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+/// A library crate of the workspace, with the features that it declares besides `default`.
+pub(crate) struct Library {
+    pub(crate) name: String,
+    pub(crate) features: Vec<String>,
+}
+
+/// The folder that holds the workspace's `Cargo.toml`.
+pub(crate) fn root() -> PathBuf {
+    let xtask = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
+    xtask.parent().map(PathBuf::from).unwrap_or(xtask)
+}
+
+/// The cargo that started us, so that `cargo +nightly xtask` stays on one toolchain.
+pub(crate) fn cargo<'a>(args: impl IntoIterator<Item = &'a str>) -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.args(args).current_dir(root());
+    command
+}
+
+/// Whether `cargo TOOL` is installed; rustfmt and clippy are components that a machine may lack.
+pub(crate) fn has_tool(tool: &str) -> bool {
+    cargo([tool, "--version"]).output().is_ok_and(|output| output.status.success())
+}
+
+/// The crates under `crates/`, as cargo itself sees them.
+pub(crate) fn libraries() -> Result<Vec<Library>, String> {
+    let output = cargo(["metadata", "--no-deps", "--format-version", "1"])
+        .output()
+        .map_err(|error| format!("cargo metadata: {error}"))?;
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).into_owned());
+    }
+    parse(&output.stdout)
+}
+
+fn parse(metadata: &[u8]) -> Result<Vec<Library>, String> {
+    let metadata: serde_json::Value =
+        serde_json::from_slice(metadata).map_err(|error| format!("cargo metadata: {error}"))?;
+    let packages = metadata["packages"].as_array().ok_or("cargo metadata lists no packages")?;
+    // A published crate has no `publish` restriction; xtask, benches and docs have an empty list there.
+    Ok(packages.iter().filter(|package| package["publish"].is_null()).filter_map(library).collect())
+}
+
+fn library(package: &serde_json::Value) -> Option<Library> {
+    let declared = package["features"].as_object()?;
+    let features = declared.keys().filter(|feature| *feature != "default").cloned().collect();
+    Some(Library { name: package["name"].as_str()?.to_owned(), features })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn published_crates_are_libraries_and_default_is_not_a_feature_to_try() {
+        let metadata = br#"{"packages": [
+            {"name": "pipe-core", "publish": null, "features": {"default": [], "testing": []}},
+            {"name": "xtask", "publish": [], "features": {}}]}"#;
+        let found = parse(metadata).unwrap();
+        assert_eq!(found.len(), 1);
+        assert_eq!(
+            (found[0].name.as_str(), found[0].features.as_slice()),
+            ("pipe-core", &["testing".into()][..])
+        );
+    }
+
+    #[test]
+    fn this_workspace_has_libraries_and_xtask_is_none_of_them() {
+        let found = libraries().unwrap();
+        assert!(found.iter().any(|library| library.name == "pipe-core"));
+        assert!(found.iter().all(|library| library.name != "xtask"));
+    }
+}
