@@ -7,13 +7,20 @@ use std::process::ExitCode;
 /// Run every test: the whole workspace, then each crate with features alone, with and without each of them.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Handed to each `cargo test`: a test name, or options after `--`.
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]
+    /// Handed to each `cargo test`: a test name, or options such as --release.
+    #[arg(allow_hyphen_values = true, value_name = "ARGS")]
     forwarded: Vec<String>,
+    /// Handed to the tests themselves, such as --nocapture.
+    #[arg(last = true, value_name = "TEST ARGS")]
+    to_tests: Vec<String>,
 }
 
 pub(crate) fn run(args: &Args) -> ExitCode {
-    run_all(steps(&args.forwarded), Limit::None).finish()
+    let forwarded = match args.to_tests.as_slice() {
+        [] => args.forwarded.clone(),
+        to_tests => [args.forwarded.as_slice(), &["--".to_owned()], to_tests].concat(),
+    };
+    run_all(steps(&forwarded), Limit::None).finish()
 }
 
 /// What "every test" means; `cargo xtask ci` runs the same list.
