@@ -20,6 +20,11 @@ pub trait Batch: Sized {
         self.bytes()
     }
 
+    /// Whether it is known that no item is left. `false` is never wrong; it costs one more call of `drive`.
+    fn is_empty(&self) -> bool {
+        false
+    }
+
     /// Lends up to `limit` items in order, each with its position, and returns how many; fewer than `limit` means that the batch is
     /// empty or `each` broke.
     ///
@@ -88,13 +93,9 @@ impl<T> Items<T> {
     }
 
     /// How many are left.
+    #[expect(clippy::len_without_is_empty, reason = "`Batch` has it")]
     pub fn len(&self) -> usize {
         self.items.len()
-    }
-
-    /// Whether none is left.
-    pub fn is_empty(&self) -> bool {
-        self.items.len() == 0
     }
 }
 
@@ -115,15 +116,20 @@ impl<T> Batch for Items<T> {
         self.items.len() * size_of::<T>()
     }
 
+    fn is_empty(&self) -> bool {
+        self.items.len() == 0
+    }
+
     #[inline(always)]
     fn drive(&mut self, limit: usize, mut each: impl FnMut(u64, T) -> Flow) -> usize {
         let before = self.items.len();
-        let floor = before.saturating_sub(limit);
+        let mut left = limit.min(before);
         // The cursor is a local, so that it lives in a register and not behind `&mut self`; its `Drop` writes it back, also when
         // `each` panics.
         let mut cursor = Cursor { items: mem::take(&mut self.items), batch: self, before };
-        while cursor.items.len() > floor {
+        while left > 0 {
             let Some(item) = cursor.items.next() else { break };
+            left -= 1;
             let index = cursor.batch.lent + (before - cursor.items.len()) - 1;
             if each(cursor.batch.positions.of(index), item).is_break() {
                 break;

@@ -20,7 +20,9 @@ pub struct Line<'p> {
 
 struct Stop<'p> {
     worker: Box<dyn Worker + 'p>,
+    /// Sizes slices. Learns only while batches are longer than it allows: a batch that goes through whole needs no clock.
     pace: Pace,
+    bound: bool,
     taken: u64,
     enough: bool,
 }
@@ -36,8 +38,13 @@ struct Status {
 impl<'p> Line<'p> {
     /// A line of these workers, built on this thread.
     pub fn new(run: Arc<RunState>, workers: Vec<Box<dyn Worker + 'p>>) -> Self {
-        let stop =
-            |worker| Stop { worker, pace: Pace::new(Pace::BATCH, usize::MAX), taken: 0, enough: false };
+        let stop = |worker| Stop {
+            worker,
+            pace: Pace::new(Pace::BATCH, usize::MAX),
+            bound: false,
+            taken: 0,
+            enough: false,
+        };
         Line {
             stops: workers.into_iter().map(stop).collect(),
             status: Status { run, error: None, enough: false },
@@ -117,15 +124,19 @@ impl Outlet for Down<'_, '_> {
 impl Stop<'_> {
     fn run(&mut self, mut batch: BoxBatch, down: &mut Down<'_, '_>) -> Flow {
         while !self.enough && down.may_go_on() {
-            let started = Instant::now();
+            let started = self.bound.then(Instant::now);
             match self.worker.run(&mut *batch, self.pace.items(), down) {
-                Ok(Ran::More(items)) => self.ran(items, started),
+                Ok(Ran::More(items)) => {
+                    self.taken += items as u64;
+                    self.bound = true;
+                    started.inspect(|started| self.pace.learn(items, started.elapsed()));
+                }
                 Ok(Ran::Done(items)) => {
-                    self.ran(items, started);
+                    self.taken += items as u64;
                     break;
                 }
                 Ok(Ran::Enough(items)) => {
-                    self.ran(items, started);
+                    self.taken += items as u64;
                     self.enough = true;
                     down.status.enough = true;
                 }
@@ -139,11 +150,6 @@ impl Stop<'_> {
             self.worker.flush(down);
         }
         if self.enough || down.status.error.is_some() { Flow::Break(()) } else { Flow::Continue(()) }
-    }
-
-    fn ran(&mut self, items: usize, started: Instant) {
-        self.taken += items as u64;
-        self.pace.learn(items, started.elapsed());
     }
 }
 

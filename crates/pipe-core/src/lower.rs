@@ -116,7 +116,7 @@ where
     {
         let mut nodes = Vec::new();
         let source = self.lower(&mut nodes, &run);
-        nodes.push(Node::Serial(Box::new(SinkNode::<T, S>::new(sink, done))));
+        nodes.push(Node::Serial(Box::new(SinkNode::<T, S>::new(sink, done, &run))));
         Plan::of_nodes(Nodes { source, nodes, first: None }, run)
     }
 }
@@ -156,7 +156,7 @@ where
     where
         S: Sink<T, Done: 'p> + 'p,
     {
-        let straight = Straight::new(self.up.0, self.chain, SinkNode::new(sink, done), run.clone());
+        let straight = Straight::new(self.up.0, self.chain, SinkNode::new(sink, done, &run), run.clone());
         Plan::of_loop(Box::new(straight), run)
     }
 }

@@ -16,7 +16,7 @@ pub struct Pace {
 impl Pace {
     /// Batches, and the slices of longer ones: 50 us. Moving a batch costs about 0.3 us (a lock, a ticket, a clock), which is then under
     /// 1 %; with 10 us for slices, items of 1 us lost 3 % to them. 200 us needs four times the memory and gains nothing.
-    pub const BATCH: Duration = Duration::from_micros(50);
+    pub const BATCH: Duration = Duration::from_micros(100);
 
     /// Aims at `span`; starts with one item and never exceeds `most`.
     pub fn new(span: Duration, most: usize) -> Self {

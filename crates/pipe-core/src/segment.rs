@@ -16,7 +16,7 @@ use crate::plan::{AnyBatch, Outlet, Ran, Segment, Worker};
 use crate::run::RunState;
 use crate::stage::{Emit, Flow, Stage, Step};
 use std::marker::PhantomData;
-use std::mem;
+use std::mem::{self, ManuallyDrop};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -105,8 +105,8 @@ const fn buffer_items<T>() -> usize {
     let fits = (64 << 10) / size;
     if fits < 16 {
         16
-    } else if fits > 4096 {
-        4096
+    } else if fits > 8192 {
+        8192
     } else {
         fits
     }
@@ -133,14 +133,7 @@ where
         // State and outputs move into this frame and out again: there the optimiser keeps an accumulator in a register, which it
         // cannot do behind `&mut self`.
         let ran = catch_unwind(AssertUnwindSafe(move || {
-            let mut end = End::<T, TRACK> {
-                items: mem::take(&mut held.items),
-                at: 0,
-                held,
-                segment: id,
-                next: outlet,
-                context,
-            };
+            let mut end = End::<T, TRACK>::new(held, id, outlet, context);
             let mut flow = Flow::Continue(());
             let items = lent.drive(
                 limit,
@@ -158,7 +151,7 @@ where
                     went
                 },
             );
-            end.close();
+            drop(end);
             (items, flow, state)
         }));
         let (items, flow, state) =
@@ -168,7 +161,7 @@ where
         self.fail_if_told(Some(Batch::position(batch)), next)?;
         Ok(match flow {
             Flow::Break(()) => Ran::Enough(items),
-            Flow::Continue(()) if items < limit => Ran::Done(items),
+            Flow::Continue(()) if items < limit || batch.is_empty() => Ran::Done(items),
             Flow::Continue(()) => Ran::More(items),
         })
     }
@@ -184,16 +177,8 @@ where
         let (held, context) = (&mut self.held, &mut self.context);
         let outlet = &mut *next;
         let ran = catch_unwind(AssertUnwindSafe(move || {
-            let mut end = End::<T, TRACK> {
-                items: mem::take(&mut held.items),
-                at: u64::MAX,
-                held,
-                segment: id,
-                next: outlet,
-                context,
-            };
+            let mut end = End::<T, TRACK>::new(held, id, outlet, context);
             let _ = chain.finish(state, &mut end);
-            end.close();
         }));
         ran.map_err(|thrown| self.panicked(None, thrown))?;
         self.fail_if_told(None, next)?;
@@ -225,8 +210,9 @@ where
 
 /// The end of a chain: holds outputs until the buffer is full.
 struct End<'e, T, const TRACK: bool> {
-    /// Apart from `held`: a local that no cold code points to.
-    items: Vec<T>,
+    /// Those of `held`, on loan: here the optimiser may keep length and capacity in registers. `ManuallyDrop`, because a destructor is a
+    /// call that takes the address of the vector, and then it lives in memory; our own `Drop` gives it back.
+    items: ManuallyDrop<Vec<T>>,
     at: u64,
     held: &'e mut Held<T>,
     segment: usize,
@@ -234,25 +220,32 @@ struct End<'e, T, const TRACK: bool> {
     context: &'e mut Context,
 }
 
+impl<'e, T, const TRACK: bool> End<'e, T, TRACK> {
+    fn new(
+        held: &'e mut Held<T>,
+        segment: usize,
+        next: &'e mut dyn Outlet,
+        context: &'e mut Context,
+    ) -> Self {
+        let items = ManuallyDrop::new(mem::take(&mut held.items));
+        End { items, at: u64::MAX, held, segment, next, context }
+    }
+}
+
 impl<T: Send + 'static, const TRACK: bool> Emit<T> for End<'_, T, TRACK> {
     #[inline(always)]
     fn emit(&mut self, item: T) -> Flow {
-        if self.items.len() == self.items.capacity() {
-            let (items, flow) =
-                self.held.full(mem::take(&mut self.items), self.segment, self.next, self.context);
-            self.items = items;
-            // The item itself is kept: whoever said `Break` drops it with the rest.
-            self.items.push(item);
-            if TRACK {
-                self.held.positions.push(self.at);
-            }
-            return flow;
-        }
-        self.items.push(item);
         if TRACK {
             self.held.positions.push(self.at);
         }
-        Flow::Continue(())
+        if self.items.len() < self.items.capacity() {
+            self.items.push(item);
+            return Flow::Continue(());
+        }
+        let full = mem::take(&mut *self.items);
+        let (items, flow) = self.held.full::<TRACK>(full, item, self.segment, self.next, self.context);
+        *self.items = items;
+        flow
     }
 
     #[inline(always)]
@@ -261,28 +254,35 @@ impl<T: Send + 'static, const TRACK: bool> Emit<T> for End<'_, T, TRACK> {
     }
 }
 
-impl<T, const TRACK: bool> End<'_, T, TRACK> {
-    fn close(self) {
-        self.held.items = self.items;
+impl<T, const TRACK: bool> Drop for End<'_, T, TRACK> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        self.held.items = mem::take(&mut *self.items);
     }
 }
 
 impl<T: Send + 'static> Held<T> {
-    /// Makes room: hands on what is full, and returns an empty buffer.
+    /// Makes room: hands on what is full, and returns a buffer with `item` in it.
     #[cold]
     #[inline(never)]
-    fn full(
+    fn full<const TRACK: bool>(
         &mut self,
-        items: Vec<T>,
+        full: Vec<T>,
+        item: T,
         segment: usize,
         next: &mut dyn Outlet,
         context: &mut Context,
     ) -> (Vec<T>, Flow) {
-        let flow = self.hand_on(items, segment, next, context);
+        // The position of `item` is the last one.
+        let last = if TRACK { self.positions.pop() } else { None };
+        let flow = self.hand_on(full, segment, next, context);
+        self.positions.extend(last);
         let mut items = self.spares.take();
         if items.capacity() < buffer_items::<T>() {
             items.reserve_exact(buffer_items::<T>());
         }
+        // Kept also if nothing more is wanted: whoever said so drops it with the rest.
+        items.push(item);
         (items, flow)
     }
 

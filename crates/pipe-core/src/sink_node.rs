@@ -1,12 +1,14 @@
 //! The sink as the last node of a plan.
 
 use crate::batch::{Batch, Items};
+use crate::cancel::Cancel;
 use crate::error::{Payload, RunError};
-use crate::plan::{AnyBatch, Outlet, Ran, Worker};
+use crate::plan::{AnyBatch, Outlet, Ran, RunState, Worker};
 use crate::sink::Sink;
 use crate::stage::Flow;
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// Where a committed sink leaves its result.
@@ -18,12 +20,13 @@ pub(crate) struct SinkNode<T, S: Sink<T>> {
     pub(crate) sink: Option<S>,
     pub(crate) written: u64,
     done: Done<S::Done>,
+    cancel: Cancel,
     items: PhantomData<fn(T)>,
 }
 
 impl<T, S: Sink<T>> SinkNode<T, S> {
-    pub(crate) fn new(sink: S, done: Done<S::Done>) -> Self {
-        SinkNode { sink: Some(sink), written: 0, done, items: PhantomData }
+    pub(crate) fn new(sink: S, done: Done<S::Done>, run: &RunState) -> Self {
+        SinkNode { sink: Some(sink), written: 0, done, cancel: run.cancel().clone(), items: PhantomData }
     }
 
     #[cold]
@@ -37,13 +40,14 @@ impl<T: Send + 'static, S: Sink<T>> Worker for SinkNode<T, S> {
         let batch =
             batch.as_any().downcast_mut::<Items<T>>().expect("the edge was built for this batch type");
         let mut sink = self.sink.take().expect("a sink that failed or is committed is not used again");
-        let (before, lent) = (batch.len(), &mut *batch);
+        let (before, lent, cancelled) = (batch.len(), &mut *batch, self.cancel.flag());
         let ran = catch_unwind(AssertUnwindSafe(move || {
             let mut failed = None;
             let items = lent.drive(
                 limit,
                 #[inline(always)]
                 |_, item| match sink.write(item) {
+                    Ok(()) if cancelled.load(Relaxed) => Flow::Break(()),
                     Ok(()) => Flow::Continue(()),
                     Err(error) => {
                         failed = Some(error);
@@ -59,7 +63,8 @@ impl<T: Send + 'static, S: Sink<T>> Worker for SinkNode<T, S> {
         self.written += lent - u64::from(failed.is_some());
         match failed {
             Some(source) => Err(RunError::Sink { written: self.written, source }),
-            None if items < limit => Ok(Ran::Done(items)),
+            None if self.cancel.is_cancelled() => Ok(Ran::Enough(items)),
+            None if items < limit || Batch::is_empty(batch) => Ok(Ran::Done(items)),
             None => Ok(Ran::More(items)),
         }
     }

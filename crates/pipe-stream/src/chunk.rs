@@ -50,6 +50,10 @@ impl Batch for Chunk {
         self.end - self.next
     }
 
+    fn is_empty(&self) -> bool {
+        self.next == self.end
+    }
+
     #[inline(always)]
     fn drive(&mut self, limit: usize, mut each: impl for<'a> FnMut(u64, &'a [u8]) -> Flow) -> usize {
         let window = &self.buffer.bytes[..self.end];

@@ -71,6 +71,10 @@ impl Batch for PositionedChunk {
         self.chunk.payload()
     }
 
+    fn is_empty(&self) -> bool {
+        self.chunk.is_empty()
+    }
+
     #[inline(always)]
     fn drive(&mut self, limit: usize, mut each: impl for<'a> FnMut(u64, Line<'a>) -> Flow) -> usize {
         self.chunk.drive(
