@@ -35,6 +35,11 @@ impl Chunk {
         let bytes = buffer.bytes.len();
         Chunk { buffer: Arc::new(buffer), first: 0, next: 0, end, offset, bytes }
     }
+
+    /// The lines from `start` to `end` of a buffer that holds the whole input. It counts as the bytes of these lines.
+    pub(crate) fn window(buffer: Arc<Buffer>, start: usize, end: usize) -> Self {
+        Chunk { buffer, first: start, next: start, end, offset: 0, bytes: end - start }
+    }
 }
 
 impl Batch for Chunk {

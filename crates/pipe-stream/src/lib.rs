@@ -34,6 +34,7 @@
 //! * A [`Chunk`] is a reference-counted window. It lends each line, moves between threads, and splits between lines; when the last part of
 //!   it is dropped the buffer is filled again. So the memory in use is the batches in flight, however long the input.
 //! * A line is a slice of the buffer: a pipeline that folds or parses lines copies nothing and allocates nothing per line.
+//! * [`Text`] is the same over bytes that are in memory already; they are lent where they are.
 //! * [`FileSink`] and [`WriterSink`] write each item and a line feed. An error of the last flush is an error of the run, and a file
 //!   appears under its name only when it is whole.
 //! * Any byte sequence is an input. Text is checked where you ask for it, not here.
@@ -62,12 +63,14 @@ mod lines;
 mod newlines;
 mod positioned;
 mod sink;
+mod text;
 
 pub use chunk::Chunk;
 pub use error::{StreamError, StreamErrorKind};
 pub use lines::{Lines, lines};
 pub use positioned::{Line, Positioned, PositionedChunk};
 pub use sink::{FileSink, WriterSink};
+pub use text::Text;
 
 #[doc = include_str!("../README.md")]
 #[cfg(doctest)]

@@ -4,16 +4,17 @@ use crate::contender::{Job, instance};
 use crate::measure::{BoxError, Outcome, timed};
 use crate::tasks::rows;
 use pipe_core::{Inline, RunError, skip};
-use pipe_stream::Lines;
+use pipe_stream::Text;
 
 pub(crate) fn inline(job: &Job) -> Result<Outcome, BoxError> {
-    let log = rows::log(job.size);
+    let log = Text::new(rows::log(job.size));
     timed(job.size, || Ok(instance!(job, sum, &log)?))
 }
 
 #[inline(never)]
-fn sum<const K: u64>(log: &[u8]) -> Result<u64, RunError> {
-    let report = Lines::from_reader(log)
+fn sum<const K: u64>(log: &Text) -> Result<u64, RunError> {
+    let report = log
+        .clone()
         .pipeline()
         .parse(rows::row)
         .filter(rows::failed)
