@@ -104,10 +104,13 @@ pub fn finish(name: &str, result: Result<(), Box<dyn Error>>) -> ExitCode {
     if let Some(RunError::Cancelled) = error.downcast_ref() {
         return ExitCode::from(CANCELLED);
     }
-    if error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == ErrorKind::BrokenPipe) {
+    // The only input or output of ours that is not a pipeline's; those have errors of their own.
+    let output = error.downcast_ref::<io::Error>();
+    if output.is_some_and(|error| error.kind() == ErrorKind::BrokenPipe) {
         return ExitCode::SUCCESS;
     }
+    let place = if output.is_some() { "write standard output: " } else { "" };
     // Not `eprintln!`, which panics if that reader has gone too.
-    let _ = writeln!(io::stderr(), "{name}: {error}");
+    let _ = writeln!(io::stderr(), "{name}: {place}{error}");
     ExitCode::FAILURE
 }
