@@ -99,7 +99,7 @@ struct Held<T> {
 }
 
 /// What a full output buffer holds: about 64 KiB, so that it stays in the L2 cache until the next node has read it, but at least 16
-/// items and at most 4,096.
+/// items and at most 8,192.
 const fn buffer_items<T>() -> usize {
     let size = if size_of::<T>() == 0 { 1 } else { size_of::<T>() };
     let fits = (64 << 10) / size;

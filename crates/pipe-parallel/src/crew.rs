@@ -7,7 +7,7 @@ use pipe_core::plan::{AnySource, BoxBatch, Line, Outlet, RunState, Segment, Work
 use pipe_core::{Event, Flow, Pace, Payload, Permit, RunError, Want};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Shared by the workers of one run.
@@ -20,14 +20,8 @@ pub(crate) struct Crew<'p> {
     workers: usize,
     want_bytes: usize,
     limit: usize,
-    /// Helpers that have begun.
-    here: Mutex<usize>,
-    came: Condvar,
     run: Arc<RunState>,
 }
-
-/// As long as a few threads take to start.
-const GREETING: Duration = Duration::from_micros(500);
 
 /// The source and the tickets it gives. One worker at a time is inside; the others sleep on its lock.
 struct Intake<'p> {
@@ -50,8 +44,8 @@ impl<'p> Crew<'p> {
         // Half of the limit is for inputs, one batch per worker; the other half for outputs that wait.
         let want_bytes = (limit / workers.saturating_mul(2)).clamp(1, Want::MOST.bytes);
         let source = Mutex::new(Intake { source, next_ticket: 0 });
-        let (ended, here, came) = (AtomicBool::new(false), Mutex::new(0), Condvar::new());
-        Crew { source, ended, segments, gate, workers, want_bytes, limit, here, came, run }
+        let ended = AtomicBool::new(false);
+        Crew { source, ended, segments, gate, workers, want_bytes, limit, run }
     }
 
     /// The calling thread's part. `start` starts one helper and says whether there may be more.
@@ -72,8 +66,7 @@ impl<'p> Crew<'p> {
                 Verdict::Stay => stayed = std::mem::take(alone),
                 Verdict::Spread => {
                     trial = None;
-                    let started = (1..self.workers).take_while(|index| start(*index)).count();
-                    self.greet(started);
+                    let _ = (1..self.workers).all(&mut start);
                 }
             }
             Flow::Continue(())
@@ -90,19 +83,8 @@ impl<'p> Crew<'p> {
         parts
     }
 
-    /// Waits, but not for long, until the helpers run.
-    ///
-    /// Not for their sake. The system may put a new thread on the processor of the one that made it, where it waits for up to 10 ms while
-    /// another is idle; who sleeps a moment is woken on an idle one. Measured: of runs of 150 ms most lost 4 % to this.
-    fn greet(&self, helpers: usize) {
-        let here = self.here.lock().unwrap_or_else(PoisonError::into_inner);
-        drop(self.came.wait_timeout_while(here, GREETING, |here| *here < helpers));
-    }
-
     /// A helper's part.
     pub(crate) fn help(&self) -> Parts {
-        *self.here.lock().unwrap_or_else(PoisonError::into_inner) += 1;
-        self.came.notify_one();
         // Started late: then there is no need to make the stages' state.
         if self.ended.load(Relaxed) { Parts::new() } else { self.work(None, None::<fn(Measured) -> Flow>) }
     }

@@ -2,7 +2,7 @@
 //!
 //! # Protocol
 //!
-//! Everything below is under one mutex, except running the sink. A batch moves about 50 us of work, and takes the lock four times for
+//! Everything below is under one mutex, except running the sink. A batch moves about 100 us of work, and takes the lock four times for
 //! some 20 ns each.
 //!
 //! * **Admit.** Before a worker pulls, it reserves a place in the window and bytes of the budget. It sleeps while there is neither.
