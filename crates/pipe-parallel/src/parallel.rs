@@ -79,28 +79,28 @@ impl Parallel {
         let order = run.order(segments.len() - 1);
         let gate = Gate::new(sink, order, workers, self.memory_limit, run.clone());
         let crew = Crew::new(nodes.source, segments, gate, workers, self.memory_limit, run.clone());
-        let (parts, helpers) = thread::scope(|scope| {
+        let parts = thread::scope(|scope| {
             let mut threads = Vec::new();
             let mut parts = crew.lead(nodes.first, |index| {
                 let crew = &crew;
                 let thread = thread::Builder::new().name(format!("pipe-worker-{index}"));
                 match thread.spawn_scoped(scope, move || crew.help()) {
                     Ok(thread) => threads.push(thread),
-                    Err(error) => {
+                    Err(error) if index < workers => {
                         run.note(Event::FewerWorkers { wanted: workers, got: index, why: error.to_string() });
                         return false;
                     }
+                    Err(_) => return false,
                 }
                 true
             });
-            let helpers = threads.len();
             // In the order of the workers, so that accumulators are merged in a fixed order.
             for thread in threads {
                 parts.extend(thread.join().expect("a worker contains all panics"));
             }
-            (parts, helpers)
+            parts
         });
-        run.note_workers(1 + helpers);
+        run.note_workers(crew.workers());
         crew.close(parts)
     }
 }
