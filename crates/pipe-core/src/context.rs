@@ -25,9 +25,9 @@ impl Context {
         Context { run, fatal: None, panicked: None }
     }
 
-    /// True once the run was cancelled or has failed. A stage that works long on one item looks at it now and then.
-    pub fn is_stopped(&self) -> bool {
-        self.run.is_stopped()
+    /// Whether the run was cancelled. A stage that works long on one item looks at it now and then.
+    pub fn is_cancelled(&self) -> bool {
+        self.run.is_cancelled()
     }
 
     /// Applies the policy of the stage to a failed item.

@@ -9,7 +9,7 @@ use crate::plan::Plan;
 /// What an executor does with a plan:
 /// 1. checks its own settings and returns `RunError::Config` before anything is pulled;
 /// 2. pulls batches and runs each through the nodes, a batch at a time, in slices between which it looks at
-///    [`RunState::is_stopped`](crate::plan::RunState::is_stopped);
+///    [`RunState::is_cancelled`](crate::plan::RunState::is_cancelled);
 /// 3. after an error at some batch still delivers every batch that the source gave before it, then what that batch had emitted;
 /// 4. after the last batch finishes all workers, node by node, the sink last.
 pub trait Executor<'p> {

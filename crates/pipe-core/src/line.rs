@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 /// A row of workers on one thread, for executors: carries batches from the first to the outlet behind the last, in slices of about
-/// 100 us, between which it looks whether the run was stopped.
+/// 100 us, between which it looks whether the run was cancelled or has failed elsewhere.
 pub struct Line<'p> {
     stops: Vec<Stop<'p>>,
     status: Status,

@@ -4,7 +4,7 @@ use crate::cancel::Cancel;
 use crate::order::Order;
 use crate::policy::ErrorPolicy;
 use crate::report::{Event, Report, SegmentReport, StageReport};
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
@@ -13,7 +13,6 @@ pub struct RunState {
     stages: Vec<StageState>,
     segments: Vec<SegmentState>,
     cancel: Cancel,
-    failed: AtomicBool,
     started: Instant,
     bytes: AtomicU64,
     workers: AtomicUsize,
@@ -56,18 +55,12 @@ impl RunState {
             stages: stages.into_iter().map(stage).collect(),
             segments: orders.into_iter().map(|order| SegmentState { order, ..Default::default() }).collect(),
             cancel,
-            failed: AtomicBool::new(false),
             started: Instant::now(),
             bytes: AtomicU64::new(0),
             workers: AtomicUsize::new(1),
             peak_bytes: AtomicUsize::new(0),
             events: Mutex::default(),
         }
-    }
-
-    /// True once the run was cancelled or has failed. Looked at between slices.
-    pub fn is_stopped(&self) -> bool {
-        self.failed.load(Relaxed) || self.is_cancelled()
     }
 
     /// Whether it was cancelled from outside.
@@ -77,11 +70,6 @@ impl RunState {
 
     pub(crate) fn cancel(&self) -> &Cancel {
         &self.cancel
-    }
-
-    /// Stops all workers: something failed that no later success can mend.
-    pub fn stop(&self) {
-        self.failed.store(true, Relaxed);
     }
 
     /// The order that segment `segment` was asked to keep.

@@ -105,12 +105,7 @@ where
         let (passed_out, emitted_out) = (&mut passed, &mut emitted);
         // Everything that the loop touches is a local of this closure: then the optimiser keeps it in registers.
         let ran = catch_unwind(AssertUnwindSafe(move || {
-            let mut end = SinkEnd {
-                sink: &mut sink,
-                emitted: Tally { start: 0, n: 0, to: emitted_out },
-                torn: None,
-                context,
-            };
+            let mut end = SinkEnd::new(&mut sink, emitted_out, context);
             let mut tally = Tally { start: first, n: first, to: passed_out };
             // Inner iteration: faster for iterators such as `chain` and `flatten`.
             let stopped = source.items.try_for_each(
@@ -155,12 +150,7 @@ where
         let mut emitted = 0;
         let emitted_out = &mut emitted;
         let ran = catch_unwind(AssertUnwindSafe(move || {
-            let mut end = SinkEnd {
-                sink: &mut sink,
-                emitted: Tally { start: 0, n: 0, to: emitted_out },
-                torn: None,
-                context,
-            };
+            let mut end = SinkEnd::new(&mut sink, emitted_out, context);
             let _ = chain.finish(state, &mut end);
             let torn = end.torn.take();
             drop(end);
@@ -211,6 +201,12 @@ struct SinkEnd<'e, S> {
     /// Why the sink could not go on.
     torn: Option<BoxError>,
     context: &'e mut Context,
+}
+
+impl<'e, S> SinkEnd<'e, S> {
+    fn new(sink: &'e mut S, emitted: &'e mut u64, context: &'e mut Context) -> Self {
+        SinkEnd { sink, emitted: Tally { start: 0, n: 0, to: emitted }, torn: None, context }
+    }
 }
 
 impl<T, S: Sink<T>> Emit<T> for SinkEnd<'_, S> {

@@ -217,7 +217,7 @@ impl<'p> Crew<'p> {
     /// Lets the stages of a worker emit what they kept, unless the run has failed.
     fn finish(&self, mut line: Line<'p>) -> Parts {
         let mut kept = Kept { parts: Parts::new() };
-        if self.gate.is_closed(u64::MAX - 1) || self.run.is_stopped() {
+        if self.gate.is_closed(u64::MAX - 1) || self.run.is_cancelled() {
             return kept.parts;
         }
         if let Err(error) = line.finish(&mut kept) {

@@ -126,7 +126,7 @@ impl<'p> Gate<'p> {
     pub(crate) fn admit(&self, bytes: usize) -> Option<Permit> {
         let mut state = self.lock();
         loop {
-            if self.is_closed(u64::MAX - 1) || self.run.is_stopped() {
+            if self.is_closed(u64::MAX - 1) || self.run.is_cancelled() {
                 return None;
             }
             if state.in_flight < self.window

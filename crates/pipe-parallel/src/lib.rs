@@ -16,7 +16,8 @@
 //!
 //! Workers *pull*. A worker takes a batch of about 100 us of work from the source, runs the whole fused chain on it while it is hot in
 //! cache, and delivers at the gate in front of the sink. There is no feeder thread, no channel, no task per item. The calling thread is
-//! a worker; the others are started when the first 100 us have shown that they pay.
+//! a worker; the others are started when the first few hundred microseconds have shown that
+//! they pay.
 //!
 //! ```text
 //! source (one puller at a time, gives tickets)

@@ -34,7 +34,8 @@ impl Parallel {
     }
 
     /// How many bytes may be in flight between source and sink: inputs being worked on, outputs that wait for their turn. The input
-    /// batches of all workers are reserved first; outputs of a batch may exceed the limit by one buffer (64 KiB) per worker. Zero is a
+    /// batches of all workers are reserved first; outputs of a batch may exceed the limit by two buffers of 64 KiB per
+    /// worker. Zero is a
     /// config error when the pipeline is run; a batch of one item that is larger than the limit ends the run with a budget error.
     pub fn memory_limit(mut self, bytes: usize) -> Self {
         self.memory_limit = bytes;

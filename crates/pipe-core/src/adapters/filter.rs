@@ -1,3 +1,5 @@
+//! Dropping items.
+
 use crate::stage::{Emit, Flow, Stage, Step};
 
 /// Keeps what the closure accepts; behind [`Pipeline::filter`](crate::Pipeline::filter).

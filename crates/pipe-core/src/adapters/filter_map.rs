@@ -1,3 +1,5 @@
+//! Mapping and dropping in one step.
+
 use crate::stage::{Emit, Flow, Stage, Step};
 
 /// Maps and keeps what is `Some`; behind [`Pipeline::filter_map`](crate::Pipeline::filter_map).

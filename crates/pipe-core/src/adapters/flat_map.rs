@@ -1,3 +1,5 @@
+//! One item to many.
+
 use crate::stage::{Emit, Flow, Stage, Step};
 
 /// One item in, any number out; behind [`Pipeline::flat_map`](crate::Pipeline::flat_map).

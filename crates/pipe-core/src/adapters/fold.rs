@@ -1,3 +1,5 @@
+//! Items into one accumulator per worker.
+
 use crate::stage::{Emit, Flow, Stage, Step};
 
 /// Folds into one accumulator per worker, emitted at the end; behind [`Pipeline::fold`](crate::Pipeline::fold).

@@ -1,3 +1,5 @@
+//! The chain without a step.
+
 use crate::stage::{Emit, Flow, Stage, Step};
 
 /// The empty chain, with which every segment begins.

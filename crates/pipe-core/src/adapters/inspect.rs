@@ -1,3 +1,5 @@
+//! Looking at items that pass.
+
 use crate::stage::{Emit, Flow, Stage, Step};
 
 /// Looks at each item; behind [`Pipeline::inspect`](crate::Pipeline::inspect).

@@ -1,3 +1,5 @@
+//! One item to one.
+
 use crate::stage::{Emit, Flow, Stage, Step};
 
 /// One item in, one out; behind [`Pipeline::map`](crate::Pipeline::map).

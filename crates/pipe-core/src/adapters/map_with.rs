@@ -1,3 +1,5 @@
+//! One item to one, with a state per worker.
+
 use crate::stage::{Emit, Flow, Stage, Step};
 
 /// Maps with a state of its own in each worker; behind [`Pipeline::map_with`](crate::Pipeline::map_with).

@@ -1,3 +1,5 @@
+//! One item to one, or a failure.
+
 use crate::stage::{BoxError, Emit, Flow, Stage, Step};
 
 /// Maps, or fails the item; behind [`Pipeline::try_map`](crate::Pipeline::try_map) and [`Pipeline::parse`](crate::Pipeline::parse).
