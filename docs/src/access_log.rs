@@ -5,7 +5,7 @@
 
 use foldhash::fast::RandomState;
 use memchr::{memchr, memmem};
-use pipe_core::{Cancel, Executor, Report, rows};
+use pipe_core::{BlockingExecutor, Cancel, Report, rows};
 use pipe_stream::{Line, Lines};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::convert::Infallible;
@@ -20,7 +20,7 @@ use std::io::Read;
 pub fn summary<'p, R: Read + Send + 'p>(
     lines: Lines<R>,
     cancel: &Cancel,
-    executor: &impl Executor<'p>,
+    executor: &impl BlockingExecutor<'p>,
 ) -> Result<Report<Summary>, Box<dyn Error>> {
     let report = lines
         .positioned()

@@ -1,8 +1,9 @@
 //! What a command-line program needs around a pipeline: arguments, an executor, Ctrl-C, exit codes.
 
 use pipe_core::plan::Plan;
-use pipe_core::{Cancel, Executor, Inline, RunError};
+use pipe_core::{Cancel, Executor, Inline, Profile, RunError};
 use pipe_parallel::Parallel;
+use std::convert::Infallible;
 use std::error::Error;
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -55,6 +56,16 @@ pub enum Chosen {
 }
 
 impl<'p> Executor<'p> for Chosen {
+    type Ran = Result<(), RunError>;
+    type Async = Infallible;
+
+    fn profile(&self) -> Result<Profile, RunError> {
+        match self {
+            Chosen::Inline => Inline.profile(),
+            Chosen::Parallel(parallel) => parallel.profile(),
+        }
+    }
+
     fn execute(&self, plan: Plan<'p>) -> Result<(), RunError> {
         match self {
             Chosen::Inline => Inline.execute(plan),

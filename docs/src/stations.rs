@@ -1,7 +1,7 @@
 //! Lowest, mean and highest value of each station, from lines such as `Hamburg;-12.3`.
 
 use foldhash::fast::RandomState;
-use pipe_core::{Cancel, Executor, Report, rows};
+use pipe_core::{BlockingExecutor, Cancel, Report, rows};
 use pipe_stream::Lines;
 use std::collections::HashMap;
 use std::error::Error;
@@ -15,7 +15,7 @@ use std::io::Read;
 pub fn totals<'p, R: Read + Send + 'p>(
     lines: Lines<R>,
     cancel: &Cancel,
-    executor: &impl Executor<'p>,
+    executor: &impl BlockingExecutor<'p>,
 ) -> Result<Report<Stations>, Box<dyn Error>> {
     let report = lines
         .pipeline()

@@ -41,6 +41,20 @@ pub trait Batch: Sized {
     fn split(&mut self) -> Option<Self> {
         None
     }
+
+    /// The item that was lent at this position, as it stands in the input, for dead letters. `None` where items are not bytes, or are
+    /// gone once they were lent.
+    fn record(&self, position: u64) -> Option<&[u8]> {
+        let _ = position;
+        None
+    }
+}
+
+/// A batch whose next item can be had twice: borrowed rows are read again, owned items are cloned. What
+/// [`Pipeline::retry`](crate::Pipeline::retry) asks for.
+pub trait Reread: Batch {
+    /// A batch of the next item alone, at its position; the item stays in this batch too. `None`: there is none.
+    fn reread(&self) -> Option<Self>;
 }
 
 /// Owned items.
@@ -52,6 +66,8 @@ pub struct Items<T> {
     /// How many were lent.
     lent: usize,
     positions: Positions,
+    /// What the items own elsewhere, in bytes, when they were put here.
+    heap: usize,
     spares: Option<Spares<T>>,
 }
 
@@ -77,13 +93,41 @@ impl Positions {
 impl<T> Items<T> {
     /// Items that stood one after the other in the source, the first at `first`.
     pub fn new(first: u64, items: Vec<T>) -> Self {
-        Items { items: items.into_iter(), lent: 0, positions: Positions::From(first), spares: None }
+        Items { items: items.into_iter(), lent: 0, positions: Positions::From(first), heap: 0, spares: None }
     }
 
-    /// Items at the positions given: one per item.
-    pub(crate) fn at(positions: Vec<u64>, items: Vec<T>) -> Self {
-        debug_assert_eq!(positions.len(), items.len(), "one position per item");
-        Items { items: items.into_iter(), lent: 0, positions: Positions::Each(positions), spares: None }
+    /// Items at the positions given ([`Position::raw`](crate::Position::raw)): one per item.
+    ///
+    /// # Panics
+    /// There are not as many positions as items.
+    pub fn at(positions: Vec<u64>, items: Vec<T>) -> Self {
+        assert_eq!(positions.len(), items.len(), "one position per item");
+        Items {
+            items: items.into_iter(),
+            lent: 0,
+            positions: Positions::Each(positions),
+            heap: 0,
+            spares: None,
+        }
+    }
+
+    /// Says how many bytes the items own elsewhere, all together.
+    pub fn owning(mut self, heap: usize) -> Self {
+        self.heap = heap;
+        self
+    }
+
+    /// The next item and its position.
+    pub fn next_at(&mut self) -> Option<(u64, T)> {
+        let item = self.next()?;
+        Some((Batch::position(self), item))
+    }
+
+    /// Drops all but the next `len` items.
+    pub(crate) fn truncate(&mut self, len: usize) {
+        let mut items: Vec<T> = mem::take(&mut self.items).collect();
+        items.truncate(len);
+        self.items = items.into_iter();
     }
 
     /// Lets the buffer go back to `spares` when the batch is dropped.
@@ -113,7 +157,8 @@ impl<T> Batch for Items<T> {
     type Item<'a> = T;
 
     fn bytes(&self) -> usize {
-        self.items.len() * size_of::<T>()
+        // The heap of items that were lent already counts until the batch goes: nobody weighs them again.
+        self.items.len() * size_of::<T>() + self.heap
     }
 
     fn is_empty(&self) -> bool {
@@ -154,7 +199,16 @@ impl<T> Batch for Items<T> {
             Positions::From(first) => Positions::From(*first + (self.lent + keep) as u64),
             Positions::Each(each) => Positions::Each(each.split_off(self.lent + keep)),
         };
-        Some(Items { items: back.into_iter(), lent: 0, positions, spares: self.spares.clone() })
+        let heap = self.heap / 2;
+        self.heap -= heap;
+        Some(Items { items: back.into_iter(), lent: 0, positions, heap, spares: self.spares.clone() })
+    }
+}
+
+impl<T: Clone> Reread for Items<T> {
+    fn reread(&self) -> Option<Self> {
+        let item = self.items.as_slice().first()?.clone();
+        Some(Items::new(self.positions.of(self.lent), vec![item]))
     }
 }
 

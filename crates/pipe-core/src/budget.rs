@@ -20,6 +20,8 @@ struct Account {
     limit: usize,
     // Relaxed everywhere: the counters publish no other memory. What a batch holds is published by the lock it travels through.
     in_use: AtomicUsize,
+    /// The part of `in_use` that stays until the end: accumulators.
+    resident: AtomicUsize,
     peak: AtomicUsize,
 }
 
@@ -27,31 +29,48 @@ impl Budget {
     /// An account with this limit, in bytes.
     pub fn new(limit: usize) -> Self {
         Budget {
-            account: Arc::new(Account { limit, in_use: AtomicUsize::new(0), peak: AtomicUsize::new(0) }),
+            account: Arc::new(Account {
+                limit,
+                in_use: AtomicUsize::new(0),
+                resident: AtomicUsize::new(0),
+                peak: AtomicUsize::new(0),
+            }),
         }
     }
 
-    /// Grants `bytes` if they fit, or if nothing is in use: so one batch can always move, however small the limit.
+    /// Grants `bytes` if they fit, or if nothing is in flight: so one batch can always move, however small the limit.
     pub fn try_take(&self, bytes: usize) -> Option<Permit> {
+        let resident = self.account.resident.load(Relaxed);
         let fits = |in_use: usize| {
             let after = in_use.checked_add(bytes)?;
-            (in_use == 0 || after <= self.account.limit).then_some(after)
+            (in_use <= resident || after <= self.account.limit).then_some(after)
         };
         let before = self.account.in_use.fetch_update(Relaxed, Relaxed, fits).ok()?;
         self.account.peak.fetch_max(before + bytes, Relaxed);
-        Some(Permit { budget: self.clone(), bytes })
+        Some(Permit { budget: self.clone(), bytes, stays: Stays::InFlight })
     }
 
     /// Counts `bytes` that exist already, whether they fit or not: outputs of a batch that is being worked on.
     pub fn overdraw(&self, bytes: usize) -> Permit {
-        let mut permit = Permit { budget: self.clone(), bytes: 0 };
+        let mut permit = Permit { budget: self.clone(), bytes: 0, stays: Stays::InFlight };
         permit.resize(bytes);
         permit
+    }
+
+    /// A permit for what stays until the end of the run and grows meanwhile, such as an accumulator: batches can move beside it,
+    /// however large it becomes. Zero bytes at first.
+    pub fn resident(&self) -> Permit {
+        Permit { budget: self.clone(), bytes: 0, stays: Stays::Resident }
     }
 
     /// The limit, in bytes.
     pub fn limit(&self) -> usize {
         self.account.limit
+    }
+
+    /// The bytes of permits for what stays.
+    pub fn resident_bytes(&self) -> usize {
+        self.account.resident.load(Relaxed)
     }
 
     /// The bytes of all live permits.
@@ -71,6 +90,13 @@ impl Budget {
 pub struct Permit {
     budget: Budget,
     bytes: usize,
+    stays: Stays,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stays {
+    InFlight,
+    Resident,
 }
 
 impl Permit {
@@ -89,6 +115,11 @@ impl Permit {
         } else {
             account.in_use.fetch_sub(self.bytes - bytes, Relaxed);
         }
+        if self.stays == Stays::Resident {
+            // In two steps, and never below zero: this permit's own part is in there.
+            account.resident.fetch_add(bytes, Relaxed);
+            account.resident.fetch_sub(self.bytes, Relaxed);
+        }
         self.bytes = bytes;
     }
 }
@@ -96,6 +127,9 @@ impl Permit {
 impl Drop for Permit {
     fn drop(&mut self) {
         let before = self.budget.account.in_use.fetch_sub(self.bytes, Relaxed);
+        if self.stays == Stays::Resident {
+            self.budget.account.resident.fetch_sub(self.bytes, Relaxed);
+        }
         debug_assert!(before >= self.bytes, "a budget gave {} bytes back with {before} in use", self.bytes);
     }
 }
@@ -122,6 +156,21 @@ mod tests {
         drop(over);
         assert!(budget.try_take(usize::MAX).is_some());
         assert_eq!(budget.in_use(), 0);
+    }
+
+    #[test]
+    fn a_batch_can_move_beside_what_stays() {
+        let budget = Budget::new(100);
+        let mut stays = budget.resident();
+        stays.resize(95);
+        let batch = budget.try_take(50).expect("nothing is in flight");
+        assert!(budget.try_take(1).is_none());
+        assert_eq!((budget.in_use(), budget.resident_bytes()), (145, 95));
+        drop(batch);
+        stays.resize(10);
+        assert_eq!((budget.in_use(), budget.resident_bytes()), (10, 10));
+        drop(stays);
+        assert_eq!((budget.in_use(), budget.resident_bytes(), budget.peak()), (0, 0, 145));
     }
 
     #[test]

@@ -2,9 +2,10 @@
 
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::atomic::{AtomicBool, AtomicU64};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
 
-/// A switch that stops a run. Clones are the same switch; once on it stays on.
+/// A switch that stops runs. Clones are the same switch; once on it stays on.
 ///
 /// Workers look at it after each item, so a run ends within one item per worker. It does not interrupt a closure or a read that blocks.
 ///
@@ -24,8 +25,19 @@ pub struct Cancel {
 #[derive(Debug, Default)]
 struct Shared {
     on: AtomicBool,
-    /// The leashes of the runs that it stops.
-    leashes: Mutex<Vec<Weak<AtomicU64>>>,
+    /// Loops stop, but the switch is not on: the source is to act as if it were at its end.
+    drained: AtomicBool,
+    followers: Mutex<Followers>,
+    switched: Condvar,
+}
+
+/// Who has to be told.
+#[derive(Debug, Default)]
+struct Followers {
+    /// The leashes of the loops that it stops.
+    leashes: Vec<Weak<AtomicU64>>,
+    /// The switches that go on with this one.
+    children: Vec<Weak<Shared>>,
 }
 
 impl Cancel {
@@ -36,10 +48,7 @@ impl Cancel {
 
     /// Switches it on. More calls do nothing.
     pub fn cancel(&self) {
-        self.shared.on.store(true, SeqCst);
-        let leashes =
-            std::mem::take(&mut *self.shared.leashes.lock().unwrap_or_else(PoisonError::into_inner));
-        leashes.iter().filter_map(Weak::upgrade).for_each(|leash| leash.store(0, SeqCst));
+        self.shared.switch_on();
     }
 
     /// Whether it is on.
@@ -48,22 +57,77 @@ impl Cancel {
         self.shared.on.load(Relaxed)
     }
 
-    /// The switch itself, for loops that look at it after each item: one load, where going through the `Arc` takes two.
-    pub(crate) fn flag(&self) -> &AtomicBool {
-        &self.shared.on
+    /// A switch of its own that goes on with this one, and can be switched on alone.
+    pub fn child(&self) -> Cancel {
+        let child = Cancel::new();
+        self.adopt(&child);
+        child
+    }
+
+    /// Lets `child` go on with this one, from now on.
+    pub(crate) fn adopt(&self, child: &Cancel) {
+        {
+            let mut followers = self.shared.followers();
+            followers.children.retain(|child| child.strong_count() > 0);
+            followers.children.push(Arc::downgrade(&child.shared));
+        }
+        // Switched on before the child was in the list: then it was on before the lock was taken here.
+        if self.shared.on.load(SeqCst) {
+            child.cancel();
+        }
+    }
+
+    /// Waits for `span`, or until it is switched on.
+    pub fn wait(&self, span: Duration) {
+        let off = |_: &mut Followers| !self.shared.on.load(SeqCst);
+        let waited = self.shared.switched.wait_timeout_while(self.shared.followers(), span, off);
+        drop(waited.unwrap_or_else(PoisonError::into_inner));
     }
 
     /// A leash that is cut to zero when the switch is turned on.
     pub(crate) fn leash(&self) -> Leash {
         let leash = Leash { cancel: self.clone(), until: Arc::new(AtomicU64::new(0)) };
-        let mut leashes = self.shared.leashes.lock().unwrap_or_else(PoisonError::into_inner);
-        leashes.retain(|leash| leash.strong_count() > 0);
-        leashes.push(Arc::downgrade(&leash.until));
+        let mut followers = self.shared.followers();
+        followers.leashes.retain(|leash| leash.strong_count() > 0);
+        followers.leashes.push(Arc::downgrade(&leash.until));
         leash
+    }
+
+    /// Stops the loops over sources, as if these had come to their end.
+    pub(crate) fn drain(&self) {
+        self.shared.drained.store(true, SeqCst);
+        self.shared.followers().cut();
+    }
+
+    pub(crate) fn is_drained(&self) -> bool {
+        self.shared.drained.load(Relaxed)
     }
 }
 
-/// How far a loop may go, or zero once it is cancelled: so that one comparison per item answers both questions.
+impl Shared {
+    fn switch_on(&self) {
+        self.on.store(true, SeqCst);
+        let children = {
+            let mut followers = self.followers();
+            followers.cut();
+            std::mem::take(&mut followers.children)
+        };
+        self.switched.notify_all();
+        children.iter().filter_map(Weak::upgrade).for_each(|child| child.switch_on());
+    }
+
+    fn followers(&self) -> MutexGuard<'_, Followers> {
+        self.followers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Followers {
+    fn cut(&self) {
+        self.leashes.iter().filter_map(Weak::upgrade).for_each(|leash| leash.store(0, SeqCst));
+    }
+}
+
+/// How far a loop may go, or zero once it has to stop: so that one comparison per item answers both questions.
 #[derive(Debug)]
 pub(crate) struct Leash {
     cancel: Cancel,
@@ -81,6 +145,32 @@ impl Leash {
             self.until.store(0, SeqCst);
         }
         &self.until
+    }
+
+    /// As `pay_out`, for a loop that takes from the source itself and therefore also stops to drain.
+    pub(crate) fn pay_out_source(&self, items: u64) -> &AtomicU64 {
+        self.pay_out(items);
+        if self.cancel.shared.drained.load(SeqCst) {
+            self.until.store(0, SeqCst);
+        }
+        &self.until
+    }
+
+    /// For who has to stop this loop alone, after the present item.
+    pub(crate) fn knife(&self) -> Knife {
+        Knife { until: self.until.clone() }
+    }
+}
+
+/// Cuts one leash.
+#[derive(Debug)]
+pub(crate) struct Knife {
+    until: Arc<AtomicU64>,
+}
+
+impl Knife {
+    pub(crate) fn cut(&self) {
+        self.until.store(0, SeqCst);
     }
 }
 
@@ -100,5 +190,38 @@ mod tests {
         assert_eq!(late.pay_out(9).load(Relaxed), 0);
         assert_eq!(cancel.leash().pay_out(9).load(Relaxed), 0);
         assert!(cancel.is_cancelled());
+    }
+
+    #[test]
+    fn children_follow_their_parent_and_not_the_other_way_round() {
+        let parent = Cancel::new();
+        let (first, second) = (parent.child(), parent.child());
+        let grandchild = second.child();
+        first.cancel();
+        assert_eq!((parent.is_cancelled(), second.is_cancelled()), (false, false));
+        parent.cancel();
+        assert!(second.is_cancelled() && grandchild.is_cancelled() && parent.child().is_cancelled());
+    }
+
+    #[test]
+    fn a_drained_loop_stops_and_is_not_cancelled() {
+        let cancel = Cancel::new();
+        let leash = cancel.leash();
+        leash.pay_out_source(9);
+        cancel.drain();
+        assert_eq!(leash.until.load(Relaxed), 0);
+        assert_eq!(leash.pay_out_source(9).load(Relaxed), 0);
+        assert_eq!(leash.pay_out(9).load(Relaxed), 9);
+        assert!(!cancel.is_cancelled() && cancel.is_drained());
+    }
+
+    #[test]
+    fn a_wait_ends_when_the_switch_is_turned_on() {
+        let cancel = Cancel::new();
+        std::thread::scope(|scope| {
+            scope.spawn(|| cancel.wait(Duration::from_secs(3_600)));
+            cancel.cancel();
+        });
+        cancel.wait(Duration::from_secs(3_600));
     }
 }

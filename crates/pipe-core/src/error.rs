@@ -1,5 +1,6 @@
 //! How a run fails.
 
+use crate::position::Position;
 use crate::stage::BoxError;
 use std::any::Any;
 use std::error::Error;
@@ -15,7 +16,7 @@ pub enum RunError {
         /// The stage's name.
         stage: String,
         /// Where the item was in the source: index or byte offset. `None` outside any item: while finishing, say.
-        at: Option<u64>,
+        at: Option<Position>,
         /// The stage's own error.
         source: BoxError,
     },
@@ -24,7 +25,7 @@ pub enum RunError {
         /// The innermost stage that the panic passed; `source` or `sink` for those.
         stage: String,
         /// Where the item was in the source, if one was being worked on.
-        at: Option<u64>,
+        at: Option<Position>,
         /// What was thrown.
         payload: Payload,
     },
@@ -40,9 +41,30 @@ pub enum RunError {
         /// Its own error.
         source: BoxError,
     },
+    /// Dead letters could not be written, or not be finished.
+    DeadLetters {
+        /// The stage whose failures they are.
+        stage: String,
+        /// The error of where they go.
+        source: BoxError,
+    },
+    /// A stage failed on a larger share of the items than its policy allows.
+    TooManyFailures {
+        /// The stage.
+        stage: String,
+        /// Items that failed in it.
+        failed: u64,
+        /// Items that its segment took.
+        taken: u64,
+        /// The share that is allowed.
+        ratio: f64,
+    },
     /// The run was cancelled.
     Cancelled,
-    /// One batch alone is larger than the memory limit.
+    /// Its deadline passed, or that of its drain.
+    TimedOut,
+    /// Something alone is larger than the memory limit: a batch of one item, the accumulators of a fold, the outputs that an iterator or
+    /// an attempt must keep.
     Budget {
         /// Who asked.
         stage: String,
@@ -77,9 +99,10 @@ impl RunError {
     /// ```
     pub fn stage_error<E: Error + 'static>(&self) -> Option<&E> {
         match self {
-            RunError::Stage { source, .. } | RunError::Source { source } | RunError::Sink { source, .. } => {
-                source.downcast_ref()
-            }
+            RunError::Stage { source, .. }
+            | RunError::Source { source }
+            | RunError::Sink { source, .. }
+            | RunError::DeadLetters { source, .. } => source.downcast_ref(),
             _ => None,
         }
     }
@@ -87,7 +110,7 @@ impl RunError {
 
 impl fmt::Display for RunError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let place = |at: &Option<u64>| at.map_or(String::new(), |at| format!(" at {at}"));
+        let place = |at: &Option<Position>| at.map_or(String::new(), |at| format!(" at {at}"));
         match self {
             RunError::Stage { stage, at, source } => {
                 write!(f, "stage {stage} failed{}: {source}", place(at))
@@ -97,7 +120,12 @@ impl fmt::Display for RunError {
             }
             RunError::Source { source } => write!(f, "source: {source}"),
             RunError::Sink { written, source } => write!(f, "sink, after {written} items: {source}"),
+            RunError::DeadLetters { stage, source } => write!(f, "dead letters of stage {stage}: {source}"),
+            RunError::TooManyFailures { stage, failed, taken, ratio } => {
+                write!(f, "stage {stage} failed on {failed} of {taken} items, more than {}%", ratio * 100.0)
+            }
             RunError::Cancelled => write!(f, "cancelled"),
+            RunError::TimedOut => write!(f, "not over by its deadline"),
             RunError::Budget { stage, wanted, in_use, limit } => {
                 write!(
                     f,
@@ -113,9 +141,10 @@ impl Error for RunError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             // The source is printed by `Display`, so the chain goes on below it.
-            RunError::Stage { source, .. } | RunError::Source { source } | RunError::Sink { source, .. } => {
-                source.source()
-            }
+            RunError::Stage { source, .. }
+            | RunError::Source { source }
+            | RunError::Sink { source, .. }
+            | RunError::DeadLetters { source, .. } => source.source(),
             _ => None,
         }
     }

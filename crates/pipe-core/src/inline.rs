@@ -1,14 +1,18 @@
 //! The reference executor: the calling thread, one batch at a time.
 
 use crate::error::RunError;
-use crate::executor::Executor;
+use crate::executor::{Executor, Profile};
+use crate::limit::default_memory_limit;
 use crate::line::Line;
 use crate::pace::Pace;
-use crate::plan::{AnySource, BoxBatch, Loop, Node, Nodes, Outlet, Plan, Ran, RunState, Segment, Worker};
+use crate::plan::{
+    AnySource, BoxBatch, Loop, Node, Nodes, Outlet, Plan, Ran, RunState, Segment, Work, Worker,
+};
 use crate::source::Want;
 use crate::stage::Flow;
+use std::convert::Infallible;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Runs a pipeline on the calling thread, one batch alive at a time.
 ///
@@ -18,6 +22,13 @@ use std::time::Instant;
 pub struct Inline;
 
 impl<'p> Executor<'p> for Inline {
+    type Ran = Result<(), RunError>;
+    type Async = Infallible;
+
+    fn profile(&self) -> Result<Profile, RunError> {
+        Ok(Profile { name: "Inline", workers: 1, memory_limit: default_memory_limit() })
+    }
+
     fn execute(&self, plan: Plan<'p>) -> Result<(), RunError> {
         let run = plan.run().clone();
         match plan.into_loop() {
@@ -32,12 +43,19 @@ impl<'p> Executor<'p> for Inline {
 }
 
 fn run_loop<'p>(mut whole: Box<dyn Loop<'p> + 'p>, run: &RunState) -> Result<(), RunError> {
-    while !run.is_cancelled() {
-        if !matches!(whole.run(usize::MAX)?, Ran::More(_)) {
-            return whole.finish();
+    // Long enough for the look at clock, deadline and accumulators to cost nothing.
+    let mut pace = Pace::new(Duration::from_millis(10), usize::MAX);
+    loop {
+        run.check()?;
+        let started = Instant::now();
+        match whole.run(pace.items())? {
+            Ran::More(items) => pace.learn(items, started.elapsed()),
+            Ran::Done(_) | Ran::Enough(_) => {
+                run.check()?;
+                return whole.finish();
+            }
         }
     }
-    Err(RunError::Cancelled)
 }
 
 /// Behind the sink comes nothing.
@@ -62,9 +80,11 @@ pub(crate) struct PullLine<'p> {
 
 impl<'p> PullLine<'p> {
     pub(crate) fn new(plan: Nodes<'p>, run: Arc<RunState>) -> Result<Self, RunError> {
-        let build = |node| match node {
-            Node::Parallel(segment) => Segment::worker(segment, run.clone()),
-            Node::Serial(worker) => Ok(worker as Box<dyn Worker + 'p>),
+        let mut first = plan.first;
+        let build = |node: Node<'p>| match node.work {
+            Work::Parallel(segment) => first.take().map_or_else(|| Segment::worker(segment, run.clone()), Ok),
+            Work::Serial(worker) => Ok(worker as Box<dyn Worker + 'p>),
+            Work::Async(never) => match never {},
         };
         let workers = plan.nodes.into_iter().map(build).collect::<Result<_, _>>()?;
         let line = Line::new(run.clone(), workers);
@@ -74,9 +94,7 @@ impl<'p> PullLine<'p> {
 
     /// Carries one batch to the end; at the end of the source finishes all workers. False when all is done.
     pub(crate) fn step(&mut self, end: &mut dyn Outlet) -> Result<bool, RunError> {
-        if self.run.is_cancelled() {
-            return Err(RunError::Cancelled);
-        }
+        self.run.check()?;
         if self.ended {
             if !self.finished {
                 self.finished = true;

@@ -18,23 +18,30 @@ pub struct Iter<'p, T> {
 }
 
 /// Batches that were made and not yet given out.
+///
+/// The outputs of one input batch wait in memory. An item that explodes into more than the run's memory limit ends the iteration with a
+/// budget error: the caller cannot take outputs while the item is still emitting. Run on an executor with a sink instead.
 struct Ready<T> {
     batches: VecDeque<Items<T>>,
     bytes: usize,
+    limit: usize,
     error: Option<RunError>,
 }
 
-/// The outputs of one input batch wait in memory. An item that explodes into more than this ends the iteration with a budget error: the
-/// caller cannot take outputs while the item is still emitting. Run on an executor with a sink instead.
-const READY_BYTES: usize = 256 << 20;
-
 impl<'p, T: Send + 'static> Iter<'p, T> {
     pub(crate) fn new(nodes: Nodes<'p>, run: Arc<RunState>) -> Self {
+        let limit = run.budget().limit();
         let (line, error) = match PullLine::new(nodes, run) {
             Ok(line) => (Some(line), None),
             Err(error) => (None, Some(error)),
         };
-        Iter { line, ready: Ready { batches: VecDeque::new(), bytes: 0, error } }
+        Iter { line, ready: Ready { batches: VecDeque::new(), bytes: 0, limit, error } }
+    }
+
+    /// Gives the error and ends.
+    pub(crate) fn refused(error: RunError) -> Self {
+        let ready = Ready { batches: VecDeque::new(), bytes: 0, limit: 0, error: Some(error) };
+        Iter { line: None, ready }
     }
 }
 
@@ -79,9 +86,9 @@ impl<T: Send + 'static> Outlet for Ready<T> {
         let items = batch.as_any().downcast_mut::<Items<T>>().expect("the last segment emits `T`");
         let items = std::mem::replace(items, Items::new(0, Vec::new()));
         let wanted = Batch::bytes(&items);
-        if self.bytes + wanted > READY_BYTES {
+        if self.bytes + wanted > self.limit {
             let stage = "iterator".to_owned();
-            self.error = Some(RunError::Budget { stage, wanted, in_use: self.bytes, limit: READY_BYTES });
+            self.error = Some(RunError::Budget { stage, wanted, in_use: self.bytes, limit: self.limit });
             return Flow::Break(());
         }
         self.bytes += wanted;

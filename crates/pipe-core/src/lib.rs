@@ -45,53 +45,78 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod adapters;
+mod async_step;
 mod batch;
 mod budget;
 mod cancel;
+mod clock;
 mod context;
+mod control;
 mod error;
 mod executor;
+mod explain;
+mod handle;
+mod held;
 mod inline;
 mod item;
 mod iter;
+mod letters;
+mod limit;
 mod line;
 mod lower;
 mod order;
 mod pace;
 mod pipeline;
 mod policy;
+mod position;
 mod report;
+mod retry;
 mod run;
 mod segment;
+mod settings;
 mod sink;
 mod sink_node;
 mod source;
 mod stage;
 mod straight;
+mod weigh;
 
 pub mod plan;
 #[cfg(feature = "testing")]
 pub mod testing;
 
-pub use adapters::{Filter, FilterMap, FlatMap, Fold, Identity, Inspect, Map, MapWith, TryMap};
-pub use batch::{Batch, Items, Spares};
+pub use adapters::{
+    Batches, Counted, Dedup, Enumerate, Filter, FilterMap, FlatMap, Fold, Identity, Inspect, Map, MapWith,
+    Scan, Skip, Take, TakeWhile, TryMap, Window, Windows,
+};
+pub use async_step::{AsyncStep, MapAsync, TryMapAsync};
+pub use batch::{Batch, Items, Reread, Spares};
 pub use budget::{Budget, Permit};
 pub use cancel::Cancel;
+pub use clock::{Clock, SystemClock};
 pub use context::Context;
 pub use error::{Payload, RunError};
-pub use executor::Executor;
+pub use executor::{BlockingExecutor, Drives, Executor, Finish, Profile};
+pub use explain::Explain;
+pub use handle::Run;
 pub use inline::Inline;
 pub use item::{Item, Own, Owned, Parser};
 pub use iter::Iter;
-pub use lower::{Boxed, Close, Cut, Feed, Lower, Start, StartIter};
+pub use letters::{DeadLetter, DeadLetters};
+pub use limit::default_memory_limit;
+pub use lower::{AnyWorkers, Boxed, Close, Cut, Feed, Last, Lower, OneWorker, Reactor, Start, StartIter};
 pub use order::Order;
 pub use pace::Pace;
-pub use pipeline::{Pipeline, Whole};
-pub use policy::{ErrorPolicy, skip};
-pub use report::{Event, Report, SegmentReport, StageReport};
+pub use pipeline::{Async, Pipeline, Serial, Whole};
+pub use policy::{ErrorPolicy, dead_letters, fail, skip};
+pub use position::Position;
+pub use report::{Event, Progress, Report, SegmentReport, StageReport};
+pub use retry::{Retry, exponential};
+pub use settings::{Emits, SegmentKind};
 pub use sink::{ForEach, Merge, Sink};
 pub use source::{FromIter, Source, Want, from_iter, from_source};
-pub use stage::{BoxError, Emit, Flow, Stage, Step, Then};
+pub use stage::{BoxError, Emit, Flow, Sharing, Stage, Step, Then};
+pub use weigh::Weigh;
 
 #[doc = include_str!("../README.md")]
 #[cfg(doctest)]

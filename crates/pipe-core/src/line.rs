@@ -155,8 +155,8 @@ impl Stop<'_> {
 
 impl Down<'_, '_> {
     fn may_go_on(&mut self) -> bool {
-        if self.status.error.is_none() && self.status.run.is_cancelled() {
-            self.status.error = Some(RunError::Cancelled);
+        if self.status.error.is_none() {
+            self.status.error = self.status.run.check().err();
         }
         self.status.error.is_none() && !self.end.is_closed()
     }

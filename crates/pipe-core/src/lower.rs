@@ -1,16 +1,21 @@
 //! From the types of a pipeline to a plan: each finished segment becomes one erased node.
 
+use crate::async_step::AsyncStep;
 use crate::batch::{Batch, Items};
 use crate::error::{Payload, RunError};
+use crate::executor::{Drives, Executor};
+use crate::inline::Inline;
 use crate::item::{Item, Own};
-use crate::plan::{AnySource, BoxBatch, Node, Nodes, Plan};
+use crate::plan::{AnySource, BoxBatch, Node, Nodes, Plan, Work};
 use crate::run::RunState;
-use crate::segment::{Chain, Fused};
+use crate::segment::{Chain, Fused, FusedWorker, Slot};
 use crate::sink::Sink;
 use crate::sink_node::{Done, SinkNode};
 use crate::source::{FromIter, Source, Want};
-use crate::stage::Step;
+use crate::stage::{Stage, Step};
 use crate::straight::Straight;
+use std::any::TypeId;
+use std::convert::Infallible;
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -23,16 +28,24 @@ pub trait Feed {
     type Batch: for<'a> Batch<Item<'a> = <Self::Item as Item>::Of<'a>> + Send + 'static;
 }
 
-/// A part of a pipeline that can become nodes of a plan. Implemented by the types that the builder makes.
-pub trait Lower<'p> {
+/// What is lowered by itself, which a [`StartIter`] is not. A trait of its own, because it has no parameter: so the compiler knows that
+/// nobody else can implement it for `StartIter`, and the impls for `Cut<U, ..>` and `Cut<StartIter<I>, ..>` do not overlap.
+pub trait Upstream: Feed {}
+
+impl<S: Source> Upstream for Start<S> {}
+impl<U, C, T: Send + 'static, K> Upstream for Cut<U, C, T, K> {}
+impl<T: Send + 'static> Upstream for Boxed<'_, T> {}
+
+/// A part of a pipeline that can become nodes of a plan for the executor `X`. Implemented by the types that the builder makes.
+pub trait Lower<'p, X: Executor<'p> + ?Sized> {
     /// Pushes its nodes, from the source on, and returns the source.
-    fn lower(self, nodes: &mut Vec<Node<'p>>, run: &Arc<RunState>) -> Box<dyn AnySource + 'p>;
+    fn lower(self, nodes: &mut Vec<Node<'p, X::Async>>, run: &Arc<RunState>) -> Box<dyn AnySource + 'p>;
 }
 
 /// The last part of a pipeline, whose items `T` go into a sink.
-pub trait Close<'p, T>: Lower<'p> {
+pub trait Close<'p, X: Executor<'p> + ?Sized, T> {
     /// The whole pipeline. What the sink leaves behind at its commit goes to `done`.
-    fn close<S>(self, sink: S, done: Done<S::Done>, run: Arc<RunState>) -> Plan<'p>
+    fn close<S>(self, sink: S, done: Done<S::Done>, run: Arc<RunState>) -> Plan<'p, X::Async>
     where
         S: Sink<T, Done: 'p> + 'p;
 }
@@ -45,8 +58,8 @@ impl<S: Source> Feed for Start<S> {
     type Batch = S::Batch;
 }
 
-impl<'p, S: Source + 'p> Lower<'p> for Start<S> {
-    fn lower(self, _: &mut Vec<Node<'p>>, run: &Arc<RunState>) -> Box<dyn AnySource + 'p> {
+impl<'p, X: Executor<'p> + ?Sized, S: Source + 'p> Lower<'p, X> for Start<S> {
+    fn lower(self, _: &mut Vec<Node<'p, X::Async>>, run: &Arc<RunState>) -> Box<dyn AnySource + 'p> {
         Box::new(Counted { source: self.0, run: run.clone() })
     }
 }
@@ -59,6 +72,9 @@ pub(crate) struct Counted<S> {
 
 impl<S: Source> AnySource for Counted<S> {
     fn pull(&mut self, want: Want) -> Result<Option<BoxBatch>, RunError> {
+        if self.run.is_draining() {
+            return Ok(None);
+        }
         let pulled = catch_unwind(AssertUnwindSafe(|| self.source.pull(want)));
         let pulled = pulled.map_err(|thrown| RunError::Panicked {
             stage: "source".to_owned(),
@@ -71,52 +87,122 @@ impl<S: Source> AnySource for Counted<S> {
     }
 }
 
-/// A finished segment: what is upstream, its chain, and the owned items that leave it. With `TRACK` these carry the position that they
-/// came from: true unless the sink follows, which counts items itself.
-pub struct Cut<U, C, T, const TRACK: bool> {
+/// A finished segment: what is upstream, its chain (or async step), and the owned items `T` that leave it. `K` says who runs it.
+pub struct Cut<U, C, T, K> {
     up: U,
     chain: C,
-    items: PhantomData<fn() -> T>,
+    id: usize,
+    types: PhantomData<fn() -> (T, K)>,
 }
 
-impl<U, C, T, const TRACK: bool> Cut<U, C, T, TRACK> {
-    pub(crate) fn new(up: U, chain: C) -> Self {
-        Cut { up, chain, items: PhantomData }
+/// Run by any number of workers.
+pub enum AnyWorkers {}
+
+/// Run by one worker at a time, in order.
+pub enum OneWorker {}
+
+/// Run by a reactor.
+pub enum Reactor {}
+
+/// Run by any number of workers, and followed by the sink.
+pub enum Last {}
+
+impl<U, C, T, K> Cut<U, C, T, K> {
+    pub(crate) fn new(up: U, chain: C, id: usize) -> Self {
+        Cut { up, chain, id, types: PhantomData }
     }
 }
 
-impl<U, C, T: Send + 'static, const TRACK: bool> Feed for Cut<U, C, T, TRACK> {
+impl<U, C, T: Send + 'static, K> Feed for Cut<U, C, T, K> {
     type Item = Own<T>;
     type Batch = Items<T>;
 }
 
-impl<'p, U, C, T, const TRACK: bool> Lower<'p> for Cut<U, C, T, TRACK>
+impl<'p, X, U, C, T> Lower<'p, X> for Cut<U, C, T, AnyWorkers>
 where
-    U: Lower<'p> + Feed<Item: 'p>,
+    X: Executor<'p> + ?Sized,
+    U: Lower<'p, X> + Upstream<Item: 'p>,
     T: Send + 'static,
     C: for<'a> Chain<'a, U::Item, Own<T>> + 'p,
 {
-    fn lower(self, nodes: &mut Vec<Node<'p>>, run: &Arc<RunState>) -> Box<dyn AnySource + 'p> {
+    fn lower(self, nodes: &mut Vec<Node<'p, X::Async>>, run: &Arc<RunState>) -> Box<dyn AnySource + 'p> {
+        lower_parallel::<X, U, C, T, true>(self.up, self.chain, self.id, nodes, run)
+    }
+}
+
+/// One parallel node, unless it would only hand on the batches that it gets.
+fn lower_parallel<'p, X, U, C, T, const TRACK: bool>(
+    up: U,
+    chain: C,
+    id: usize,
+    nodes: &mut Vec<Node<'p, X::Async>>,
+    run: &Arc<RunState>,
+) -> Box<dyn AnySource + 'p>
+where
+    X: Executor<'p> + ?Sized,
+    U: Lower<'p, X> + Upstream<Item: 'p>,
+    T: Send + 'static,
+    C: for<'a> Chain<'a, U::Item, Own<T>> + 'p,
+{
+    let source = up.lower(nodes, run);
+    if C::EMPTY && TypeId::of::<U::Batch>() == TypeId::of::<Items<T>>() {
+        run.elide(id);
+        return source;
+    }
+    let segment = Fused::<C, U::Batch, U::Item, T, TRACK>::new(chain, id);
+    nodes.push(Node { segment: id, work: Work::Parallel(Arc::new(segment)) });
+    source
+}
+
+impl<'p, X, U, C, T> Lower<'p, X> for Cut<U, C, T, OneWorker>
+where
+    X: Executor<'p> + ?Sized,
+    U: Lower<'p, X> + Upstream<Item: 'p>,
+    T: Send + 'static,
+    C: for<'a> Chain<'a, U::Item, Own<T>> + Stage<State: Send> + 'p,
+{
+    fn lower(self, nodes: &mut Vec<Node<'p, X::Async>>, run: &Arc<RunState>) -> Box<dyn AnySource + 'p> {
         let source = self.up.lower(nodes, run);
-        let id = nodes.len();
-        nodes.push(Node::Parallel(Arc::new(Fused::<C, U::Batch, U::Item, T, TRACK>::new(self.chain, id))));
+        let segment = Fused::<C, U::Batch, U::Item, T, true>::new(self.chain, self.id);
+        let worker = FusedWorker::new(Arc::new(segment), Slot::Unmade, run.clone());
+        nodes.push(Node { segment: self.id, work: Work::Serial(Box::new(worker)) });
         source
     }
 }
 
-impl<'p, U, C, T> Close<'p, T> for Cut<U, C, T, false>
+impl<'p, X, U, A, T> Lower<'p, X> for Cut<U, A, T, Reactor>
 where
-    U: Lower<'p> + Feed<Item: 'p>,
+    X: Drives<'p, A> + ?Sized,
+    U: Lower<'p, X> + Upstream<Item = Own<A::In>, Batch = Items<A::In>>,
+    A: AsyncStep<Out = T>,
+    T: Send + 'static,
+{
+    fn lower(self, nodes: &mut Vec<Node<'p, X::Async>>, run: &Arc<RunState>) -> Box<dyn AnySource + 'p> {
+        let source = self.up.lower(nodes, run);
+        nodes.push(Node { segment: self.id, work: Work::Async(X::drive(self.chain, self.id, run)) });
+        source
+    }
+}
+
+impl<'p, X, U, C, T> Close<'p, X, T> for Cut<U, C, T, Last>
+where
+    X: Executor<'p> + ?Sized,
+    U: Lower<'p, X> + Upstream<Item: 'p>,
     T: Send + 'static,
     C: for<'a> Chain<'a, U::Item, Own<T>> + 'p,
 {
-    fn close<S>(self, sink: S, done: Done<S::Done>, run: Arc<RunState>) -> Plan<'p>
+    fn close<S>(self, sink: S, done: Done<S::Done>, run: Arc<RunState>) -> Plan<'p, X::Async>
     where
         S: Sink<T, Done: 'p> + 'p,
     {
         let mut nodes = Vec::new();
-        let source = self.lower(&mut nodes, &run);
-        nodes.push(Node::Serial(Box::new(SinkNode::<T, S>::new(sink, done, &run))));
+        let source = if S::POSITIONS {
+            lower_parallel::<X, U, C, T, true>(self.up, self.chain, self.id, &mut nodes, &run)
+        } else {
+            lower_parallel::<X, U, C, T, false>(self.up, self.chain, self.id, &mut nodes, &run)
+        };
+        let sink = SinkNode::<T, S>::new(sink, done, &run);
+        nodes.push(Node { segment: self.id + 1, work: Work::Serial(Box::new(sink)) });
         Plan::of_nodes(Nodes { source, nodes, first: None }, run)
     }
 }
@@ -132,43 +218,64 @@ impl<I: Iterator<Item: Send + 'static> + Send> Feed for StartIter<I> {
     type Batch = Items<I::Item>;
 }
 
-// `StartIter` itself is not `Lower`: so the two impls below do not overlap with those for `Cut<U, ..>` above.
-
-impl<'p, I, C, T, const TRACK: bool> Lower<'p> for Cut<StartIter<I>, C, T, TRACK>
+impl<'p, X, I, C, T> Lower<'p, X> for Cut<StartIter<I>, C, T, AnyWorkers>
 where
+    X: Executor<'p> + ?Sized,
     I: Iterator<Item: Send + 'static> + Send + 'p,
     T: Send + 'static,
     C: Step<I::Item, Out = T> + 'p,
 {
-    fn lower(self, nodes: &mut Vec<Node<'p>>, run: &Arc<RunState>) -> Box<dyn AnySource + 'p> {
-        let up = Start(self.up.0);
-        Cut::<Start<FromIter<I>>, C, T, TRACK>::new(up, self.chain).lower(nodes, run)
+    fn lower(self, nodes: &mut Vec<Node<'p, X::Async>>, run: &Arc<RunState>) -> Box<dyn AnySource + 'p> {
+        let up = Start(self.up.weighed(run));
+        Lower::<'p, X>::lower(
+            Cut::<Start<FromIter<I>>, C, T, AnyWorkers>::new(up, self.chain, self.id),
+            nodes,
+            run,
+        )
     }
 }
 
-impl<'p, I, C, T> Close<'p, T> for Cut<StartIter<I>, C, T, false>
+impl<'p, X, I, C, T> Close<'p, X, T> for Cut<StartIter<I>, C, T, Last>
 where
+    X: Executor<'p> + ?Sized,
     I: Iterator<Item: Send + 'static> + Send + 'p,
     T: Send + 'static,
     C: Step<I::Item, Out = T> + 'p,
 {
-    fn close<S>(self, sink: S, done: Done<S::Done>, run: Arc<RunState>) -> Plan<'p>
+    fn close<S>(self, sink: S, done: Done<S::Done>, run: Arc<RunState>) -> Plan<'p, X::Async>
     where
         S: Sink<T, Done: 'p> + 'p,
     {
-        let straight = Straight::new(self.up.0, self.chain, SinkNode::new(sink, done, &run), run.clone());
+        if S::POSITIONS || run.again::<Items<I::Item>>(self.id).is_some() {
+            let up = Start(self.up.weighed(&run));
+            let cut = Cut::<Start<FromIter<I>>, C, T, Last>::new(up, self.chain, self.id);
+            return Close::<'p, X, T>::close(cut, sink, done, run);
+        }
+        let source = self.up.weighed(&run);
+        let straight = Straight::new(source, self.chain, SinkNode::new(sink, done, &run), run.clone());
         Plan::of_loop(Box::new(straight), run)
+    }
+}
+
+impl<I: Iterator<Item: 'static>> StartIter<I> {
+    /// Items that own memory are weighed while they are read.
+    fn weighed(mut self, run: &RunState) -> FromIter<I> {
+        self.0.weigher = run.weigher();
+        self.0
     }
 }
 
 /// What is upstream, without its type.
 pub struct Boxed<'p, T> {
-    lower: Box<dyn FnOnce(&mut Vec<Node<'p>>, &Arc<RunState>) -> Box<dyn AnySource + 'p> + 'p>,
+    lower: Box<LowerBoxed<'p>>,
     items: PhantomData<fn() -> T>,
 }
 
+type LowerBoxed<'p> =
+    dyn FnOnce(&mut Vec<Node<'p, Infallible>>, &Arc<RunState>) -> Box<dyn AnySource + 'p> + 'p;
+
 impl<'p, T> Boxed<'p, T> {
-    pub(crate) fn new(up: impl Lower<'p> + 'p) -> Self {
+    pub(crate) fn new(up: impl Lower<'p, Inline> + 'p) -> Self {
         Boxed { lower: Box::new(move |nodes, run| up.lower(nodes, run)), items: PhantomData }
     }
 }
@@ -178,8 +285,11 @@ impl<T: Send + 'static> Feed for Boxed<'_, T> {
     type Batch = Items<T>;
 }
 
-impl<'p, T> Lower<'p> for Boxed<'p, T> {
-    fn lower(self, nodes: &mut Vec<Node<'p>>, run: &Arc<RunState>) -> Box<dyn AnySource + 'p> {
-        (self.lower)(nodes, run)
+impl<'p, X: Executor<'p> + ?Sized, T> Lower<'p, X> for Boxed<'p, T> {
+    fn lower(self, nodes: &mut Vec<Node<'p, X::Async>>, run: &Arc<RunState>) -> Box<dyn AnySource + 'p> {
+        let mut own = Vec::new();
+        let source = (self.lower)(&mut own, run);
+        nodes.extend(own.into_iter().map(Node::widen));
+        source
     }
 }

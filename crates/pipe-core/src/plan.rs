@@ -6,35 +6,46 @@
 use crate::batch::Batch;
 use crate::error::RunError;
 pub use crate::line::Line;
-pub use crate::run::RunState;
+pub use crate::run::{Failure, RunState};
 use crate::source::Want;
 use crate::stage::Flow;
 use std::any::Any;
+use std::convert::Infallible;
 use std::sync::Arc;
 
 /// What an executor runs. It may borrow from the caller for `'p`.
-pub struct Plan<'p> {
-    form: Form<'p>,
+///
+/// `A` is how the executor drives async stages ([`Executor::Async`](crate::Executor::Async)).
+pub struct Plan<'p, A = Infallible> {
+    form: Form<'p, A>,
     run: Arc<RunState>,
 }
 
-enum Form<'p> {
-    Nodes(Nodes<'p>),
+enum Form<'p, A> {
+    Nodes(Nodes<'p, A>),
     Loop(Box<dyn Loop<'p> + 'p>),
 }
 
 /// A plan as a list: what every pipeline can be.
-pub struct Nodes<'p> {
+pub struct Nodes<'p, A = Infallible> {
     /// Where batches come from.
     pub source: Box<dyn AnySource + 'p>,
     /// Segments in order, and the sink last: one `Serial` node.
-    pub nodes: Vec<Node<'p>>,
-    /// The worker of the first segment that this thread has used already, with its state: it must be used on.
+    pub nodes: Vec<Node<'p, A>>,
+    /// The worker of the first node, a parallel one, that this thread has used already, with its state: it must be used on.
     pub first: Option<Box<dyn Worker + 'p>>,
 }
 
-impl<'p> Plan<'p> {
-    pub(crate) fn of_nodes(nodes: Nodes<'p>, run: Arc<RunState>) -> Self {
+impl<'p> Nodes<'p, Infallible> {
+    /// The same nodes for an executor that could drive more.
+    pub fn widen<A>(self) -> Nodes<'p, A> {
+        let nodes = self.nodes.into_iter().map(Node::widen).collect();
+        Nodes { source: self.source, nodes, first: self.first }
+    }
+}
+
+impl<'p, A> Plan<'p, A> {
+    pub(crate) fn of_nodes(nodes: Nodes<'p, A>, run: Arc<RunState>) -> Self {
         Plan { form: Form::Nodes(nodes), run }
     }
 
@@ -48,10 +59,10 @@ impl<'p> Plan<'p> {
     }
 
     /// The plan as a list of nodes.
-    pub fn into_nodes(self) -> Nodes<'p> {
+    pub fn into_nodes(self) -> Nodes<'p, A> {
         match self.form {
             Form::Nodes(nodes) => nodes,
-            Form::Loop(whole) => whole.open(),
+            Form::Loop(whole) => whole.open().widen(),
         }
     }
 
@@ -59,7 +70,7 @@ impl<'p> Plan<'p> {
     ///
     /// # Errors
     /// Its nodes, if it has not that form: its source is no iterator, or it has more than one segment.
-    pub fn into_loop(self) -> Result<Box<dyn Loop<'p> + 'p>, Nodes<'p>> {
+    pub fn into_loop(self) -> Result<Box<dyn Loop<'p> + 'p>, Nodes<'p, A>> {
         match self.form {
             Form::Nodes(nodes) => Err(nodes),
             Form::Loop(whole) => Ok(whole),
@@ -69,7 +80,7 @@ impl<'p> Plan<'p> {
 
 /// Source, chain and sink as the loop that one would write by hand: one thread, no batch in between.
 pub trait Loop<'p> {
-    /// Runs up to `limit` items from the source into the sink, fewer if the run was cancelled. `Done`: the source is at its end;
+    /// Runs up to `limit` items from the source into the sink, fewer if the run was stopped. `Done`: the source is at its end;
     /// `Enough`: a stage has had enough.
     ///
     /// # Errors
@@ -87,11 +98,32 @@ pub trait Loop<'p> {
 }
 
 /// One node of a plan.
-pub enum Node<'p> {
+pub struct Node<'p, A = Infallible> {
+    /// The index of its segment, for [`RunState::order`] and the like. That of the sink is one more than the last.
+    pub segment: usize,
+    /// Who may run it.
+    pub work: Work<'p, A>,
+}
+
+/// Who may run a node.
+pub enum Work<'p, A = Infallible> {
     /// A fused segment: any number of workers, each built on the thread that uses it.
     Parallel(Arc<dyn Segment<'p> + 'p>),
-    /// One worker for the whole run, called by one thread at a time, in order. It may move between threads.
+    /// One worker for the whole run, called by one thread at a time, its batches in order. It may move between threads.
     Serial(Box<dyn Worker + Send + 'p>),
+    /// An async stage, as the executor drives it.
+    Async(A),
+}
+
+impl<'p> Node<'p, Infallible> {
+    pub(crate) fn widen<A>(self) -> Node<'p, A> {
+        let work = match self.work {
+            Work::Parallel(segment) => Work::Parallel(segment),
+            Work::Serial(worker) => Work::Serial(worker),
+            Work::Async(never) => match never {},
+        };
+        Node { segment: self.segment, work }
+    }
 }
 
 /// A source whose batch type is erased.
@@ -181,5 +213,11 @@ pub trait Outlet {
     /// Whether it is known that nothing more is wanted. Looked at between slices.
     fn is_closed(&self) -> bool {
         false
+    }
+
+    /// Whether what is put here has left its segment for good.
+    #[doc(hidden)]
+    fn counts(&self) -> bool {
+        true
     }
 }

@@ -1,5 +1,8 @@
 //! What a finished run returns: its result, and the numbers that close its accounts.
 
+use crate::order::Order;
+use crate::run::RunState;
+use crate::settings::{Emits, SegmentKind, StageInfo};
 use std::fmt;
 use std::time::Duration;
 
@@ -9,30 +12,49 @@ use std::time::Duration;
 pub struct Report<T> {
     /// What the sink or fold left behind.
     pub value: T,
+    /// Who ran it.
+    pub executor: &'static str,
     /// From the start of the run to its end.
     pub elapsed: Duration,
     /// Bytes of all items that the source gave, without what they own elsewhere.
     pub bytes: u64,
-    /// The most bytes that were in flight between source and sink at once; 0 where the executor keeps one batch alive.
+    /// The most bytes that were in flight between source and sink at once, with the accumulators; 0 where the executor keeps one batch
+    /// alive.
     pub peak_bytes: usize,
+    /// How many there might have been.
+    pub memory_limit: usize,
     /// Workers that ran, the calling thread included.
     pub workers: usize,
-    /// The fused segments, from the source on.
+    /// The segments, from the source on.
     pub segments: Vec<SegmentReport>,
+    /// Items that the sink took.
+    pub written: u64,
+    /// Whether it was drained: then it has not read its source to the end.
+    pub drained: bool,
     /// Decisions and fallbacks.
     pub events: Vec<Event>,
 }
 
-/// One fused segment. Items emitted are items taken by the next segment, or written to the sink.
+/// One segment.
+///
+/// What it emitted the next one has taken, or the sink has written; unless that one had enough before the end, and dropped the rest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SegmentReport {
+    /// Who runs it.
+    pub kind: SegmentKind,
+    /// The order of its outputs.
+    pub order: Order,
+    /// Operations in flight, of an async segment.
+    pub concurrency: Option<usize>,
     /// Its stages, in order.
     pub stages: Vec<StageReport>,
     /// Items that came in.
     pub taken: u64,
     /// Items that went out.
     pub emitted: u64,
+    /// Whether it stopped before its input ended: a stage, or who came behind, had enough.
+    pub had_enough: bool,
 }
 
 /// One stage.
@@ -41,8 +63,49 @@ pub struct SegmentReport {
 pub struct StageReport {
     /// Its name: given by `.named(..)`, else the adapter's and its index.
     pub name: String,
+    /// How many items it makes of one.
+    pub emits: Emits,
+    /// What a failed item does, in words.
+    pub policy: String,
+    /// How often a record is tried.
+    pub attempts: u32,
     /// Items that failed here and were skipped.
     pub skipped: u64,
+    /// Items that failed here and were written down.
+    pub dead_lettered: u64,
+    /// Attempts that failed and were followed by another one.
+    pub retried: u64,
+    /// Items that passed, where that was asked for with [`Pipeline::counted`](crate::Pipeline::counted).
+    pub passed: Option<u64>,
+}
+
+/// How far a run is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Progress {
+    /// Items that the first segment took.
+    pub taken: u64,
+    /// Bytes that the source gave.
+    pub bytes: u64,
+    /// Items that the sink took.
+    pub written: u64,
+    /// Items that failed and were skipped or written down.
+    pub failed: u64,
+    /// Since the run began.
+    pub elapsed: Duration,
+}
+
+impl RunState {
+    pub(crate) fn progress(&self) -> Progress {
+        let segments = self.segment_reports();
+        Progress {
+            taken: segments.first().map_or(0, |segment| segment.taken),
+            bytes: self.pulled_bytes(),
+            written: self.written(),
+            failed: segments.iter().map(|segment| segment.skipped() + segment.dead_lettered()).sum(),
+            elapsed: self.elapsed(),
+        }
+    }
 }
 
 /// A decision of the executor, or a fallback.
@@ -73,20 +136,29 @@ impl<T> Report<T> {
         self.segments.iter().map(SegmentReport::skipped).sum()
     }
 
+    /// Items that failed and were written down, in all stages.
+    pub fn dead_lettered(&self) -> u64 {
+        self.segments.iter().map(SegmentReport::dead_lettered).sum()
+    }
+
     /// Items that the source gave.
     pub fn taken(&self) -> u64 {
-        self.segments.first().map_or(0, |segment| segment.taken)
+        self.segments.first().map_or(self.written, |segment| segment.taken)
     }
 
     /// The same run with another result.
     pub fn map<U>(self, f: impl FnOnce(T) -> U) -> Report<U> {
         Report {
             value: f(self.value),
+            executor: self.executor,
             elapsed: self.elapsed,
             bytes: self.bytes,
             peak_bytes: self.peak_bytes,
+            memory_limit: self.memory_limit,
             workers: self.workers,
             segments: self.segments,
+            written: self.written,
+            drained: self.drained,
             events: self.events,
         }
     }
@@ -97,45 +169,98 @@ impl SegmentReport {
     pub fn skipped(&self) -> u64 {
         self.stages.iter().map(|stage| stage.skipped).sum()
     }
+
+    /// Items that failed and were written down, in all its stages.
+    pub fn dead_lettered(&self) -> u64 {
+        self.stages.iter().map(|stage| stage.dead_lettered).sum()
+    }
+
+    /// Items that its stages dropped without a failure: those that were taken and neither emitted nor failed. `None` where a stage may
+    /// make several items of one, so that the numbers do not tell.
+    pub fn filtered(&self) -> Option<u64> {
+        let many = self.stages.iter().any(|stage| stage.emits == Emits::Many);
+        let passed = self.emitted + self.skipped() + self.dead_lettered();
+        if many { None } else { self.taken.checked_sub(passed) }
+    }
+}
+
+impl StageReport {
+    /// As it is before the run.
+    pub(crate) fn before(info: &StageInfo) -> Self {
+        StageReport {
+            name: info.name.clone(),
+            emits: info.emits,
+            policy: info.policy.clone().unwrap_or_default().to_string(),
+            attempts: info.retry.map_or(1, |retry| retry.attempts()),
+            skipped: 0,
+            dead_lettered: 0,
+            retried: 0,
+            passed: None,
+        }
+    }
 }
 
 impl<T> fmt::Display for Report<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let seconds = self.elapsed.as_secs_f64().max(1e-9);
-        let rate = self.taken() as f64 / seconds;
-        writeln!(
-            f,
-            "{} items in {seconds:.3} s ({rate:.0} items/s), {} workers",
-            self.taken(),
-            self.workers
-        )?;
         let mebibytes = |bytes: f64| bytes / f64::from(1 << 20);
-        write!(f, "{:.1} MiB read", mebibytes(self.bytes as f64))?;
+        let (taken, limit) = (self.taken(), mebibytes(self.memory_limit as f64));
+        let Report { executor, workers, .. } = self;
         writeln!(
             f,
-            " ({:.1} MiB/s), {:.1} MiB in flight at most",
-            mebibytes(self.bytes as f64) / seconds,
+            "on {executor}, {workers} workers, {:.1} of {limit} MiB in flight at most",
             mebibytes(self.peak_bytes as f64)
         )?;
+        write!(f, "{taken} items in {seconds:.3} s ({:.0} items/s), ", taken as f64 / seconds)?;
+        let read = mebibytes(self.bytes as f64);
+        writeln!(f, "{read:.1} MiB read ({:.1} MiB/s), {} written", read / seconds, self.written)?;
         for (index, segment) in self.segments.iter().enumerate() {
-            let names: Vec<&str> = segment.stages.iter().map(|stage| &*stage.name).collect();
-            write!(
-                f,
-                "segment {index}: {} taken, {} emitted: {}",
-                segment.taken,
-                segment.emitted,
-                names.join(" > ")
-            )?;
-            for stage in segment.stages.iter().filter(|stage| stage.skipped > 0) {
-                write!(f, ", {} skipped {}", stage.name, stage.skipped)?;
+            write_segment(f, index, segment)?;
+            write!(f, ": {} taken, {} emitted", segment.taken, segment.emitted)?;
+            for stage in &segment.stages {
+                let name = &stage.name;
+                stage.passed.map_or(Ok(()), |passed| write!(f, ", {passed} passed {name}"))?;
+                for (count, what) in [
+                    (stage.skipped, "skipped"),
+                    (stage.dead_lettered, "dead-lettered"),
+                    (stage.retried, "retried"),
+                ] {
+                    if count > 0 {
+                        write!(f, ", {name} {what} {count}")?;
+                    }
+                }
             }
-            writeln!(f)?;
+            writeln!(f, "{}", if segment.had_enough { ", had enough" } else { "" })?;
         }
-        for event in &self.events {
-            writeln!(f, "{event}")?;
+        if self.drained {
+            writeln!(f, "drained before the end of its source")?;
         }
-        Ok(())
+        self.events.iter().try_for_each(|event| writeln!(f, "{event}"))
     }
+}
+
+/// What is known of a segment before and after a run: who runs it, in which order, its stages and their policies.
+pub(crate) fn write_segment(
+    f: &mut fmt::Formatter<'_>,
+    index: usize,
+    segment: &SegmentReport,
+) -> fmt::Result {
+    write!(f, "segment {index} (")?;
+    match segment.kind {
+        SegmentKind::Parallel => write!(f, "parallel")?,
+        SegmentKind::Serial => write!(f, "serial")?,
+        SegmentKind::Async => write!(f, "async, {} in flight", segment.concurrency.unwrap_or(1))?,
+    }
+    write!(f, "{})", if segment.order == Order::Any { ", any order" } else { "" })?;
+    for (at, stage) in segment.stages.iter().enumerate() {
+        write!(f, "{}{}", if at == 0 { " " } else { " > " }, stage.name)?;
+        if stage.attempts > 1 {
+            write!(f, " [{} attempts, then {}]", stage.attempts, stage.policy)?;
+        } else if stage.policy != "fail" {
+            write!(f, " [{}]", stage.policy)?;
+        }
+    }
+    Ok(())
 }
 
 impl fmt::Display for Event {

@@ -1,80 +1,162 @@
 //! What all workers of one run share: names, policies, counters, the switches that stop it.
 
+use crate::budget::Budget;
 use crate::cancel::Cancel;
+use crate::clock::Clock;
+use crate::control::Control;
+use crate::error::RunError;
+use crate::executor::Profile;
+use crate::letters::DeadLetter;
 use crate::order::Order;
-use crate::policy::ErrorPolicy;
+use crate::policy::{ErrorPolicy, Then};
+use crate::position::Position;
 use crate::report::{Event, Report, SegmentReport, StageReport};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
-use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use crate::retry::Retry;
+use crate::settings::{Again, SegmentInfo, SegmentKind, Settings, StageInfo};
+use crate::stage::BoxError;
+use crate::weigh::{Weigher, Weighers};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// One run. Executors get it with the plan; counters are touched per slice or batch, never per item.
 pub struct RunState {
     stages: Vec<StageState>,
     segments: Vec<SegmentState>,
-    cancel: Cancel,
-    started: Instant,
+    weighers: Weighers,
+    control: Arc<Control>,
+    profile: Profile,
+    budget: Budget,
+    started: Duration,
     bytes: AtomicU64,
+    written: AtomicU64,
     workers: AtomicUsize,
-    peak_bytes: AtomicUsize,
     events: Mutex<Vec<Event>>,
 }
 
 struct StageState {
-    name: String,
+    info: StageInfo,
     policy: ErrorPolicy,
-    segment: usize,
     skipped: AtomicU64,
+    dead_lettered: AtomicU64,
+    retried: AtomicU64,
+    passed: AtomicU64,
+    counted: AtomicBool,
 }
 
-#[derive(Default)]
 struct SegmentState {
+    info: SegmentInfo,
+    /// Whether outputs may come in any order, because this segment or one before it said so.
     order: Order,
+    /// It has no stage and became no node.
+    elided: AtomicBool,
     taken: AtomicU64,
     emitted: AtomicU64,
+    /// A stage had enough: what was still to come was dropped.
+    enough: AtomicBool,
 }
 
-/// A stage as the builder describes it.
-#[derive(Clone)]
-pub(crate) struct StageInfo {
-    pub name: String,
-    /// `None`: no setter named one yet.
-    pub policy: Option<ErrorPolicy>,
-    pub segment: usize,
-}
+/// Whether a stage's share of failures is looked at: from so many items on.
+const RATIO_FROM: u64 = 1_000;
 
 impl RunState {
-    pub(crate) fn new(stages: Vec<StageInfo>, orders: Vec<Order>, cancel: Cancel) -> Self {
+    pub(crate) fn new(settings: Settings, profile: Profile) -> Arc<Self> {
+        let Settings { stages, segments, weighers, mut stop, .. } = settings;
         let stage = |info: StageInfo| StageState {
-            name: info.name,
-            policy: info.policy.unwrap_or_default(),
-            segment: info.segment,
+            policy: info.policy.clone().unwrap_or_default(),
+            info,
             skipped: AtomicU64::new(0),
+            dead_lettered: AtomicU64::new(0),
+            retried: AtomicU64::new(0),
+            passed: AtomicU64::new(0),
+            counted: AtomicBool::new(false),
         };
-        RunState {
-            stages: stages.into_iter().map(stage).collect(),
-            segments: orders.into_iter().map(|order| SegmentState { order, ..Default::default() }).collect(),
-            cancel,
-            started: Instant::now(),
-            bytes: AtomicU64::new(0),
-            workers: AtomicUsize::new(1),
-            peak_bytes: AtomicUsize::new(0),
-            events: Mutex::default(),
+        let mut order = Order::Preserve;
+        let segment = |info: SegmentInfo| {
+            if info.order == Order::Any {
+                order = Order::Any;
+            }
+            SegmentState {
+                info,
+                order,
+                elided: AtomicBool::new(false),
+                taken: AtomicU64::new(0),
+                emitted: AtomicU64::new(0),
+                enough: AtomicBool::new(false),
+            }
+        };
+        let control = stop.control().clone();
+        if let Some(span) = stop.within {
+            control.end_within(span);
         }
+        let run = Arc::new(RunState {
+            stages: stages.into_iter().map(stage).collect(),
+            segments: segments.into_iter().map(segment).collect(),
+            weighers,
+            started: control.clock().now(),
+            control,
+            budget: Budget::new(profile.memory_limit),
+            profile,
+            bytes: AtomicU64::new(0),
+            written: AtomicU64::new(0),
+            workers: AtomicUsize::new(1),
+            events: Mutex::default(),
+        });
+        run.control.begin(&run);
+        run
     }
 
-    /// Whether it was cancelled from outside.
+    /// Whether the run goes on. Executors ask between slices and before they pull, never per item: with a deadline it reads the clock.
+    ///
+    /// # Errors
+    /// `Cancelled` or `TimedOut`, from the first time on always.
+    pub fn check(&self) -> Result<(), RunError> {
+        self.control.check()
+    }
+
+    /// Whether it was stopped from outside: cancelled, or its deadline has passed.
     pub fn is_cancelled(&self) -> bool {
-        self.cancel.is_cancelled()
+        self.control.cancel().is_cancelled()
     }
 
-    pub(crate) fn cancel(&self) -> &Cancel {
-        &self.cancel
+    /// Whether it has to end by some time. Then no slice may be unlimited.
+    pub fn has_deadline(&self) -> bool {
+        self.control.has_deadline()
     }
 
-    /// The order that segment `segment` was asked to keep.
+    /// Whether sources are to act as if they were at their end. Those of a plan do so by themselves.
+    pub fn is_draining(&self) -> bool {
+        self.control.cancel().is_drained()
+    }
+
+    /// The switch that stops this run alone: for waits that must end with it.
+    pub fn cancel(&self) -> &Cancel {
+        self.control.cancel()
+    }
+
+    /// The run's time.
+    pub fn clock(&self) -> &dyn Clock {
+        self.control.clock()
+    }
+
+    /// The bytes that may be in flight; its limit is that of the executor's profile.
+    pub fn budget(&self) -> &Budget {
+        &self.budget
+    }
+
+    /// What the executor said of itself.
+    pub fn profile(&self) -> &Profile {
+        &self.profile
+    }
+
+    /// The order in which the outputs of `segment` must come: any, if it or one before it may.
     pub fn order(&self, segment: usize) -> Order {
         self.segments[segment].order
+    }
+
+    /// How many operations of an async `segment` may be in flight. At least one.
+    pub fn concurrency(&self, segment: usize) -> usize {
+        self.segments[segment].info.concurrency
     }
 
     /// Tells the report how many workers ran, the caller's thread included.
@@ -82,69 +164,254 @@ impl RunState {
         self.workers.store(workers, Relaxed);
     }
 
-    /// Tells the report the most bytes that were in flight at once.
-    pub fn note_peak_bytes(&self, bytes: usize) {
-        self.peak_bytes.fetch_max(bytes, Relaxed);
-    }
-
     /// Tells the report about a decision or a fallback.
     pub fn note(&self, event: Event) {
         self.events.lock().unwrap_or_else(PoisonError::into_inner).push(event);
     }
+}
 
-    pub(crate) fn policy(&self, stage: Option<u16>) -> ErrorPolicy {
-        stage.map_or(ErrorPolicy::Fail, |id| self.stages[usize::from(id)].policy)
+/// Failures. Called by the harness of sync segments, and by the drivers of async stages.
+impl RunState {
+    /// The first stage of a segment: the only one of an async segment.
+    pub fn first_stage(&self, segment: usize) -> Option<u16> {
+        let stage = self.stages.iter().position(|stage| stage.info.segment == segment)?;
+        u16::try_from(stage).ok()
     }
 
-    pub(crate) fn name(&self, stage: Option<u16>) -> String {
-        stage.map_or_else(|| "?".to_owned(), |id| self.stages[usize::from(id)].name.clone())
+    /// How stage `stage` retries.
+    pub fn retry(&self, stage: u16) -> Option<Retry> {
+        self.stages[usize::from(stage)].info.retry
+    }
+
+    /// Counts an attempt that failed and is followed by another one.
+    pub fn count_retried(&self, stage: u16) {
+        self.stages[usize::from(stage)].retried.fetch_add(1, Relaxed);
+    }
+
+    /// Applies the policy of a stage to an item that failed for good. `Ok`: the item is gone, go on.
+    ///
+    /// # Errors
+    /// What ends the run: the stage's error itself, or that the letter could not be written.
+    pub fn failed(&self, stage: u16, failure: Failure<'_>) -> Result<(), RunError> {
+        let state = &self.stages[usize::from(stage)];
+        match &state.policy.then {
+            Then::Fail => {
+                let (stage, at) = (state.info.name.clone(), failure.at);
+                return Err(RunError::Stage { stage, at, source: failure.error });
+            }
+            Then::Skip => {
+                state.skipped.fetch_add(1 + failure.more, Relaxed);
+            }
+            Then::DeadLetter(letters) => {
+                let letter = DeadLetter {
+                    stage: &state.info.name,
+                    at: failure.at,
+                    record: failure.record,
+                    error: &*failure.error,
+                    attempts: failure.attempts,
+                    more: failure.more,
+                };
+                let written = letters.write(&letter);
+                written.map_err(|source| RunError::DeadLetters { stage: state.info.name.clone(), source })?;
+                state.dead_lettered.fetch_add(1 + failure.more, Relaxed);
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether too many items have failed in a stage of this segment. Asked after slices in which one has.
+    ///
+    /// # Errors
+    /// `TooManyFailures`.
+    pub fn check_ratios(&self, segment: usize) -> Result<(), RunError> {
+        self.ratios_are_met(segment, RATIO_FROM)
+    }
+
+    /// Whether accumulators fit into the memory limit.
+    pub(crate) fn check_resident(&self, segment: usize) -> Result<(), RunError> {
+        let (wanted, limit) = (self.budget.resident_bytes(), self.budget.limit());
+        if wanted <= limit {
+            return Ok(());
+        }
+        let in_use = self.budget.in_use() - wanted.min(self.budget.in_use());
+        Err(RunError::Budget { stage: self.segment_name(segment), wanted, in_use, limit })
+    }
+
+    fn ratios_are_met(&self, segment: usize, from: u64) -> Result<(), RunError> {
+        let taken = self.segments[segment].taken.load(Relaxed);
+        for stage in self.stages.iter().filter(|stage| stage.info.segment == segment) {
+            let Some(ratio) = stage.policy.abort_above else { continue };
+            let failed = stage.skipped.load(Relaxed) + stage.dead_lettered.load(Relaxed);
+            if failed as f64 > ratio * taken.max(from) as f64 {
+                return Err(RunError::TooManyFailures {
+                    stage: stage.info.name.clone(),
+                    failed,
+                    taken,
+                    ratio,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Before the sink commits: all shares are within their bounds, all dead letters are where they should be.
+    pub(crate) fn close(&self) -> Result<(), RunError> {
+        (0..self.segments.len()).try_for_each(|segment| self.ratios_are_met(segment, 0))?;
+        self.finish_letters()
+    }
+
+    /// Also at the end of a run that failed: then its letters are wanted most.
+    pub(crate) fn finish_letters(&self) -> Result<(), RunError> {
+        let finish = |stage: &StageState| match &stage.policy.then {
+            Then::DeadLetter(letters) => letters
+                .finish()
+                .map_err(|source| RunError::DeadLetters { stage: stage.info.name.clone(), source }),
+            Then::Fail | Then::Skip => Ok(()),
+        };
+        self.stages.iter().map(finish).fold(Ok(()), Result::and)
+    }
+}
+
+/// An item that failed for good.
+#[derive(Debug)]
+pub struct Failure<'a> {
+    /// Where it was.
+    pub at: Option<Position>,
+    /// Its record, if that can be read again.
+    pub record: Option<&'a [u8]>,
+    /// The stage's error.
+    pub error: BoxError,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// How many more failures the same record had.
+    pub more: u64,
+}
+
+/// Names and types.
+impl RunState {
+    pub(crate) fn policy(&self, stage: Option<u16>) -> &Then {
+        stage.map_or(&Then::Fail, |id| &self.stages[usize::from(id)].policy.then)
+    }
+
+    /// The name of a stage.
+    pub fn name(&self, stage: Option<u16>) -> String {
+        stage.map_or_else(|| "?".to_owned(), |id| self.stages[usize::from(id)].info.name.clone())
     }
 
     /// The names of a segment's stages.
-    pub(crate) fn segment_name(&self, segment: usize) -> String {
-        let names = self.stages.iter().filter(|stage| stage.segment == segment).map(|stage| &*stage.name);
-        names.collect::<Vec<_>>().join(" > ")
+    pub fn segment_name(&self, segment: usize) -> String {
+        let stages = self.stages.iter().filter(|stage| stage.info.segment == segment);
+        stages.map(|stage| &*stage.info.name).collect::<Vec<_>>().join(" > ")
     }
 
-    pub(crate) fn count_skipped(&self, stage: Option<u16>) {
+    pub(crate) fn weigher<T: 'static>(&self) -> Option<Weigher<T>> {
+        self.weighers.get()
+    }
+
+    /// Where a stage of this segment retries: how to get the next item of a batch `B` again.
+    pub fn again<B: 'static>(&self, segment: usize) -> Option<fn(&B) -> Option<B>> {
+        self.segments[segment].info.again.as_ref()?.downcast_ref::<Again<B>>().copied()
+    }
+
+    pub(crate) fn elide(&self, segment: usize) {
+        self.segments[segment].elided.store(true, Relaxed);
+    }
+}
+
+/// Counters.
+impl RunState {
+    pub(crate) fn count_skipped(&self, stage: Option<u16>, items: u64) {
         if let Some(id) = stage {
-            self.stages[usize::from(id)].skipped.fetch_add(1, Relaxed);
+            self.stages[usize::from(id)].skipped.fetch_add(items, Relaxed);
         }
+    }
+
+    pub(crate) fn count_passed(&self, stage: u16, items: u64) {
+        let stage = &self.stages[usize::from(stage)];
+        stage.counted.store(true, Relaxed);
+        stage.passed.fetch_add(items, Relaxed);
     }
 
     pub(crate) fn count_pulled(&self, bytes: usize) {
         self.bytes.fetch_add(bytes as u64, Relaxed);
     }
 
-    pub(crate) fn count_taken(&self, segment: usize, items: usize) {
+    /// Items that came into a segment.
+    pub fn count_taken(&self, segment: usize, items: usize) {
         self.segments[segment].taken.fetch_add(items as u64, Relaxed);
     }
 
-    pub(crate) fn count_emitted(&self, segment: usize, items: usize) {
+    /// Items that left it.
+    pub fn count_emitted(&self, segment: usize, items: usize) {
         self.segments[segment].emitted.fetch_add(items as u64, Relaxed);
     }
 
-    pub(crate) fn report<T>(&self, value: T) -> Report<T> {
-        let segment = |(id, segment): (usize, &SegmentState)| {
-            let stages = self.stages.iter().filter(|stage| stage.segment == id);
-            let stage = |stage: &StageState| StageReport {
-                name: stage.name.clone(),
-                skipped: stage.skipped.load(Relaxed),
-            };
+    pub(crate) fn count_written(&self, items: u64) {
+        self.written.fetch_add(items, Relaxed);
+    }
+
+    /// A stage of this segment has had enough: items that were on their way to it are dropped.
+    pub(crate) fn had_enough(&self, segment: usize) {
+        self.segments[segment].enough.store(true, Relaxed);
+    }
+
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.control.clock().now().saturating_sub(self.started)
+    }
+
+    pub(crate) fn segment_reports(&self) -> Vec<SegmentReport> {
+        let report = |(id, segment): (usize, &SegmentState)| {
+            let stages = self.stages.iter().filter(|stage| stage.info.segment == id);
             SegmentReport {
-                stages: stages.map(stage).collect(),
+                kind: segment.info.kind,
+                order: segment.order,
+                concurrency: (segment.info.kind == SegmentKind::Async).then_some(segment.info.concurrency),
+                stages: stages.map(StageState::report).collect(),
                 taken: segment.taken.load(Relaxed),
                 emitted: segment.emitted.load(Relaxed),
+                had_enough: segment.enough.load(Relaxed),
             }
         };
+        let kept = self.segments.iter().enumerate().filter(|(_, segment)| !segment.elided.load(Relaxed));
+        kept.map(report).collect()
+    }
+
+    pub(crate) fn report<T>(&self, value: T) -> Report<T> {
         Report {
             value,
-            elapsed: self.started.elapsed(),
+            executor: self.profile.name,
+            elapsed: self.elapsed(),
             bytes: self.bytes.load(Relaxed),
-            peak_bytes: self.peak_bytes.load(Relaxed),
+            peak_bytes: self.budget.peak(),
+            memory_limit: self.budget.limit(),
             workers: self.workers.load(Relaxed),
-            segments: self.segments.iter().enumerate().map(segment).collect(),
+            segments: self.segment_reports(),
+            written: self.written.load(Relaxed),
+            drained: self.is_draining(),
             events: self.events.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+        }
+    }
+
+    pub(crate) fn pulled_bytes(&self) -> u64 {
+        self.bytes.load(Relaxed)
+    }
+
+    pub(crate) fn written(&self) -> u64 {
+        self.written.load(Relaxed)
+    }
+}
+
+impl StageState {
+    fn report(&self) -> StageReport {
+        StageReport {
+            name: self.info.name.clone(),
+            emits: self.info.emits,
+            policy: self.policy.to_string(),
+            attempts: self.info.retry.map_or(1, |retry| retry.attempts()),
+            skipped: self.skipped.load(Relaxed),
+            dead_lettered: self.dead_lettered.load(Relaxed),
+            retried: self.retried.load(Relaxed),
+            passed: self.counted.load(Relaxed).then(|| self.passed.load(Relaxed)),
         }
     }
 }

@@ -1,22 +1,29 @@
 //! The harness around a fused chain: it drives batches through it, names what fails, catches what panics, bounds what is held.
 //!
 //! ```text
-//! batch.drive -> Then<Then<Identity, A>, B>::push -> End::emit -> out: Vec<T> -> (full) -> Outlet::put
+//! batch.drive -> Then<Then<Identity, A>, B>::push -> End::emit -> Held -> (full) -> Outlet::put
 //! ```
 //!
 //! The loop body is the user's closures and nothing else. Positions, counts, clocks and flags are per slice; a failure asks the batch for
 //! its position after the loop was left.
+//!
+//! A failure that is to be written down cuts the worker's own leash, so that the loop stops behind the item that failed: there the batch
+//! can be asked for position and record, and the loop goes on.
 
-use crate::batch::{Batch, Items, Spares};
-use crate::cancel::Cancel;
-use crate::context::Context;
+use crate::batch::{Batch, Items};
+use crate::budget::Permit;
+use crate::cancel::Leash;
+use crate::context::{Context, Settled};
 use crate::error::{Payload, RunError};
+use crate::held::{End, Held};
 use crate::item::{Item, Own};
-use crate::plan::{AnyBatch, Outlet, Ran, Segment, Worker};
+use crate::plan::{AnyBatch, BoxBatch, Outlet, Ran, Segment, Worker};
+use crate::position::Position;
 use crate::run::RunState;
-use crate::stage::{Emit, Flow, Stage, Step};
+use crate::settings::Again;
+use crate::stage::{Flow, Stage, Step};
+use std::any::Any;
 use std::marker::PhantomData;
-use std::mem::{self, ManuallyDrop};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
@@ -49,7 +56,7 @@ where
 {
     fn worker(self: Arc<Self>, run: Arc<RunState>) -> Result<Box<dyn Worker + 'p>, RunError> {
         let state = self.make_state(&run)?;
-        Ok(self.worker_with(state, run))
+        Ok(Box::new(FusedWorker::new(self, Slot::Ready(state), run)))
     }
 }
 
@@ -61,54 +68,46 @@ impl<C: Stage, B, I, T, const TRACK: bool> Fused<C, B, I, T, TRACK> {
             payload: Payload::new(thrown),
         })
     }
-
-    /// A worker that goes on with a state that was made before.
-    pub(crate) fn worker_with<'p>(
-        self: Arc<Self>,
-        state: C::State,
-        run: Arc<RunState>,
-    ) -> Box<dyn Worker + 'p>
-    where
-        B: for<'a> Batch<Item<'a> = I::Of<'a>> + 'static,
-        I: Item + 'p,
-        T: Send + 'static,
-        C: for<'a> Chain<'a, I, Own<T>> + 'p,
-    {
-        let state = Some(state);
-        let held = Held { items: Vec::new(), positions: Vec::new(), spares: Spares::new() };
-        let cancel = run.cancel().clone();
-        Box::new(FusedWorker { segment: self, state, held, context: Context::new(run), cancel })
-    }
 }
 
-struct FusedWorker<C: Stage, B, I, T, const TRACK: bool> {
+/// One worker of a segment.
+pub(crate) struct FusedWorker<C: Stage, B, I, T, const TRACK: bool> {
     segment: Arc<Fused<C, B, I, T, TRACK>>,
-    /// `None` after a panic or the end.
-    state: Option<C::State>,
+    state: Slot<C::State>,
     held: Held<T>,
     context: Context,
-    cancel: Cancel,
+    leash: Leash,
+    run: Arc<RunState>,
+    again: Option<Again<B>>,
+    weight: Weight,
 }
 
-/// What was emitted and not handed on.
-struct Held<T> {
-    items: Vec<T>,
-    /// One per item where positions are tracked, else empty.
-    positions: Vec<u64>,
-    spares: Spares<T>,
+/// The state of a worker.
+pub(crate) enum Slot<S> {
+    /// Made when the first batch comes, by the thread that brings it: the worker may move until then.
+    Unmade,
+    Ready(S),
+    /// After a panic or the end.
+    Gone,
 }
 
-/// What a full output buffer holds: about 64 KiB, so that it stays in the L2 cache until the next node has read it, but at least 16
-/// items and at most 8,192.
-const fn buffer_items<T>() -> usize {
-    let size = if size_of::<T>() == 0 { 1 } else { size_of::<T>() };
-    let fits = (64 << 10) / size;
-    if fits < 16 {
-        16
-    } else if fits > 8192 {
-        8192
-    } else {
-        fits
+/// What the state weighs, and when to ask again.
+struct Weight {
+    permit: Permit,
+    slices: usize,
+}
+
+impl<C: Stage, B: 'static, I, T: Send + 'static, const TRACK: bool> FusedWorker<C, B, I, T, TRACK> {
+    pub(crate) fn new(
+        segment: Arc<Fused<C, B, I, T, TRACK>>,
+        state: Slot<C::State>,
+        run: Arc<RunState>,
+    ) -> Self {
+        let (id, leash) = (segment.id, run.cancel().leash());
+        let context = Context::new(run.clone(), id, leash.knife());
+        let (held, again) = (Held::new(id, &run), run.again(id));
+        let weight = Weight { permit: run.budget().resident(), slices: 0 };
+        FusedWorker { segment, state, held, context, leash, run, again, weight }
     }
 }
 
@@ -126,14 +125,190 @@ where
         next: &mut dyn Outlet,
     ) -> Result<Ran, RunError> {
         let batch = batch.as_any().downcast_mut::<B>().expect("the edge was built for this batch type");
-        let mut state = self.state.take().expect("a worker that failed or finished is not used again");
-        let (chain, id) = (&self.segment.chain, self.segment.id);
-        let (held, context, cancelled) = (&mut self.held, &mut self.context, self.cancel.flag());
+        let mut taken = Taken { run: self.run.clone(), segment: self.segment.id, items: 0 };
+        let ran = match self.again {
+            None => self.run_through(batch, limit, next, &mut taken),
+            Some(again) => self.run_retrying(batch, again, limit, next, &mut taken),
+        };
+        drop(taken);
+        let ran = ran.and_then(|ran| self.weigh().map(|()| ran));
+        if let Ok(Ran::Enough(_)) = ran {
+            self.run.had_enough(self.segment.id);
+        }
+        ran
+    }
+
+    fn flush(&mut self, next: &mut dyn Outlet) {
+        // Whether the outlet has had enough is its owner's business: nothing is left here that could stop.
+        let _ = self.held.hand_on(next, &self.run);
+    }
+
+    fn finish(&mut self, next: &mut dyn Outlet) -> Result<(), RunError> {
+        let state = self.take_state()?;
+        self.weight.permit.resize(0);
+        let (chain, held, context) = (&self.segment.chain, &mut self.held, &mut self.context);
+        let outlet = &mut *next;
+        let ran = catch_unwind(AssertUnwindSafe(move || {
+            let mut end = End::<T, TRACK>::new(held, outlet, context);
+            let _ = chain.finish(state, &mut end);
+        }));
+        ran.map_err(|thrown| self.panicked(None, thrown))?;
+        self.settle(None, next)?;
+        self.flush(next);
+        Ok(())
+    }
+}
+
+/// Counts what a slice took when it is dropped, however that comes about.
+struct Taken {
+    run: Arc<RunState>,
+    segment: usize,
+    items: usize,
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        self.run.count_taken(self.segment, self.items);
+    }
+}
+
+impl<C, B, I, T, const TRACK: bool> FusedWorker<C, B, I, T, TRACK>
+where
+    B: for<'a> Batch<Item<'a> = I::Of<'a>> + 'static,
+    I: Item,
+    T: Send + 'static,
+    C: for<'a> Chain<'a, I, Own<T>>,
+{
+    fn run_through(
+        &mut self,
+        batch: &mut B,
+        limit: usize,
+        next: &mut dyn Outlet,
+        taken: &mut Taken,
+    ) -> Result<Ran, RunError> {
+        loop {
+            let asked = limit - taken.items;
+            let (items, flow) = self.slice(batch, asked, next)?;
+            taken.items += items;
+            let settled = self.settle(Some(batch), next)?;
+            match flow {
+                Flow::Break(()) => return Ok(Ran::Enough(taken.items)),
+                Flow::Continue(()) if batch.is_empty() => return Ok(Ran::Done(taken.items)),
+                Flow::Continue(()) if items == asked => return Ok(Ran::More(taken.items)),
+                Flow::Continue(()) if settled == Settled::Interrupted && !self.run.is_cancelled() => {}
+                Flow::Continue(()) => return Ok(Ran::Done(taken.items)),
+            }
+        }
+    }
+
+    /// Each record until it has passed the segment as a whole, or has failed as often as it may. Slower: one item at a time.
+    fn run_retrying(
+        &mut self,
+        batch: &mut B,
+        again: Again<B>,
+        limit: usize,
+        next: &mut dyn Outlet,
+        taken: &mut Taken,
+    ) -> Result<Ran, RunError> {
+        while taken.items < limit && !self.run.is_cancelled() {
+            let Some(mut one) = again(batch) else { return Ok(Ran::Done(taken.items)) };
+            let mut attempt = 1;
+            let flow = loop {
+                self.context.begin_attempt(attempt);
+                let mut staged = Staged { limit: self.run.budget().limit(), bytes: 0, batches: Vec::new() };
+                let before = self.held.len();
+                let (_, flow) = self.slice(&mut one, 1, &mut staged)?;
+                let Some((stage, _)) = self.context.take_again() else {
+                    break self.release(staged, before, &one, flow, next)?;
+                };
+                self.context.forget();
+                self.discard(staged, before, next);
+                let at = one.position();
+                if let Some((stage, retry)) = stage.and_then(|id| Some((id, self.run.retry(id)?))) {
+                    self.run.count_retried(stage);
+                    self.run.clock().wait(retry.wait(attempt, at), self.run.cancel());
+                }
+                attempt += 1;
+                one = match again(batch) {
+                    Some(one) if !self.run.is_cancelled() => one,
+                    _ => return Ok(Ran::Done(taken.items)),
+                };
+            };
+            batch.drive(1, |_, _| Flow::Continue(()));
+            taken.items += 1;
+            if flow.is_break() {
+                return Ok(Ran::Enough(taken.items));
+            }
+        }
+        Ok(if batch.is_empty() || taken.items < limit {
+            Ran::Done(taken.items)
+        } else {
+            Ran::More(taken.items)
+        })
+    }
+
+    /// The last attempt: hands on what it emitted, unless the record has failed for good.
+    fn release(
+        &mut self,
+        staged: Staged,
+        before: usize,
+        one: &B,
+        flow: Flow,
+        next: &mut dyn Outlet,
+    ) -> Result<Flow, RunError> {
+        if staged.bytes > staged.limit {
+            let stage = self.run.segment_name(self.segment.id);
+            let (wanted, limit) = (staged.bytes, staged.limit);
+            return Err(RunError::Budget { stage, wanted, in_use: self.run.budget().in_use(), limit });
+        }
+        if self.context.take_exhausted() {
+            self.discard(staged, before, next);
+        } else {
+            for mut batch in staged.batches {
+                let items = batch.as_any().downcast_mut::<Items<T>>().map_or(0, |items| items.len());
+                self.run.count_emitted(self.segment.id, items);
+                if next.put(batch).is_break() {
+                    return Ok(Flow::Break(()));
+                }
+            }
+        }
+        self.settle(Some(one), next)?;
+        Ok(flow)
+    }
+
+    /// An attempt that does not count: what it emitted is dropped, and what was held before is kept.
+    fn discard(&mut self, staged: Staged, before: usize, next: &mut dyn Outlet) {
+        let mut batches = staged.batches.into_iter();
+        match batches.next() {
+            None => self.held.truncate(before),
+            Some(mut first) => {
+                self.held.truncate(0);
+                let items = first.as_any().downcast_mut::<Items<T>>();
+                let items = items.expect("the segment emits `T`");
+                items.truncate(before);
+                if before > 0 {
+                    self.run.count_emitted(self.segment.id, before);
+                    let _ = next.put(first);
+                }
+            }
+        }
+    }
+
+    /// Up to `limit` items, until something stops the loop.
+    fn slice(
+        &mut self,
+        batch: &mut B,
+        limit: usize,
+        next: &mut dyn Outlet,
+    ) -> Result<(usize, Flow), RunError> {
+        let mut state = self.take_state()?;
+        let (chain, held, context) = (&self.segment.chain, &mut self.held, &mut self.context);
+        let until = self.leash.pay_out(1);
         let (lent, outlet) = (&mut *batch, &mut *next);
         // State and outputs move into this frame and out again: there the optimiser keeps an accumulator in a register, which it
         // cannot do behind `&mut self`.
         let ran = catch_unwind(AssertUnwindSafe(move || {
-            let mut end = End::<T, TRACK>::new(held, id, outlet, context);
+            let mut end = End::<T, TRACK>::new(held, outlet, context);
             let mut flow = Flow::Continue(());
             let items = lent.drive(
                 limit,
@@ -145,7 +320,7 @@ where
                     let went = chain.push(&mut state, item, &mut end);
                     if went.is_break() {
                         flow = went;
-                    } else if cancelled.load(Relaxed) {
+                    } else if until.load(Relaxed) == 0 {
                         return Flow::Break(());
                     }
                     went
@@ -156,153 +331,73 @@ where
         }));
         let (items, flow, state) =
             ran.map_err(|thrown| self.panicked(Some(Batch::position(batch)), thrown))?;
-        self.state = Some(state);
-        self.context.run().count_taken(id, items);
-        self.fail_if_told(Some(Batch::position(batch)), next)?;
-        Ok(match flow {
-            Flow::Break(()) => Ran::Enough(items),
-            Flow::Continue(()) if items < limit || batch.is_empty() => Ran::Done(items),
-            Flow::Continue(()) => Ran::More(items),
-        })
+        self.state = Slot::Ready(state);
+        Ok((items, flow))
     }
 
-    fn flush(&mut self, next: &mut dyn Outlet) {
-        // Whether the outlet has had enough is its owner's business: nothing is left here that could stop.
-        let _ = self.held.hand_on(Vec::new(), self.segment.id, next, &mut self.context);
+    fn take_state(&mut self) -> Result<C::State, RunError> {
+        match std::mem::replace(&mut self.state, Slot::Gone) {
+            Slot::Ready(state) => Ok(state),
+            Slot::Unmade => self.segment.make_state(&self.run),
+            Slot::Gone => unreachable!("a worker that failed or finished is not used again"),
+        }
     }
 
-    fn finish(&mut self, next: &mut dyn Outlet) -> Result<(), RunError> {
-        let state = self.state.take().expect("a worker that failed or finished is not used again");
-        let (chain, id) = (&self.segment.chain, self.segment.id);
-        let (held, context) = (&mut self.held, &mut self.context);
-        let outlet = &mut *next;
-        let ran = catch_unwind(AssertUnwindSafe(move || {
-            let mut end = End::<T, TRACK>::new(held, id, outlet, context);
-            let _ = chain.finish(state, &mut end);
-        }));
-        ran.map_err(|thrown| self.panicked(None, thrown))?;
-        self.fail_if_told(None, next)?;
-        self.flush(next);
-        Ok(())
-    }
-}
-
-impl<C, B, I, T, const TRACK: bool> FusedWorker<C, B, I, T, TRACK>
-where
-    B: for<'a> Batch<Item<'a> = I::Of<'a>> + 'static,
-    I: Item,
-    T: Send + 'static,
-    C: for<'a> Chain<'a, I, Own<T>>,
-{
     #[cold]
-    fn panicked(&mut self, at: Option<u64>, thrown: Box<dyn std::any::Any + Send>) -> RunError {
-        let stage = self.context.take_panicked();
-        RunError::Panicked { stage: self.context.run().name(stage), at, payload: Payload::new(thrown) }
+    fn panicked(&mut self, at: Option<u64>, thrown: Box<dyn Any + Send>) -> RunError {
+        let (stage, at) = (self.context.take_panicked(), at.map(Position::from_raw));
+        RunError::Panicked { stage: self.run.name(stage), at, payload: Payload::new(thrown) }
     }
 
-    /// After a slice: the error that ends the run, if a policy said so. What was emitted before it is handed on.
-    fn fail_if_told(&mut self, at: Option<u64>, next: &mut dyn Outlet) -> Result<(), RunError> {
-        let Some((stage, source)) = self.context.take_fatal() else { return Ok(()) };
-        self.flush(next);
-        Err(RunError::Stage { stage: self.context.run().name(stage), at, source })
-    }
-}
-
-/// The end of a chain: holds outputs until the buffer is full.
-struct End<'e, T, const TRACK: bool> {
-    /// Those of `held`, on loan: here the optimiser may keep length and capacity in registers. `ManuallyDrop`, because a destructor is a
-    /// call that takes the address of the vector, and then it lives in memory; our own `Drop` gives it back.
-    items: ManuallyDrop<Vec<T>>,
-    at: u64,
-    held: &'e mut Held<T>,
-    segment: usize,
-    next: &'e mut dyn Outlet,
-    context: &'e mut Context,
-}
-
-impl<'e, T, const TRACK: bool> End<'e, T, TRACK> {
-    fn new(
-        held: &'e mut Held<T>,
-        segment: usize,
-        next: &'e mut dyn Outlet,
-        context: &'e mut Context,
-    ) -> Self {
-        let items = ManuallyDrop::new(mem::take(&mut held.items));
-        End { items, at: u64::MAX, held, segment, next, context }
-    }
-}
-
-impl<T: Send + 'static, const TRACK: bool> Emit<T> for End<'_, T, TRACK> {
-    #[inline(always)]
-    fn emit(&mut self, item: T) -> Flow {
-        if TRACK {
-            self.held.positions.push(self.at);
+    /// After a slice: letters, and the error that ends the run, if a policy said so. What was emitted before it is handed on.
+    fn settle(&mut self, batch: Option<&B>, next: &mut dyn Outlet) -> Result<Settled, RunError> {
+        if !self.context.is_noted() {
+            return Ok(Settled::Quietly);
         }
-        if self.items.len() < self.items.capacity() {
-            self.items.push(item);
-            return Flow::Continue(());
+        let at = batch.map(Batch::position);
+        let record = batch.zip(at).and_then(|(batch, at)| batch.record(at));
+        let settled = self.context.settle(at, record);
+        if settled.is_err() {
+            self.flush(next);
         }
-        let full = mem::take(&mut *self.items);
-        let (items, flow) = self.held.full::<TRACK>(full, item, self.segment, self.next, self.context);
-        *self.items = items;
-        flow
+        settled
     }
 
-    #[inline(always)]
-    fn context(&mut self) -> &mut Context {
-        self.context
+    /// Weighs the state now and then: as seldom as weighing costs more than a slice.
+    fn weigh(&mut self) -> Result<(), RunError> {
+        let Slot::Ready(state) = &self.state else { return Ok(()) };
+        self.weight.slices += 1;
+        if self.weight.slices <= self.weight.permit.bytes() >> 16 {
+            return Ok(());
+        }
+        self.weight.slices = 0;
+        let bytes = self.segment.chain.state_bytes(state);
+        if bytes == self.weight.permit.bytes() {
+            return Ok(());
+        }
+        self.weight.permit.resize(bytes);
+        self.run.check_resident(self.segment.id)
     }
 }
 
-impl<T, const TRACK: bool> Drop for End<'_, T, TRACK> {
-    #[inline(always)]
-    fn drop(&mut self) {
-        self.held.items = mem::take(&mut *self.items);
-    }
+/// Where the outputs of an attempt wait until it is known whether it counts.
+struct Staged {
+    batches: Vec<BoxBatch>,
+    bytes: usize,
+    limit: usize,
 }
 
-impl<T: Send + 'static> Held<T> {
-    /// Makes room: hands on what is full, and returns a buffer with `item` in it.
-    #[cold]
-    #[inline(never)]
-    fn full<const TRACK: bool>(
-        &mut self,
-        full: Vec<T>,
-        item: T,
-        segment: usize,
-        next: &mut dyn Outlet,
-        context: &mut Context,
-    ) -> (Vec<T>, Flow) {
-        // The position of `item` is the last one.
-        let last = if TRACK { self.positions.pop() } else { None };
-        let flow = self.hand_on(full, segment, next, context);
-        self.positions.extend(last);
-        let mut items = self.spares.take();
-        if items.capacity() < buffer_items::<T>() {
-            items.reserve_exact(buffer_items::<T>());
+impl Outlet for Staged {
+    fn put(&mut self, batch: BoxBatch) -> Flow {
+        self.bytes += batch.bytes();
+        if self.bytes > self.limit {
+            return Flow::Break(());
         }
-        // Kept also if nothing more is wanted: whoever said so drops it with the rest.
-        items.push(item);
-        (items, flow)
+        self.batches.push(batch);
+        Flow::Continue(())
     }
 
-    fn hand_on(
-        &mut self,
-        items: Vec<T>,
-        segment: usize,
-        next: &mut dyn Outlet,
-        context: &mut Context,
-    ) -> Flow {
-        let items = if items.is_empty() { mem::take(&mut self.items) } else { items };
-        if items.is_empty() {
-            return Flow::Continue(());
-        }
-        context.run().count_emitted(segment, items.len());
-        let batch = if self.positions.is_empty() {
-            Items::new(0, items)
-        } else {
-            Items::at(mem::take(&mut self.positions), items)
-        };
-        next.put(Box::new(batch.returning_to(&self.spares)))
+    fn counts(&self) -> bool {
+        false
     }
 }

@@ -1,5 +1,6 @@
 //! Where items end.
 
+use crate::position::Position;
 use crate::stage::BoxError;
 
 /// The end of a pipeline: one serial consumer, the last node of the plan.
@@ -10,11 +11,24 @@ pub trait Sink<T>: Send {
     /// What a successful run leaves behind.
     type Done: Send;
 
+    /// Whether it wants to know where its items come from. Then it gets them through `write_at`; telling costs 8 bytes and some
+    /// nanoseconds per item.
+    const POSITIONS: bool = false;
+
     /// Takes one item.
     ///
     /// # Errors
     /// Ends the run with [`RunError::Sink`](crate::RunError::Sink).
     fn write(&mut self, item: T) -> Result<(), BoxError>;
+
+    /// Takes one item that comes from `position` of the source. Called instead of `write` by sinks with [`Sink::POSITIONS`].
+    ///
+    /// # Errors
+    /// As for `write`.
+    fn write_at(&mut self, position: Position, item: T) -> Result<(), BoxError> {
+        let _ = position;
+        self.write(item)
+    }
 
     /// Called once, after the last item of a run that went well. `Ok` means that everything written is where it should be: flush here,
     /// never in `Drop`.

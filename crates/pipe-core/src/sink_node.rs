@@ -1,9 +1,10 @@
 //! The sink as the last node of a plan.
 
 use crate::batch::{Batch, Items};
-use crate::cancel::Cancel;
+use crate::cancel::Leash;
 use crate::error::{Payload, RunError};
 use crate::plan::{AnyBatch, Outlet, Ran, RunState, Worker};
+use crate::position::Position;
 use crate::sink::Sink;
 use crate::stage::Flow;
 use std::marker::PhantomData;
@@ -20,18 +21,21 @@ pub(crate) struct SinkNode<T, S: Sink<T>> {
     pub(crate) sink: Option<S>,
     pub(crate) written: u64,
     done: Done<S::Done>,
-    cancel: Cancel,
+    leash: Leash,
+    run: Arc<RunState>,
     items: PhantomData<fn(T)>,
 }
 
 impl<T, S: Sink<T>> SinkNode<T, S> {
-    pub(crate) fn new(sink: S, done: Done<S::Done>, run: &RunState) -> Self {
-        SinkNode { sink: Some(sink), written: 0, done, cancel: run.cancel().clone(), items: PhantomData }
+    pub(crate) fn new(sink: S, done: Done<S::Done>, run: &Arc<RunState>) -> Self {
+        let (leash, run) = (run.cancel().leash(), run.clone());
+        SinkNode { sink: Some(sink), written: 0, done, leash, run, items: PhantomData }
     }
 
     #[cold]
     fn panicked(&self, at: u64, thrown: Box<dyn std::any::Any + Send>) -> RunError {
-        RunError::Panicked { stage: "sink".to_owned(), at: Some(at), payload: Payload::new(thrown) }
+        let at = Some(Position::from_raw(at));
+        RunError::Panicked { stage: "sink".to_owned(), at, payload: Payload::new(thrown) }
     }
 }
 
@@ -40,18 +44,24 @@ impl<T: Send + 'static, S: Sink<T>> Worker for SinkNode<T, S> {
         let batch =
             batch.as_any().downcast_mut::<Items<T>>().expect("the edge was built for this batch type");
         let mut sink = self.sink.take().expect("a sink that failed or is committed is not used again");
-        let (before, lent, cancelled) = (batch.len(), &mut *batch, self.cancel.flag());
+        let (before, lent, until) = (batch.len(), &mut *batch, self.leash.pay_out(1));
         let ran = catch_unwind(AssertUnwindSafe(move || {
             let mut failed = None;
             let items = lent.drive(
                 limit,
                 #[inline(always)]
-                |_, item| match sink.write(item) {
-                    Ok(()) if cancelled.load(Relaxed) => Flow::Break(()),
-                    Ok(()) => Flow::Continue(()),
-                    Err(error) => {
-                        failed = Some(error);
-                        Flow::Break(())
+                |at, item| {
+                    let written = match S::POSITIONS {
+                        true => sink.write_at(Position::from_raw(at), item),
+                        false => sink.write(item),
+                    };
+                    match written {
+                        Ok(()) if until.load(Relaxed) == 0 => Flow::Break(()),
+                        Ok(()) => Flow::Continue(()),
+                        Err(error) => {
+                            failed = Some(error);
+                            Flow::Break(())
+                        }
                     }
                 },
             );
@@ -60,10 +70,11 @@ impl<T: Send + 'static, S: Sink<T>> Worker for SinkNode<T, S> {
         let lent = (before - batch.len()) as u64;
         let (items, failed, sink) = ran.map_err(|thrown| self.panicked(self.written + lent - 1, thrown))?;
         self.sink = Some(sink);
-        self.written += lent - u64::from(failed.is_some());
+        let written = lent - u64::from(failed.is_some());
+        self.count(written);
         match failed {
             Some(source) => Err(RunError::Sink { written: self.written, source }),
-            None if self.cancel.is_cancelled() => Ok(Ran::Enough(items)),
+            None if self.run.is_cancelled() => Ok(Ran::Enough(items)),
             None if items < limit || Batch::is_empty(batch) => Ok(Ran::Done(items)),
             None => Ok(Ran::More(items)),
         }
@@ -77,8 +88,14 @@ impl<T: Send + 'static, S: Sink<T>> Worker for SinkNode<T, S> {
 }
 
 impl<T, S: Sink<T>> SinkNode<T, S> {
-    /// Commits the sink, once.
+    pub(crate) fn count(&mut self, written: u64) {
+        self.written += written;
+        self.run.count_written(written);
+    }
+
+    /// Commits the sink, once, if nothing else is wrong with the run.
     pub(crate) fn commit(&mut self) -> Result<(), RunError> {
+        self.run.close()?;
         let sink = self.sink.take().expect("a sink is committed once");
         let committed = catch_unwind(AssertUnwindSafe(move || sink.commit()))
             .map_err(|thrown| self.panicked(self.written, thrown))?;

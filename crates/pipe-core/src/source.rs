@@ -6,6 +6,7 @@ use crate::item::{Item, Own};
 use crate::lower::{Start, StartIter};
 use crate::pipeline::Pipeline;
 use crate::stage::BoxError;
+use crate::weigh::Weigher;
 
 /// How much the executor wants in the next batch.
 ///
@@ -38,6 +39,15 @@ pub trait Source: Send {
     fn pull(&mut self, want: Want) -> Result<Option<Self::Batch>, BoxError>;
 }
 
+impl<S: Source + ?Sized> Source for Box<S> {
+    type Item = S::Item;
+    type Batch = S::Batch;
+
+    fn pull(&mut self, want: Want) -> Result<Option<Self::Batch>, BoxError> {
+        (**self).pull(want)
+    }
+}
+
 /// Starts a pipeline from a source.
 pub fn from_source<S: Source>(source: S) -> Pipeline<Start<S>, Identity, S::Item> {
     Pipeline::start(source)
@@ -56,7 +66,7 @@ pub fn from_iter<I>(items: I) -> Pipeline<StartIter<I::IntoIter>, Identity, Own<
 where
     I: IntoIterator<Item: Send + 'static, IntoIter: Send>,
 {
-    Pipeline::start_iter(FromIter { items: items.into_iter(), next: 0, spares: Spares::new() })
+    Pipeline::start_iter(FromIter { items: items.into_iter(), next: 0, spares: Spares::new(), weigher: None })
 }
 
 /// The source behind [`from_iter`].
@@ -65,6 +75,8 @@ pub struct FromIter<I: Iterator> {
     /// The position of the next item.
     pub(crate) next: u64,
     spares: Spares<I::Item>,
+    /// For items that own memory.
+    pub(crate) weigher: Option<Weigher<I::Item>>,
 }
 
 impl<I: Iterator<Item: Send + 'static> + Send> Source for FromIter<I> {
@@ -74,12 +86,25 @@ impl<I: Iterator<Item: Send + 'static> + Send> Source for FromIter<I> {
     fn pull(&mut self, want: Want) -> Result<Option<Self::Batch>, BoxError> {
         let fits = (want.bytes / size_of::<I::Item>().max(1)).max(1);
         let mut items = self.spares.take();
-        items.extend(self.items.by_ref().take(want.items.clamp(1, fits)));
+        let mut heap = 0;
+        let some = self.items.by_ref().take(want.items.clamp(1, fits));
+        match self.weigher {
+            None => items.extend(some),
+            Some(weigher) => {
+                for item in some {
+                    heap += weigher(&item);
+                    items.push(item);
+                    if heap + items.len() * size_of::<I::Item>() >= want.bytes {
+                        break;
+                    }
+                }
+            }
+        }
         if items.is_empty() {
             return Ok(None);
         }
         let first = self.next;
         self.next += items.len() as u64;
-        Ok(Some(Items::new(first, items).returning_to(&self.spares)))
+        Ok(Some(Items::new(first, items).owning(heap).returning_to(&self.spares)))
     }
 }

@@ -22,8 +22,32 @@ pub trait Stage: Send + Sync {
     /// `Send`. It does not depend on the item type: no state can keep a borrowed row.
     type State;
 
+    /// How many workers may share this stage.
+    const SHARING: Sharing = Sharing::PerWorker;
+
+    /// A chain without a step: its segment need not exist.
+    #[doc(hidden)]
+    const EMPTY: bool = false;
+
     /// Makes the state of one worker.
     fn state(&self) -> Self::State;
+
+    /// The bytes that a state keeps alive, for states that grow: an accumulator. Counted against the memory limit, now and then.
+    fn state_bytes(&self, state: &Self::State) -> usize {
+        let _ = state;
+        0
+    }
+}
+
+/// How a stage may be shared between workers; each stage declares it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Sharing {
+    /// What comes out for an item depends on nothing else.
+    Stateless,
+    /// Each worker has a state of its own; the result does not depend on who got which item.
+    PerWorker,
+    /// It depends on the items before: run by one worker at a time, in order. Added with [`Pipeline::serial`](crate::Pipeline::serial).
+    Serial,
 }
 
 /// What a stage does with an item of type `In`: emits zero, one or many outputs.
@@ -81,12 +105,18 @@ pub trait Emit<T> {
     fn fail(&mut self, error: BoxError) -> Flow {
         self.context().failed(None, error)
     }
+
+    /// Tells the report how many items have passed this stage.
+    #[doc(hidden)]
+    fn count_passed(&mut self, items: u64) {
+        let _ = items;
+    }
 }
 
 /// Two steps fused into one. The only combinator: a chain is `Then<Then<Identity, A>, B>`.
 pub struct Then<A, B> {
     first: A,
-    second: B,
+    pub(crate) second: B,
     /// Names `second` in errors and reports: its index in the pipeline.
     id: u16,
 }
@@ -100,8 +130,14 @@ impl<A, B> Then<A, B> {
 impl<A: Stage, B: Stage> Stage for Then<A, B> {
     type State = (A::State, B::State);
 
+    const SHARING: Sharing = if (A::SHARING as u8) < (B::SHARING as u8) { B::SHARING } else { A::SHARING };
+
     fn state(&self) -> Self::State {
         (self.first.state(), self.second.state())
+    }
+
+    fn state_bytes(&self, (a, b): &Self::State) -> usize {
+        self.first.state_bytes(a) + self.second.state_bytes(b)
     }
 }
 
@@ -179,6 +215,11 @@ impl<T, O: Emit<T>> Emit<T> for Named<'_, T, O> {
     fn fail(&mut self, error: BoxError) -> Flow {
         let id = self.id;
         self.out.context().failed(Some(id), error)
+    }
+
+    fn count_passed(&mut self, items: u64) {
+        let id = self.id;
+        self.out.context().run().count_passed(id, items);
     }
 }
 

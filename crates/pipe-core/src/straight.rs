@@ -8,14 +8,16 @@
 //! of a cheap step. Here there is none. The same chain can be opened into nodes when more workers are wanted.
 
 use crate::batch::Items;
+use crate::budget::Permit;
 use crate::cancel::Leash;
 use crate::context::{Context, SINK};
 use crate::error::{Payload, RunError};
 use crate::item::Own;
 use crate::lower::Counted;
-use crate::plan::{Loop, Node, Nodes, Ran};
+use crate::plan::{Loop, Node, Nodes, Ran, Work, Worker};
+use crate::position::Position;
 use crate::run::RunState;
-use crate::segment::Fused;
+use crate::segment::{Fused, FusedWorker, Slot};
 use crate::sink::Sink;
 use crate::sink_node::SinkNode;
 use crate::source::FromIter;
@@ -39,6 +41,8 @@ pub(crate) struct Straight<I: Iterator, C: Stage, T, S: Sink<T>> {
     sink: SinkNode<T, S>,
     context: Context,
     leash: Leash,
+    /// For an accumulator.
+    permit: Permit,
     run: Arc<RunState>,
 }
 
@@ -51,8 +55,10 @@ where
 {
     pub(crate) fn new(source: FromIter<I>, chain: C, sink: SinkNode<T, S>, run: Arc<RunState>) -> Self {
         let segment = Arc::new(Fused::new(chain, 0));
-        let (context, leash) = (Context::new(run.clone()), run.cancel().leash());
-        Straight { source: Some(source), segment, state: None, sink, context, leash, run }
+        let leash = run.cancel().leash();
+        let context = Context::new(run.clone(), 0, leash.knife());
+        let permit = run.budget().resident();
+        Straight { source: Some(source), segment, state: None, sink, context, leash, permit, run }
     }
 
     /// After a slice: counts, and the error that ends the run, if there is one.
@@ -66,12 +72,22 @@ where
         self.run.count_pulled(taken * size_of::<I::Item>());
         self.run.count_taken(0, taken);
         self.run.count_emitted(0, emitted as usize);
-        self.sink.written += emitted;
+        self.sink.count(emitted);
         if let Some(source) = torn {
             return Err(RunError::Sink { written: self.sink.written, source });
         }
-        let Some((stage, source)) = self.context.take_fatal() else { return Ok(()) };
-        Err(RunError::Stage { stage: self.run.name(stage), at, source })
+        if self.context.is_noted() { self.context.settle(at, None).map(drop) } else { Ok(()) }
+    }
+
+    /// An accumulator counts against the memory limit.
+    fn weigh(&mut self) -> Result<(), RunError> {
+        let Some(state) = &self.state else { return Ok(()) };
+        let bytes = self.segment.chain.state_bytes(state);
+        if bytes == self.permit.bytes() {
+            return Ok(());
+        }
+        self.permit.resize(bytes);
+        self.run.check_resident(0)
     }
 
     #[cold]
@@ -81,6 +97,7 @@ where
             None if at.is_some() => ("source".to_owned(), None),
             stage => (self.run.name(stage), at),
         };
+        let at = at.map(Position::from_raw);
         RunError::Panicked { stage, at, payload: Payload::new(thrown) }
     }
 }
@@ -100,7 +117,7 @@ where
         let mut source = self.source.take().expect("a loop that failed is not used again");
         let mut sink = self.sink.sink.take().expect("a loop that failed is not used again");
         let (chain, context, first) = (&self.segment.chain, &mut self.context, source.next);
-        let until = self.leash.pay_out(first.saturating_add(limit as u64));
+        let until = self.leash.pay_out_source(first.saturating_add(limit as u64));
         let (mut passed, mut emitted) = (0, 0);
         let (passed_out, emitted_out) = (&mut passed, &mut emitted);
         // Everything that the loop touches is a local of this closure: then the optimiser keeps it in registers.
@@ -132,11 +149,18 @@ where
         let taken = passed as usize + usize::from(stopped == ControlFlow::Break(Stopped::Enough));
         source.next += taken as u64;
         (self.state, self.source, self.sink.sink) = (Some(state), Some(source), Some(sink));
-        self.settle(Some(first + passed), taken, emitted, torn)?;
+        // The item lent last: what a policy says is about that one.
+        let last = (first + taken as u64).checked_sub(1);
+        self.settle(last, taken, emitted, torn)?;
+        self.weigh()?;
         Ok(match stopped {
             ControlFlow::Continue(()) => Ran::Done(taken),
+            ControlFlow::Break(Stopped::Limit) if self.run.is_draining() => Ran::Done(taken),
             ControlFlow::Break(Stopped::Limit) => Ran::More(taken),
-            ControlFlow::Break(Stopped::Enough) => Ran::Enough(taken),
+            ControlFlow::Break(Stopped::Enough) => {
+                self.run.had_enough(0);
+                Ran::Enough(taken)
+            }
         })
     }
 
@@ -166,9 +190,14 @@ where
         let this = *self;
         let source = this.source.expect("a loop that failed is not opened");
         let segment = this.segment;
-        let first = this.state.map(|state| segment.clone().worker_with(state, this.run.clone()));
+        let first = this.state.map(|state| {
+            let worker = FusedWorker::new(segment.clone(), Slot::Ready(state), this.run.clone());
+            Box::new(worker) as Box<dyn Worker + 'p>
+        });
         let source = Box::new(Counted { source, run: this.run });
-        Nodes { source, nodes: vec![Node::Parallel(segment), Node::Serial(Box::new(this.sink))], first }
+        let segment = Node { segment: 0, work: Work::Parallel(segment) };
+        let sink = Node { segment: 1, work: Work::Serial(Box::new(this.sink)) };
+        Nodes { source, nodes: vec![segment, sink], first }
     }
 }
 

@@ -1,9 +1,10 @@
 //! The kit itself on trial: executors with one deliberate flaw each, and the law that has to notice it.
 #![cfg(feature = "testing")]
 
-use pipe_core::plan::{BoxBatch, Line, Node, Nodes, Outlet, Plan, Segment, Worker};
+use pipe_core::plan::{BoxBatch, Line, Nodes, Outlet, Plan, Segment, Work, Worker};
 use pipe_core::testing::laws;
-use pipe_core::{Executor, Flow, RunError, Want};
+use pipe_core::{Executor, Flow, Inline, Profile, RunError, Want};
+use std::convert::Infallible;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 #[derive(Clone, Copy, PartialEq)]
@@ -23,19 +24,27 @@ enum Flaw {
 struct Broken(Flaw);
 
 impl<'p> Executor<'p> for Broken {
+    type Ran = Result<(), RunError>;
+    type Async = Infallible;
+
+    fn profile(&self) -> Result<Profile, RunError> {
+        Inline.profile()
+    }
+
     fn execute(&self, plan: Plan<'p>) -> Result<(), RunError> {
         let run = plan.run().clone();
         let Nodes { mut source, nodes, .. } = plan.into_nodes();
         let mut workers: Vec<Box<dyn Worker + 'p>> = Vec::new();
         for node in nodes {
-            workers.push(match node {
-                Node::Parallel(segment) => {
+            workers.push(match node.work {
+                Work::Parallel(segment) => {
                     if self.0 == Flaw::BuildsWorkersTwice {
                         drop(Segment::worker(segment.clone(), run.clone())?);
                     }
                     Segment::worker(segment, run.clone())?
                 }
-                Node::Serial(worker) => worker,
+                Work::Serial(worker) => worker,
+                Work::Async(never) => match never {},
             });
         }
         let mut sink = workers.pop().expect("the sink is last");

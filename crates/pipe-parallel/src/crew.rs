@@ -234,9 +234,7 @@ impl<'p> Crew<'p> {
     /// After all workers have left: writes what they finished with, and commits the sink.
     pub(crate) fn close(self, parts: Parts) -> Result<(), RunError> {
         let Crew { gate, run, .. } = self;
-        let (result, peak) = gate.close();
-        run.note_peak_bytes(peak);
-        let mut end: End<'p> = result?;
+        let mut end: End<'p> = gate.close()?;
         for mut batch in parts {
             end.write(&mut *batch, &run)?;
         }

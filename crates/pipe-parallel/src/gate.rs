@@ -100,7 +100,6 @@ impl<'p> Gate<'p> {
         sink: Box<dyn Worker + Send + 'p>,
         order: Order,
         workers: usize,
-        limit: usize,
         run: Arc<RunState>,
     ) -> Self {
         let state = State {
@@ -115,7 +114,7 @@ impl<'p> Gate<'p> {
             state: Mutex::new(state),
             changed: Condvar::new(),
             closed_from: AtomicU64::new(u64::MAX),
-            budget: Budget::new(limit),
+            budget: run.budget().clone(),
             window: workers.saturating_mul(32).max(64),
             order,
             run,
@@ -201,10 +200,10 @@ impl<'p> Gate<'p> {
         ticket >= self.closed_from.load(Relaxed)
     }
 
-    /// After all workers have left: the error of the run, or its sink; and the most bytes that were in flight.
-    pub(crate) fn close(self) -> (Result<End<'p>, RunError>, usize) {
+    /// After all workers have left: the error of the run, or its sink.
+    pub(crate) fn close(self) -> Result<End<'p>, RunError> {
         let state = self.state.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let result = match state.failure {
+        match state.failure {
             Some(failure) => Err(failure.error),
             None => {
                 debug_assert!(
@@ -214,8 +213,7 @@ impl<'p> Gate<'p> {
                 debug_assert_eq!(state.in_flight, 0, "batches were left in flight");
                 Ok(state.sink.expect("nobody drains any more"))
             }
-        };
-        (result, self.budget.peak())
+        }
     }
 
     /// Runs the sink on all that may be delivered now, if nobody else does. Leaves the lock meanwhile.

@@ -3,8 +3,9 @@
 use crate::alone::{Alone, alone};
 use crate::crew::Crew;
 use crate::gate::Gate;
-use pipe_core::plan::{Node, Nodes, Plan, RunState, Segment, Worker};
-use pipe_core::{Event, Executor, RunError};
+use pipe_core::plan::{Node, Nodes, Plan, RunState, Segment, Work, Worker};
+use pipe_core::{Event, Executor, Profile, RunError, default_memory_limit};
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::thread;
 
@@ -15,16 +16,14 @@ use std::thread;
 pub struct Parallel {
     /// `None`: as many as there are cores for this process.
     workers: Option<usize>,
-    memory_limit: usize,
+    /// `None`: [`default_memory_limit`].
+    memory_limit: Option<usize>,
 }
 
-/// Bytes in flight unless set.
-const MEMORY_LIMIT: usize = 256 << 20;
-
 impl Parallel {
-    /// One worker per core that this process may use, at most 256 MiB in flight.
+    /// One worker per core that this process may use, at most [`default_memory_limit`] in flight.
     pub fn new() -> Self {
-        Parallel { workers: None, memory_limit: MEMORY_LIMIT }
+        Parallel { workers: None, memory_limit: None }
     }
 
     /// How many workers, the calling thread included. Zero is a config error when the pipeline is run.
@@ -38,17 +37,20 @@ impl Parallel {
     /// worker. Zero is a
     /// config error when the pipeline is run; a batch of one item that is larger than the limit ends the run with a budget error.
     pub fn memory_limit(mut self, bytes: usize) -> Self {
-        self.memory_limit = bytes;
+        self.memory_limit = Some(bytes);
         self
     }
 
-    fn check(&self) -> Result<usize, RunError> {
+    fn check(&self) -> Result<Profile, RunError> {
         let config = |field, why| Err(RunError::Config { field, value: "0".to_owned(), why });
         match (self.workers, self.memory_limit) {
             (Some(0), _) => config("workers", "at least the calling thread is a worker"),
-            (_, 0) => config("memory_limit", "no batch could be read"),
-            (Some(workers), _) => Ok(workers),
-            (None, _) => Ok(thread::available_parallelism().map_or(1, usize::from)),
+            (_, Some(0)) => config("memory_limit", "no batch could be read"),
+            (workers, limit) => Ok(Profile {
+                name: "Parallel",
+                workers: workers.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from)),
+                memory_limit: limit.unwrap_or_else(default_memory_limit),
+            }),
         }
     }
 }
@@ -60,8 +62,15 @@ impl Default for Parallel {
 }
 
 impl<'p> Executor<'p> for Parallel {
+    type Ran = Result<(), RunError>;
+    type Async = Infallible;
+
+    fn profile(&self) -> Result<Profile, RunError> {
+        self.check()
+    }
+
     fn execute(&self, plan: Plan<'p>) -> Result<(), RunError> {
-        let workers = self.check()?;
+        let workers = plan.run().profile().workers;
         let run = plan.run().clone();
         let nodes = match plan.into_loop() {
             Err(nodes) => nodes,
@@ -76,10 +85,12 @@ impl<'p> Executor<'p> for Parallel {
 
 impl Parallel {
     fn together<'p>(&self, nodes: Nodes<'p>, workers: usize, run: &Arc<RunState>) -> Result<(), RunError> {
+        let last = nodes.nodes.iter().rev().nth(1).map_or(0, |node| node.segment);
         let (segments, sink) = stops(nodes.nodes);
-        let order = run.order(segments.len() - 1);
-        let gate = Gate::new(sink, order, workers, self.memory_limit, run.clone());
-        let crew = Crew::new(nodes.source, segments, gate, workers, self.memory_limit, run.clone());
+        let order = run.order(last);
+        let limit = run.budget().limit();
+        let gate = Gate::new(sink, order, workers, run.clone());
+        let crew = Crew::new(nodes.source, segments, gate, workers, limit, run.clone());
         let parts = thread::scope(|scope| {
             let mut threads = Vec::new();
             let mut parts = crew.lead(nodes.first, |index| {
@@ -110,9 +121,10 @@ impl Parallel {
 fn stops(nodes: Vec<Node<'_>>) -> (Vec<Arc<dyn Segment<'_> + '_>>, Box<dyn Worker + Send + '_>) {
     let (mut segments, mut sink) = (Vec::new(), None);
     for node in nodes {
-        match node {
-            Node::Parallel(segment) => segments.push(segment),
-            Node::Serial(worker) => sink = Some(worker),
+        match node.work {
+            Work::Parallel(segment) => segments.push(segment),
+            Work::Serial(worker) => sink = Some(worker),
+            Work::Async(never) => match never {},
         }
     }
     (segments, sink.expect("a plan ends in a serial node"))

@@ -5,7 +5,7 @@ use crate::contender::Job;
 use crate::measure::{BoxError, Outcome, timed};
 use crate::tasks::stations::{Stats, answer, reading};
 use foldhash::fast::RandomState;
-use pipe_core::{Executor, Inline, skip};
+use pipe_core::{BlockingExecutor, Inline, skip};
 use pipe_parallel::Parallel;
 use std::collections::HashMap;
 
@@ -19,7 +19,7 @@ pub(crate) fn inline(job: &Job) -> Result<Outcome, BoxError> {
     stations(job, &Inline)
 }
 
-fn stations(job: &Job, executor: &impl for<'p> Executor<'p>) -> Result<Outcome, BoxError> {
+fn stations(job: &Job, executor: &impl for<'p> BlockingExecutor<'p>) -> Result<Outcome, BoxError> {
     timed(job.size, || {
         let report = pipe_stream::lines(job.input()?)?
             .parse(reading)

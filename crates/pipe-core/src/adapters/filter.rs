@@ -1,12 +1,14 @@
 //! Dropping items.
 
-use crate::stage::{Emit, Flow, Stage, Step};
+use crate::stage::{Emit, Flow, Sharing, Stage, Step};
 
 /// Keeps what the closure accepts; behind [`Pipeline::filter`](crate::Pipeline::filter).
 pub struct Filter<F>(pub(crate) F);
 
 impl<F: Send + Sync> Stage for Filter<F> {
     type State = ();
+
+    const SHARING: Sharing = Sharing::Stateless;
 
     fn state(&self) {}
 }

@@ -1,12 +1,14 @@
 //! Mapping and dropping in one step.
 
-use crate::stage::{Emit, Flow, Stage, Step};
+use crate::stage::{Emit, Flow, Sharing, Stage, Step};
 
 /// Maps and keeps what is `Some`; behind [`Pipeline::filter_map`](crate::Pipeline::filter_map).
 pub struct FilterMap<F>(pub(crate) F);
 
 impl<F: Send + Sync> Stage for FilterMap<F> {
     type State = ();
+
+    const SHARING: Sharing = Sharing::Stateless;
 
     fn state(&self) {}
 }

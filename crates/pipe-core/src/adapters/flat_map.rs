@@ -1,12 +1,14 @@
 //! One item to many.
 
-use crate::stage::{Emit, Flow, Stage, Step};
+use crate::stage::{Emit, Flow, Sharing, Stage, Step};
 
 /// One item in, any number out; behind [`Pipeline::flat_map`](crate::Pipeline::flat_map).
 pub struct FlatMap<F>(pub(crate) F);
 
 impl<F: Send + Sync> Stage for FlatMap<F> {
     type State = ();
+
+    const SHARING: Sharing = Sharing::Stateless;
 
     fn state(&self) {}
 }

@@ -1,22 +1,29 @@
 //! Items into one accumulator per worker.
 
 use crate::stage::{Emit, Flow, Stage, Step};
+use crate::weigh::Weigher;
 
 /// Folds into one accumulator per worker, emitted at the end; behind [`Pipeline::fold`](crate::Pipeline::fold).
-pub struct Fold<N, F> {
+pub struct Fold<N, F, A> {
     pub(crate) new: N,
     pub(crate) fold: F,
+    /// How an accumulator is weighed, if it is of a type that can be.
+    pub(crate) heap: Option<Weigher<A>>,
 }
 
-impl<A, N: Fn() -> A + Send + Sync, F: Send + Sync> Stage for Fold<N, F> {
+impl<A, N: Fn() -> A + Send + Sync, F: Send + Sync> Stage for Fold<N, F, A> {
     type State = A;
 
     fn state(&self) -> A {
         (self.new)()
     }
+
+    fn state_bytes(&self, state: &A) -> usize {
+        self.heap.map_or(0, |heap| size_of::<A>() + heap(state))
+    }
 }
 
-impl<A, T, N: Fn() -> A + Send + Sync, F: Fn(&mut A, T) + Send + Sync> Step<T> for Fold<N, F> {
+impl<A, T, N: Fn() -> A + Send + Sync, F: Fn(&mut A, T) + Send + Sync> Step<T> for Fold<N, F, A> {
     type Out = A;
 
     #[inline(always)]

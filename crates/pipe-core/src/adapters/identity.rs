@@ -1,12 +1,15 @@
 //! The chain without a step.
 
-use crate::stage::{Emit, Flow, Stage, Step};
+use crate::stage::{Emit, Flow, Sharing, Stage, Step};
 
 /// The empty chain, with which every segment begins.
 pub struct Identity;
 
 impl Stage for Identity {
     type State = ();
+
+    const SHARING: Sharing = Sharing::Stateless;
+    const EMPTY: bool = true;
 
     fn state(&self) {}
 }

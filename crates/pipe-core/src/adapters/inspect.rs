@@ -1,12 +1,14 @@
 //! Looking at items that pass.
 
-use crate::stage::{Emit, Flow, Stage, Step};
+use crate::stage::{Emit, Flow, Sharing, Stage, Step};
 
 /// Looks at each item; behind [`Pipeline::inspect`](crate::Pipeline::inspect).
 pub struct Inspect<F>(pub(crate) F);
 
 impl<F: Send + Sync> Stage for Inspect<F> {
     type State = ();
+
+    const SHARING: Sharing = Sharing::Stateless;
 
     fn state(&self) {}
 }

@@ -1,12 +1,14 @@
 //! One item to one.
 
-use crate::stage::{Emit, Flow, Stage, Step};
+use crate::stage::{Emit, Flow, Sharing, Stage, Step};
 
 /// One item in, one out; behind [`Pipeline::map`](crate::Pipeline::map).
 pub struct Map<F>(pub(crate) F);
 
 impl<F: Send + Sync> Stage for Map<F> {
     type State = ();
+
+    const SHARING: Sharing = Sharing::Stateless;
 
     fn state(&self) {}
 }

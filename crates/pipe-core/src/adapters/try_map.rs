@@ -1,12 +1,14 @@
 //! One item to one, or a failure.
 
-use crate::stage::{BoxError, Emit, Flow, Stage, Step};
+use crate::stage::{BoxError, Emit, Flow, Sharing, Stage, Step};
 
 /// Maps, or fails the item; behind [`Pipeline::try_map`](crate::Pipeline::try_map) and [`Pipeline::parse`](crate::Pipeline::parse).
 pub struct TryMap<F>(pub(crate) F);
 
 impl<F: Send + Sync> Stage for TryMap<F> {
     type State = ();
+
+    const SHARING: Sharing = Sharing::Stateless;
 
     fn state(&self) {}
 }

@@ -1,7 +1,7 @@
 //! What every executor must do. Each law is a function that panics, with its name in the backtrace, where it is broken.
 
 use crate::error::RunError;
-use crate::executor::Executor;
+use crate::executor::BlockingExecutor;
 use crate::policy::skip;
 use crate::source::{from_iter, from_source};
 use crate::stage::{Emit, Flow, Stage, Step};
@@ -14,7 +14,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 /// Checks all laws on an executor. Panics at the first one that is broken.
-pub fn executor<X: for<'p> Executor<'p>>(executor: &X) {
+pub fn executor<X: for<'p> BlockingExecutor<'p>>(executor: &X) {
     outputs_equal_the_oracle_in_order(executor, 0..60);
     unordered_outputs_are_the_same_multiset(executor);
     an_empty_input_commits_the_sink(executor);
@@ -33,7 +33,10 @@ pub fn executor<X: for<'p> Executor<'p>>(executor: &X) {
 }
 
 /// Random pipelines over random inputs, scripted batch sizes: the outputs are those of the naive loops, in order.
-pub fn outputs_equal_the_oracle_in_order<X: for<'p> Executor<'p>>(executor: &X, seeds: std::ops::Range<u64>) {
+pub fn outputs_equal_the_oracle_in_order<X: for<'p> BlockingExecutor<'p>>(
+    executor: &X,
+    seeds: std::ops::Range<u64>,
+) {
     for seed in seeds {
         let mut rng = Rng::new(seed);
         let ops: Vec<Op> = (0..rng.below(8)).map(|_| Op::random(&mut rng)).collect();
@@ -49,7 +52,7 @@ pub fn outputs_equal_the_oracle_in_order<X: for<'p> Executor<'p>>(executor: &X, 
 }
 
 /// With `.unordered()` the outputs are the same, in any order.
-pub fn unordered_outputs_are_the_same_multiset<X: for<'p> Executor<'p>>(executor: &X) {
+pub fn unordered_outputs_are_the_same_multiset<X: for<'p> BlockingExecutor<'p>>(executor: &X) {
     let ran = from_iter(0..50_000u64).map(|n| work(n, n % 64)).unordered().collect().run_on(executor);
     let mut outputs = ran.expect("nothing fails").value;
     let mut expected: Vec<u64> = (0..50_000).map(|n| work(n, n % 64)).collect();
@@ -59,7 +62,7 @@ pub fn unordered_outputs_are_the_same_multiset<X: for<'p> Executor<'p>>(executor
 }
 
 /// No item, one commit; a fold gives its start.
-pub fn an_empty_input_commits_the_sink<X: for<'p> Executor<'p>>(executor: &X) {
+pub fn an_empty_input_commits_the_sink<X: for<'p> BlockingExecutor<'p>>(executor: &X) {
     let (sink, log) = ScriptedSink::new();
     let report = from_iter(Vec::<u8>::new()).map(|n| n).to(sink).run_on(executor).expect("nothing fails");
     assert_eq!((log.items(), log.commits(), log.drops(), report.taken()), (vec![], 1, 1, 0));
@@ -71,7 +74,7 @@ pub fn an_empty_input_commits_the_sink<X: for<'p> Executor<'p>>(executor: &X) {
 }
 
 /// A state, here one that is not `Send`, is made once by each worker that ran.
-pub fn each_worker_makes_its_state_once<X: for<'p> Executor<'p>>(executor: &X) {
+pub fn each_worker_makes_its_state_once<X: for<'p> BlockingExecutor<'p>>(executor: &X) {
     let made = AtomicUsize::new(0);
     let make = || {
         made.fetch_add(1, SeqCst);
@@ -88,7 +91,7 @@ pub fn each_worker_makes_its_state_once<X: for<'p> Executor<'p>>(executor: &X) {
 }
 
 /// One accumulator per worker, each merged once.
-pub fn a_fold_takes_every_item_once<X: for<'p> Executor<'p>>(executor: &X) {
+pub fn a_fold_takes_every_item_once<X: for<'p> BlockingExecutor<'p>>(executor: &X) {
     let sum = from_iter(0..100_000u64)
         .map(|n| (work(n, 20), n))
         .fold(
@@ -105,7 +108,7 @@ pub fn a_fold_takes_every_item_once<X: for<'p> Executor<'p>>(executor: &X) {
 
 /// Of several failed items the first in the input is reported, with its stage, position and own error; the sink has got exactly what
 /// came before it, and is not committed. The executor is usable afterwards.
-pub fn the_lowest_failure_ends_the_run<X: for<'p> Executor<'p>>(executor: &X) {
+pub fn the_lowest_failure_ends_the_run<X: for<'p> BlockingExecutor<'p>>(executor: &X) {
     for at in [0u64, 1, 777, 9_999] {
         let (sink, log) = ScriptedSink::new();
         let narrow = move |n: u64| if n >= at { u8::try_from(n + 300).map(u64::from) } else { Ok(n) };
@@ -113,7 +116,7 @@ pub fn the_lowest_failure_ends_the_run<X: for<'p> Executor<'p>>(executor: &X) {
             from_iter(0..10_000u64).map(|n| after(n, n % 100)).try_map(narrow).named("narrow").to(sink);
         let error = failed.run_on(executor).expect_err("item `at` fails");
         let RunError::Stage { stage, at: Some(position), .. } = &error else { panic!("{error:?}") };
-        assert_eq!((&**stage, *position), ("narrow", at));
+        assert_eq!((&**stage, position.raw()), ("narrow", at));
         assert!(error.stage_error::<std::num::TryFromIntError>().is_some(), "the stage's own error is lost");
         assert!(
             log.items() == (0..at).collect::<Vec<_>>(),
@@ -126,7 +129,7 @@ pub fn the_lowest_failure_ends_the_run<X: for<'p> Executor<'p>>(executor: &X) {
 }
 
 /// A panic in a stage, in a state, in the source or in the sink is an error that names it. The executor is usable afterwards.
-pub fn a_panic_is_contained_and_named<X: for<'p> Executor<'p>>(executor: &X) {
+pub fn a_panic_is_contained_and_named<X: for<'p> BlockingExecutor<'p>>(executor: &X) {
     for at in [0u64, 777, 9_999] {
         let ran = from_iter(0..10_000u64)
             .map(|n| n)
@@ -160,7 +163,7 @@ pub fn a_panic_is_contained_and_named<X: for<'p> Executor<'p>>(executor: &X) {
 }
 
 /// What a source gave before it failed is delivered; then the run fails with its error.
-pub fn failures_of_the_source_come_after_what_it_gave<X: for<'p> Executor<'p>>(executor: &X) {
+pub fn failures_of_the_source_come_after_what_it_gave<X: for<'p> BlockingExecutor<'p>>(executor: &X) {
     let (sink, log) = ScriptedSink::new();
     let script = (0..100u64).map(|n| Pull::Give(vec![n])).chain([Pull::Fail("torn".to_owned())]);
     let failed = from_source(ScriptedSource::new(script)).map(|n| after(n, 100)).to(sink).run_on(executor);
@@ -172,7 +175,7 @@ pub fn failures_of_the_source_come_after_what_it_gave<X: for<'p> Executor<'p>>(e
 }
 
 /// A write or a commit that fails is an error of the run, with the number of items that were written.
-pub fn failures_of_the_sink_end_the_run<X: for<'p> Executor<'p>>(executor: &X) {
+pub fn failures_of_the_sink_end_the_run<X: for<'p> BlockingExecutor<'p>>(executor: &X) {
     for at in [0usize, 500] {
         let (sink, log) = ScriptedSink::new();
         let error =
@@ -188,7 +191,7 @@ pub fn failures_of_the_sink_end_the_run<X: for<'p> Executor<'p>>(executor: &X) {
 }
 
 /// However a run ends, no item is left, and none is dropped twice.
-pub fn every_item_is_dropped_once<X: for<'p> Executor<'p>>(executor: &X) {
+pub fn every_item_is_dropped_once<X: for<'p> BlockingExecutor<'p>>(executor: &X) {
     let n = 5_000u64;
     let endings: [(&str, fn(u64) -> Result<u64, String>); 3] = [
         ("well", Ok),
@@ -211,7 +214,7 @@ pub fn every_item_is_dropped_once<X: for<'p> Executor<'p>>(executor: &X) {
 }
 
 /// Items taken are those of the source; emitted is what the next segment took; what is missing was filtered or skipped.
-pub fn accounts_close<X: for<'p> Executor<'p>>(executor: &X) {
+pub fn accounts_close<X: for<'p> BlockingExecutor<'p>>(executor: &X) {
     let report = from_iter(0..10_000u64)
         .try_map(|n| if n % 10 == 3 { Err("three") } else { Ok(after(n, 10)) })
         .named("threes")
@@ -231,7 +234,7 @@ pub fn accounts_close<X: for<'p> Executor<'p>>(executor: &X) {
 }
 
 /// An item that fails behind an edge is named by its place in the source.
-pub fn positions_survive_edges<X: for<'p> Executor<'p>>(executor: &X) {
+pub fn positions_survive_edges<X: for<'p> BlockingExecutor<'p>>(executor: &X) {
     for at in [3u64, 4_444, 9_998] {
         let failed = from_iter(0..10_000u64)
             .filter(|n| n % 2 == at % 2)
@@ -251,18 +254,18 @@ pub fn positions_survive_edges<X: for<'p> Executor<'p>>(executor: &X) {
 }
 
 /// Items that become many times what a buffer holds come out whole and in order.
-pub fn an_exploding_item_comes_in_order<X: for<'p> Executor<'p>>(executor: &X) {
+pub fn an_exploding_item_comes_in_order<X: for<'p> BlockingExecutor<'p>>(executor: &X) {
     explode(executor);
 }
 
 /// The outputs of exploding items that are alive at once take at most `bytes`: the memory limit of the executor, and one buffer of
 /// 64 KiB that each worker fills and one that it holds back.
-pub fn an_exploding_item_stays_within<X: for<'p> Executor<'p>>(executor: &X, bytes: usize) {
+pub fn an_exploding_item_stays_within<X: for<'p> BlockingExecutor<'p>>(executor: &X, bytes: usize) {
     let alive = explode(executor).most() * size_of::<Counted<u64>>();
     assert!(alive <= bytes, "outputs of {alive} bytes were alive at once, {bytes} are allowed");
 }
 
-fn explode<X: for<'p> Executor<'p>>(executor: &X) -> Live {
+fn explode<X: for<'p> BlockingExecutor<'p>>(executor: &X) -> Live {
     let live = Live::new();
     let (out, per_item) = (live.clone(), 200_000u64);
     let mut next = 0;
@@ -280,7 +283,7 @@ fn explode<X: for<'p> Executor<'p>>(executor: &X) -> Live {
 }
 
 /// `Break` from a stage of one's own: the run ends without an error, and what was emitted is delivered.
-pub fn a_stage_that_has_had_enough_ends_the_run_well<X: for<'p> Executor<'p>>(executor: &X) {
+pub fn a_stage_that_has_had_enough_ends_the_run_well<X: for<'p> BlockingExecutor<'p>>(executor: &X) {
     struct Until(u64);
     impl Stage for Until {
         type State = ();
@@ -299,7 +302,7 @@ pub fn a_stage_that_has_had_enough_ends_the_run_well<X: for<'p> Executor<'p>>(ex
 }
 
 /// A cancelled run ends soon, with its own error, and commits nothing.
-pub fn cancelling_ends_the_run<X: for<'p> Executor<'p>>(executor: &X) {
+pub fn cancelling_ends_the_run<X: for<'p> BlockingExecutor<'p>>(executor: &X) {
     for at in [0u64, 1, 10, 1_000, 100_000] {
         let cancel = Cancel::new();
         let last = Mutex::new(0);

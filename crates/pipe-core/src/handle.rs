@@ -1,0 +1,62 @@
+//! The handle of a run: watch it, stop it, let it come to an end.
+
+use crate::control::Control;
+use crate::report::Progress;
+use crate::settings::Stop;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A running pipeline, from outside. Clones are handles of the same run; they may be on other threads, and outlive it.
+///
+/// ```
+/// use pipe_core::{Inline, from_iter};
+/// use std::time::Duration;
+///
+/// let mut endless = from_iter(0u64..).filter(|n| n % 2 == 0).fold(|| 0, |count, _| *count += 1, |all, part| *all += part);
+/// let run = endless.handle();
+/// std::thread::scope(|scope| {
+///     let ended = scope.spawn(|| endless.run_on(&Inline));
+///     while run.progress().taken < 1_000 {}
+///     run.drain(Duration::from_secs(5)); // reads no more, finishes what it has
+///     let report = ended.join().unwrap()?;
+///     assert!(report.drained && report.value >= 500);
+///     Ok::<(), pipe_core::RunError>(())
+/// })?;
+/// # Ok::<(), pipe_core::RunError>(())
+/// ```
+#[derive(Clone)]
+pub struct Run {
+    control: Arc<Control>,
+}
+
+impl Run {
+    pub(crate) fn of(stop: &mut Stop) -> Self {
+        Run { control: stop.control().clone() }
+    }
+
+    /// How far it is. All zero before it begins.
+    pub fn progress(&self) -> Progress {
+        self.control.run().map_or_else(Progress::default, |run| run.progress())
+    }
+
+    /// Stops it: within one item per worker, with `RunError::Cancelled`. The sink is not committed.
+    pub fn cancel(&self) {
+        self.control.cancel().cancel();
+    }
+
+    /// Lets it end well and early: nothing more is read, what was read is finished, the sink commits. If that takes longer than
+    /// `deadline` the run is stopped with `RunError::TimedOut`.
+    ///
+    /// A read that blocks is not interrupted: the run goes on when it gives something.
+    pub fn drain(&self, deadline: Duration) {
+        self.control.end_within(deadline);
+        self.control.cancel().drain();
+    }
+}
+
+impl fmt::Debug for Run {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Run({:?})", self.progress())
+    }
+}

@@ -1,0 +1,97 @@
+//! Where a pipeline ends: in a sink, an accumulator, an iterator.
+
+use crate::adapters::Fold;
+use crate::executor::Profile;
+use crate::inline::Inline;
+use crate::item::{Item, Own, Owned};
+use crate::iter::Iter;
+use crate::limit::default_memory_limit;
+use crate::lower::{AnyWorkers, Cut, Feed, Lower};
+use crate::pipeline::{Pipeline, Whole};
+use crate::plan::Nodes;
+use crate::run::RunState;
+use crate::settings::Emits;
+use crate::sink::{ForEach, Merge, Sink};
+use crate::stage::Then;
+
+impl<U, C, I: Item> Pipeline<U, C, I> {
+    /// Ends in a sink.
+    pub fn to<S: Sink<I::T>>(self, sink: S) -> Whole<U, C, I, S>
+    where
+        I: Owned,
+    {
+        Whole { pipeline: self, sink }
+    }
+
+    /// Ends in a vector.
+    pub fn collect(self) -> Whole<U, C, I, Vec<I::T>>
+    where
+        I: Owned,
+    {
+        self.to(Vec::new())
+    }
+
+    /// Ends in a closure, called by one thread at a time and in order (unless the pipeline is unordered).
+    pub fn for_each<F>(self, f: F) -> Whole<U, C, I, ForEach<F>>
+    where
+        I: Owned,
+        F: FnMut(I::T) + Send,
+    {
+        self.to(ForEach(f))
+    }
+
+    /// Ends in one accumulator: each worker folds its items into its own, and these are merged at the end. It takes borrowed rows.
+    ///
+    /// `merge` must give the same result however the items were distributed; a sum of floats therefore differs in its last digits.
+    pub fn fold<A, N, F, M>(
+        self,
+        new: N,
+        f: F,
+        merge: M,
+    ) -> Whole<U, Then<C, Fold<N, F, A>>, Own<A>, Merge<A, M>>
+    where
+        A: Send + 'static,
+        N: Fn() -> A + Send + Sync,
+        F: for<'a, 'b> Fn(&'b mut A, I::Of<'a>) + Send + Sync,
+        M: FnMut(&mut A, A) + Send,
+    {
+        let heap = self.settings.weighers.get::<A>();
+        let pipeline = self.then("fold", Emits::Many, Fold { new, fold: f, heap });
+        Whole { pipeline, sink: Merge { into: None, merge } }
+    }
+}
+
+impl<U: Feed, C, I: Owned> Pipeline<U, C, I> {
+    /// The pipeline as an iterator, pulled batch by batch on this thread. Dropping it drops the rest.
+    ///
+    /// ```
+    /// use pipe_core::from_iter;
+    ///
+    /// let first: Result<Vec<u64>, _> = from_iter(0..).map(|n| n * n).iter().take(3).collect();
+    /// assert_eq!(first?, [0, 1, 4]);
+    /// # Ok::<(), pipe_core::RunError>(())
+    /// ```
+    pub fn iter<'p>(self) -> Iter<'p, I::T>
+    where
+        Cut<U, C, I::T, AnyWorkers>: Lower<'p, Inline>,
+    {
+        self.iter_within(default_memory_limit())
+    }
+
+    /// As `iter`, where outputs that were made and not yet taken may have `memory_limit` bytes.
+    pub fn iter_within<'p>(self, memory_limit: usize) -> Iter<'p, I::T>
+    where
+        Cut<U, C, I::T, AnyWorkers>: Lower<'p, Inline>,
+    {
+        let Pipeline { up, chain, settings, .. } = self;
+        if let Some(error) = settings.refusal() {
+            return Iter::refused(error);
+        }
+        let last = settings.open();
+        let run = RunState::new(settings, Profile { name: "iterator", workers: 1, memory_limit });
+        let mut nodes = Vec::new();
+        let cut = Cut::<_, _, I::T, AnyWorkers>::new(up, chain, last);
+        let source = Lower::<'p, Inline>::lower(cut, &mut nodes, &run);
+        Iter::new(Nodes { source, nodes, first: None }, run)
+    }
+}

@@ -1,0 +1,169 @@
+//! Stages that depend on the items before: each is a segment of its own, run by one worker at a time and in order.
+
+use crate::adapters::{Batches, Dedup, Enumerate, Identity, Scan, Skip, Take, TakeWhile, Windows};
+use crate::item::{Own, Owned};
+use crate::lower::{AnyWorkers, Cut, OneWorker};
+use crate::pipeline::Pipeline;
+use crate::settings::{Emits, SegmentKind};
+use crate::stage::{Stage, Step, Then};
+
+/// What is upstream of a pipeline behind a serial stage `S` that emits `T`.
+pub type Serial<U, C, I, S, T> = Cut<Cut<U, C, <I as Owned>::T, AnyWorkers>, Then<Identity, S>, T, OneWorker>;
+
+/// Serial stages. They take owned items: what crosses from the parallel part may not borrow. Over borrowed rows `skip_rows` and
+/// `take_rows` work on the source.
+///
+/// Behind `.unordered()` they are a `Config` error: what they make of the items would be another thing each time.
+impl<U, C, I: Owned> Pipeline<U, C, I> {
+    /// A serial stage of your own: one that makes one state for the whole run and sees all items in order. The state moves between
+    /// threads, so it is `Send`.
+    ///
+    /// ```
+    /// use pipe_core::{Emit, Flow, Inline, Sharing, Stage, Step, from_iter};
+    ///
+    /// /// The difference to the item before.
+    /// struct Delta;
+    ///
+    /// impl Stage for Delta {
+    ///     type State = i64;
+    ///     const SHARING: Sharing = Sharing::Serial;
+    ///     fn state(&self) -> i64 {
+    ///         0
+    ///     }
+    /// }
+    ///
+    /// impl Step<i64> for Delta {
+    ///     type Out = i64;
+    ///     fn push<O: Emit<i64>>(&self, before: &mut i64, item: i64, out: &mut O) -> Flow {
+    ///         out.emit(item - std::mem::replace(before, item))
+    ///     }
+    /// }
+    ///
+    /// let deltas = from_iter([3, 5, 4]).serial(Delta).collect().run_on(&Inline)?;
+    /// assert_eq!(deltas.value, [3, 2, -1]);
+    /// # Ok::<(), pipe_core::RunError>(())
+    /// ```
+    pub fn serial<T, S>(self, stage: S) -> Pipeline<Serial<U, C, I, S, T>, Identity, Own<T>>
+    where
+        T: Send + 'static,
+        S: Step<I::T, Out = T> + Stage<State: Send>,
+    {
+        self.serially("serial", Emits::Many, stage)
+    }
+
+    fn serially<T: Send + 'static, S>(
+        self,
+        name: &str,
+        emits: Emits,
+        stage: S,
+    ) -> Pipeline<Serial<U, C, I, S, T>, Identity, Own<T>> {
+        let serial: Pipeline<_, _, Own<T>> =
+            self.cut::<AnyWorkers>(SegmentKind::Serial).then(name, emits, stage);
+        serial.cut(SegmentKind::Parallel)
+    }
+
+    /// Maps with a state that has seen all items before: running totals, differences, numbers.
+    ///
+    /// ```
+    /// use pipe_core::{Inline, from_iter};
+    ///
+    /// let sums = from_iter([1, 2, 3]).scan(|| 0, |sum, n| { *sum += n; *sum }).collect().run_on(&Inline)?;
+    /// assert_eq!(sums.value, [1, 3, 6]);
+    /// # Ok::<(), pipe_core::RunError>(())
+    /// ```
+    pub fn scan<S, T, N, F>(self, new: N, f: F) -> Pipeline<Serial<U, C, I, Scan<N, F>, T>, Identity, Own<T>>
+    where
+        S: Send,
+        T: Send + 'static,
+        N: Fn() -> S + Send + Sync,
+        F: Fn(&mut S, I::T) -> T + Send + Sync,
+    {
+        self.serially("scan", Emits::One, Scan { new, scan: f })
+    }
+
+    /// Ends the run well after `items` items; what more there is is not read, but for what was read ahead.
+    pub fn take(self, items: u64) -> Pipeline<Serial<U, C, I, Take, I::T>, Identity, Own<I::T>> {
+        self.serially("take", Emits::AtMostOne, Take(items))
+    }
+
+    /// Drops the first `items` items.
+    pub fn skip(self, items: u64) -> Pipeline<Serial<U, C, I, Skip, I::T>, Identity, Own<I::T>> {
+        self.serially("skip", Emits::AtMostOne, Skip(items))
+    }
+
+    /// Ends the run well at the first item that `f` refuses.
+    pub fn take_while<F>(self, f: F) -> Pipeline<Serial<U, C, I, TakeWhile<F>, I::T>, Identity, Own<I::T>>
+    where
+        F: Fn(&I::T) -> bool + Send + Sync,
+    {
+        self.serially("take_while", Emits::AtMostOne, TakeWhile(f))
+    }
+
+    /// Numbers the items from zero on.
+    pub fn enumerate(self) -> Pipeline<Serial<U, C, I, Enumerate, (u64, I::T)>, Identity, Own<(u64, I::T)>> {
+        self.serially("enumerate", Emits::One, Enumerate)
+    }
+
+    /// Of equal neighbours keeps the first.
+    pub fn dedup(self) -> Pipeline<Serial<U, C, I, Dedup<fn(&I::T) -> I::T, I::T>, I::T>, Identity, Own<I::T>>
+    where
+        I::T: Clone + PartialEq,
+    {
+        self.dedup_by_key(I::T::clone as fn(&I::T) -> I::T)
+    }
+
+    /// Of neighbours with the same key keeps the first.
+    ///
+    /// ```
+    /// use pipe_core::{Inline, from_iter};
+    ///
+    /// let kept = from_iter([10, 11, 25, 12]).dedup_by_key(|n| n / 10).collect().run_on(&Inline)?;
+    /// assert_eq!(kept.value, [10, 25, 12]);
+    /// # Ok::<(), pipe_core::RunError>(())
+    /// ```
+    pub fn dedup_by_key<K, F>(
+        self,
+        key: F,
+    ) -> Pipeline<Serial<U, C, I, Dedup<F, K>, I::T>, Identity, Own<I::T>>
+    where
+        K: PartialEq + Send,
+        F: Fn(&I::T) -> K + Send + Sync,
+    {
+        self.serially("dedup", Emits::AtMostOne, Dedup::new(key))
+    }
+
+    /// Collects `size` items into a vector; the last one may have fewer. Zero is a `Config` error.
+    pub fn batch(
+        mut self,
+        size: usize,
+    ) -> Pipeline<Serial<U, C, I, Batches<I::T>, Vec<I::T>>, Identity, Own<Vec<I::T>>> {
+        if size == 0 {
+            self.settings.refuse("batch", size, "a batch of no items would never be full");
+        }
+        self.serially("batch", Emits::Many, Batches::new(size))
+    }
+
+    /// Windows over `size` neighbours, a new one `every` so many items: 1 slides, `size` tiles, more leaves gaps. Only full windows come
+    /// out. Zero is a `Config` error.
+    ///
+    /// ```
+    /// use pipe_core::{Inline, from_iter};
+    ///
+    /// let means = from_iter([1.0, 2.0, 6.0]).windows(2, 1).map(|pair| (pair[0] + pair[1]) / 2.0).collect();
+    /// assert_eq!(means.run_on(&Inline)?.value, [1.5, 4.0]);
+    /// # Ok::<(), pipe_core::RunError>(())
+    /// ```
+    pub fn windows(
+        mut self,
+        size: usize,
+        every: usize,
+    ) -> Pipeline<Serial<U, C, I, Windows<I::T>, Vec<I::T>>, Identity, Own<Vec<I::T>>>
+    where
+        I::T: Clone,
+    {
+        if size == 0 || every == 0 {
+            self.settings.refuse("windows", format!("({size}, {every})"), "a window has items, and moves");
+        }
+        self.serially("windows", Emits::Many, Windows::new(size, every))
+    }
+}

@@ -1,0 +1,112 @@
+//! A complete pipeline, ready to run.
+
+use crate::adapters::Fold;
+use crate::cancel::Cancel;
+use crate::clock::Clock;
+use crate::error::RunError;
+use crate::executor::{Executor, Finish};
+use crate::explain::Explain;
+use crate::handle::Run;
+use crate::item::{Own, Owned};
+use crate::lower::{Close, Cut, Feed, Last};
+use crate::pipeline::Pipeline;
+use crate::report::Report;
+use crate::run::RunState;
+use crate::sink::{Merge, Sink};
+use crate::stage::Then;
+use crate::weigh::Weigh;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// A complete pipeline: source, stages and sink.
+#[must_use = "a pipeline does nothing until it is run"]
+pub struct Whole<U, C, I, S> {
+    pub(super) pipeline: Pipeline<U, C, I>,
+    pub(super) sink: S,
+}
+
+impl<U, C, I, S> Whole<U, C, I, S> {
+    /// Stops the run when `cancel` is switched on.
+    pub fn cancelled_by(mut self, cancel: &Cancel) -> Self {
+        self.pipeline.settings.stop.cancelled_by(cancel);
+        self
+    }
+
+    /// Ends the run with [`RunError::TimedOut`] if it is not over in `span`. As with [`Cancel`], a closure or a read that blocks is not
+    /// interrupted.
+    pub fn within(mut self, span: Duration) -> Self {
+        self.pipeline.settings.stop.within = Some(span);
+        self
+    }
+
+    /// Takes time from `clock`: for tests.
+    pub fn clocked_by(mut self, clock: impl Clock + 'static) -> Self {
+        self.pipeline.settings.stop.clocked_by(clock);
+        self
+    }
+
+    /// A handle of the run to come: progress, cancel, drain, from any thread. Take it before `run_on`.
+    pub fn handle(&mut self) -> Run {
+        Run::of(&mut self.pipeline.settings.stop)
+    }
+}
+
+impl<U, C, N, F, A, M> Whole<U, Then<C, Fold<N, F, A>>, Own<A>, Merge<A, M>> {
+    /// Weighs the accumulators of the fold with [`Weigh`]: they count against the memory limit.
+    pub fn weighed(mut self) -> Self
+    where
+        A: Weigh + 'static,
+    {
+        self.pipeline.chain.second.heap = Some(A::heap);
+        self.pipeline.settings.weighers.add::<A>();
+        self
+    }
+}
+
+impl<U: Feed, C, I: Owned, S> Whole<U, C, I, S> {
+    /// What `run_on` would do: segments, edges, order, policies, bounds. Printed, it has the rows of the report.
+    ///
+    /// # Errors
+    /// `Config`, as `run_on`.
+    pub fn explain<'p, X: Executor<'p> + ?Sized>(&self, executor: &X) -> Result<Explain, RunError> {
+        let profile = executor.profile()?;
+        let settings = &self.pipeline.settings;
+        settings.refusal().map_or(Ok(()), Err)?;
+        Ok(Explain::new(settings, profile))
+    }
+
+    /// Runs it to the end. On an executor with a reactor this is a future.
+    ///
+    /// # Errors
+    /// The failure at the lowest position; see [`RunError`]. The sink is then dropped without a commit.
+    pub fn run_on<'p, X: Executor<'p> + ?Sized>(
+        self,
+        executor: &X,
+    ) -> <X::Ran as Finish<'p>>::With<Report<S::Done>>
+    where
+        Cut<U, C, I::T, Last>: Close<'p, X, I::T>,
+        S: Sink<I::T, Done: 'p> + 'p,
+    {
+        let Pipeline { up, chain, settings, .. } = self.pipeline;
+        let profile = match (executor.profile(), settings.refusal()) {
+            (Ok(profile), None) => profile,
+            (Err(error), _) | (Ok(_), Some(error)) => {
+                return X::Ran::refused(error).with(|refused| match refused {
+                    Err(error) => Err(error),
+                    Ok(()) => unreachable!("a refused run is an error"),
+                });
+            }
+        };
+        let last = settings.open();
+        let run = RunState::new(settings, profile);
+        let done = Arc::new(Mutex::new(None));
+        let cut = Cut::<_, _, I::T, Last>::new(up, chain, last);
+        let plan = Close::<'p, X, I::T>::close(cut, self.sink, done.clone(), run.clone());
+        executor.execute(plan).with(move |ended| {
+            let letters = run.finish_letters();
+            ended.and(letters)?;
+            let value = done.lock().unwrap_or_else(PoisonError::into_inner).take();
+            Ok(run.report(value.expect("an executor that returns `Ok` has finished the sink")))
+        })
+    }
+}
