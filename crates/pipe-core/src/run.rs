@@ -372,8 +372,15 @@ impl RunState {
                 had_enough: segment.enough.load(Relaxed),
             }
         };
-        let kept = self.segments.iter().enumerate().filter(|(_, segment)| !segment.elided.load(Relaxed));
-        kept.map(report).collect()
+        // As in `explain`. A segment without a stage takes what it emits.
+        let has_stage = |id: usize| self.stages.iter().any(|stage| stage.info.segment == id);
+        self.segments.iter().enumerate().filter(|(id, _)| has_stage(*id)).map(report).collect()
+    }
+
+    /// Items that the first segment took.
+    pub(crate) fn first_taken(&self) -> u64 {
+        let first = self.segments.iter().find(|segment| !segment.elided.load(Relaxed));
+        first.map_or(self.written(), |segment| segment.taken.load(Relaxed))
     }
 
     pub(crate) fn report<T>(&self, value: T) -> Report<T> {
