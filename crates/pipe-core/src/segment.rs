@@ -132,8 +132,11 @@ where
         };
         drop(taken);
         let ran = ran.and_then(|ran| self.weigh().map(|()| ran));
-        if let Ok(Ran::Enough(_)) = ran {
-            self.run.had_enough(self.segment.id);
+        match ran {
+            Ok(Ran::Enough(_)) => self.run.had_enough(self.segment.id),
+            // After a panic too: what was emitted before it belongs to earlier items, of which one may fail further down.
+            Err(_) => self.flush(next),
+            Ok(_) => {}
         }
         ran
     }
@@ -152,7 +155,10 @@ where
             let mut end = End::<T, TRACK>::new(held, outlet, context);
             let _ = chain.finish(state, &mut end);
         }));
-        ran.map_err(|thrown| self.panicked(None, thrown))?;
+        if let Err(thrown) = ran {
+            self.flush(next);
+            return Err(self.panicked(None, thrown));
+        }
         self.settle(None, next)?;
         self.flush(next);
         Ok(())
@@ -217,7 +223,13 @@ where
                 self.context.begin_attempt(attempt);
                 let mut staged = Staged { limit: self.run.budget().limit(), bytes: 0, batches: Vec::new() };
                 let before = self.held.len();
-                let (_, flow) = self.slice(&mut one, 1, &mut staged)?;
+                let flow = match self.slice(&mut one, 1, &mut staged) {
+                    Ok((_, flow)) => flow,
+                    Err(panicked) => {
+                        self.discard(staged, before, next);
+                        return Err(panicked);
+                    }
+                };
                 let Some((stage, _)) = self.context.take_again() else {
                     break self.release(staged, before, &one, flow, next)?;
                 };
