@@ -141,7 +141,7 @@ impl Context {
         for (stage, items) in self.skipped.drain(..) {
             self.run.count_skipped(stage, items);
         }
-        let at = at.map(Position::from_raw);
+        let at = at.and_then(Position::known);
         let mut settled = Settled::Quietly;
         if let Some(Letter { stage, error, more }) = self.letter.take() {
             settled = Settled::Interrupted;

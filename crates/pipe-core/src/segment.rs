@@ -357,7 +357,7 @@ where
 
     #[cold]
     fn panicked(&mut self, at: Option<u64>, thrown: Box<dyn Any + Send>) -> RunError {
-        let (stage, at) = (self.context.take_panicked(), at.map(Position::from_raw));
+        let (stage, at) = (self.context.take_panicked(), at.and_then(Position::known));
         RunError::Panicked { stage: self.run.name(stage), at, payload: Payload::new(thrown) }
     }
 
