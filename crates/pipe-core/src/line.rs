@@ -25,6 +25,8 @@ struct Stop<'p> {
     bound: bool,
     taken: u64,
     enough: bool,
+    /// Its worker has failed behind the place where the run ends: it is not used again.
+    failed: bool,
 }
 
 struct Status {
@@ -44,6 +46,7 @@ impl<'p> Line<'p> {
             bound: false,
             taken: 0,
             enough: false,
+            failed: false,
         };
         Line {
             stops: workers.into_iter().map(stop).collect(),
@@ -78,6 +81,9 @@ impl<'p> Line<'p> {
     pub fn finish(&mut self, end: &mut dyn Outlet) -> Result<(), RunError> {
         for at in 0..self.stops.len() {
             let (stop, rest) = self.stops[at..].split_first_mut().expect("`at` is in range");
+            if stop.failed {
+                continue;
+            }
             let status = &mut self.status;
             let mut down = Down { stops: rest, status, end: &mut *end };
             let finished = contained(|| stop.worker.finish(&mut down)).and_then(|finished| finished);
@@ -139,6 +145,11 @@ impl Stop<'_> {
                     self.taken += items as u64;
                     self.enough = true;
                     down.status.enough = true;
+                }
+                // Somebody behind has had enough at an earlier item, so the run was over before this one.
+                Err(_) if down.stops.iter().any(|stop| stop.enough) => {
+                    (self.enough, self.failed) = (true, true);
+                    return Flow::Break(());
                 }
                 Err(error) => {
                     down.status.error.get_or_insert(error);
