@@ -157,6 +157,8 @@ impl Context {
     /// Says which attempt comes next.
     pub(crate) fn begin_attempt(&mut self, number: u32) {
         self.attempt = number;
+        // What one stage gave up in an attempt that does not count, it may manage in the next.
+        self.exhausted = false;
     }
 
     /// The failure because of which there will be another attempt.

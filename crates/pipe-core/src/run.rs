@@ -139,6 +139,11 @@ impl RunState {
         self.control.clock()
     }
 
+    /// Waits for `span`, until the run is stopped, or until its deadline.
+    pub fn wait(&self, span: Duration) {
+        self.control.wait(span);
+    }
+
     /// The bytes that may be in flight; its limit is that of the executor's profile.
     pub fn budget(&self) -> &Budget {
         &self.budget
