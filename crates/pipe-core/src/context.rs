@@ -47,15 +47,6 @@ struct Letter {
 /// Names the sink where a stage is named. A pipeline has fewer stages: `Pipeline` sees to it.
 pub(crate) const SINK: u16 = u16::MAX;
 
-/// What came of the failures in a slice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Settled {
-    /// Nothing failed, or only what is skipped.
-    Quietly,
-    /// The loop was stopped to write a letter: it goes on.
-    Interrupted,
-}
-
 impl Context {
     pub(crate) fn new(run: Arc<RunState>, segment: usize, knife: Knife) -> Self {
         Context {
@@ -136,22 +127,19 @@ impl Context {
     /// After a slice in which something failed, whose last item was at `at`: writes the letter, looks at the shares of failures, and
     /// gives the error that ends the run, if there is one.
     #[cold]
-    pub(crate) fn settle(&mut self, at: Option<u64>, record: Option<&[u8]>) -> Result<Settled, RunError> {
+    pub(crate) fn settle(&mut self, at: Option<u64>, record: Option<&[u8]>) -> Result<(), RunError> {
         self.noted = false;
         for (stage, items) in self.skipped.drain(..) {
             self.run.count_skipped(stage, items);
         }
         let at = at.and_then(Position::known);
-        let mut settled = Settled::Quietly;
         if let Some(Letter { stage, error, more }) = self.letter.take() {
-            settled = Settled::Interrupted;
             self.run.failed(stage, Failure { at, record, error, attempts: self.attempt, more })?;
         }
         if let Some((stage, source)) = self.fatal.take() {
             return Err(RunError::Stage { stage: self.run.name(stage), at, source });
         }
-        self.run.check_ratios(self.segment)?;
-        Ok(settled)
+        self.run.check_ratios(self.segment)
     }
 
     /// Says which attempt comes next.

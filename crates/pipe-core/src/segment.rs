@@ -13,7 +13,7 @@
 use crate::batch::{Batch, Items};
 use crate::budget::Permit;
 use crate::cancel::Leash;
-use crate::context::{Context, Settled};
+use crate::context::Context;
 use crate::error::{Payload, RunError};
 use crate::held::{End, Held};
 use crate::item::{Item, Own};
@@ -170,12 +170,7 @@ where
     T: Send + 'static,
     C: for<'a> Chain<'a, I, Own<T>>,
 {
-    fn run_through(
-        &mut self,
-        batch: &mut B,
-        limit: usize,
-        next: &mut dyn Outlet,
-    ) -> Result<Ran, RunError> {
+    fn run_through(&mut self, batch: &mut B, limit: usize, next: &mut dyn Outlet) -> Result<Ran, RunError> {
         let mut taken = 0;
         loop {
             let asked = limit - taken;
@@ -183,13 +178,15 @@ where
             taken += items;
             // Before failures are looked at: their share is one of these too.
             self.run.count_taken(self.segment.id, items);
-            let settled = self.settle(Some(batch), next)?;
+            self.settle(Some(batch), next)?;
             match flow {
                 Flow::Break(()) => return Ok(Ran::Enough(taken)),
                 Flow::Continue(()) if batch.is_empty() => return Ok(Ran::Done(taken)),
                 Flow::Continue(()) if items == asked => return Ok(Ran::More(taken)),
-                Flow::Continue(()) if settled == Settled::Interrupted && !self.run.is_cancelled() => {}
-                Flow::Continue(()) => return Ok(Ran::Done(taken)),
+                Flow::Continue(()) if items == 0 || self.run.is_cancelled() => return Ok(Ran::Done(taken)),
+                // Interrupted, by a letter or a drain, which is no reason to drop the rest. Or a batch that does not know that it is
+                // empty: the next round tells.
+                Flow::Continue(()) => {}
             }
         }
     }
@@ -241,11 +238,7 @@ where
                 return Ok(Ran::Enough(taken));
             }
         }
-        Ok(if batch.is_empty() || taken < limit {
-            Ran::Done(taken)
-        } else {
-            Ran::More(taken)
-        })
+        Ok(if batch.is_empty() || taken < limit { Ran::Done(taken) } else { Ran::More(taken) })
     }
 
     /// The last attempt: hands on what it emitted, unless the record has failed for good.
@@ -351,9 +344,9 @@ where
     }
 
     /// After a slice: letters, and the error that ends the run, if a policy said so. What was emitted before it is handed on.
-    fn settle(&mut self, batch: Option<&B>, next: &mut dyn Outlet) -> Result<Settled, RunError> {
+    fn settle(&mut self, batch: Option<&B>, next: &mut dyn Outlet) -> Result<(), RunError> {
         if !self.context.is_noted() {
-            return Ok(Settled::Quietly);
+            return Ok(());
         }
         let at = batch.map(Batch::position);
         let record = batch.zip(at).and_then(|(batch, at)| batch.record(at));
