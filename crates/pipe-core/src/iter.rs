@@ -15,6 +15,8 @@ pub struct Iter<'p, T> {
     /// `None` after the end or an error.
     line: Option<PullLine<'p>>,
     ready: Ready<T>,
+    /// Until its letters are finished.
+    run: Option<Arc<RunState>>,
 }
 
 /// Batches that were made and not yet given out.
@@ -30,18 +32,18 @@ struct Ready<T> {
 
 impl<'p, T: Send + 'static> Iter<'p, T> {
     pub(crate) fn new(nodes: Nodes<'p>, run: Arc<RunState>) -> Self {
-        let limit = run.budget().limit();
+        let (limit, kept) = (run.budget().limit(), Some(run.clone()));
         let (line, error) = match PullLine::new(nodes, run) {
             Ok(line) => (Some(line), None),
             Err(error) => (None, Some(error)),
         };
-        Iter { line, ready: Ready { batches: VecDeque::new(), bytes: 0, limit, error } }
+        Iter { line, ready: Ready { batches: VecDeque::new(), bytes: 0, limit, error }, run: kept }
     }
 
     /// Gives the error and ends.
     pub(crate) fn refused(error: RunError) -> Self {
         let ready = Ready { batches: VecDeque::new(), bytes: 0, limit: 0, error: Some(error) };
-        Iter { line: None, ready }
+        Iter { line: None, ready, run: None }
     }
 }
 
@@ -57,14 +59,32 @@ impl<T: Send + 'static> Iterator for Iter<'_, T> {
             let stepped = line.step(&mut self.ready);
             match self.ready.error.take().map_or(stepped, Err) {
                 Ok(true) => {}
-                Ok(false) => self.line = None,
+                Ok(false) => {
+                    self.line = None;
+                    // There is no sink that would do it before its commit.
+                    self.ready.error = self.run.take().and_then(|run| run.close().err());
+                }
                 Err(error) => {
                     self.line = None;
+                    self.finish_letters();
                     // Given out after what was emitted before the failure, as on every executor.
                     self.ready.error = Some(error);
                 }
             }
         }
+    }
+}
+
+impl<T> Iter<'_, T> {
+    /// Of an iteration that failed, or that nobody wants to its end: what goes wrong here comes too late for anybody to hear.
+    fn finish_letters(&mut self) {
+        let _ = self.run.take().map(|run| run.finish_letters());
+    }
+}
+
+impl<T> Drop for Iter<'_, T> {
+    fn drop(&mut self) {
+        self.finish_letters();
     }
 }
 
