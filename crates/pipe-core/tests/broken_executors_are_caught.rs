@@ -145,7 +145,9 @@ impl Row {
     }
 
     fn carry(&mut self, batch: BoxBatch, workers: &mut [Box<dyn Worker + '_>]) -> Result<(), RunError> {
-        self.contained(|row| drop(Down { row, workers }.put(batch)))
+        self.contained(|row| {
+            let _ = Down { row, workers }.put(batch);
+        })
     }
 
     fn finish(&mut self, workers: &mut [Box<dyn Worker + '_>]) -> Result<(), RunError> {
@@ -202,7 +204,7 @@ impl Outlet for Down<'_, '_, '_> {
                 let ran = worker.run(&mut *batch, 64, &mut kept);
                 let mut down = Down { row: self.row, workers: rest };
                 if ran.is_ok() {
-                    kept.0.into_iter().for_each(|batch| drop(down.put(batch)));
+                    kept.0.into_iter().for_each(|batch| _ = down.put(batch));
                 }
                 ran
             } else {

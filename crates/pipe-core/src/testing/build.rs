@@ -42,11 +42,10 @@ impl Case {
                 Op::Edge => pipeline.edge().boxed(),
                 _ => first(pipeline, block),
             };
-            let pipeline = match block.rule {
+            match block.rule {
                 Some(rule) => pipeline.on_error(rule.policy(log)),
                 None => pipeline,
-            };
-            pipeline
+            }
         });
         match self.last_rule {
             Some(rule) => built.on_error(rule.policy(log)),

@@ -79,8 +79,8 @@ macro_rules! chains {
         vec![$(Chain {
             ops: vec![$(Op::$($op)*),+],
             run: |trial| match trial.start {
-                Start::Iter => trial.from_iter(linked!(from_iter(trial.items()); $([$($op)*])+)),
-                Start::Script => trial.from_script(linked!(from_source(trial.source()); $([$($op)*])+)),
+                Start::Iter => trial.straight(linked!(from_iter(trial.items()); $([$($op)*])+)),
+                Start::Script => trial.batched(linked!(from_source(trial.source()); $([$($op)*])+)),
             },
         }),+]
     };

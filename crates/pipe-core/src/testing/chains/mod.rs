@@ -141,7 +141,7 @@ impl Trial<'_> {
     }
 
     /// From an iterator: the loop by hand, where nothing asks for batches.
-    fn from_iter<U, C>(&self, pipeline: Pipeline<U, C, Own<Num>>) -> Ran
+    fn straight<U, C>(&self, pipeline: Pipeline<U, C, Own<Num>>) -> Ran
     where
         U: Feed<Batch: Reread>,
         for<'x> Cut<U, C, Num, Last>: Close<'static, dyn Provable + 'x, Num>,
@@ -155,7 +155,7 @@ impl Trial<'_> {
     }
 
     /// From batches, with positions.
-    fn from_script<U, C>(&self, pipeline: Pipeline<U, C, Own<Num>>) -> Ran
+    fn batched<U, C>(&self, pipeline: Pipeline<U, C, Own<Num>>) -> Ran
     where
         U: Feed<Batch: Reread>,
         for<'x> Cut<U, C, Num, Last>: Close<'static, dyn Provable + 'x, Num>,

@@ -106,8 +106,8 @@ where
     C: for<'a> Step<&'a str, Out = Num> + 'static,
 {
     let ran = match trial.start {
-        super::Start::Iter => trial.from_iter(pipeline),
-        super::Start::Script => trial.from_script(pipeline),
+        super::Start::Iter => trial.straight(pipeline),
+        super::Start::Script => trial.batched(pipeline),
     };
     let lines = trial.items();
     for letter in trial.log.letters() {

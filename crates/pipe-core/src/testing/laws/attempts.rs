@@ -119,7 +119,7 @@ pub fn a_share_of_failures_ends_the_run(executor: &dyn Provable) {
     for letters in [false, true] {
         let policy = || if letters { LetterLog::new().policy() } else { skip() };
         let (sink, log) = ScriptedSink::new();
-        let half = |n: u64| if n % 2 == 0 { Err("even") } else { Ok(after(n, 20)) };
+        let half = |n: u64| if n.is_multiple_of(2) { Err("even") } else { Ok(after(n, 20)) };
         let few = from_iter(0..100u64).try_map(half).on_error(policy().abort_above(0.4)).to(sink);
         let error = few.run_on(executor).expect_err("half of them fail").to_string();
         assert_eq!(error, "stage try_map#0 failed on 50 of 100 items, more than 40%");

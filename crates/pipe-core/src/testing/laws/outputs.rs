@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
 /// Items that cost very different amounts of work come out in the order in which they went in.
 pub fn outputs_come_in_order(executor: &dyn Provable) {
-    let heavy = |n: u64| if n % 97 == 0 { 2_000 } else { n % 7 };
+    let heavy = |n: u64| if n.is_multiple_of(97) { 2_000 } else { n % 7 };
     let script = (0..400u64).map(|k| Pull::Give((k * 10..k * 10 + 10).collect()));
     let chain = from_source(ScriptedSource::new(script)).map(move |n| after(n, heavy(n)));
     let ran = chain.edge().filter(|n| n % 3 != 0).edge().map(move |n| after(n, heavy(n + 1))).collect();
