@@ -9,7 +9,7 @@ use std::time::Duration;
 /// The whole run ends by then, with the name of the step that was running.
 const LIMIT: Duration = Duration::from_secs(60 * 60);
 
-/// Format, clippy, house rules, tests, docs, each crate alone, and a smoke run of every benchmark.
+/// Format, clippy, house rules, tests, docs, each crate alone and packaged, and a smoke run of every benchmark.
 #[derive(clap::Args)]
 pub(crate) struct Args {}
 
@@ -31,6 +31,7 @@ fn steps() -> Vec<Step> {
         Ok(libraries) => steps.extend(libraries.iter().flat_map(alone)),
         Err(why) => steps.push(Step::failed("list of crates", why)),
     }
+    steps.push(task("scratch"));
     let smoke = ["run", "--quiet", "--release", "-p", "benches", "--", "--smoke"];
     steps.push(Step::new("benches, every answer checked", cargo(smoke)));
     steps

@@ -8,6 +8,7 @@
 mod bench;
 mod ci;
 mod markdown;
+mod scratch;
 mod step;
 mod test;
 mod tidy;
@@ -29,6 +30,7 @@ enum Task {
     Bench(bench::Args),
     Test(test::Args),
     Tidy(tidy::Args),
+    Scratch(scratch::Args),
     Ci(ci::Args),
 }
 
@@ -37,6 +39,7 @@ fn main() -> ExitCode {
         Some(Task::Bench(args)) => bench::run(&args),
         Some(Task::Test(args)) => test::run(&args),
         Some(Task::Tidy(args)) => tidy::run(&args),
+        Some(Task::Scratch(args)) => scratch::run(&args),
         Some(Task::Ci(args)) => ci::run(&args),
         None => match Cli::command().print_long_help() {
             Ok(()) => ExitCode::SUCCESS,

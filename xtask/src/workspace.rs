@@ -7,8 +7,11 @@ use std::process::Command;
 /// A library crate of the workspace.
 pub(crate) struct Library {
     pub(crate) name: String,
+    pub(crate) version: String,
     /// Those that it declares besides `default`.
     pub(crate) features: Vec<String>,
+    /// How many packages a user may get with it, from `[package.metadata.pipe]`; none if it does not say.
+    pub(crate) max_dependencies: Option<u64>,
 }
 
 /// The folder that holds the workspace's `Cargo.toml`.
@@ -55,7 +58,9 @@ fn library(package: &Value) -> Option<Library> {
     let declared = package["features"].as_object()?;
     Some(Library {
         name: package["name"].as_str()?.to_owned(),
+        version: package["version"].as_str()?.to_owned(),
         features: declared.keys().filter(|feature| *feature != "default").cloned().collect(),
+        max_dependencies: package["metadata"]["pipe"]["max-dependencies"].as_u64(),
     })
 }
 
