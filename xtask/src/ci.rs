@@ -1,8 +1,8 @@
 //! `cargo xtask ci`: what continuous integration runs, and what is green here is green there.
 
 use crate::step::{Limit, Step, run_all};
-use crate::test;
 use crate::workspace::{Library, cargo, has_tool, libraries};
+use crate::{rust_version, test};
 use std::process::{Command, ExitCode};
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ fn steps() -> Vec<Step> {
         Ok(libraries) => steps.extend(libraries.iter().flat_map(alone)),
         Err(why) => steps.push(Step::failed("list of crates", why)),
     }
-    steps.push(task("scratch"));
+    steps.extend([task("scratch"), rust_version::step()]);
     let smoke = ["run", "--quiet", "--release", "-p", "benches", "--", "--smoke"];
     steps.push(Step::new("benches, every answer checked", cargo(smoke)));
     steps
