@@ -22,6 +22,7 @@ fn steps() -> Vec<Step> {
         component("fmt", "rustfmt", &["fmt", "--all", "--check"]),
         component("clippy", "clippy", &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]),
         task("tidy"),
+        licences(),
     ];
     steps.extend(test::steps(&[]));
     let mut docs = cargo(["doc", "--workspace", "--no-deps"]);
@@ -55,6 +56,15 @@ fn task(name: &str) -> Step {
         }
         Err(error) => Step::failed(name, format!("The path of xtask is not known: {error}.")),
     }
+}
+
+/// What may be depended on: `deny.toml`. Without its check of advisories, which needs a network.
+fn licences() -> Step {
+    let name = "licences and sources of dependencies";
+    if has_tool("deny") {
+        return Step::new(name, cargo(["deny", "check", "licenses", "bans", "sources"]));
+    }
+    Step::skipped(name, "not installed: cargo install --locked cargo-deny")
 }
 
 /// A crate as a user gets it who takes nothing else: without features, then with each one by itself.
