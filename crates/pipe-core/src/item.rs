@@ -18,8 +18,8 @@ impl<T> Item for Own<T> {
     type Of<'a> = T;
 }
 
-impl Item for &'static [u8] {
-    type Of<'a> = &'a [u8];
+impl<T: 'static> Item for &'static [T] {
+    type Of<'a> = &'a [T];
 }
 
 impl Item for &'static str {

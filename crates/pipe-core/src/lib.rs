@@ -81,6 +81,7 @@ mod stage;
 mod straight;
 mod weigh;
 
+pub mod kernel;
 pub mod plan;
 #[cfg(feature = "testing")]
 pub mod testing;

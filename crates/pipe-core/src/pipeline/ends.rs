@@ -5,6 +5,7 @@ use crate::executor::Profile;
 use crate::inline::Inline;
 use crate::item::{Item, Own, Owned};
 use crate::iter::Iter;
+use crate::kernel::Scalar;
 use crate::limit::default_memory_limit;
 use crate::lower::{AnyWorkers, Cut, Feed, Lower};
 use crate::pipeline::{Pipeline, Whole};
@@ -13,6 +14,7 @@ use crate::run::RunState;
 use crate::settings::Emits;
 use crate::sink::{ForEach, Merge, Sink};
 use crate::stage::Then;
+use std::sync::Arc;
 
 impl<U, C, I: Item> Pipeline<U, C, I> {
     /// Ends in a sink.
@@ -88,7 +90,8 @@ impl<U: Feed, C, I: Owned> Pipeline<U, C, I> {
             return Iter::refused(error);
         }
         let last = settings.open();
-        let run = RunState::new(settings, Profile { name: "iterator", workers: 1, memory_limit });
+        let profile = Profile { name: "iterator", workers: 1, memory_limit };
+        let run = RunState::new(settings, profile, Arc::new(Scalar));
         let mut nodes = Vec::new();
         let cut = Cut::<_, _, I::T, AnyWorkers>::new(up, chain, last);
         let source = Lower::<'p, Inline>::lower(cut, &mut nodes, &run);

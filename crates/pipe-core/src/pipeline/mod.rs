@@ -45,7 +45,7 @@ impl<I: Iterator> Pipeline<StartIter<I>, Identity, Own<I::Item>> {
 }
 
 impl<U, C, I: Item> Pipeline<U, C, I> {
-    fn then<B, J>(mut self, name: &str, emits: Emits, second: B) -> Pipeline<U, Then<C, B>, J> {
+    pub(crate) fn then<B, J>(mut self, name: &str, emits: Emits, second: B) -> Pipeline<U, Then<C, B>, J> {
         let id = self.settings.add_stage(name, emits);
         let chain = Then::new(self.chain, second, id);
         Pipeline { up: self.up, chain, settings: self.settings, item: PhantomData }
