@@ -12,6 +12,10 @@ pub(crate) fn workloads(mode: Mode) -> Vec<Workload> {
     let instructions = |workload: Workload| workload.metric(Metric::InstructionsPerItem).rounds_max(2);
     vec![
         fused_rows(mode),
+        instructions(Workload::new(SET, "policy-skip-instructions", POLICY, counted)).with([
+            contender!("ours", Ours, "ours/fused_numbers.rs", ours::fused_numbers::inline_skip),
+            contender!("ours-fail", Limit, "ours/fused_numbers.rs", ours::fused_numbers::inline_fail),
+        ]),
         Workload::new(SET, "fused-numbers-predictable", PREDICTABLE, numbers).with(predictable()),
         Workload::new(SET, "fused-numbers-unpredictable", UNPREDICTABLE, numbers).with(unpredictable()),
         instructions(Workload::new(SET, "fused-numbers-predictable-instructions", COUNTED, counted))
@@ -32,6 +36,7 @@ const PREDICTABLE: &str =
     "Eight cheap numeric stages over 0..n and a sum; the filters nearly always pass, in a pattern.";
 const UNPREDICTABLE: &str = "The same with filters on hashed bits: half, then three quarters pass.";
 const COUNTED: &str = "The same chain under callgrind, at n and 2n items: the difference, per item.";
+const POLICY: &str = "A stage that might fail and never does, under callgrind: the policy `skip` against `fail`. The bar is 3% more.";
 const COMPILE: &str =
     "cargo build --release of one example with 64 chained adapters, dependencies built; the bar is 10 s.";
 const ROWS: &str =

@@ -101,7 +101,7 @@ pub use executor::{BlockingExecutor, Drives, Executor, Finish, Profile};
 pub use explain::Explain;
 pub use handle::Run;
 pub use inline::Inline;
-pub use item::{Item, Own, Owned, Parser};
+pub use item::{Item, Own, Owned, Parser, Same};
 pub use iter::Iter;
 pub use letters::{DeadLetter, DeadLetters};
 pub use limit::default_memory_limit;

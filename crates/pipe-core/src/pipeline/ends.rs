@@ -3,7 +3,7 @@
 use crate::adapters::Fold;
 use crate::executor::Profile;
 use crate::inline::Inline;
-use crate::item::{Item, Own, Owned};
+use crate::item::{Item, Own, Owned, Same};
 use crate::iter::Iter;
 use crate::kernel::Scalar;
 use crate::limit::default_memory_limit;
@@ -18,26 +18,26 @@ use std::sync::Arc;
 
 impl<U, C, I: Item> Pipeline<U, C, I> {
     /// Ends in a sink.
-    pub fn to<S: Sink<I::T>>(self, sink: S) -> Whole<U, C, I, S>
+    pub fn to<J: Owned, S: Sink<J::T>>(self, sink: S) -> Whole<U, C, J, S>
     where
-        I: Owned,
+        I: Same<J>,
     {
-        Whole { pipeline: self, sink }
+        Whole { pipeline: self.renamed(), sink }
     }
 
     /// Ends in a vector.
-    pub fn collect(self) -> Whole<U, C, I, Vec<I::T>>
+    pub fn collect<J: Owned>(self) -> Whole<U, C, J, Vec<J::T>>
     where
-        I: Owned,
+        I: Same<J>,
     {
         self.to(Vec::new())
     }
 
     /// Ends in a closure, called by one thread at a time and in order (unless the pipeline is unordered).
-    pub fn for_each<F>(self, f: F) -> Whole<U, C, I, ForEach<F>>
+    pub fn for_each<J: Owned, F>(self, f: F) -> Whole<U, C, J, ForEach<F>>
     where
-        I: Owned,
-        F: FnMut(I::T) + Send,
+        I: Same<J>,
+        F: FnMut(J::T) + Send,
     {
         self.to(ForEach(f))
     }

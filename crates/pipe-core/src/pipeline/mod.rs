@@ -12,7 +12,7 @@ mod whole;
 
 use crate::adapters::Identity;
 use crate::context::SINK;
-use crate::item::{Item, Own, Owned};
+use crate::item::{Item, Own, Owned, Same};
 use crate::lower::{Cut, Start, StartIter};
 use crate::settings::{Emits, SegmentKind, Settings, StageInfo};
 use crate::source::{FromIter, Source};
@@ -49,6 +49,14 @@ impl<U, C, I: Item> Pipeline<U, C, I> {
         let id = self.settings.add_stage(name, emits);
         let chain = Then::new(self.chain, second, id);
         Pipeline { up: self.up, chain, settings: self.settings, item: PhantomData }
+    }
+
+    /// The same with its items under the other name of their type.
+    fn renamed<J>(self) -> Pipeline<U, C, J>
+    where
+        I: Same<J>,
+    {
+        Pipeline { up: self.up, chain: self.chain, settings: self.settings, item: PhantomData }
     }
 }
 
