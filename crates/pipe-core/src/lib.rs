@@ -108,7 +108,7 @@ pub use limit::default_memory_limit;
 pub use lower::{AnyWorkers, Boxed, Close, Cut, Feed, Last, Lower, OneWorker, Reactor, Start, StartIter};
 pub use order::Order;
 pub use pace::Pace;
-pub use pipeline::{Async, Pipeline, Serial, Whole};
+pub use pipeline::{Async, Pipeline, Retries, Serial, Whole};
 pub use policy::{ErrorPolicy, dead_letters, fail, skip};
 pub use position::Position;
 pub use report::{Event, Progress, Report, SegmentReport, StageReport};

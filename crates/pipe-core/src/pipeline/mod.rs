@@ -18,6 +18,7 @@ use crate::settings::{Emits, SegmentKind, Settings, StageInfo};
 use crate::source::{FromIter, Source};
 use crate::stage::Then;
 pub use asynchronous::Async;
+pub use policies::Retries;
 pub use serial::Serial;
 use std::marker::PhantomData;
 pub use whole::Whole;
