@@ -13,8 +13,8 @@ pub(crate) fn workloads(mode: Mode) -> Vec<Workload> {
     vec![
         fused_rows(mode),
         instructions(Workload::new(SET, "policy-skip-instructions", POLICY, counted)).with([
-            contender!("ours", Ours, "ours/fused_numbers.rs", ours::fused_numbers::inline_skip),
-            contender!("ours-fail", Limit, "ours/fused_numbers.rs", ours::fused_numbers::inline_fail),
+            contender!("ours", Ours, "ours/policies.rs", ours::policies::skipping),
+            contender!("ours-fail", Limit, "ours/policies.rs", ours::policies::failing),
         ]),
         Workload::new(SET, "fused-numbers-predictable", PREDICTABLE, numbers).with(predictable()),
         Workload::new(SET, "fused-numbers-unpredictable", UNPREDICTABLE, numbers).with(unpredictable()),
@@ -22,6 +22,10 @@ pub(crate) fn workloads(mode: Mode) -> Vec<Workload> {
             .with(predictable()),
         instructions(Workload::new(SET, "fused-numbers-unpredictable-instructions", COUNTED, counted))
             .with(unpredictable()),
+        instructions(Workload::new(SET, "interop-iterator-instructions", INTEROP, counted)).with([
+            contender!("ours", Ours, "ours/interop.rs", ours::interop::iterated),
+            contender!("ours-sink", Limit, "ours/interop.rs", ours::interop::sunk),
+        ]),
         Workload::new(SET, "compile-64-adapters", COMPILE, 64)
             .metric(Metric::Seconds)
             .rounds_max(3)
@@ -37,6 +41,7 @@ const PREDICTABLE: &str =
 const UNPREDICTABLE: &str = "The same with filters on hashed bits: half, then three quarters pass.";
 const COUNTED: &str = "The same chain under callgrind, at n and 2n items: the difference, per item.";
 const POLICY: &str = "A stage that might fail and never does, under callgrind: the policy `skip` against `fail`. The bar is 3% more.";
+const INTEROP: &str = "One map, iterated with `for` and summed, under callgrind; the same batches into a sink. The bar is one branch an item more.";
 const COMPILE: &str =
     "cargo build --release of one example with 64 chained adapters, dependencies built; the bar is 10 s.";
 const ROWS: &str =

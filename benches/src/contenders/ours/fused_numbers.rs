@@ -3,7 +3,7 @@
 use crate::contender::{Job, instance};
 use crate::measure::{BoxError, Outcome, timed};
 use crate::tasks::numbers::{Filters, Predictable, Unpredictable, flip, lean, place, turn};
-use pipe_core::{ErrorPolicy, Inline, RunError, fail, from_iter, skip};
+use pipe_core::{Inline, RunError, from_iter};
 
 pub(crate) fn inline_predictable(job: &Job) -> Result<Outcome, BoxError> {
     timed(job.size, || Ok(instance!(job, sum[Predictable], job.size)?))
@@ -23,27 +23,6 @@ fn sum<F: Filters, const K: u64>(n: u64) -> Result<u64, RunError> {
         .map(flip)
         .filter(|x| F::second(*x))
         .map(turn)
-        .fold(|| 0, |sum, x| *sum = u64::wrapping_add(*sum, x), |all, part| *all = all.wrapping_add(part))
-        .run_on(&Inline)?;
-    Ok(report.value)
-}
-
-pub(crate) fn inline_skip(job: &Job) -> Result<Outcome, BoxError> {
-    timed(job.size, || Ok(checked(job.size, skip())?))
-}
-
-pub(crate) fn inline_fail(job: &Job) -> Result<Outcome, BoxError> {
-    timed(job.size, || Ok(checked(job.size, fail())?))
-}
-
-/// A stage that might fail, and never does, between two that cannot.
-#[inline(never)]
-fn checked(n: u64, policy: ErrorPolicy) -> Result<u64, RunError> {
-    let report = from_iter(0..n)
-        .map(place::<0>)
-        .try_map(|x| if x % 3 == 0 { Ok(lean(x)) } else { Err("not a multiple of three") })
-        .map(turn)
-        .on_error(policy)
         .fold(|| 0, |sum, x| *sum = u64::wrapping_add(*sum, x), |all, part| *all = all.wrapping_add(part))
         .run_on(&Inline)?;
     Ok(report.value)

@@ -7,7 +7,7 @@ use crate::item::{Item, Own, Owned, Same};
 use crate::iter::Iter;
 use crate::kernel::Scalar;
 use crate::limit::default_memory_limit;
-use crate::lower::{AnyWorkers, Cut, Feed, Lower};
+use crate::lower::{Cut, Feed, Last, Lower};
 use crate::pipeline::{Pipeline, Whole};
 use crate::plan::Nodes;
 use crate::run::RunState;
@@ -75,7 +75,7 @@ impl<U: Feed, C, I: Owned> Pipeline<U, C, I> {
     /// ```
     pub fn iter<'p>(self) -> Iter<'p, I::T>
     where
-        Cut<U, C, I::T, AnyWorkers>: Lower<'p, Inline>,
+        Cut<U, C, I::T, Last>: Lower<'p, Inline>,
     {
         self.iter_within(default_memory_limit())
     }
@@ -83,7 +83,7 @@ impl<U: Feed, C, I: Owned> Pipeline<U, C, I> {
     /// As `iter`, where outputs that were made and not yet taken may have `memory_limit` bytes.
     pub fn iter_within<'p>(self, memory_limit: usize) -> Iter<'p, I::T>
     where
-        Cut<U, C, I::T, AnyWorkers>: Lower<'p, Inline>,
+        Cut<U, C, I::T, Last>: Lower<'p, Inline>,
     {
         let Pipeline { up, chain, settings, .. } = self;
         if let Some(error) = settings.refusal() {
@@ -93,7 +93,7 @@ impl<U: Feed, C, I: Owned> Pipeline<U, C, I> {
         let profile = Profile { name: "iterator", workers: 1, memory_limit };
         let run = RunState::new(settings, profile, Arc::new(Scalar));
         let mut nodes = Vec::new();
-        let cut = Cut::<_, _, I::T, AnyWorkers>::new(up, chain, last);
+        let cut = Cut::<_, _, I::T, Last>::new(up, chain, last);
         let source = Lower::<'p, Inline>::lower(cut, &mut nodes, &run);
         Iter::new(Nodes { source, nodes, first: None }, run)
     }
