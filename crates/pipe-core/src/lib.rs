@@ -55,6 +55,7 @@ mod control;
 mod error;
 mod executor;
 mod explain;
+mod fan;
 mod handle;
 mod held;
 mod inline;
@@ -100,6 +101,10 @@ pub use context::Context;
 pub use error::{Payload, RunError};
 pub use executor::{BlockingExecutor, Drives, Executor, Finish, Profile};
 pub use explain::Explain;
+pub use fan::{
+    Bound, BranchError, BranchErrorKind, BranchReport, BranchSink, BranchSource, Concat, Merged, Overflow,
+    Route, Tagged, Tee, Zip, branch, concat, merge, route, tee, zip,
+};
 pub use handle::Run;
 pub use inline::Inline;
 pub use item::{Item, Own, Owned, Parser, Same};
