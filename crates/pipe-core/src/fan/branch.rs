@@ -78,14 +78,20 @@ pub struct BranchReport {
 
 /// A bounded edge between two pipelines: what is written into the sink comes out of the source, in order and with its positions.
 ///
-/// The sink ends one pipeline, alone or in a [`tee`](crate::tee) or [`route`](crate::route); the source starts another, which runs on its own
-/// executor and, for the two have to run at the same time, on a thread of its own. Their fates are joined: the source ends when the sink is committed, and fails with
-/// [`BranchErrorKind::Abandoned`](crate::BranchErrorKind::Abandoned) when it is dropped without that; a sink that blocks fails with
-/// [`BranchErrorKind::Closed`](crate::BranchErrorKind::Closed) when the source is dropped before its end.
+/// The sink ends one pipeline, alone or in a [`tee`](crate::tee) or [`route`](crate::route). The source starts another, on whichever executor
+/// suits it; the two run at the same time, so one of them has a thread of its own. Their fates are joined:
+///
+/// * The source ends when the sink is committed. When the sink is dropped without that, the source fails with
+///   [`BranchErrorKind::Abandoned`](crate::BranchErrorKind::Abandoned).
+/// * When the source is dropped before its end, a sink that blocks fails with
+///   [`BranchErrorKind::Closed`](crate::BranchErrorKind::Closed), at its next write, or at its commit if something was unread. One
+///   that may drop items counts them.
 ///
 /// Items are weighed as on any edge: strings and vectors of numbers with what they own, others by their size, unless
-/// [`BranchSink::weighed`] says otherwise. A write costs a lock, which is contended only when the reader takes a batch. A
-/// wait is not interrupted when its run is cancelled; it ends when the other side moves, or with `stall_after`.
+/// [`BranchSink::weighed`] says otherwise. A write costs a lock, which is contended only when the reader takes a batch.
+///
+/// As a read that blocks, a wait is not interrupted when its own run is cancelled; it ends when the other side moves or ends, at the latest
+/// after [`Bound::stall_after`]. What bounded edges make impossible is said at [`concat`](crate::concat).
 ///
 /// ```
 /// use pipe_core::{Bound, Inline, branch, from_iter, from_source, tee};

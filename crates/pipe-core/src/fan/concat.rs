@@ -17,8 +17,8 @@ pub struct Concat<S> {
 
 /// One source made of many: all items of the first, then all of the second, and so on. Each is dropped when it has ended.
 ///
-/// Positions say which input an item is from ([`Position::input`](crate::Position::input)); inputs from number 255 on share that number. Sources of several types
-/// are boxed: `Box<dyn Source<Item = .., Batch = ..>>` is a source.
+/// Positions say which input an item is from ([`Position::input`](crate::Position::input)); inputs from number 255 on share that number.
+/// Sources of several types are boxed: `Box<dyn Source<Item = .., Batch = ..>>` is a source.
 ///
 /// ```
 /// use pipe_core::{FromIter, Inline, concat, from_source};
@@ -27,6 +27,15 @@ pub struct Concat<S> {
 /// assert_eq!(all.value, [1, 2, 7, 8]);
 /// # Ok::<(), pipe_core::RunError>(())
 /// ```
+///
+/// # What cannot end
+///
+/// `concat` of both [`branch`](crate::branch)es of one [`tee`](crate::tee) reads the first to its end. The second fills up meanwhile, so
+/// the tee waits, so the first does not end. `zip` of both ways of a [`route`](crate::route) comes to the same where the route sends
+/// many items in a row one way, and so do two joined pipelines that are run one after the other on one thread. Such a program needs as
+/// much memory as there is input. It does not hang: each wait on an edge has a limit ([`Bound::stall_after`](crate::Bound::stall_after)),
+/// and behind it the run ends with [`BranchErrorKind::Stalled`](crate::BranchErrorKind::Stalled), which says which branch was how full.
+/// Ways out: [`merge`](crate::merge) instead, an edge that may drop ([`Overflow`](crate::Overflow)), a bound as large as the need.
 pub fn concat<S: Source>(sources: impl IntoIterator<Item = S>) -> Concat<S> {
     let mut inputs = sources.into_iter().collect::<Vec<_>>().into_iter();
     Concat { open: inputs.next(), inputs, input: 0 }

@@ -18,8 +18,8 @@
 //!   queue is empty, except for `Abandoned`: what a failed run has sent is not to be worked on.
 //! * **The reader ends** once, in `Drop`. It takes the queue with it, so memory does not wait for the writer.
 //! * **A drop on both sides at once**: whoever gets the lock second sees what the first has done; nobody waits in `Drop`.
-//! * **A stall**: both sides wait with a limit. For the writer each `take` starts it anew, for the reader any `put` ends the wait. The wait of a run
-//!   whose other side hangs, was never started, or waits for it in a circle, therefore ends.
+//! * **A stall**: both sides wait with a limit. For the writer each `take` starts it anew; for the reader any `put` ends the wait. So the
+//!   wait for a run that hangs, was never started, or waits for this one in a circle, ends too.
 //!
 //! Items are dropped, and wakers woken, outside the lock: both run foreign code. A poisoned lock is used on, since no foreign code runs
 //! between two changes that belong together.

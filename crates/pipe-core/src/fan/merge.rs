@@ -28,8 +28,8 @@ struct Turns<S> {
 /// One source made of many, which takes from whichever has something: batches of the inputs in turn, the items of each in order.
 ///
 /// An input that waits for another run (a [`branch`](crate::branch)) does not hold up the others, if it says so: see
-/// [`Source::poll_pull`]. One that cannot, a file or a socket, is waited for. Each is dropped when it has ended; an error of one ends the run. Positions are as for
-/// [`concat`](crate::concat).
+/// [`Source::poll_pull`]. One that cannot, a file or a socket, is waited for. Each is dropped when it has ended; an error of one ends the
+/// run. Positions are as for [`concat`](crate::concat).
 ///
 /// ```
 /// use pipe_core::{FromIter, Inline, from_source, merge};

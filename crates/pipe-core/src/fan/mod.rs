@@ -12,15 +12,8 @@
 //! [`zip`]). Stages behind a fan-out, or before a fan-in, are pipelines of their own, joined by a [`branch`]: its sink side ends one, its
 //! source side starts the next, and a bounded edge lies between.
 //!
-//! # What cannot end
-//!
-//! Bounded edges make it possible to ask for what cannot be had. `concat` of both branches of one `tee` reads the first to its end; the
-//! second fills up meanwhile, so the tee waits, so the first does not end. `zip` of both branches of a `route` comes to the same when
-//! the route sends many items in a row one way, and so does `run_on` of two joined pipelines one after the other on one thread. Such a
-//! program needs as much memory as there is input. It does not hang: each wait on an edge has a limit ([`Bound::stall_after`]), behind
-//! which the run ends with [`BranchErrorKind::Stalled`] and says which branch was how full.
-//!
-//! Ways out: `merge` in place of `concat`; an edge that may drop ([`Overflow`]); a bound as large as the need is.
+//! Bounded edges make it possible to ask for what cannot be had in bounded memory. Where that is, and that it ends with an error
+//! instead of a hang, is said for users at [`concat`]; how each wait comes to have a limit, in `edge.rs` and `bell.rs`.
 
 mod bell;
 mod branch;

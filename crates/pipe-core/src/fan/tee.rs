@@ -13,9 +13,9 @@ pub struct Tee<A, B> {
 
 /// A sink that writes each item into two others: a clone into `first`, the item itself into `second`. More than two are nested.
 ///
-/// An error of either ends the run. The commit is first that of `first`, then that of `second`. The first failure is the error, and what is not committed by
-/// then is dropped uncommitted. What *is* committed stays, so the one that cannot be undone (a message sent, a [`branch`](crate::branch))
-/// belongs behind the one that is likely to fail (a file).
+/// An error of either ends the run. At the end `first` is committed, then `second`. The first failure is the error, and what is not
+/// committed by then is dropped uncommitted. What *is* committed stays, so the one that cannot be undone (a message sent, a
+/// [`branch`](crate::branch)) belongs behind the one that is likely to fail (a file).
 ///
 /// ```
 /// use pipe_core::{Inline, from_iter, route, tee};
