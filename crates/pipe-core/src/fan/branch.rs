@@ -91,7 +91,7 @@ pub struct BranchReport {
 /// [`BranchSink::weighed`] says otherwise. A write costs a lock, which is contended only when the reader takes a batch.
 ///
 /// As a read that blocks, a wait is not interrupted when its own run is cancelled; it ends when the other side moves or ends, at the latest
-/// after [`Bound::stall_after`]. What bounded edges make impossible is said at [`concat`](crate::concat).
+/// after [`Bound::stall_after`]. What bounded edges make impossible is said at [`concat()`](crate::concat()).
 ///
 /// ```
 /// use pipe_core::{Bound, Inline, branch, from_iter, from_source, tee};

@@ -6,7 +6,7 @@ use crate::stage::BoxError;
 use std::task::{Poll, Waker};
 use std::vec;
 
-/// Sources in a row; behind [`concat`].
+/// Sources in a row; behind [`concat()`].
 pub struct Concat<S> {
     inputs: vec::IntoIter<S>,
     /// The one being read.

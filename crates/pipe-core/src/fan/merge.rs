@@ -29,7 +29,7 @@ struct Turns<S> {
 ///
 /// An input that waits for another run (a [`branch`](crate::branch)) does not hold up the others, if it says so: see
 /// [`Source::poll_pull`]. One that cannot, a file or a socket, is waited for. Each is dropped when it has ended; an error of one ends the
-/// run. Positions are as for [`concat`](crate::concat).
+/// run. Positions are as for [`concat()`](crate::concat()).
 ///
 /// ```
 /// use pipe_core::{FromIter, Inline, from_source, merge};

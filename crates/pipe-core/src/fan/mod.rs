@@ -8,12 +8,12 @@
 //! source ---> concat, merge, zip -> stages -> sink
 //! ```
 //!
-//! A plan stays a list: fan-out is a sink made of sinks ([`tee`], [`route`]), fan-in a source made of sources ([`concat`], [`merge`],
+//! A plan stays a list: fan-out is a sink made of sinks ([`tee`], [`route`]), fan-in a source made of sources ([`concat()`], [`merge`],
 //! [`zip`]). Stages behind a fan-out, or before a fan-in, are pipelines of their own, joined by a [`branch`]: its sink side ends one, its
 //! source side starts the next, and a bounded edge lies between.
 //!
 //! Bounded edges make it possible to ask for what cannot be had in bounded memory. Where that is, and that it ends with an error
-//! instead of a hang, is said for users at [`concat`]; how each wait comes to have a limit, in `edge.rs` and `bell.rs`.
+//! instead of a hang, is said for users at [`concat()`]; how each wait comes to have a limit, in `edge.rs` and `bell.rs`.
 
 mod bell;
 mod branch;
