@@ -245,14 +245,14 @@ impl Shape {
         Tree::Branch(sink, account)
     }
 
-    fn from_pool(&mut self) -> Watched {
+    fn pick(&mut self) -> Watched {
         let index = self.rng.below(self.pool.len() as u64) as usize;
         self.pool.swap_remove(index)
     }
 
     /// A run that reads one source of the pool, or some.
     fn reader(&mut self) {
-        let first = self.from_pool();
+        let first = self.pick();
         if self.wild_one_in(15) {
             // Gone before anything runs, or there and never read.
             if self.one_in(2) {
@@ -262,7 +262,7 @@ impl Shape {
         }
         let mut sources = vec![first];
         while !self.pool.is_empty() && self.one_in(2) {
-            sources.push(self.from_pool());
+            sources.push(self.pick());
         }
         let joined = self.joined(sources);
         let make = self.with_ends(joined);
