@@ -298,10 +298,10 @@ pub struct Boxed<'p, T> {
 }
 
 type LowerBoxed<'p> =
-    dyn FnOnce(&mut Vec<Node<'p, Infallible>>, &Arc<RunState>) -> Box<dyn AnySource + 'p> + 'p;
+    dyn FnOnce(&mut Vec<Node<'p, Infallible>>, &Arc<RunState>) -> Box<dyn AnySource + 'p> + Send + 'p;
 
 impl<'p, T> Boxed<'p, T> {
-    pub(crate) fn new(up: impl Lower<'p, Inline> + 'p) -> Self {
+    pub(crate) fn new(up: impl Lower<'p, Inline> + Send + 'p) -> Self {
         Boxed { lower: Box::new(move |nodes, run| up.lower(nodes, run)), items: PhantomData }
     }
 }

@@ -37,6 +37,10 @@ impl<T> Program<T> {
     }
 
     /// Then adds.
+    #[expect(
+        clippy::should_implement_trait,
+        reason = "it adds a step to the program, not a program to a program"
+    )]
     pub fn add(self, term: T) -> Self {
         self.then(Op::Add(term))
     }
