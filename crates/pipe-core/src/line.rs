@@ -148,7 +148,10 @@ impl<W: Worker + ?Sized> Stop<W> {
                     down.status.enough = true;
                 }
                 Err(error) => {
-                    down.status.error.get_or_insert(error);
+                    // What a stop further down had enough of was emitted before; a loop would have ended there.
+                    if !down.stops.iter().any(|stop| stop.enough) {
+                        down.status.error.get_or_insert(error);
+                    }
                     return Flow::Break(());
                 }
             }
