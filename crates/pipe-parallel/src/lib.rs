@@ -41,9 +41,17 @@
 mod alone;
 mod break_even;
 mod crew;
-mod end;
-mod gate;
+mod drain;
+mod ending;
+mod gates;
+mod hands;
+mod ledger;
+mod meter;
+mod one_thread;
 mod parallel;
+mod seat;
+mod splits;
+mod stretch;
 
 pub use parallel::Parallel;
 
