@@ -147,7 +147,7 @@ impl Context {
         for (stage, items) in self.skipped.drain(..) {
             self.run.count_skipped(stage, items);
         }
-        let at = at.map(Position::from_raw);
+        let at = at.and_then(Position::known);
         let mut settled = Settled::Quietly;
         if let Some(Letter { stage, error, more }) = self.letter.take() {
             settled = Settled::Interrupted;
@@ -163,6 +163,8 @@ impl Context {
     /// Says which attempt comes next.
     pub(crate) fn begin_attempt(&mut self, number: u32) {
         self.attempt = number;
+        // What one stage gave up in an attempt that does not count, it may manage in the next.
+        self.exhausted = false;
     }
 
     /// The failure because of which there will be another attempt.

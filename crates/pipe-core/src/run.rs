@@ -142,6 +142,11 @@ impl RunState {
         self.control.clock()
     }
 
+    /// Waits for `span`, until the run is stopped, or until its deadline.
+    pub fn wait(&self, span: Duration) {
+        self.control.wait(span);
+    }
+
     /// The bytes that may be in flight; its limit is that of the executor's profile.
     pub fn budget(&self) -> &Budget {
         &self.budget
@@ -379,8 +384,15 @@ impl RunState {
                 had_enough: segment.enough.load(Relaxed),
             }
         };
-        let kept = self.segments.iter().enumerate().filter(|(_, segment)| !segment.elided.load(Relaxed));
-        kept.map(report).collect()
+        // As in `explain`. A segment without a stage takes what it emits.
+        let has_stage = |id: usize| self.stages.iter().any(|stage| stage.info.segment == id);
+        self.segments.iter().enumerate().filter(|(id, _)| has_stage(*id)).map(report).collect()
+    }
+
+    /// Items that the first segment took.
+    pub(crate) fn first_taken(&self) -> u64 {
+        let first = self.segments.iter().find(|segment| !segment.elided.load(Relaxed));
+        first.map_or(self.written(), |segment| segment.taken.load(Relaxed))
     }
 
     pub(crate) fn report<T>(&self, value: T) -> Report<T> {

@@ -45,6 +45,9 @@ impl<U, C, I: Item> Pipeline<U, C, I> {
     /// Ends in one accumulator: each worker folds its items into its own, and these are merged at the end. It takes borrowed rows.
     ///
     /// `merge` must give the same result however the items were distributed; a sum of floats therefore differs in its last digits.
+    ///
+    /// An accumulator cannot give back what an attempt put into it. So in a segment that [retries](Pipeline::retry) behind a stage that
+    /// makes many items of one, a fold is a `Config` error: `.edge()` in front of it helps.
     pub fn fold<A, N, F, M>(
         self,
         new: N,
@@ -58,7 +61,12 @@ impl<U, C, I: Item> Pipeline<U, C, I> {
         M: FnMut(&mut A, A) + Send,
     {
         let heap = self.settings.weighers.get::<A>();
-        let pipeline = self.then("fold", Emits::Many, Fold { new, fold: f, heap });
+        let mut this = self;
+        if let Some(stage) = this.settings.attempt_leaves_something() {
+            let why = "a fold behind it would count what an attempt emitted before it failed: put `.edge()` in between, or retry first";
+            this.settings.refuse("retry", stage, why);
+        }
+        let pipeline = this.then("fold", Emits::Many, Fold { new, fold: f, heap });
         Whole { pipeline, sink: Merge { into: None, merge } }
     }
 }
