@@ -36,6 +36,8 @@ struct Shared {
 struct Followers {
     /// The leashes of the loops that it stops.
     leashes: Vec<Weak<AtomicU64>>,
+    /// Of these, the leashes of loops that take from a source themselves: a drain stops them, and lets the others finish what they have.
+    source_leashes: Vec<Weak<AtomicU64>>,
     /// The switches that go on with this one.
     children: Vec<Weak<Shared>>,
 }
@@ -93,10 +95,17 @@ impl Cancel {
         leash
     }
 
+    /// As `leash`, for a loop that takes from the source itself: it is cut to drain as well.
+    pub(crate) fn source_leash(&self) -> Leash {
+        let leash = self.leash();
+        self.shared.followers().source_leashes.push(Arc::downgrade(&leash.until));
+        leash
+    }
+
     /// Stops the loops over sources, as if these had come to their end.
     pub(crate) fn drain(&self) {
         self.shared.drained.store(true, SeqCst);
-        self.shared.followers().cut();
+        cut(&self.shared.followers().source_leashes);
     }
 
     pub(crate) fn is_drained(&self) -> bool {
@@ -109,7 +118,7 @@ impl Shared {
         self.on.store(true, SeqCst);
         let children = {
             let mut followers = self.followers();
-            followers.cut();
+            cut(&followers.leashes);
             std::mem::take(&mut followers.children)
         };
         self.switched.notify_all();
@@ -121,10 +130,8 @@ impl Shared {
     }
 }
 
-impl Followers {
-    fn cut(&self) {
-        self.leashes.iter().filter_map(Weak::upgrade).for_each(|leash| leash.store(0, SeqCst));
-    }
+fn cut(leashes: &[Weak<AtomicU64>]) {
+    leashes.iter().filter_map(Weak::upgrade).for_each(|leash| leash.store(0, SeqCst));
 }
 
 /// How far a loop may go, or zero once it has to stop: so that one comparison per item answers both questions.
@@ -204,12 +211,13 @@ mod tests {
     }
 
     #[test]
-    fn a_drained_loop_stops_and_is_not_cancelled() {
+    fn a_drained_loop_over_a_source_stops_and_others_finish_what_they_have() {
         let cancel = Cancel::new();
-        let leash = cancel.leash();
+        let (leash, other) = (cancel.source_leash(), cancel.leash());
         leash.pay_out_source(9);
+        other.pay_out(9);
         cancel.drain();
-        assert_eq!(leash.until.load(Relaxed), 0);
+        assert_eq!((leash.until.load(Relaxed), other.until.load(Relaxed)), (0, 9));
         assert_eq!(leash.pay_out_source(9).load(Relaxed), 0);
         assert_eq!(leash.pay_out(9).load(Relaxed), 9);
         assert!(!cancel.is_cancelled() && cancel.is_drained());

@@ -5,6 +5,7 @@
 
 use crate::cancel::Knife;
 use crate::error::RunError;
+use crate::kernel::Runner;
 use crate::policy::Then;
 use crate::position::Position;
 use crate::run::{Failure, RunState};
@@ -67,6 +68,11 @@ impl Context {
     /// Whether the run was stopped. A stage that works long on one item looks at it now and then.
     pub fn is_cancelled(&self) -> bool {
         self.run.is_cancelled()
+    }
+
+    /// Who computes kernels in this run.
+    pub fn runner(&self) -> &dyn Runner {
+        self.run.runner()
     }
 
     /// Applies the policy of the stage to a failed item.

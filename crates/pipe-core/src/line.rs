@@ -11,15 +11,21 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Instant;
 
-/// A row of workers on one thread, for executors: carries batches from the first to the outlet behind the last, in slices of about
-/// 100 us, between which it looks whether the run was cancelled or has failed elsewhere.
-pub struct Line<'p> {
-    stops: Vec<Stop<'p>>,
+/// A row of workers, for executors: carries batches from the first to the outlet behind the last, in slices of about 100 us, between
+/// which it looks whether the run was cancelled or has failed elsewhere. Named [`Line`] and [`SerialLine`].
+pub struct LineOf<W: ?Sized> {
+    stops: Vec<Stop<W>>,
     status: Status,
 }
 
-struct Stop<'p> {
-    worker: Box<dyn Worker + 'p>,
+/// A row of workers on one thread.
+pub type Line<'p> = LineOf<dyn Worker + 'p>;
+
+/// A row of serial nodes, which may move between threads.
+pub type SerialLine<'p> = LineOf<dyn Worker + Send + 'p>;
+
+struct Stop<W: ?Sized> {
+    worker: Box<W>,
     /// Sizes slices. Learns only while batches are longer than it allows: a batch that goes through whole needs no clock.
     pace: Pace,
     bound: bool,
@@ -37,9 +43,9 @@ struct Status {
     enough: bool,
 }
 
-impl<'p> Line<'p> {
+impl<W: Worker + ?Sized> LineOf<W> {
     /// A line of these workers, built on this thread.
-    pub fn new(run: Arc<RunState>, workers: Vec<Box<dyn Worker + 'p>>) -> Self {
+    pub fn new(run: Arc<RunState>, workers: Vec<Box<W>>) -> Self {
         let stop = |worker| Stop {
             worker,
             pace: Pace::new(Pace::BATCH, usize::MAX),
@@ -48,7 +54,7 @@ impl<'p> Line<'p> {
             enough: false,
             failed: false,
         };
-        Line {
+        LineOf {
             stops: workers.into_iter().map(stop).collect(),
             status: Status { run, error: None, enough: false },
         }
@@ -106,13 +112,13 @@ fn contained<R>(body: impl FnOnce() -> R) -> Result<R, RunError> {
 }
 
 /// The rest of the line.
-struct Down<'l, 'p> {
-    stops: &'l mut [Stop<'p>],
+struct Down<'l, W: ?Sized> {
+    stops: &'l mut [Stop<W>],
     status: &'l mut Status,
     end: &'l mut dyn Outlet,
 }
 
-impl Outlet for Down<'_, '_> {
+impl<W: Worker + ?Sized> Outlet for Down<'_, W> {
     fn put(&mut self, batch: BoxBatch) -> Flow {
         match self.stops.split_first_mut() {
             None => self.end.put(batch),
@@ -127,8 +133,8 @@ impl Outlet for Down<'_, '_> {
     }
 }
 
-impl Stop<'_> {
-    fn run(&mut self, mut batch: BoxBatch, down: &mut Down<'_, '_>) -> Flow {
+impl<W: Worker + ?Sized> Stop<W> {
+    fn run(&mut self, mut batch: BoxBatch, down: &mut Down<'_, W>) -> Flow {
         while !self.enough && down.may_go_on() {
             let started = self.bound.then(Instant::now);
             match self.worker.run(&mut *batch, self.pace.items(), down) {
@@ -139,6 +145,7 @@ impl Stop<'_> {
                 }
                 Ok(Ran::Done(items)) => {
                     self.taken += items as u64;
+                    self.bound = false;
                     break;
                 }
                 Ok(Ran::Enough(items)) => {
@@ -152,7 +159,10 @@ impl Stop<'_> {
                     return Flow::Break(());
                 }
                 Err(error) => {
-                    down.status.error.get_or_insert(error);
+                    // What a stop further down had enough of was emitted before; a loop would have ended there.
+                    if !down.stops.iter().any(|stop| stop.enough) {
+                        down.status.error.get_or_insert(error);
+                    }
                     return Flow::Break(());
                 }
             }
@@ -164,7 +174,7 @@ impl Stop<'_> {
     }
 }
 
-impl Down<'_, '_> {
+impl<W: ?Sized> Down<'_, W> {
     fn may_go_on(&mut self) -> bool {
         if self.status.error.is_none() {
             self.status.error = self.status.run.check().err();

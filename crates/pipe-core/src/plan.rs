@@ -5,7 +5,7 @@
 
 use crate::batch::Batch;
 use crate::error::RunError;
-pub use crate::line::Line;
+pub use crate::line::{Line, LineOf, SerialLine};
 pub use crate::run::{Failure, RunState};
 use crate::source::Want;
 use crate::stage::Flow;

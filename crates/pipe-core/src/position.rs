@@ -65,9 +65,3 @@ impl fmt::Debug for Position {
         fmt::Display::fmt(self, f)
     }
 }
-
-impl PartialEq<u64> for Position {
-    fn eq(&self, place: &u64) -> bool {
-        self.0 == *place
-    }
-}

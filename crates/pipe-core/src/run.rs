@@ -6,6 +6,7 @@ use crate::clock::Clock;
 use crate::control::Control;
 use crate::error::RunError;
 use crate::executor::Profile;
+use crate::kernel::Runner;
 use crate::letters::DeadLetter;
 use crate::order::Order;
 use crate::policy::{ErrorPolicy, Then};
@@ -26,6 +27,7 @@ pub struct RunState {
     weighers: Weighers,
     control: Arc<Control>,
     profile: Profile,
+    runner: Arc<dyn Runner>,
     budget: Budget,
     started: Duration,
     bytes: AtomicU64,
@@ -60,7 +62,7 @@ struct SegmentState {
 const RATIO_FROM: u64 = 1_000;
 
 impl RunState {
-    pub(crate) fn new(settings: Settings, profile: Profile) -> Arc<Self> {
+    pub(crate) fn new(settings: Settings, profile: Profile, runner: Arc<dyn Runner>) -> Arc<Self> {
         let Settings { stages, segments, weighers, mut stop, .. } = settings;
         let stage = |info: StageInfo| StageState {
             policy: info.policy.clone().unwrap_or_default(),
@@ -97,6 +99,7 @@ impl RunState {
             control,
             budget: Budget::new(profile.memory_limit),
             profile,
+            runner,
             bytes: AtomicU64::new(0),
             written: AtomicU64::new(0),
             workers: AtomicUsize::new(1),
@@ -307,6 +310,10 @@ impl RunState {
     pub fn segment_name(&self, segment: usize) -> String {
         let stages = self.stages.iter().filter(|stage| stage.info.segment == segment);
         stages.map(|stage| &*stage.info.name).collect::<Vec<_>>().join(" > ")
+    }
+
+    pub(crate) fn runner(&self) -> &dyn Runner {
+        &*self.runner
     }
 
     pub(crate) fn weigher<T: 'static>(&self) -> Option<Weigher<T>> {

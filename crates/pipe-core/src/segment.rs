@@ -288,7 +288,8 @@ where
         }
     }
 
-    /// Up to `limit` items, until something stops the loop.
+    /// Up to `limit` items, until something stops the loop. Out of line: the whole chain is inlined here, once.
+    #[inline(never)]
     fn slice(
         &mut self,
         batch: &mut B,

@@ -55,7 +55,7 @@ where
 {
     pub(crate) fn new(source: FromIter<I>, chain: C, sink: SinkNode<T, S>, run: Arc<RunState>) -> Self {
         let segment = Arc::new(Fused::new(chain, 0));
-        let leash = run.cancel().leash();
+        let leash = run.cancel().source_leash();
         let context = Context::new(run.clone(), 0, leash.knife());
         let permit = run.budget().resident();
         Straight { source: Some(source), segment, state: None, sink, context, leash, permit, run }

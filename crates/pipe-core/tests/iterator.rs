@@ -91,3 +91,10 @@ fn random_pipelines_give_as_iterators_what_the_naive_loop_gives() {
         laws::random_iterator(seed);
     }
 }
+
+#[test]
+fn the_first_outputs_of_an_item_that_explodes_can_be_had_and_the_rest_dropped() {
+    let many = from_iter([0u64]).flat_map(|_| 0..100_000_000u64).iter_within(1 << 20);
+    let first: Vec<u64> = many.take(10).map(Result::unwrap).collect();
+    assert_eq!(first, (0..10).collect::<Vec<_>>());
+}

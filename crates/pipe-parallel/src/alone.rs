@@ -35,7 +35,8 @@ pub(crate) fn alone<'p>(
     let mut pace = Pace::new(Pace::BATCH, usize::MAX);
     let (mut spent, mut items, mut ns_per_item) = (Duration::ZERO, 0, None);
     let mut evidence = 0;
-    while !run.is_cancelled() {
+    loop {
+        run.check()?;
         let started = Instant::now();
         let ran = whole.run(pace.items())?;
         let elapsed = started.elapsed();
@@ -46,6 +47,7 @@ pub(crate) fn alone<'p>(
             if workers > 1 {
                 stayed(run, ns_per_item, spent.as_nanos() as f64 / items.max(1) as f64);
             }
+            run.check()?;
             whole.finish()?;
             return Ok(Alone::Ended);
         }
@@ -63,7 +65,6 @@ pub(crate) fn alone<'p>(
             (spent, items) = (Duration::ZERO, 0);
         }
     }
-    Err(RunError::Cancelled)
 }
 
 fn stayed(run: &RunState, measured: Option<f64>, last: f64) {

@@ -1,17 +1,18 @@
 //! Whether other threads would pay. Measured on the first batches, which the calling thread runs alone.
 
+use crate::meter::Account;
 use std::time::Duration;
 
 /// What the calling thread measured while it was alone.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Trial {
     items: u64,
     /// In the source, which one worker at a time may use.
     source: Duration,
-    /// In the chain, which all workers share.
-    chain: Duration,
-    /// In the sink, again one at a time.
-    sink: Duration,
+    /// In the rows, which all workers share.
+    rows: Duration,
+    /// In each gate, again one at a time.
+    gates: Vec<Duration>,
 }
 
 /// What a trial says.
@@ -35,33 +36,50 @@ const MOVE_NS: f64 = 0.5;
 const GAIN: f64 = 0.8;
 
 impl Trial {
-    pub(crate) fn add(&mut self, items: u64, source: Duration, chain: Duration, sink: Duration) {
+    /// Of a plan with so many stretches.
+    pub(crate) fn new(stretches: usize) -> Self {
+        let gates = vec![Duration::ZERO; stretches];
+        Trial { items: 0, source: Duration::ZERO, rows: Duration::ZERO, gates }
+    }
+
+    /// Begins the next one, and returns what was measured.
+    pub(crate) fn restart(&mut self) -> Trial {
+        let next = Trial::new(self.gates.len());
+        std::mem::replace(self, next)
+    }
+
+    /// Counts items that were pulled.
+    pub(crate) fn count(&mut self, items: u64) {
         self.items += items;
-        self.source += source;
-        self.chain += chain;
-        self.sink += sink;
     }
 
-    pub(crate) fn is_empty(&self) -> bool {
-        self.items == 0
+    pub(crate) fn add(&mut self, account: Account, span: Duration) {
+        *match account {
+            Account::Source => &mut self.source,
+            Account::Rows => &mut self.rows,
+            Account::Gate(stretch) => &mut self.gates[stretch],
+        } += span;
     }
 
-    /// Nanoseconds that one item spends in the chain.
-    pub(crate) fn chain_ns(&self) -> f64 {
-        self.chain.as_nanos() as f64 / self.items.max(1) as f64
+    /// Nanoseconds that one item spends where all workers could work.
+    pub(crate) fn rows_ns(&self) -> f64 {
+        self.per_item(self.rows)
+    }
+
+    fn per_item(&self, span: Duration) -> f64 {
+        span.as_nanos() as f64 / self.items.max(1) as f64
     }
 
     pub(crate) fn verdict(&self, workers: usize) -> Verdict {
-        let alone = self.source + self.chain + self.sink;
+        let alone = self.source + self.rows + self.gates.iter().sum::<Duration>();
         if alone < TRIAL {
             return Verdict::Unknown;
         }
-        let per_item = |span: Duration| span.as_nanos() as f64 / self.items.max(1) as f64;
-        let shared = per_item(alone) / workers as f64;
+        let shared = self.per_item(alone) / workers as f64;
         // With workers enough, the slowest of the serial parts is the limit (Amdahl), and each now includes a move.
-        let serial = per_item(self.source).max(per_item(self.sink));
-        let together = shared.max(serial) + MOVE_NS;
-        if together < GAIN * per_item(alone) { Verdict::Spread } else { Verdict::Stay }
+        let slowest = self.gates.iter().copied().fold(self.source, Duration::max);
+        let together = shared.max(self.per_item(slowest)) + MOVE_NS * self.gates.len() as f64;
+        if together < GAIN * self.per_item(alone) { Verdict::Spread } else { Verdict::Stay }
     }
 }
 
@@ -69,10 +87,13 @@ impl Trial {
 mod tests {
     use super::*;
 
-    fn verdict(source: u64, chain: u64, sink: u64, items: u64, workers: usize) -> Verdict {
-        let mut trial = Trial::default();
+    fn verdict(source: u64, rows: u64, sink: u64, items: u64, workers: usize) -> Verdict {
+        let mut trial = Trial::new(1);
+        trial.count(items);
         let span = |ns_per_item: u64| Duration::from_nanos(ns_per_item * items);
-        trial.add(items, span(source), span(chain), span(sink));
+        trial.add(Account::Source, span(source));
+        trial.add(Account::Rows, span(rows));
+        trial.add(Account::Gate(0), span(sink));
         trial.verdict(workers)
     }
 
@@ -83,6 +104,20 @@ mod tests {
         assert_eq!(verdict(100, 1, 1, 100_000, 8), Verdict::Stay);
         assert_eq!(verdict(1, 1_000, 1, 1_000, 1), Verdict::Stay);
         assert_eq!(verdict(1, 10, 1, 10, 8), Verdict::Unknown);
-        assert_eq!(Trial::default().verdict(8), Verdict::Unknown);
+        assert_eq!(Trial::new(1).verdict(8), Verdict::Unknown);
+    }
+
+    #[test]
+    fn the_slowest_gate_is_the_limit_and_not_their_sum() {
+        let mut trial = Trial::new(2);
+        trial.count(1_000);
+        for account in [Account::Rows, Account::Gate(0), Account::Gate(1)] {
+            trial.add(account, Duration::from_micros(100));
+        }
+        assert_eq!(trial.verdict(4), Verdict::Spread);
+        trial.add(Account::Gate(1), Duration::from_millis(1));
+        assert_eq!(trial.verdict(4), Verdict::Stay);
+        assert_eq!(trial.restart().verdict(4), Verdict::Stay);
+        assert_eq!(trial.verdict(4), Verdict::Unknown);
     }
 }

@@ -36,12 +36,22 @@
 //! the calling thread and says so in the report. For waiting on I/O use an asynchronous executor: a closure that sleeps blocks its
 //! worker.
 
+#![forbid(unsafe_code)]
+
 mod alone;
 mod break_even;
 mod crew;
-mod end;
-mod gate;
+mod drain;
+mod ending;
+mod gates;
+mod hands;
+mod ledger;
+mod meter;
+mod one_thread;
 mod parallel;
+mod seat;
+mod splits;
+mod stretch;
 
 pub use parallel::Parallel;
 

@@ -2,8 +2,9 @@
 
 use crate::alone::{Alone, alone};
 use crate::crew::Crew;
-use crate::gate::Gate;
-use pipe_core::plan::{Node, Nodes, Plan, RunState, Segment, Work, Worker};
+use crate::one_thread::one_thread;
+use crate::stretch::stretches;
+use pipe_core::plan::{Nodes, Plan, RunState};
 use pipe_core::{Event, Executor, Profile, RunError, default_memory_limit};
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -79,53 +80,34 @@ impl<'p> Executor<'p> for Parallel {
                 Alone::Opened(nodes) => nodes,
             },
         };
-        self.together(nodes, workers, &run)
+        together(nodes, workers, &run)
     }
 }
 
-impl Parallel {
-    fn together<'p>(&self, nodes: Nodes<'p>, workers: usize, run: &Arc<RunState>) -> Result<(), RunError> {
-        let last = nodes.nodes.iter().rev().nth(1).map_or(0, |node| node.segment);
-        let (segments, sink) = stops(nodes.nodes);
-        let order = run.order(last);
-        let limit = run.budget().limit();
-        let gate = Gate::new(sink, order, workers, run.clone());
-        let crew = Crew::new(nodes.source, segments, gate, workers, limit, run.clone());
-        let parts = thread::scope(|scope| {
-            let mut threads = Vec::new();
-            let mut parts = crew.lead(nodes.first, |index| {
-                let crew = &crew;
-                let thread = thread::Builder::new().name(format!("pipe-worker-{index}"));
-                match thread.spawn_scoped(scope, move || crew.help()) {
-                    Ok(thread) => threads.push(thread),
-                    Err(error) if index < workers => {
+/// Runs the nodes on the calling thread and on those that it starts when they pay.
+fn together<'p>(nodes: Nodes<'p>, workers: usize, run: &Arc<RunState>) -> Result<(), RunError> {
+    let mut stretches = stretches(nodes.nodes, run);
+    if let [only] = &mut stretches[..]
+        && only.row.is_empty()
+    {
+        return one_thread(nodes.source, std::mem::take(&mut only.gate), workers, run);
+    }
+    let crew = Crew::new(nodes.source, stretches, workers, run.clone());
+    thread::scope(|scope| {
+        crew.lead(nodes.first, |index| {
+            let crew = &crew;
+            let thread = thread::Builder::new().name(format!("pipe-worker-{index}"));
+            match thread.spawn_scoped(scope, move || crew.help(index)) {
+                Ok(_) => true,
+                Err(error) => {
+                    if index < workers {
                         run.note(Event::FewerWorkers { wanted: workers, got: index, why: error.to_string() });
-                        return false;
                     }
-                    Err(_) => return false,
+                    false
                 }
-                true
-            });
-            // In the order of the workers, so that accumulators are merged in a fixed order.
-            for thread in threads {
-                parts.extend(thread.join().expect("a worker contains all panics"));
             }
-            parts
         });
-        run.note_workers(crew.workers());
-        crew.close(parts)
-    }
-}
-
-/// The parallel segments, and the serial end.
-fn stops(nodes: Vec<Node<'_>>) -> (Vec<Arc<dyn Segment<'_> + '_>>, Box<dyn Worker + Send + '_>) {
-    let (mut segments, mut sink) = (Vec::new(), None);
-    for node in nodes {
-        match node.work {
-            Work::Parallel(segment) => segments.push(segment),
-            Work::Serial(worker) => sink = Some(worker),
-            Work::Async(never) => match never {},
-        }
-    }
-    (segments, sink.expect("a plan ends in a serial node"))
+    });
+    run.note_workers(crew.workers());
+    crew.close()
 }

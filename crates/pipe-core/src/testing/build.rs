@@ -3,7 +3,7 @@
 use crate::adapters::Identity;
 use crate::item::Own;
 use crate::lower::Boxed;
-use crate::pipeline::Pipeline;
+use crate::pipeline::{Pipeline, Retries};
 use crate::retry::{Retry, exponential};
 use crate::source::{from_iter, from_source};
 use crate::stage::Step;
@@ -79,7 +79,10 @@ fn first(pipeline: Numbers, block: &Block) -> Numbers {
     fuse!(pipeline, block.ops[0], second, block)
 }
 
-fn second<C: Step<Num, Out = Num> + 'static>(pipeline: Open<C>, block: &Block) -> Numbers {
+fn second<C: Step<Num, Out = Num> + Retries<Boxed<'static, Num>> + 'static>(
+    pipeline: Open<C>,
+    block: &Block,
+) -> Numbers {
     let pipeline = tried(pipeline, block.attempts[0]);
     match block.ops.get(1) {
         None => closed(pipeline, block),
@@ -87,11 +90,14 @@ fn second<C: Step<Num, Out = Num> + 'static>(pipeline: Open<C>, block: &Block) -
     }
 }
 
-fn third<C: Step<Num, Out = Num> + 'static>(pipeline: Open<C>, block: &Block) -> Numbers {
+fn third<C: Step<Num, Out = Num> + Retries<Boxed<'static, Num>> + 'static>(
+    pipeline: Open<C>,
+    block: &Block,
+) -> Numbers {
     closed(tried(pipeline, block.attempts[1]), block)
 }
 
-fn tried<C>(pipeline: Open<C>, attempts: Option<u32>) -> Open<C> {
+fn tried<C: Retries<Boxed<'static, Num>>>(pipeline: Open<C>, attempts: Option<u32>) -> Open<C> {
     match attempts {
         Some(attempts) => pipeline.retry(at_once(attempts)),
         None => pipeline,

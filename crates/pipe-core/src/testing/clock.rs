@@ -14,11 +14,11 @@ use std::time::Duration;
 /// use std::time::Duration;
 ///
 /// let clock = VirtualClock::new();
-/// let broken = from_iter([1]).try_map(|_| Err::<u8, _>("down")).retry(exponential(3).first(Duration::from_secs(60)));
+/// let broken = from_iter([1]).try_map(|_| Err::<u8, _>("down")).retry(exponential(3).first(Duration::from_secs(10)));
 /// let failed = broken.collect().clocked_by(clock.clone()).run_on(&Inline);
 /// assert!(failed.is_err());
 /// assert_eq!(clock.waits().len(), 2); // between three attempts
-/// assert!(clock.passed() >= Duration::from_secs(30 + 60)); // of which jitter cuts off up to a half
+/// assert!(clock.passed() >= Duration::from_secs(5 + 10)); // 10 and 20, of which jitter cuts off up to a half
 /// ```
 #[derive(Debug, Clone, Default)]
 pub struct VirtualClock {

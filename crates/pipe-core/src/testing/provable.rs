@@ -2,8 +2,10 @@
 
 use crate::error::RunError;
 use crate::executor::{BlockingExecutor, Executor, Profile};
+use crate::kernel::Runner;
 use crate::plan::Plan;
 use std::convert::Infallible;
+use std::sync::Arc;
 
 /// An executor on trial: every [`BlockingExecutor<'static>`](BlockingExecutor) is one, so `&MyExecutor` can be handed to each law.
 ///
@@ -17,6 +19,9 @@ pub trait Provable {
     /// As there.
     fn says(&self) -> Result<Profile, RunError>;
 
+    /// [`Executor::runner`].
+    fn computes(&self) -> Arc<dyn Runner>;
+
     /// [`Executor::execute`], for a plan without async stages.
     ///
     /// # Errors
@@ -27,6 +32,10 @@ pub trait Provable {
 impl<X: BlockingExecutor<'static>> Provable for X {
     fn says(&self) -> Result<Profile, RunError> {
         self.profile()
+    }
+
+    fn computes(&self) -> Arc<dyn Runner> {
+        self.runner()
     }
 
     fn runs(&self, plan: Plan<'static>) -> Result<(), RunError> {
@@ -44,6 +53,10 @@ impl Executor<'static> for dyn Provable + '_ {
 
     fn profile(&self) -> Result<Profile, RunError> {
         self.says()
+    }
+
+    fn runner(&self) -> Arc<dyn Runner> {
+        self.computes()
     }
 
     fn execute(&self, plan: Plan<'static>) -> Result<(), RunError> {

@@ -2,6 +2,7 @@
 
 use crate::error::RunError;
 use crate::executor::{Executor, Profile};
+use crate::kernel::Runner;
 use crate::plan::{Plan, RunState};
 use crate::report::SegmentReport;
 use crate::testing::Provable;
@@ -37,6 +38,10 @@ impl Executor<'static> for Watch<'_> {
 
     fn profile(&self) -> Result<Profile, RunError> {
         self.executor.says()
+    }
+
+    fn runner(&self) -> Arc<dyn Runner> {
+        self.executor.computes()
     }
 
     fn execute(&self, plan: Plan<'static>) -> Result<(), RunError> {

@@ -11,10 +11,9 @@ mod fused;
 mod rows;
 mod serial;
 
-use crate::batch::Reread;
 use crate::item::Own;
 use crate::lower::{Close, Cut, Feed, Last};
-use crate::pipeline::Pipeline;
+use crate::pipeline::{Pipeline, Retries};
 
 use crate::testing::build::at_once;
 use crate::testing::check::{self, FoldCut, Ran};
@@ -132,7 +131,7 @@ impl Trial<'_> {
         ScriptedSource::new(self.input.iter().cloned().map(Pull::Give))
     }
 
-    fn set<U: Feed<Batch: Reread>, C>(&self, pipeline: Pipeline<U, C, Own<Num>>) -> Pipeline<U, C, Own<Num>> {
+    fn set<U, C: Retries<U>>(&self, pipeline: Pipeline<U, C, Own<Num>>) -> Pipeline<U, C, Own<Num>> {
         let pipeline = match self.attempts {
             Some(attempts) => pipeline.retry(at_once(attempts)),
             None => pipeline,
@@ -143,7 +142,8 @@ impl Trial<'_> {
     /// From an iterator: the loop by hand, where nothing asks for batches.
     fn straight<U, C>(&self, pipeline: Pipeline<U, C, Own<Num>>) -> Ran
     where
-        U: Feed<Batch: Reread>,
+        U: Feed,
+        C: Retries<U>,
         for<'x> Cut<U, C, Num, Last>: Close<'static, dyn Provable + 'x, Num>,
         for<'x> FoldCut<U, C>: Close<'static, dyn Provable + 'x, Total>,
     {
@@ -157,7 +157,8 @@ impl Trial<'_> {
     /// From batches, with positions.
     fn batched<U, C>(&self, pipeline: Pipeline<U, C, Own<Num>>) -> Ran
     where
-        U: Feed<Batch: Reread>,
+        U: Feed,
+        C: Retries<U>,
         for<'x> Cut<U, C, Num, Last>: Close<'static, dyn Provable + 'x, Num>,
     {
         check::into_placed_sink(self.set(pipeline), self.finish.end(), self.executor)

@@ -3,7 +3,7 @@
 use super::{Chain, Trial};
 use crate::item::Own;
 use crate::lower::Start;
-use crate::pipeline::Pipeline;
+use crate::pipeline::{Pipeline, Retries};
 use crate::source::from_source;
 use crate::stage::{Emit, Flow, Stage, Step};
 use crate::testing::check::Ran;
@@ -103,7 +103,7 @@ pub(super) fn chains() -> Vec<Chain> {
 /// Letters carry the line as it stood in the input.
 fn ended<C>(trial: &Trial<'_>, pipeline: Pipeline<Start<TextSource>, C, Own<Num>>) -> Ran
 where
-    C: for<'a> Step<&'a str, Out = Num> + 'static,
+    C: for<'a> Step<&'a str, Out = Num> + Retries<Start<TextSource>> + 'static,
 {
     let ran = match trial.start {
         super::Start::Iter => trial.straight(pipeline),

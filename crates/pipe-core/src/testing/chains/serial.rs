@@ -17,8 +17,8 @@ pub(super) fn chains() -> Vec<Chain> {
         [Own(5)] [Windows(3, 2)] [Inspect];
         [Flaky(4, 1)] [Serial(6)] [Map(1)];
         [Scan] [Batch(3)] [Windows(2, 1)];
-        [Serial(7)] [Skip(3)] [Take(100)] [Scan];
+        [Serial(7)] [Skip(3)] [Take(100)] [Scan] [Map(1)];
         [Map(1)] [Edge] [TryMap(6)] [Edge] [Enumerate] [Own(4)] [Edge] [Flaky(5, 1)];
-        [FlatMap(3)] [Batch(5)] [TryMap(3)] [Take(9)];
+        [FlatMap(3)] [Batch(5)] [TryMap(3)] [Take(9)] [Inspect];
     }
 }

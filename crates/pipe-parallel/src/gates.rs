@@ -1,0 +1,411 @@
+//! What the workers of a run share besides the source: the gates behind the rows, what waits at them, and the order of it all.
+//!
+//! # The shape
+//!
+//! A plan is a list of *stretches*: a row of parallel segments, and the gate behind it, which is a row of serial nodes. The sink is the
+//! last node of the last gate. What a gate emits is work for the next stretch.
+//!
+//! ```text
+//! source --tickets--> [ row 0 ] --> gate 0 --tickets--> [ row 1 ] --> gate 1 (.. sink)
+//!           lock     any worker    in order            any worker    in order
+//! ```
+//!
+//! # Protocol
+//!
+//! The books of all stretches are under one mutex, with one condition variable. Nothing of the user's runs under it. A batch moves about
+//! 100 us of work, and takes the lock three times per stretch for some 20 ns each.
+//!
+//! * **Look for a job** (`next_job`). The batch that is furthest downstream, because that frees memory; else to finish the worker's own
+//!   states of a stretch that has been delivered; else a place in the window and bytes of the budget for a pull; else sleep.
+//! * **Ticket.** Tickets count the batches of a stretch in order, without gaps: those of the first one under the source lock, after the
+//!   pull; those of the others by whoever runs the gate before it, of which there is one at a time. They are claimed in order.
+//! * **Put.** A worker puts the outputs of its ticket at the gate, in parts; then it completes the ticket.
+//! * **Drain.** After each put or completion, the worker looks: if the gate is in its place and a part of the *head* ticket is there
+//!   (any part, if order does not matter), it takes the gate out, leaves the lock, runs the serial nodes on the part, comes back and
+//!   looks again. When the head is complete and empty, the next ticket is the head. So a gate is run by one thread at a time and in
+//!   order, and nobody waits for it: who finds it taken leaves its part and goes on.
+//! * **Room.** Who put something and finds the budget overdrawn does not go on before there is room. It *helps*: it works on tickets of
+//!   stretches further downstream. It only sleeps while there are none that nobody works on.
+//! * **Finish.** When a stretch has ended and all of its tickets have passed the gate, each worker that has states there finishes them,
+//!   on its own thread: a seat behind all tickets, with puts and a completion as for a ticket; seats are in the order of the workers, so
+//!   accumulators are merged in a fixed order. Then the gate finishes its serial nodes, and with that the next stretch has ended. The
+//!   last gate is finished, and the sink committed, by the calling thread after all have left.
+//!
+//! # Why nothing is lost and nothing waits for ever
+//!
+//! * *A part that is put while another drains.* The drainer looks at the books again under the lock before it puts the gate back; the
+//!   part was either there then, or its owner comes after and finds the gate in place. There is no moment in between.
+//! * *A worker asleep with something to do.* Room and jobs appear when a part was taken, a ticket made or completed, or a permit given
+//!   back. Each is followed by the same thread taking the lock and waking all sleepers; a sleeper looks under the lock before it sleeps.
+//! * *Who runs whom.* A thread that helps from within stretch `k` (its row or its gate) takes tickets of stretches behind `k` only. So it
+//!   never needs a row or a gate that it is inside of, and its stack is no deeper than there are stretches.
+//! * *All asleep.* Of the stretches with a ticket in flight take the last one, `j`. If its head is claimed, then by a thread that is in
+//!   nothing further downstream: it runs, or waits in `put` for somebody else who drains its parts. That one is inside of gate `j`,
+//!   behind which nothing is in flight: it never waits. If the head of `j` is not claimed, none of its tickets is; then each thread that
+//!   waits is upstream of `j` and would help, and each that looks for a job would take it. So somebody runs. With nothing in flight the
+//!   budget grants any size, so one batch can always be admitted.
+//! * *Memory.* A thread that goes on in spite of an overdrawn budget is the head of its stretch with all parts taken, or runs a gate
+//!   behind which nothing is in flight. So each stretch adds at most what one batch becomes, in buffers: per worker one that was put and
+//!   one that is held back or filled, and one per serial node.
+//!
+//! # How a run ends early
+//!
+//! Everything in a later stretch comes from earlier items than what is still in front of a gate. So of two places the one in the later
+//! stretch is the lower one, whatever its ticket; within a stretch the gate is before its row, because what it works on was emitted
+//! before; and within a row tickets count.
+//!
+//! * *A failure* at ticket `f` of a row closes the higher tickets of its stretch, and all tickets of the stretches before. A failure in
+//!   a gate closes all tickets of its stretch and of those before. What is closed is dropped, and a failure there is not heard of any
+//!   more; everything else goes on and is delivered. So a failure that is heard of is lower than the one before, and takes its place.
+//! * *Enough*, of a stage or a serial node, closes the same tickets. It is no failure, and it undoes one that it closes: a loop would
+//!   never have come there. Then the run finishes as at the end of the source.
+//! * *A run that has failed* finishes nothing: its workers do what is left of the lower tickets. Those that find nothing sleep, because
+//!   the failure may be undone and their accumulators be needed. When all of them have come to sleep it is over.
+//! * *Cancelled, or out of time*, it drops everything at once. Who sleeps looks every few milliseconds whether that is so: then the
+//!   loops of the others, whose slices may have become long, are cut off too.
+
+use crate::ending::Failure;
+use crate::hands::Hands;
+use crate::ledger::{Ledger, Part};
+use crate::meter::Account;
+use crate::seat::{Bar, Place, Seat};
+use crate::splits::Splits;
+use crate::stretch::Stretch;
+use pipe_core::plan::{BoxBatch, RunState, SerialLine};
+use pipe_core::{Budget, Flow, Permit, RunError};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+/// See the module's text.
+pub(crate) struct Gates<'p> {
+    state: Mutex<State<'p>>,
+    changed: Condvar,
+    pub(crate) bars: Vec<Bar>,
+    /// Nothing more is pulled. Set under the source lock or this one; read outside of both only to save work.
+    ended: AtomicBool,
+    pub(crate) budget: Budget,
+    /// Batches that may be in flight in a stretch. 32 per worker: with 8, one item of 1 ms among a thousand of 1 us costs a tenth at 2
+    /// cores.
+    window: usize,
+    pub(crate) splits: Splits,
+    pub(crate) run: Arc<RunState>,
+}
+
+pub(crate) struct State<'p> {
+    pub(crate) lanes: Vec<Lane<'p>>,
+    pub(crate) failure: Option<Failure>,
+    /// Why everything was dropped.
+    pub(crate) abandoned: Option<RunError>,
+    /// What was closed, until somebody has left the lock to drop it.
+    pub(crate) rubbish: Vec<Part>,
+    sleepers: usize,
+    /// Workers that have come and not left, and those of them that look for a job and find none.
+    seated: usize,
+    idle: usize,
+    /// The run has failed, and nobody has anything left to do.
+    over: bool,
+}
+
+/// One stretch.
+pub(crate) struct Lane<'p> {
+    pub(crate) ledger: Ledger,
+    pub(crate) gate: Gate<'p>,
+}
+
+pub(crate) enum Gate<'p> {
+    Here(SerialLine<'p>),
+    /// Someone drains.
+    Out,
+    /// It has failed. What comes here is dropped.
+    Broken,
+}
+
+pub(crate) type Guard<'g, 'p> = MutexGuard<'g, State<'p>>;
+
+/// What a worker is to do.
+pub(crate) enum Job {
+    /// Pull a batch. It may have slept before.
+    Pull { permit: Permit, rest: Rest },
+    /// Work on a batch.
+    Ticket(Ticket),
+    /// Finish its states in a stretch.
+    Finish(Place),
+    /// Drain the gate of this stretch.
+    Drain(usize),
+    /// Go home.
+    Leave,
+}
+
+/// Whether a worker had to wait for its job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rest {
+    None,
+    Slept,
+}
+
+/// A batch that was claimed.
+pub(crate) struct Ticket {
+    pub(crate) place: Place,
+    pub(crate) part: Part,
+}
+
+/// Who waits for room.
+#[derive(Clone, Copy)]
+enum Waiter {
+    /// A worker of a row, having put a part of this place.
+    Row(Place),
+    /// Who runs the gate of this place, having emitted a batch.
+    Gate(Place),
+}
+
+/// How long a sleeper goes without a look at the run's switch and deadline.
+const NAP: Duration = Duration::from_millis(10);
+
+impl<'p> Gates<'p> {
+    /// Takes the serial nodes out of the stretches.
+    pub(crate) fn new(stretches: &mut [Stretch<'p>], workers: usize, run: &Arc<RunState>) -> Self {
+        let lane = |stretch: &mut Stretch<'p>| Lane {
+            ledger: Ledger::new(stretch),
+            gate: Gate::Here(SerialLine::new(run.clone(), std::mem::take(&mut stretch.gate))),
+        };
+        let mut lanes: Vec<_> = stretches.iter_mut().map(lane).collect();
+        lanes.last_mut().expect("a plan has a sink").ledger.set_finished();
+        let state = State {
+            lanes,
+            failure: None,
+            abandoned: None,
+            rubbish: Vec::new(),
+            sleepers: 0,
+            seated: 0,
+            idle: 0,
+            over: false,
+        };
+        Gates {
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+            bars: stretches.iter().map(|_| Bar::new()).collect(),
+            ended: AtomicBool::new(false),
+            budget: run.budget().clone(),
+            window: workers.saturating_mul(32).max(64),
+            splits: Splits::new(stretches.len(), workers),
+            run: run.clone(),
+        }
+    }
+
+    /// A worker comes.
+    pub(crate) fn arrive(&self) {
+        self.lock().seated += 1;
+    }
+
+    /// A worker has made its states of all stretches: so each is finished by somebody, also if no item comes there.
+    pub(crate) fn join(&self, worker: usize) {
+        self.lock().lanes.iter_mut().for_each(|lane| lane.ledger.join(worker));
+    }
+
+    /// How many bytes a pull asks for.
+    pub(crate) fn want_bytes(&self) -> usize {
+        self.splits.want_bytes(self.budget.limit())
+    }
+
+    /// Whether nothing more is to be pulled.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended.load(Relaxed)
+    }
+
+    /// The source is at its end. For who holds its lock.
+    pub(crate) fn set_ended(&self) {
+        self.ended.store(true, Relaxed);
+    }
+
+    /// What this worker is to do; waits until there is something.
+    pub(crate) fn next_job(&self, worker: usize) -> Job {
+        let stopped = self.run.check();
+        let mut state = self.lock();
+        if let Err(error) = stopped {
+            self.abandon_locked(&mut state, error);
+        }
+        let mut rest = Rest::None;
+        loop {
+            if let Some(job) = self.job(&mut state, worker, rest) {
+                if matches!(job, Job::Leave) {
+                    state.seated -= 1;
+                    self.wake(&state);
+                }
+                return job;
+            }
+            rest = Rest::Slept;
+            state.idle += 1;
+            if state.failure.is_some() && state.idle == state.seated {
+                state.over = true;
+                self.wake(&state);
+            } else {
+                state = self.sleep(state);
+            }
+            state.idle -= 1;
+        }
+    }
+
+    fn job(&self, state: &mut State<'p>, worker: usize, rest: Rest) -> Option<Job> {
+        if state.over || state.abandoned.is_some() {
+            return Some(Job::Leave);
+        }
+        if let Some(ticket) = state.claim(1, worker) {
+            return Some(Job::Ticket(ticket));
+        }
+        if state.failure.is_some() {
+            return None;
+        }
+        if let Some(job) = state.finishing(worker) {
+            return Some(job);
+        }
+        let last = state.lanes.last().expect("there is one");
+        if last.ledger.is_delivered() {
+            return Some(Job::Leave);
+        }
+        let first = &mut state.lanes[0].ledger;
+        if first.has_ended() || first.in_flight() >= self.window {
+            return None;
+        }
+        let permit = self.budget.try_take(self.want_bytes())?;
+        first.admit();
+        first.join(worker);
+        Some(Job::Pull { permit, rest })
+    }
+
+    /// The source was at its end: gives back what was granted for a pull.
+    pub(crate) fn withdraw(&self, permit: Permit) {
+        drop(permit);
+        let mut state = self.lock();
+        state.end_source();
+        state.lanes[0].ledger.withdraw();
+        self.wake(&state);
+    }
+
+    /// Takes a part of a place, and may run the gate. Waits while the budget is overdrawn, unless the gate has taken the part already.
+    /// `Break`: the place is not wanted any more. `hands` are those behind the stretch.
+    pub(crate) fn put(&self, place: Place, batch: BoxBatch, hands: &mut Hands<'_, 'p>) -> Flow {
+        let permit = self.budget.overdraw(batch.bytes());
+        let mut state = self.lock();
+        if self.is_closed(place) {
+            return Flow::Break(());
+        }
+        state.lanes[place.stretch].ledger.put(place.seat, Part { batch, permit });
+        let state = self.drain(place.stretch, state, hands);
+        self.make_room(Waiter::Row(place), state, hands)
+    }
+
+    /// Takes a batch that the gate of `place` has emitted, as a ticket of the next stretch; waits while there is no room for more.
+    /// `Break`: not wanted any more.
+    pub(crate) fn emit(&self, place: Place, batch: BoxBatch, hands: &mut Hands<'_, 'p>) -> Flow {
+        let next = place.stretch + 1;
+        let permit = self.budget.overdraw(batch.bytes());
+        let mut state = self.lock();
+        let ledger = &mut state.lanes[next].ledger;
+        let ticket = Place { stretch: next, seat: Seat::Ticket(ledger.next_ticket()) };
+        if self.is_closed(ticket) {
+            return Flow::Break(());
+        }
+        ledger.make_ready(Part { batch, permit });
+        self.wake(&state);
+        self.make_room(Waiter::Gate(place), state, hands)
+    }
+
+    fn make_room<'g>(&'g self, waiter: Waiter, mut state: Guard<'g, 'p>, hands: &mut Hands<'_, 'p>) -> Flow {
+        let (Waiter::Row(place) | Waiter::Gate(place)) = waiter;
+        loop {
+            if self.is_closed(place) {
+                return Flow::Break(());
+            }
+            if self.may_go_on(waiter, &state) {
+                return Flow::Continue(());
+            }
+            state = match state.claim(place.stretch + 1, hands.worker) {
+                Some(ticket) => {
+                    drop(state);
+                    hands.lap(Account::Gate(place.stretch));
+                    hands.work(self, ticket);
+                    self.lock()
+                }
+                None => self.sleep(state),
+            };
+        }
+    }
+
+    fn may_go_on(&self, waiter: Waiter, state: &State<'p>) -> bool {
+        let room = self.budget.in_use() <= self.budget.limit();
+        match waiter {
+            Waiter::Row(place) => room || state.lanes[place.stretch].ledger.is_taken(place.seat),
+            Waiter::Gate(place) => {
+                let behind = &state.lanes[place.stretch + 1..];
+                let in_flight = |lane: &Lane<'_>| lane.ledger.in_flight();
+                room && in_flight(&behind[0]) < self.window || behind.iter().all(|lane| in_flight(lane) == 0)
+            }
+        }
+    }
+
+    /// Whether what comes from this place is not wanted any more.
+    pub(crate) fn is_closed(&self, place: Place) -> bool {
+        self.bars[place.stretch].is_closed(place.seat)
+    }
+
+    pub(crate) fn lock(&self) -> Guard<'_, 'p> {
+        // Nothing of the user's runs under the lock but the run's clock; if that panicked, the books would still be whole.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn sleep<'g>(&'g self, mut state: Guard<'g, 'p>) -> Guard<'g, 'p> {
+        state.sleepers += 1;
+        let slept = self.changed.wait_timeout(state, NAP);
+        let (mut state, _) = slept.unwrap_or_else(PoisonError::into_inner);
+        state.sleepers -= 1;
+        if let Err(error) = self.run.check() {
+            self.abandon_locked(&mut state, error);
+        }
+        state
+    }
+
+    /// A system call, so only where somebody sleeps.
+    pub(crate) fn wake(&self, state: &State<'p>) {
+        if state.sleepers > 0 {
+            self.changed.notify_all();
+        }
+    }
+
+    /// Notes that nothing more is to be pulled.
+    pub(crate) fn end_source(&self, state: &mut State<'p>) {
+        self.set_ended();
+        state.end_source();
+    }
+}
+
+impl State<'_> {
+    fn end_source(&mut self) {
+        self.lanes[0].ledger.end();
+    }
+
+    /// The batch furthest downstream that nobody works on, of stretch `from` or behind it.
+    fn claim(&mut self, from: usize, worker: usize) -> Option<Ticket> {
+        for (stretch, lane) in self.lanes.iter_mut().enumerate().skip(from).rev() {
+            if let Some((ticket, part)) = lane.ledger.claim() {
+                lane.ledger.join(worker);
+                return Some(Ticket { place: Place { stretch, seat: Seat::Ticket(ticket) }, part });
+            }
+        }
+        None
+    }
+
+    /// What is to be done at the end of a stretch.
+    fn finishing(&mut self, worker: usize) -> Option<Job> {
+        for (stretch, lane) in self.lanes.iter_mut().enumerate() {
+            if let Some(rank) = lane.ledger.begin_finish(worker) {
+                return Some(Job::Finish(Place { stretch, seat: Seat::Finish(rank) }));
+            }
+            // Whoever completes the last seat drains it; but not while the run seemed to have failed.
+            if lane.ledger.is_to_be_finished() && !matches!(lane.gate, Gate::Out) {
+                return Some(Job::Drain(stretch));
+            }
+        }
+        None
+    }
+}

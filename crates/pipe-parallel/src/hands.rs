@@ -1,0 +1,169 @@
+//! What one worker works with: its own states of each row, made when they are needed first.
+
+use crate::ending::Outcome;
+use crate::gates::{Gates, Ticket};
+use crate::ledger::Part;
+use crate::meter::{Account, Meter};
+use crate::seat::Place;
+use pipe_core::plan::{BoxBatch, Line, Outlet, RunState, Segment, Worker};
+use pipe_core::{Flow, RunError};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// The rows of a worker from some stretch on. Who is inside of a stretch has those behind it.
+pub(crate) struct Hands<'h, 'p> {
+    rows: &'h mut [Row<'p>],
+    /// The stretch of the first one.
+    from: usize,
+    pub(crate) worker: usize,
+    /// While it is measured whether others would pay.
+    pub(crate) meter: &'h mut Option<Meter>,
+}
+
+/// A worker's part of a row.
+pub(crate) struct Row<'p> {
+    segments: Vec<Arc<dyn Segment<'p> + 'p>>,
+    states: States<'p>,
+}
+
+enum States<'p> {
+    Unmade,
+    Made(Line<'p>),
+    /// After a panic or the end.
+    Gone,
+}
+
+/// What became of a batch in a row.
+pub(crate) struct Carried {
+    /// The last outputs; those before were put at the gate.
+    pub(crate) last: Option<BoxBatch>,
+    pub(crate) outcome: Outcome,
+    pub(crate) items: u64,
+    /// Spent at the gate meanwhile; measured behind the first stretch only.
+    away: Duration,
+}
+
+impl<'p> Row<'p> {
+    pub(crate) fn new(segments: &[Arc<dyn Segment<'p> + 'p>]) -> Self {
+        Row { segments: segments.to_vec(), states: States::Unmade }
+    }
+
+    /// Makes the states, but for that of the first segment where a worker of it is here already.
+    pub(crate) fn make(
+        &mut self,
+        first: Option<Box<dyn Worker + 'p>>,
+        run: &Arc<RunState>,
+    ) -> Result<(), RunError> {
+        let had = usize::from(first.is_some());
+        let build = |segment: &Arc<dyn Segment<'p> + 'p>| segment.clone().worker(run.clone());
+        let workers = first.map(Ok).into_iter().chain(self.segments[had..].iter().map(build));
+        self.states = States::Made(Line::new(run.clone(), workers.collect::<Result<_, _>>()?));
+        Ok(())
+    }
+
+    fn line(&mut self, run: &Arc<RunState>) -> Result<&mut Line<'p>, RunError> {
+        if matches!(self.states, States::Unmade) {
+            self.make(None, run)?;
+        }
+        match &mut self.states {
+            States::Made(line) => Ok(line),
+            States::Unmade | States::Gone => unreachable!("nothing that is wanted comes after a panic"),
+        }
+    }
+}
+
+impl<'h, 'p> Hands<'h, 'p> {
+    pub(crate) fn new(rows: &'h mut [Row<'p>], worker: usize, meter: &'h mut Option<Meter>) -> Self {
+        Hands { rows, from: 0, worker, meter }
+    }
+
+    /// The row of a stretch, and the hands behind it.
+    pub(crate) fn split(&mut self, stretch: usize) -> (&mut Row<'p>, Hands<'_, 'p>) {
+        let (row, rows) = self.rows[stretch - self.from..].split_first_mut().expect("each stretch has a row");
+        (row, Hands { rows, from: stretch + 1, worker: self.worker, meter: self.meter })
+    }
+
+    /// Works on a batch that a gate has emitted, and completes it.
+    pub(crate) fn work(&mut self, gates: &Gates<'p>, ticket: Ticket) {
+        let Ticket { place, part } = ticket;
+        let (bytes, started) = (part.batch.bytes(), Instant::now());
+        let carried = self.carry(gates, place, part);
+        let took = started.elapsed().saturating_sub(carried.away);
+        gates.splits.learn(place.stretch, bytes, took);
+        self.lap(Account::Rows);
+        gates.complete(place, carried.last, carried.outcome, &mut self.split(place.stretch).1);
+    }
+
+    /// Runs a row on a batch. Full buffers are put at the gate on the way; the last one is returned.
+    pub(crate) fn carry(&mut self, gates: &Gates<'p>, place: Place, part: Part) -> Carried {
+        let (row, hands) = self.split(place.stretch);
+        let mut ahead = Ahead { gates, place, last: None, hands, away: Duration::ZERO };
+        let line = match row.line(&gates.run) {
+            Ok(line) => line,
+            Err(error) => return ahead.carried(Outcome::Failed(error), 0),
+        };
+        let before = line.taken();
+        let Part { batch, permit } = part;
+        let flow = line.carry(batch, &mut ahead);
+        // Before the ticket is completed: who sleeps for these bytes is woken then.
+        drop(permit);
+        let items = line.taken() - before;
+        let outcome = Outcome::of(flow, &gates.run);
+        let carried = ahead.carried(outcome, items);
+        if matches!(carried.outcome, Outcome::Failed(RunError::Panicked { .. }) | Outcome::Stopped(_)) {
+            row.states = States::Gone;
+        }
+        carried
+    }
+
+    /// Lets the stages of a row emit what they kept.
+    pub(crate) fn finish(&mut self, gates: &Gates<'p>, place: Place) {
+        let (row, hands) = self.split(place.stretch);
+        let mut ahead = Ahead { gates, place, last: None, hands, away: Duration::ZERO };
+        let outcome = match std::mem::replace(&mut row.states, States::Gone) {
+            States::Made(mut line) => Outcome::of(line.finish(&mut ahead).map(Flow::Continue), &gates.run),
+            // It was admitted, and no batch came.
+            States::Unmade | States::Gone => Outcome::Well,
+        };
+        let carried = ahead.carried(outcome, 0);
+        self.lap(Account::Rows);
+        gates.complete(place, carried.last, carried.outcome, &mut self.split(place.stretch).1);
+    }
+
+    /// Writes the time since the last lap to an account, if that is asked for.
+    pub(crate) fn lap(&mut self, account: Account) {
+        if let Some(meter) = self.meter {
+            meter.lap(account, Instant::now());
+        }
+    }
+}
+
+/// Hands full buffers to the gate. The newest one is held back: if it is the last, it goes with the completion, under one lock.
+struct Ahead<'a, 'h, 'p> {
+    gates: &'a Gates<'p>,
+    place: Place,
+    last: Option<BoxBatch>,
+    hands: Hands<'h, 'p>,
+    away: Duration,
+}
+
+impl Ahead<'_, '_, '_> {
+    fn carried(self, outcome: Outcome, items: u64) -> Carried {
+        Carried { last: self.last, outcome, items, away: self.away }
+    }
+}
+
+impl Outlet for Ahead<'_, '_, '_> {
+    fn put(&mut self, batch: BoxBatch) -> Flow {
+        let Some(full) = self.last.replace(batch) else { return Flow::Continue(()) };
+        self.hands.lap(Account::Rows);
+        let started = (self.place.stretch > 0).then(Instant::now);
+        let flow = self.gates.put(self.place, full, &mut self.hands);
+        self.away += started.map_or(Duration::ZERO, |started| started.elapsed());
+        flow
+    }
+
+    fn is_closed(&self) -> bool {
+        self.gates.is_closed(self.place)
+    }
+}

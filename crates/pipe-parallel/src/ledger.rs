@@ -1,0 +1,249 @@
+//! The books of one stretch: which batches wait for a worker, which outputs wait at its gate, and what is due next there.
+//!
+//! A plain structure without locks: the gates keep it under theirs.
+
+use crate::seat::{Bar, Seat};
+use crate::stretch::Stretch;
+use pipe_core::plan::BoxBatch;
+use pipe_core::{Order, Permit};
+use std::collections::VecDeque;
+
+/// A batch that waits, and the bytes it was charged.
+pub(crate) struct Part {
+    pub(crate) batch: BoxBatch,
+    pub(crate) permit: Permit,
+}
+
+/// What became of a seat so far.
+#[derive(Default)]
+pub(crate) struct Waiting {
+    pub(crate) parts: VecDeque<Part>,
+    complete: bool,
+}
+
+/// What the serial nodes have to do next.
+pub(crate) enum Due {
+    /// Take this part, of this seat.
+    Part(Part, Seat),
+    /// Finish.
+    Finish,
+}
+
+pub(crate) struct Ledger {
+    order: Order,
+    /// Its row has segments.
+    has_states: bool,
+    /// Batches that no worker has claimed. The first one has the ticket `claimed`. Always empty in the first stretch, where a ticket is
+    /// claimed with its pull.
+    ready: VecDeque<Part>,
+    claimed: u64,
+    /// The lowest ticket that is not delivered.
+    head: u64,
+    /// `waiting[i]` is of ticket `head + i`. All in the first one, if order does not matter.
+    waiting: VecDeque<Waiting>,
+    /// Batches that are ready, being worked on, or waiting; in the first stretch also those that were admitted and not pulled yet.
+    in_flight: usize,
+    /// No batch will come any more.
+    ended: bool,
+    /// Workers that may have a state here, in the order of their index.
+    members: Vec<Member>,
+    /// The first rank that is not delivered.
+    finish_head: usize,
+    /// The serial nodes were finished, or are not to be: those of the last stretch are, when all workers have left.
+    finished: bool,
+}
+
+struct Member {
+    worker: usize,
+    /// It was told to finish.
+    begun: bool,
+    waiting: Waiting,
+}
+
+impl Ledger {
+    pub(crate) fn new(stretch: &Stretch<'_>) -> Self {
+        Ledger {
+            order: stretch.order,
+            has_states: !stretch.row.is_empty(),
+            ready: VecDeque::new(),
+            claimed: 0,
+            head: 0,
+            waiting: VecDeque::new(),
+            in_flight: 0,
+            ended: false,
+            members: Vec::new(),
+            finish_head: 0,
+            finished: false,
+        }
+    }
+
+    pub(crate) fn in_flight(&self) -> usize {
+        self.in_flight
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended
+    }
+
+    pub(crate) fn end(&mut self) {
+        self.ended = true;
+    }
+
+    /// Says that the serial nodes need no finishing any more.
+    pub(crate) fn set_finished(&mut self) {
+        self.finished = true;
+    }
+
+    /// All batches have come and passed the gate. Then nothing can fail any more for which `finish` must not be called.
+    pub(crate) fn is_delivered(&self) -> bool {
+        self.ended && self.in_flight == 0
+    }
+
+    /// Counts a batch that is about to be pulled.
+    pub(crate) fn admit(&mut self) {
+        self.in_flight += 1;
+    }
+
+    /// There was none.
+    pub(crate) fn withdraw(&mut self) {
+        self.in_flight -= 1;
+    }
+
+    /// The ticket that the next batch put here would get.
+    pub(crate) fn next_ticket(&self) -> u64 {
+        self.claimed + self.ready.len() as u64
+    }
+
+    /// A batch for any worker.
+    pub(crate) fn make_ready(&mut self, part: Part) {
+        self.ready.push_back(part);
+        self.in_flight += 1;
+    }
+
+    /// The lowest ticket that nobody works on.
+    pub(crate) fn claim(&mut self) -> Option<(u64, Part)> {
+        let part = self.ready.pop_front()?;
+        self.claimed += 1;
+        Some((self.claimed - 1, part))
+    }
+
+    /// Notes that a worker may make a state here.
+    pub(crate) fn join(&mut self, worker: usize) {
+        if self.has_states
+            && let Err(at) = self.members.binary_search_by_key(&worker, |member| member.worker)
+        {
+            self.members.insert(at, Member { worker, begun: false, waiting: Waiting::default() });
+        }
+    }
+
+    /// The rank of a worker that is to finish now. Each is told once.
+    pub(crate) fn begin_finish(&mut self, worker: usize) -> Option<usize> {
+        if !self.is_delivered() {
+            return None;
+        }
+        let rank = self.members.binary_search_by_key(&worker, |member| member.worker).ok()?;
+        let member = &mut self.members[rank];
+        (!std::mem::replace(&mut member.begun, true)).then_some(rank)
+    }
+
+    /// A part of a seat that is not closed.
+    pub(crate) fn put(&mut self, seat: Seat, part: Part) {
+        self.waiting(seat).parts.push_back(part);
+    }
+
+    /// All parts of a seat were put, or are not wanted.
+    pub(crate) fn complete(&mut self, seat: Seat, bar: &Bar) {
+        match seat {
+            Seat::Ticket(_) if bar.is_closed(seat) || self.order == Order::Any => self.in_flight -= 1,
+            Seat::Ticket(_) | Seat::Finish(_) => self.waiting(seat).complete = true,
+        }
+    }
+
+    /// Whether all parts of this seat were taken, because it is its turn.
+    pub(crate) fn is_taken(&self, seat: Seat) -> bool {
+        let (at_head, waiting) = match seat {
+            Seat::Ticket(ticket) => (self.order == Order::Any || ticket == self.head, self.waiting.front()),
+            Seat::Finish(rank) => (rank == self.finish_head, self.members.get(rank).map(|m| &m.waiting)),
+        };
+        at_head && waiting.is_none_or(|waiting| waiting.parts.is_empty())
+    }
+
+    /// Whether nothing but the serial nodes is left to be finished, or to be told what the workers finished with.
+    pub(crate) fn is_to_be_finished(&self) -> bool {
+        !self.finished && self.is_delivered() && self.members.iter().all(|member| member.waiting.complete)
+    }
+
+    /// What the serial nodes have to do next. Moves on over seats that are complete and empty.
+    pub(crate) fn due(&mut self, bar: &Bar) -> Option<Due> {
+        while !bar.is_closed(Seat::Ticket(self.head))
+            && let Some(front) = self.waiting.front_mut()
+        {
+            if let Some(part) = front.parts.pop_front() {
+                return Some(Due::Part(part, Seat::Ticket(self.head)));
+            }
+            if !front.complete {
+                break;
+            }
+            self.waiting.pop_front();
+            self.head += 1;
+            self.in_flight -= 1;
+        }
+        if !self.is_delivered() {
+            return None;
+        }
+        while let Some(member) = self.members.get_mut(self.finish_head) {
+            let seat = Seat::Finish(self.finish_head);
+            if bar.is_closed(seat) {
+                return None;
+            }
+            if let Some(part) = member.waiting.parts.pop_front() {
+                return Some(Due::Part(part, seat));
+            }
+            if !member.waiting.complete {
+                return None;
+            }
+            self.finish_head += 1;
+        }
+        if self.finished || bar.is_closed(Seat::GATE) {
+            return None;
+        }
+        self.finished = true;
+        Some(Due::Finish)
+    }
+
+    /// Drops the tickets from `from` on, into `rubbish`: what a batch holds may not be dropped under a lock.
+    pub(crate) fn close_tickets(&mut self, from: u64, rubbish: &mut Vec<Part>) {
+        let keep = usize::try_from(from.saturating_sub(self.claimed)).unwrap_or(usize::MAX);
+        let gone = self.ready.split_off(keep.min(self.ready.len()));
+        self.in_flight -= gone.len();
+        rubbish.extend(gone);
+        // Without an order parts do not say whose they are: they are delivered unless nothing is.
+        let keep = match self.order {
+            Order::Preserve => usize::try_from(from.saturating_sub(self.head)).unwrap_or(usize::MAX),
+            Order::Any => usize::from(from > 0),
+        };
+        for waiting in self.waiting.drain(keep.min(self.waiting.len())..) {
+            self.in_flight -= usize::from(waiting.complete);
+            rubbish.extend(waiting.parts);
+        }
+    }
+
+    /// What is left when the run is over.
+    pub(crate) fn clear(&mut self, rubbish: &mut Vec<Part>) {
+        rubbish.extend(self.ready.drain(..));
+        let finishing = self.members.drain(..).map(|member| member.waiting);
+        rubbish.extend(self.waiting.drain(..).chain(finishing).flat_map(|waiting| waiting.parts));
+    }
+
+    fn waiting(&mut self, seat: Seat) -> &mut Waiting {
+        let index = match seat {
+            Seat::Finish(rank) => return &mut self.members[rank].waiting,
+            Seat::Ticket(_) if self.order == Order::Any => 0,
+            Seat::Ticket(ticket) => usize::try_from(ticket - self.head).expect("the window is far smaller"),
+        };
+        while self.waiting.len() <= index {
+            self.waiting.push_back(Waiting::default());
+        }
+        &mut self.waiting[index]
+    }
+}

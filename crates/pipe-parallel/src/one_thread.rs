@@ -1,0 +1,40 @@
+//! A plan that no two threads could share: serial nodes only, on the calling thread.
+
+use crate::crew::Nothing;
+use pipe_core::plan::{AnySource, RunState, SerialLine, Worker};
+use pipe_core::{Event, Pace, RunError, Want};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Runs the plan. `workers` are those that there might have been.
+pub(crate) fn one_thread<'p>(
+    mut source: Box<dyn AnySource + 'p>,
+    nodes: Vec<Box<dyn Worker + Send + 'p>>,
+    workers: usize,
+    run: &Arc<RunState>,
+) -> Result<(), RunError> {
+    if workers > 1 {
+        run.note(Event::StayedInline { ns_per_item: 0.0, why: "no stage may run on several threads" });
+    }
+    let mut line = SerialLine::new(run.clone(), nodes);
+    let mut pace = Pace::new(Pace::BATCH, Want::MOST.items);
+    let limit = run.budget().limit();
+    loop {
+        run.check()?;
+        let started = Instant::now();
+        let want = Want { items: pace.items(), bytes: Want::MOST.bytes.min(limit) };
+        let Some(batch) = source.pull(want)? else { break };
+        let wanted = batch.bytes();
+        let _permit = run.budget().overdraw(wanted);
+        if wanted > limit {
+            return Err(RunError::Budget { stage: "source".to_owned(), wanted, in_use: 0, limit });
+        }
+        let before = line.taken();
+        if line.carry(batch, &mut Nothing)?.is_break() {
+            break;
+        }
+        pace.learn((line.taken() - before) as usize, started.elapsed());
+    }
+    run.check()?;
+    line.finish(&mut Nothing)
+}
