@@ -70,6 +70,7 @@ mod pipeline;
 mod policy;
 mod position;
 mod report;
+mod resident;
 mod retry;
 mod run;
 mod segment;
