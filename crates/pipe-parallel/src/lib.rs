@@ -43,6 +43,7 @@ mod drain;
 mod ending;
 mod gates;
 mod hands;
+mod job;
 mod ledger;
 mod meter;
 mod one_thread;
