@@ -4,5 +4,6 @@
 pub(crate) mod access_log;
 pub(crate) mod costed;
 pub(crate) mod numbers;
+pub(crate) mod panics;
 pub(crate) mod rows;
 pub(crate) mod stations;

@@ -8,6 +8,8 @@
 //! What is here is the part of each program that tests can call: the pipeline, defined once as a function of its input and its executor,
 //! and what it gathers. [`program`] holds what the programs share that is no pipeline: arguments, Ctrl-C, exit codes.
 
+#![forbid(unsafe_code)]
+
 pub mod access_log;
 pub mod program;
 pub mod stations;

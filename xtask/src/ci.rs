@@ -1,15 +1,15 @@
 //! `cargo xtask ci`: what continuous integration runs, and what is green here is green there.
 
 use crate::step::{Limit, Step, run_all};
-use crate::test;
 use crate::workspace::{Library, cargo, has_tool, libraries};
-use std::process::ExitCode;
+use crate::{rust_version, test};
+use std::process::{Command, ExitCode};
 use std::time::Duration;
 
 /// The whole run ends by then, with the name of the step that was running.
 const LIMIT: Duration = Duration::from_secs(60 * 60);
 
-/// Format, clippy, tests, docs, each crate and feature alone, and a smoke run of every benchmark.
+/// Format, clippy, house rules, tests, docs, each crate alone and packaged, and a smoke run of every benchmark.
 #[derive(clap::Args)]
 pub(crate) struct Args {}
 
@@ -21,6 +21,8 @@ fn steps() -> Vec<Step> {
     let mut steps = vec![
         component("fmt", "rustfmt", &["fmt", "--all", "--check"]),
         component("clippy", "clippy", &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]),
+        task("tidy"),
+        licences(),
     ];
     steps.extend(test::steps(&[]));
     let mut docs = cargo(["doc", "--workspace", "--no-deps"]);
@@ -30,6 +32,7 @@ fn steps() -> Vec<Step> {
         Ok(libraries) => steps.extend(libraries.iter().flat_map(alone)),
         Err(why) => steps.push(Step::failed("list of crates", why)),
     }
+    steps.extend([task("scratch"), rust_version::step()]);
     let smoke = ["run", "--quiet", "--release", "-p", "benches", "--", "--smoke"];
     steps.push(Step::new("benches, every answer checked", cargo(smoke)));
     steps
@@ -41,6 +44,27 @@ fn component(tool: &str, component: &str, args: &[&str]) -> Step {
         return Step::new(tool, cargo(args.iter().copied()));
     }
     Step::skipped(tool, format!("not installed: rustup component add {component}"))
+}
+
+/// Another task of ours, as a process: so that the limit of the run holds for it, too.
+fn task(name: &str) -> Step {
+    match std::env::current_exe() {
+        Ok(xtask) => {
+            let mut command = Command::new(xtask);
+            command.arg(name);
+            Step::new(name, command)
+        }
+        Err(error) => Step::failed(name, format!("The path of xtask is not known: {error}.")),
+    }
+}
+
+/// What may be depended on: `deny.toml`. Without its check of advisories, which needs a network.
+fn licences() -> Step {
+    let name = "licences and sources of dependencies";
+    if has_tool("deny") {
+        return Step::new(name, cargo(["deny", "check", "licenses", "bans", "sources"]));
+    }
+    Step::skipped(name, "not installed: cargo install --locked cargo-deny")
 }
 
 /// A crate as a user gets it who takes nothing else: without features, then with each one by itself.

@@ -1,12 +1,18 @@
 //! `cargo xtask`: the tasks of this workspace.
 //!
-//! It starts processes and does nothing else, so that it builds in seconds and needs no crate of the workspace. Each
+//! It starts processes and reads files, nothing else, so that it builds in seconds and needs no crate of the workspace. Each
 //! task is a file of its own; what they share is [`step`], a named process that passes or fails.
+
+#![forbid(unsafe_code)]
 
 mod bench;
 mod ci;
+mod markdown;
+mod rust_version;
+mod scratch;
 mod step;
 mod test;
+mod tidy;
 mod workspace;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -24,6 +30,8 @@ struct Cli {
 enum Task {
     Bench(bench::Args),
     Test(test::Args),
+    Tidy(tidy::Args),
+    Scratch(scratch::Args),
     Ci(ci::Args),
 }
 
@@ -31,6 +39,8 @@ fn main() -> ExitCode {
     match Cli::parse().task {
         Some(Task::Bench(args)) => bench::run(&args),
         Some(Task::Test(args)) => test::run(&args),
+        Some(Task::Tidy(args)) => tidy::run(&args),
+        Some(Task::Scratch(args)) => scratch::run(&args),
         Some(Task::Ci(args)) => ci::run(&args),
         None => match Cli::command().print_long_help() {
             Ok(()) => ExitCode::SUCCESS,

@@ -1,12 +1,17 @@
 //! Where the workspace is, how its cargo is called, and which library crates it has.
 
+use serde_json::Value;
 use std::path::PathBuf;
 use std::process::Command;
 
-/// A library crate of the workspace, with the features that it declares besides `default`.
+/// A library crate of the workspace.
 pub(crate) struct Library {
     pub(crate) name: String,
+    pub(crate) version: String,
+    /// Those that it declares besides `default`.
     pub(crate) features: Vec<String>,
+    /// How many packages a user may get with it, from `[package.metadata.pipe]`; none if it does not say.
+    pub(crate) max_dependencies: Option<u64>,
 }
 
 /// The folder that holds the workspace's `Cargo.toml`.
@@ -29,27 +34,34 @@ pub(crate) fn has_tool(tool: &str) -> bool {
 
 /// The crates under `crates/`, as cargo itself sees them.
 pub(crate) fn libraries() -> Result<Vec<Library>, String> {
+    parse(&metadata()?)
+}
+
+/// What cargo knows of the members of the workspace, without their dependencies' own.
+pub(crate) fn metadata() -> Result<Value, String> {
     let output = cargo(["metadata", "--no-deps", "--format-version", "1"])
         .output()
         .map_err(|error| format!("cargo metadata: {error}"))?;
     if !output.status.success() {
         return Err(String::from_utf8_lossy(&output.stderr).into_owned());
     }
-    parse(&output.stdout)
+    serde_json::from_slice(&output.stdout).map_err(|error| format!("cargo metadata: {error}"))
 }
 
-fn parse(metadata: &[u8]) -> Result<Vec<Library>, String> {
-    let metadata: serde_json::Value =
-        serde_json::from_slice(metadata).map_err(|error| format!("cargo metadata: {error}"))?;
+fn parse(metadata: &Value) -> Result<Vec<Library>, String> {
     let packages = metadata["packages"].as_array().ok_or("cargo metadata lists no packages")?;
     // A published crate has no `publish` restriction; xtask, benches and docs have an empty list there.
     Ok(packages.iter().filter(|package| package["publish"].is_null()).filter_map(library).collect())
 }
 
-fn library(package: &serde_json::Value) -> Option<Library> {
+fn library(package: &Value) -> Option<Library> {
     let declared = package["features"].as_object()?;
-    let features = declared.keys().filter(|feature| *feature != "default").cloned().collect();
-    Some(Library { name: package["name"].as_str()?.to_owned(), features })
+    Some(Library {
+        name: package["name"].as_str()?.to_owned(),
+        version: package["version"].as_str()?.to_owned(),
+        features: declared.keys().filter(|feature| *feature != "default").cloned().collect(),
+        max_dependencies: package["metadata"]["pipe"]["max-dependencies"].as_u64(),
+    })
 }
 
 #[cfg(test)]
@@ -58,10 +70,11 @@ mod tests {
 
     #[test]
     fn published_crates_are_libraries_and_default_is_not_a_feature_to_try() {
-        let metadata = br#"{"packages": [
-            {"name": "pipe-core", "publish": null, "features": {"default": [], "testing": []}},
-            {"name": "xtask", "publish": [], "features": {}}]}"#;
-        let found = parse(metadata).unwrap();
+        let metadata = serde_json::json!({ "packages": [
+            { "name": "pipe-core", "version": "0.1.0", "publish": null, "features": { "default": [], "testing": [] } },
+            { "name": "xtask", "publish": [], "features": {} },
+        ]});
+        let found = parse(&metadata).unwrap();
         assert_eq!(found.len(), 1);
         assert_eq!(
             (found[0].name.as_str(), found[0].features.as_slice()),

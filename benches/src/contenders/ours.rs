@@ -3,7 +3,10 @@
 pub(crate) mod access_log;
 pub(crate) mod fused_numbers;
 pub(crate) mod fused_rows;
+pub(crate) mod interop;
 pub(crate) mod ordered;
+pub(crate) mod panics;
+pub(crate) mod policies;
 pub(crate) mod stations;
 
 /// What a run may hold between source and sink.

@@ -5,6 +5,7 @@ use crate::contender::Job;
 use crate::measure::{BoxError, Outcome, timed};
 use crate::tasks::access_log::{self, hit};
 use crate::tasks::costed::{Chunks, Ordered, Unordered, chunk, source, work};
+use crate::tasks::panics::{Thrower, outcome};
 use crate::tasks::rows::lines;
 use crate::tasks::stations::{self, Stats, reading};
 use foldhash::fast::RandomState as Foldhash;
@@ -12,6 +13,7 @@ use rayon::prelude::*;
 use rayon::{ThreadPool, ThreadPoolBuilder};
 use std::collections::HashMap;
 use std::hash::BuildHasher;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, PoisonError};
 
 /// Items that `batches` collects before it lets the pool at them; larger ones leave the cache, smaller ones pay more barriers.
@@ -19,6 +21,17 @@ const BATCH: usize = 4096;
 
 fn pool(job: &Job) -> Result<ThreadPool, BoxError> {
     Ok(ThreadPoolBuilder::new().num_threads(job.workers).build()?)
+}
+
+/// rayon lets the other half of a `join` end before it hands on a panic.
+pub(crate) fn panic_returns(job: &Job) -> Result<Outcome, BoxError> {
+    let thrower = Thrower::new(job.size);
+    let pool = pool(job)?;
+    let all = || (0..job.size).into_par_iter().for_each(|n| _ = thrower.work(n));
+    let thrown = catch_unwind(AssertUnwindSafe(|| pool.install(all))).err().ok_or("an item panics")?;
+    let at = thrown.downcast::<u64>().map_err(|_| "the payload is the item")?;
+    debug_assert_eq!(*at, thrower.at());
+    Ok(outcome(job.size, &thrower, *at))
 }
 
 /// `par_bridge` keeps no order, so the chunks are numbered, collected and sorted: the whole output is in memory.

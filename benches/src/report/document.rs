@@ -273,6 +273,7 @@ fn value_text(value: f64, metric: Metric) -> String {
         Metric::ItemsPerSecond => format!("{} items/s", count_text(value)),
         Metric::PeakBytes => bytes_text(value),
         Metric::InstructionsPerItem => format!("{value:.2} instructions/item"),
+        Metric::Seconds if value < 0.1 => format!("{:.2} ms", value * 1e3),
         Metric::Seconds => format!("{value:.2} s"),
     }
 }

@@ -12,12 +12,20 @@ pub(crate) fn workloads(mode: Mode) -> Vec<Workload> {
     let instructions = |workload: Workload| workload.metric(Metric::InstructionsPerItem).rounds_max(2);
     vec![
         fused_rows(mode),
+        instructions(Workload::new(SET, "policy-skip-instructions", POLICY, counted)).with([
+            contender!("ours", Ours, "ours/policies.rs", ours::policies::skipping),
+            contender!("ours-fail", Limit, "ours/policies.rs", ours::policies::failing),
+        ]),
         Workload::new(SET, "fused-numbers-predictable", PREDICTABLE, numbers).with(predictable()),
         Workload::new(SET, "fused-numbers-unpredictable", UNPREDICTABLE, numbers).with(unpredictable()),
         instructions(Workload::new(SET, "fused-numbers-predictable-instructions", COUNTED, counted))
             .with(predictable()),
         instructions(Workload::new(SET, "fused-numbers-unpredictable-instructions", COUNTED, counted))
             .with(unpredictable()),
+        instructions(Workload::new(SET, "interop-iterator-instructions", INTEROP, counted)).with([
+            contender!("ours", Ours, "ours/interop.rs", ours::interop::iterated),
+            contender!("ours-sink", Limit, "ours/interop.rs", ours::interop::sunk),
+        ]),
         Workload::new(SET, "compile-64-adapters", COMPILE, 64)
             .metric(Metric::Seconds)
             .rounds_max(3)
@@ -32,6 +40,8 @@ const PREDICTABLE: &str =
     "Eight cheap numeric stages over 0..n and a sum; the filters nearly always pass, in a pattern.";
 const UNPREDICTABLE: &str = "The same with filters on hashed bits: half, then three quarters pass.";
 const COUNTED: &str = "The same chain under callgrind, at n and 2n items: the difference, per item.";
+const POLICY: &str = "A stage that might fail and never does, under callgrind: the policy `skip` against `fail`. The bar is 3% more.";
+const INTEROP: &str = "One map, iterated with `for` and summed, under callgrind; the same batches into a sink. The bar is one branch an item more.";
 const COMPILE: &str =
     "cargo build --release of one example with 64 chained adapters, dependencies built; the bar is 10 s.";
 const ROWS: &str =

@@ -1,7 +1,7 @@
 //! `parallel`: items from an opaque iterator, work of a known cost on all cores, one serial sink.
 
-use super::Mode;
-use crate::contender::{Contender, Workload, contender};
+use super::{Mode, Sizes};
+use crate::contender::{Contender, Metric, Workload, contender};
 use crate::contenders::{crossbeam, hand, ours, pariter, rayon};
 use crate::tasks::costed::ROUNDS;
 
@@ -15,6 +15,8 @@ const ORDERED: [(&str, &str); 5] = [
     ("ordered-1us", "1 us of work an item, outputs in order."),
     ("ordered-10us", "10 us of work an item, outputs in order."),
 ];
+const PANIC: &str =
+    "A stage panics a quarter into its items: the time from there to the error. The bar is 10 ms.";
 const UNORDERED: (&str, &str) = ("unordered-100ns", "100 ns of work an item, outputs in any order.");
 
 pub(crate) fn workloads(mode: Mode) -> Vec<Workload> {
@@ -22,7 +24,15 @@ pub(crate) fn workloads(mode: Mode) -> Vec<Workload> {
         Workload::new(SET, name, about, items(mode, nanoseconds)).parameter(rounds)
     };
     let in_order = ORDERED.into_iter().zip(ROUNDS).map(|(name, cost)| workload(name, cost).with(ordered()));
-    in_order.chain([workload(UNORDERED, ROUNDS[2]).with(unordered())]).collect()
+    in_order.chain([workload(UNORDERED, ROUNDS[2]).with(unordered()), panic_returns(mode)]).collect()
+}
+
+fn panic_returns(mode: Mode) -> Workload {
+    let items = mode.of(Sizes { smoke: 20_000, quick: 4_000_000, default: 10_000_000, full: 10_000_000 });
+    Workload::new(SET, "panic-returns", PANIC, items).metric(Metric::Seconds).with([
+        contender!("ours", Ours, "ours/panics.rs", ours::panics::parallel),
+        contender!("rayon", Peer, "rayon.rs", rayon::panic_returns),
+    ])
 }
 
 /// As many as keep one thread busy for a time that scheduling does not blur.

@@ -6,6 +6,7 @@
 use pipe_core::{Inline, RunError, from_iter, skip};
 
 fn main() -> Result<(), RunError> {
+    // tidy: long, because one chain of 64 stages is what it is about.
     let report = from_iter(0..1_000u64)
         .map(|x| x.wrapping_mul(2))
         .filter(|x| x % 3 != 1)

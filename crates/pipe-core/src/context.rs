@@ -5,6 +5,7 @@
 
 use crate::cancel::Knife;
 use crate::error::RunError;
+use crate::kernel::Runner;
 use crate::policy::Then;
 use crate::position::Position;
 use crate::run::{Failure, RunState};
@@ -47,15 +48,6 @@ struct Letter {
 /// Names the sink where a stage is named. A pipeline has fewer stages: `Pipeline` sees to it.
 pub(crate) const SINK: u16 = u16::MAX;
 
-/// What came of the failures in a slice.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Settled {
-    /// Nothing failed, or only what is skipped.
-    Quietly,
-    /// The loop was stopped to write a letter: it goes on.
-    Interrupted,
-}
-
 impl Context {
     pub(crate) fn new(run: Arc<RunState>, segment: usize, knife: Knife) -> Self {
         Context {
@@ -76,6 +68,11 @@ impl Context {
     /// Whether the run was stopped. A stage that works long on one item looks at it now and then.
     pub fn is_cancelled(&self) -> bool {
         self.run.is_cancelled()
+    }
+
+    /// Who computes kernels in this run.
+    pub fn runner(&self) -> &dyn Runner {
+        self.run.runner()
     }
 
     /// Applies the policy of the stage to a failed item.
@@ -136,27 +133,26 @@ impl Context {
     /// After a slice in which something failed, whose last item was at `at`: writes the letter, looks at the shares of failures, and
     /// gives the error that ends the run, if there is one.
     #[cold]
-    pub(crate) fn settle(&mut self, at: Option<u64>, record: Option<&[u8]>) -> Result<Settled, RunError> {
+    pub(crate) fn settle(&mut self, at: Option<u64>, record: Option<&[u8]>) -> Result<(), RunError> {
         self.noted = false;
         for (stage, items) in self.skipped.drain(..) {
             self.run.count_skipped(stage, items);
         }
-        let at = at.map(Position::from_raw);
-        let mut settled = Settled::Quietly;
+        let at = at.and_then(Position::known);
         if let Some(Letter { stage, error, more }) = self.letter.take() {
-            settled = Settled::Interrupted;
             self.run.failed(stage, Failure { at, record, error, attempts: self.attempt, more })?;
         }
         if let Some((stage, source)) = self.fatal.take() {
             return Err(RunError::Stage { stage: self.run.name(stage), at, source });
         }
-        self.run.check_ratios(self.segment)?;
-        Ok(settled)
+        self.run.check_ratios(self.segment)
     }
 
     /// Says which attempt comes next.
     pub(crate) fn begin_attempt(&mut self, number: u32) {
         self.attempt = number;
+        // What one stage gave up in an attempt that does not count, it may manage in the next.
+        self.exhausted = false;
     }
 
     /// The failure because of which there will be another attempt.

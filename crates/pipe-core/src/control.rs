@@ -56,6 +56,15 @@ impl Control {
         self.deadline.load(Relaxed) != NEVER
     }
 
+    /// Waits for `span`, or until the run has to end.
+    pub(crate) fn wait(&self, span: Duration) {
+        let left = match self.deadline.load(Relaxed) {
+            NEVER => span,
+            deadline => Duration::from_nanos(deadline).saturating_sub(self.clock.now()),
+        };
+        self.clock.wait(span.min(left), &self.cancel);
+    }
+
     /// Looks at the clock, if there is a deadline.
     pub(crate) fn check(&self) -> Result<(), RunError> {
         let deadline = self.deadline.load(Relaxed);

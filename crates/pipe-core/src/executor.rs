@@ -1,6 +1,7 @@
 //! Who runs a plan.
 
 use crate::error::RunError;
+use crate::kernel::{Runner, Scalar};
 use crate::plan::Plan;
 use crate::run::RunState;
 use std::sync::Arc;
@@ -26,6 +27,11 @@ pub trait Executor<'p> {
     /// # Errors
     /// `Config`, if a setting makes no sense. Asked before anything is pulled.
     fn profile(&self) -> Result<Profile, RunError>;
+
+    /// Who computes kernels in its runs: plain loops, unless it has something better.
+    fn runner(&self) -> Arc<dyn Runner> {
+        Arc::new(Scalar)
+    }
 
     /// Runs the plan to its end; its result is that of the failure at the lowest position, see [`RunError`].
     fn execute(&self, plan: Plan<'p, Self::Async>) -> Self::Ran;

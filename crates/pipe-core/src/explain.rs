@@ -12,7 +12,7 @@ use std::fmt;
 pub struct Explain {
     /// Who would run it, with how many workers, in how much memory.
     pub profile: Profile,
-    /// The segments, from the source on, with all counts zero. Those that would not exist are left out.
+    /// The segments, from the source on, with all counts zero. Those without a stage are left out.
     pub segments: Vec<SegmentReport>,
 }
 
@@ -24,12 +24,15 @@ impl Explain {
             if info.order == Order::Any {
                 order = Order::Any;
             }
-            let stages = settings.stages.iter().filter(|stage| stage.segment == id);
+            let stages: Vec<_> = settings.stages.iter().filter(|stage| stage.segment == id).collect();
+            if stages.is_empty() {
+                continue;
+            }
             segments.push(SegmentReport {
                 kind: info.kind,
                 order,
                 concurrency: (info.kind == SegmentKind::Async).then_some(info.concurrency),
-                stages: stages.map(StageReport::before).collect(),
+                stages: stages.into_iter().map(StageReport::before).collect(),
                 taken: 0,
                 emitted: 0,
                 had_enough: false,
@@ -47,8 +50,7 @@ impl fmt::Display for Explain {
             "on {name}, at most {workers} workers, {} MiB in flight",
             *memory_limit as f64 / f64::from(1 << 20)
         )?;
-        for (index, segment) in self.segments.iter().filter(|segment| !segment.stages.is_empty()).enumerate()
-        {
+        for (index, segment) in self.segments.iter().enumerate() {
             write_segment(f, index, segment)?;
             writeln!(f)?;
         }

@@ -3,6 +3,7 @@
 use crate::batch::{Items, Spares};
 use crate::context::Context;
 use crate::plan::Outlet;
+use crate::position::Position;
 use crate::run::RunState;
 use crate::stage::{Emit, Flow};
 use crate::weigh::Weigher;
@@ -105,6 +106,8 @@ impl<T: Send + 'static> Held<T> {
         if items.is_empty() {
             return Flow::Continue(());
         }
+        // One more where a weigher panicked between the two.
+        self.positions.truncate(items.len());
         if next.counts() {
             run.count_emitted(self.segment, items.len());
         }
@@ -132,7 +135,7 @@ pub(crate) struct End<'e, T, const TRACK: bool> {
 impl<'e, T, const TRACK: bool> End<'e, T, TRACK> {
     pub(crate) fn new(held: &'e mut Held<T>, next: &'e mut dyn Outlet, context: &'e mut Context) -> Self {
         let items = ManuallyDrop::new(mem::take(&mut held.items));
-        End { items, at: u64::MAX, held, next, context }
+        End { items, at: Position::NOWHERE, held, next, context }
     }
 }
 

@@ -6,6 +6,11 @@
 use std::marker::PhantomData;
 
 /// A family of items, named by its `'static` form: `Hit<'static>` stands for `Hit<'a>` at every `'a`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no item of a pipeline: a borrowed row has to be named with `rows!(..)`",
+    label = "rows of this type are not known to pipelines",
+    note = "write `pipe_core::rows!(Row);` once, beside the struct; owned values need nothing and come from `map` or `try_map`"
+)]
 pub trait Item {
     /// The item, as it is lent for `'a`.
     type Of<'a>;
@@ -18,8 +23,8 @@ impl<T> Item for Own<T> {
     type Of<'a> = T;
 }
 
-impl Item for &'static [u8] {
-    type Of<'a> = &'a [u8];
+impl<T: 'static> Item for &'static [T] {
+    type Of<'a> = &'a [T];
 }
 
 impl Item for &'static str {
@@ -59,6 +64,12 @@ pub trait Owned: Item {
 impl<T: Send + 'static> Owned for Own<T> {
     type T = T;
 }
+
+/// That `Self` and `J` are the same family. A detour on purpose: a method bound by `I: Owned` does not exist for other families, and the
+/// compiler then lists bounds; one bound by `J: Owned, I: Same<J>` exists, and the compiler says what [`Owned`] has to say.
+pub trait Same<J> {}
+
+impl<I> Same<I> for I {}
 
 /// A function from items of `I` to rows of `O`, or an error.
 ///

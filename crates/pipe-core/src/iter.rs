@@ -12,9 +12,13 @@ use std::sync::Arc;
 ///
 /// After an error it ends. Dropping it drops what is left: nothing more is pulled from the source.
 pub struct Iter<'p, T> {
+    /// What is given out now: one branch per item, and all else per batch.
+    current: Items<T>,
     /// `None` after the end or an error.
     line: Option<PullLine<'p>>,
     ready: Ready<T>,
+    /// Until its letters are finished.
+    run: Option<Arc<RunState>>,
 }
 
 /// Batches that were made and not yet given out.
@@ -30,36 +34,60 @@ struct Ready<T> {
 
 impl<'p, T: Send + 'static> Iter<'p, T> {
     pub(crate) fn new(nodes: Nodes<'p>, run: Arc<RunState>) -> Self {
-        let limit = run.budget().limit();
+        let (limit, kept) = (run.budget().limit(), Some(run.clone()));
         let (line, error) = match PullLine::new(nodes, run) {
             Ok(line) => (Some(line), None),
             Err(error) => (None, Some(error)),
         };
-        Iter { line, ready: Ready { batches: VecDeque::new(), bytes: 0, limit, error } }
+        Iter {
+            current: Items::new(0, Vec::new()),
+            line,
+            ready: Ready { batches: VecDeque::new(), bytes: 0, limit, error },
+            run: kept,
+        }
     }
 
     /// Gives the error and ends.
     pub(crate) fn refused(error: RunError) -> Self {
         let ready = Ready { batches: VecDeque::new(), bytes: 0, limit: 0, error: Some(error) };
-        Iter { line: None, ready }
+        Iter { current: Items::new(0, Vec::new()), line: None, ready, run: None }
     }
 }
 
 impl<T: Send + 'static> Iterator for Iter<'_, T> {
     type Item = Result<T, RunError>;
 
+    #[inline]
     fn next(&mut self) -> Option<Self::Item> {
+        match self.current.next() {
+            Some(item) => Some(Ok(item)),
+            None => self.next_batch(),
+        }
+    }
+}
+
+impl<T: Send + 'static> Iter<'_, T> {
+    /// The first item of the next batch, the error, or the end.
+    #[cold]
+    fn next_batch(&mut self) -> Option<Result<T, RunError>> {
         loop {
-            if let Some(item) = self.ready.next() {
-                return Some(Ok(item));
+            if let Some(batch) = self.ready.batches.pop_front() {
+                self.current = batch;
+                return self.current.next().map(Ok);
             }
+            self.ready.bytes = 0;
             let Some(line) = &mut self.line else { return self.ready.error.take().map(Err) };
             let stepped = line.step(&mut self.ready);
             match self.ready.error.take().map_or(stepped, Err) {
                 Ok(true) => {}
-                Ok(false) => self.line = None,
+                Ok(false) => {
+                    self.line = None;
+                    // There is no sink that would do it before its commit.
+                    self.ready.error = self.run.take().and_then(|run| run.close().err());
+                }
                 Err(error) => {
                     self.line = None;
+                    self.finish_letters();
                     // Given out after what was emitted before the failure, as on every executor.
                     self.ready.error = Some(error);
                 }
@@ -68,16 +96,16 @@ impl<T: Send + 'static> Iterator for Iter<'_, T> {
     }
 }
 
-impl<T> Ready<T> {
-    fn next(&mut self) -> Option<T> {
-        while let Some(batch) = self.batches.front_mut() {
-            if let Some(item) = batch.next() {
-                return Some(item);
-            }
-            self.batches.pop_front();
-        }
-        self.bytes = 0;
-        None
+impl<T> Iter<'_, T> {
+    /// Of an iteration that failed, or that nobody wants to its end: what goes wrong here comes too late for anybody to hear.
+    fn finish_letters(&mut self) {
+        let _ = self.run.take().map(|run| run.finish_letters());
+    }
+}
+
+impl<T> Drop for Iter<'_, T> {
+    fn drop(&mut self) {
+        self.finish_letters();
     }
 }
 

@@ -55,6 +55,7 @@ mod control;
 mod error;
 mod executor;
 mod explain;
+mod fan;
 mod handle;
 mod held;
 mod inline;
@@ -72,6 +73,7 @@ mod position;
 mod report;
 mod resident;
 mod retry;
+mod rows;
 mod run;
 mod segment;
 mod settings;
@@ -82,6 +84,7 @@ mod stage;
 mod straight;
 mod weigh;
 
+pub mod kernel;
 pub mod plan;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -99,23 +102,28 @@ pub use context::Context;
 pub use error::{Payload, RunError};
 pub use executor::{BlockingExecutor, Drives, Executor, Finish, Profile};
 pub use explain::Explain;
+pub use fan::{
+    Bound, BranchError, BranchErrorKind, BranchReport, BranchSink, BranchSource, Concat, Merged, Overflow,
+    Route, Tagged, Tee, Zip, branch, concat, merge, route, tee, zip,
+};
 pub use handle::Run;
 pub use inline::Inline;
-pub use item::{Item, Own, Owned, Parser};
+pub use item::{Item, Own, Owned, Parser, Same};
 pub use iter::Iter;
 pub use letters::{DeadLetter, DeadLetters};
 pub use limit::default_memory_limit;
 pub use lower::{AnyWorkers, Boxed, Close, Cut, Feed, Last, Lower, OneWorker, Reactor, Start, StartIter};
 pub use order::Order;
 pub use pace::Pace;
-pub use pipeline::{Async, Pipeline, Serial, Whole};
+pub use pipeline::{Async, Pipeline, Retries, Serial, Whole};
 pub use policy::{ErrorPolicy, dead_letters, fail, skip};
 pub use position::Position;
 pub use report::{Event, Progress, Report, SegmentReport, StageReport};
 pub use retry::{Retry, exponential};
+pub use rows::{SkipRows, TakeRows, Truncate};
 pub use settings::{Emits, SegmentKind};
 pub use sink::{ForEach, Merge, Sink};
-pub use source::{FromIter, Source, Want, from_iter, from_source};
+pub use source::{FromIter, Pulled, Source, Want, from_iter, from_source};
 pub use stage::{BoxError, Emit, Flow, Sharing, Stage, Step, Then};
 pub use weigh::Weigh;
 

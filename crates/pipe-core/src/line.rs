@@ -31,6 +31,8 @@ struct Stop<W: ?Sized> {
     bound: bool,
     taken: u64,
     enough: bool,
+    /// Its worker has failed behind the place where the run ends: it is not used again.
+    failed: bool,
 }
 
 struct Status {
@@ -50,6 +52,7 @@ impl<W: Worker + ?Sized> LineOf<W> {
             bound: false,
             taken: 0,
             enough: false,
+            failed: false,
         };
         LineOf {
             stops: workers.into_iter().map(stop).collect(),
@@ -84,6 +87,9 @@ impl<W: Worker + ?Sized> LineOf<W> {
     pub fn finish(&mut self, end: &mut dyn Outlet) -> Result<(), RunError> {
         for at in 0..self.stops.len() {
             let (stop, rest) = self.stops[at..].split_first_mut().expect("`at` is in range");
+            if stop.failed {
+                continue;
+            }
             let status = &mut self.status;
             let mut down = Down { stops: rest, status, end: &mut *end };
             let finished = contained(|| stop.worker.finish(&mut down)).and_then(|finished| finished);
@@ -146,6 +152,11 @@ impl<W: Worker + ?Sized> Stop<W> {
                     self.taken += items as u64;
                     self.enough = true;
                     down.status.enough = true;
+                }
+                // Somebody behind has had enough at an earlier item, so the run was over before this one.
+                Err(_) if down.stops.iter().any(|stop| stop.enough) => {
+                    (self.enough, self.failed) = (true, true);
+                    return Flow::Break(());
                 }
                 Err(error) => {
                     // What a stop further down had enough of was emitted before; a loop would have ended there.

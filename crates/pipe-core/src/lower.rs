@@ -184,6 +184,19 @@ where
     }
 }
 
+/// Nobody behind it needs positions: an iterator, or most sinks.
+impl<'p, X, U, C, T> Lower<'p, X> for Cut<U, C, T, Last>
+where
+    X: Executor<'p> + ?Sized,
+    U: Lower<'p, X> + Upstream<Item: 'p>,
+    T: Send + 'static,
+    C: for<'a> Chain<'a, U::Item, Own<T>> + 'p,
+{
+    fn lower(self, nodes: &mut Vec<Node<'p, X::Async>>, run: &Arc<RunState>) -> Box<dyn AnySource + 'p> {
+        lower_parallel::<X, U, C, T, false>(self.up, self.chain, self.id, nodes, run)
+    }
+}
+
 impl<'p, X, U, C, T> Close<'p, X, T> for Cut<U, C, T, Last>
 where
     X: Executor<'p> + ?Sized,
@@ -195,14 +208,14 @@ where
     where
         S: Sink<T, Done: 'p> + 'p,
     {
-        let mut nodes = Vec::new();
+        let (mut nodes, last) = (Vec::new(), self.id);
         let source = if S::POSITIONS {
             lower_parallel::<X, U, C, T, true>(self.up, self.chain, self.id, &mut nodes, &run)
         } else {
-            lower_parallel::<X, U, C, T, false>(self.up, self.chain, self.id, &mut nodes, &run)
+            self.lower(&mut nodes, &run)
         };
         let sink = SinkNode::<T, S>::new(sink, done, &run);
-        nodes.push(Node { segment: self.id + 1, work: Work::Serial(Box::new(sink)) });
+        nodes.push(Node { segment: last + 1, work: Work::Serial(Box::new(sink)) });
         Plan::of_nodes(Nodes { source, nodes, first: None }, run)
     }
 }
@@ -232,6 +245,19 @@ where
             nodes,
             run,
         )
+    }
+}
+
+impl<'p, X, I, C, T> Lower<'p, X> for Cut<StartIter<I>, C, T, Last>
+where
+    X: Executor<'p> + ?Sized,
+    I: Iterator<Item: Send + 'static> + Send + 'p,
+    T: Send + 'static,
+    C: Step<I::Item, Out = T> + 'p,
+{
+    fn lower(self, nodes: &mut Vec<Node<'p, X::Async>>, run: &Arc<RunState>) -> Box<dyn AnySource + 'p> {
+        let up = Start(self.up.weighed(run));
+        Lower::<'p, X>::lower(Cut::<Start<FromIter<I>>, C, T, Last>::new(up, self.chain, self.id), nodes, run)
     }
 }
 
@@ -272,10 +298,10 @@ pub struct Boxed<'p, T> {
 }
 
 type LowerBoxed<'p> =
-    dyn FnOnce(&mut Vec<Node<'p, Infallible>>, &Arc<RunState>) -> Box<dyn AnySource + 'p> + 'p;
+    dyn FnOnce(&mut Vec<Node<'p, Infallible>>, &Arc<RunState>) -> Box<dyn AnySource + 'p> + Send + 'p;
 
 impl<'p, T> Boxed<'p, T> {
-    pub(crate) fn new(up: impl Lower<'p, Inline> + 'p) -> Self {
+    pub(crate) fn new(up: impl Lower<'p, Inline> + Send + 'p) -> Self {
         Boxed { lower: Box::new(move |nodes, run| up.lower(nodes, run)), items: PhantomData }
     }
 }

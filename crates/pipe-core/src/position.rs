@@ -15,9 +15,17 @@ impl Position {
 
     const SHIFT: u32 = 56;
 
+    /// What batches carry for items that a stage emitted when it finished: they come from no place of the source.
+    pub(crate) const NOWHERE: u64 = u64::MAX;
+
     /// From the number that batches carry.
     pub const fn from_raw(raw: u64) -> Self {
         Position(raw)
+    }
+
+    /// As `from_raw`, for a number that may be [`Position::NOWHERE`].
+    pub(crate) fn known(raw: u64) -> Option<Self> {
+        (raw != Self::NOWHERE).then_some(Position(raw))
     }
 
     /// The number that batches carry.
@@ -55,11 +63,5 @@ impl fmt::Display for Position {
 impl fmt::Debug for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
-    }
-}
-
-impl PartialEq<u64> for Position {
-    fn eq(&self, place: &u64) -> bool {
-        self.0 == *place
     }
 }

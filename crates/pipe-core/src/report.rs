@@ -25,7 +25,7 @@ pub struct Report<T> {
     pub memory_limit: usize,
     /// Workers that ran, the calling thread included.
     pub workers: usize,
-    /// The segments, from the source on.
+    /// The segments that have stages, from the source on.
     pub segments: Vec<SegmentReport>,
     /// Items that the sink took.
     pub written: u64,
@@ -99,7 +99,7 @@ impl RunState {
     pub(crate) fn progress(&self) -> Progress {
         let segments = self.segment_reports();
         Progress {
-            taken: segments.first().map_or(0, |segment| segment.taken),
+            taken: self.first_taken(),
             bytes: self.pulled_bytes(),
             written: self.written(),
             failed: segments.iter().map(|segment| segment.skipped() + segment.dead_lettered()).sum(),

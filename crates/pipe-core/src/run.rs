@@ -6,6 +6,7 @@ use crate::clock::Clock;
 use crate::control::Control;
 use crate::error::RunError;
 use crate::executor::Profile;
+use crate::kernel::Runner;
 use crate::letters::DeadLetter;
 use crate::order::Order;
 use crate::policy::{ErrorPolicy, Then};
@@ -26,6 +27,7 @@ pub struct RunState {
     weighers: Weighers,
     control: Arc<Control>,
     profile: Profile,
+    runner: Arc<dyn Runner>,
     budget: Budget,
     started: Duration,
     bytes: AtomicU64,
@@ -60,7 +62,7 @@ struct SegmentState {
 const RATIO_FROM: u64 = 1_000;
 
 impl RunState {
-    pub(crate) fn new(settings: Settings, profile: Profile) -> Arc<Self> {
+    pub(crate) fn new(settings: Settings, profile: Profile, runner: Arc<dyn Runner>) -> Arc<Self> {
         let Settings { stages, segments, weighers, mut stop, .. } = settings;
         let stage = |info: StageInfo| StageState {
             policy: info.policy.clone().unwrap_or_default(),
@@ -97,6 +99,7 @@ impl RunState {
             control,
             budget: Budget::new(profile.memory_limit),
             profile,
+            runner,
             bytes: AtomicU64::new(0),
             written: AtomicU64::new(0),
             workers: AtomicUsize::new(1),
@@ -137,6 +140,11 @@ impl RunState {
     /// The run's time.
     pub fn clock(&self) -> &dyn Clock {
         self.control.clock()
+    }
+
+    /// Waits for `span`, until the run is stopped, or until its deadline.
+    pub fn wait(&self, span: Duration) {
+        self.control.wait(span);
     }
 
     /// The bytes that may be in flight; its limit is that of the executor's profile.
@@ -304,6 +312,10 @@ impl RunState {
         stages.map(|stage| &*stage.info.name).collect::<Vec<_>>().join(" > ")
     }
 
+    pub(crate) fn runner(&self) -> &dyn Runner {
+        &*self.runner
+    }
+
     pub(crate) fn weigher<T: 'static>(&self) -> Option<Weigher<T>> {
         self.weighers.get()
     }
@@ -372,8 +384,15 @@ impl RunState {
                 had_enough: segment.enough.load(Relaxed),
             }
         };
-        let kept = self.segments.iter().enumerate().filter(|(_, segment)| !segment.elided.load(Relaxed));
-        kept.map(report).collect()
+        // As in `explain`. A segment without a stage takes what it emits.
+        let has_stage = |id: usize| self.stages.iter().any(|stage| stage.info.segment == id);
+        self.segments.iter().enumerate().filter(|(id, _)| has_stage(*id)).map(report).collect()
+    }
+
+    /// Items that the first segment took.
+    pub(crate) fn first_taken(&self) -> u64 {
+        let first = self.segments.iter().find(|segment| !segment.elided.load(Relaxed));
+        first.map_or(self.written(), |segment| segment.taken.load(Relaxed))
     }
 
     pub(crate) fn report<T>(&self, value: T) -> Report<T> {

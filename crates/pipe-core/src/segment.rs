@@ -12,7 +12,7 @@
 
 use crate::batch::{Batch, Items};
 use crate::cancel::Leash;
-use crate::context::{Context, Settled};
+use crate::context::Context;
 use crate::error::{Payload, RunError};
 use crate::held::{End, Held};
 use crate::item::{Item, Own};
@@ -119,15 +119,16 @@ where
         next: &mut dyn Outlet,
     ) -> Result<Ran, RunError> {
         let batch = batch.as_any().downcast_mut::<B>().expect("the edge was built for this batch type");
-        let mut taken = Taken { run: self.run.clone(), segment: self.segment.id, items: 0 };
         let ran = match self.again {
-            None => self.run_through(batch, limit, next, &mut taken),
-            Some(again) => self.run_retrying(batch, again, limit, next, &mut taken),
+            None => self.run_through(batch, limit, next),
+            Some(again) => self.run_retrying(batch, again, limit, next),
         };
-        drop(taken);
         let ran = ran.and_then(|ran| self.weigh().map(|()| ran));
-        if let Ok(Ran::Enough(_)) = ran {
-            self.run.had_enough(self.segment.id);
+        match ran {
+            Ok(Ran::Enough(_)) => self.run.had_enough(self.segment.id),
+            // After a panic too: what was emitted before it belongs to earlier items, of which one may fail further down.
+            Err(_) => self.flush(next),
+            Ok(_) => {}
         }
         ran
     }
@@ -146,23 +147,13 @@ where
             let mut end = End::<T, TRACK>::new(held, outlet, context);
             let _ = chain.finish(state, &mut end);
         }));
-        ran.map_err(|thrown| self.panicked(None, thrown))?;
+        if let Err(thrown) = ran {
+            self.flush(next);
+            return Err(self.panicked(None, thrown));
+        }
         self.settle(None, next)?;
         self.flush(next);
         Ok(())
-    }
-}
-
-/// Counts what a slice took when it is dropped, however that comes about.
-struct Taken {
-    run: Arc<RunState>,
-    segment: usize,
-    items: usize,
-}
-
-impl Drop for Taken {
-    fn drop(&mut self) {
-        self.run.count_taken(self.segment, self.items);
     }
 }
 
@@ -173,24 +164,23 @@ where
     T: Send + 'static,
     C: for<'a> Chain<'a, I, Own<T>>,
 {
-    fn run_through(
-        &mut self,
-        batch: &mut B,
-        limit: usize,
-        next: &mut dyn Outlet,
-        taken: &mut Taken,
-    ) -> Result<Ran, RunError> {
+    fn run_through(&mut self, batch: &mut B, limit: usize, next: &mut dyn Outlet) -> Result<Ran, RunError> {
+        let mut taken = 0;
         loop {
-            let asked = limit - taken.items;
+            let asked = limit - taken;
             let (items, flow) = self.slice(batch, asked, next)?;
-            taken.items += items;
-            let settled = self.settle(Some(batch), next)?;
+            taken += items;
+            // Before failures are looked at: their share is one of these too.
+            self.run.count_taken(self.segment.id, items);
+            self.settle(Some(batch), next)?;
             match flow {
-                Flow::Break(()) => return Ok(Ran::Enough(taken.items)),
-                Flow::Continue(()) if batch.is_empty() => return Ok(Ran::Done(taken.items)),
-                Flow::Continue(()) if items == asked => return Ok(Ran::More(taken.items)),
-                Flow::Continue(()) if settled == Settled::Interrupted && !self.run.is_cancelled() => {}
-                Flow::Continue(()) => return Ok(Ran::Done(taken.items)),
+                Flow::Break(()) => return Ok(Ran::Enough(taken)),
+                Flow::Continue(()) if batch.is_empty() => return Ok(Ran::Done(taken)),
+                Flow::Continue(()) if items == asked => return Ok(Ran::More(taken)),
+                Flow::Continue(()) if items == 0 || self.run.is_cancelled() => return Ok(Ran::Done(taken)),
+                // Interrupted, by a letter or a drain, which is no reason to drop the rest. Or a batch that does not know that it is
+                // empty: the next round tells.
+                Flow::Continue(()) => {}
             }
         }
     }
@@ -202,16 +192,24 @@ where
         again: Again<B>,
         limit: usize,
         next: &mut dyn Outlet,
-        taken: &mut Taken,
     ) -> Result<Ran, RunError> {
-        while taken.items < limit && !self.run.is_cancelled() {
-            let Some(mut one) = again(batch) else { return Ok(Ran::Done(taken.items)) };
+        let mut taken = 0;
+        // A record may take minutes here, with its waits: so a deadline is looked at for each.
+        while taken < limit && self.run.check().is_ok() {
+            let Some(mut one) = again(batch) else { return Ok(Ran::Done(taken)) };
             let mut attempt = 1;
+            self.run.count_taken(self.segment.id, 1);
             let flow = loop {
                 self.context.begin_attempt(attempt);
                 let mut staged = Staged { limit: self.run.budget().limit(), bytes: 0, batches: Vec::new() };
                 let before = self.held.len();
-                let (_, flow) = self.slice(&mut one, 1, &mut staged)?;
+                let flow = match self.slice(&mut one, 1, &mut staged) {
+                    Ok((_, flow)) => flow,
+                    Err(panicked) => {
+                        self.discard(staged, before, next);
+                        return Err(panicked);
+                    }
+                };
                 let Some((stage, _)) = self.context.take_again() else {
                     break self.release(staged, before, &one, flow, next)?;
                 };
@@ -220,25 +218,21 @@ where
                 let at = one.position();
                 if let Some((stage, retry)) = stage.and_then(|id| Some((id, self.run.retry(id)?))) {
                     self.run.count_retried(stage);
-                    self.run.clock().wait(retry.wait(attempt, at), self.run.cancel());
+                    self.run.wait(retry.wait(attempt, at));
                 }
                 attempt += 1;
                 one = match again(batch) {
-                    Some(one) if !self.run.is_cancelled() => one,
-                    _ => return Ok(Ran::Done(taken.items)),
+                    Some(one) if self.run.check().is_ok() => one,
+                    _ => return Ok(Ran::Done(taken)),
                 };
             };
             batch.drive(1, |_, _| Flow::Continue(()));
-            taken.items += 1;
+            taken += 1;
             if flow.is_break() {
-                return Ok(Ran::Enough(taken.items));
+                return Ok(Ran::Enough(taken));
             }
         }
-        Ok(if batch.is_empty() || taken.items < limit {
-            Ran::Done(taken.items)
-        } else {
-            Ran::More(taken.items)
-        })
+        Ok(if batch.is_empty() || taken < limit { Ran::Done(taken) } else { Ran::More(taken) })
     }
 
     /// The last attempt: hands on what it emitted, unless the record has failed for good.
@@ -288,7 +282,8 @@ where
         }
     }
 
-    /// Up to `limit` items, until something stops the loop.
+    /// Up to `limit` items, until something stops the loop. Out of line: the whole chain is inlined here, once.
+    #[inline(never)]
     fn slice(
         &mut self,
         batch: &mut B,
@@ -339,14 +334,14 @@ where
 
     #[cold]
     fn panicked(&mut self, at: Option<u64>, thrown: Box<dyn Any + Send>) -> RunError {
-        let (stage, at) = (self.context.take_panicked(), at.map(Position::from_raw));
+        let (stage, at) = (self.context.take_panicked(), at.and_then(Position::known));
         RunError::Panicked { stage: self.run.name(stage), at, payload: Payload::new(thrown) }
     }
 
     /// After a slice: letters, and the error that ends the run, if a policy said so. What was emitted before it is handed on.
-    fn settle(&mut self, batch: Option<&B>, next: &mut dyn Outlet) -> Result<Settled, RunError> {
+    fn settle(&mut self, batch: Option<&B>, next: &mut dyn Outlet) -> Result<(), RunError> {
         if !self.context.is_noted() {
-            return Ok(Settled::Quietly);
+            return Ok(());
         }
         let at = batch.map(Batch::position);
         let record = batch.zip(at).and_then(|(batch, at)| batch.record(at));

@@ -148,6 +148,14 @@ impl Settings {
         &mut self.segments[id]
     }
 
+    /// A stage of the open segment that retries, and may fail after a part of the record has passed the segment.
+    pub(crate) fn attempt_leaves_something(&self) -> Option<String> {
+        let open = self.open();
+        let stages = self.stages.iter().filter(|stage| stage.segment == open);
+        let mut from_many = stages.skip_while(|stage| stage.emits != Emits::Many);
+        Some(from_many.find(|stage| stage.retry.is_some())?.name.clone())
+    }
+
     pub(crate) fn refuse(&mut self, field: &'static str, value: impl ToString, why: &'static str) {
         self.refused.get_or_insert((field, value.to_string(), why));
     }

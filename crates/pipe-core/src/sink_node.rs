@@ -43,6 +43,32 @@ impl<T: Send + 'static, S: Sink<T>> Worker for SinkNode<T, S> {
     fn run(&mut self, batch: &mut dyn AnyBatch, limit: usize, _: &mut dyn Outlet) -> Result<Ran, RunError> {
         let batch =
             batch.as_any().downcast_mut::<Items<T>>().expect("the edge was built for this batch type");
+        let mut taken = 0;
+        loop {
+            taken += self.slice(batch, limit - taken)?;
+            if self.run.is_cancelled() {
+                return Ok(Ran::Enough(taken));
+            }
+            if Batch::is_empty(batch) {
+                return Ok(Ran::Done(taken));
+            }
+            if taken == limit {
+                return Ok(Ran::More(taken));
+            }
+            // A drain stopped the loop: that is no reason to drop the rest.
+        }
+    }
+
+    fn flush(&mut self, _: &mut dyn Outlet) {}
+
+    fn finish(&mut self, _: &mut dyn Outlet) -> Result<(), RunError> {
+        self.commit()
+    }
+}
+
+impl<T: Send + 'static, S: Sink<T>> SinkNode<T, S> {
+    /// Writes up to `limit` items, until something stops the loop.
+    fn slice(&mut self, batch: &mut Items<T>, limit: usize) -> Result<usize, RunError> {
         let mut sink = self.sink.take().expect("a sink that failed or is committed is not used again");
         let (before, lent, until) = (batch.len(), &mut *batch, self.leash.pay_out(1));
         let ran = catch_unwind(AssertUnwindSafe(move || {
@@ -74,16 +100,8 @@ impl<T: Send + 'static, S: Sink<T>> Worker for SinkNode<T, S> {
         self.count(written);
         match failed {
             Some(source) => Err(RunError::Sink { written: self.written, source }),
-            None if self.run.is_cancelled() => Ok(Ran::Enough(items)),
-            None if items < limit || Batch::is_empty(batch) => Ok(Ran::Done(items)),
-            None => Ok(Ran::More(items)),
+            None => Ok(items),
         }
-    }
-
-    fn flush(&mut self, _: &mut dyn Outlet) {}
-
-    fn finish(&mut self, _: &mut dyn Outlet) -> Result<(), RunError> {
-        self.commit()
     }
 }
 

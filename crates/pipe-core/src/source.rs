@@ -6,7 +6,8 @@ use crate::item::{Item, Own};
 use crate::lower::{Start, StartIter};
 use crate::pipeline::Pipeline;
 use crate::stage::BoxError;
-use crate::weigh::Weigher;
+use crate::weigh::{Weigher, Weighers};
+use std::task::{Poll, Waker};
 
 /// How much the executor wants in the next batch.
 ///
@@ -25,6 +26,9 @@ impl Want {
     pub const MOST: Want = Want { items: 8192, bytes: 256 << 10 };
 }
 
+/// What [`Source::poll_pull`] gives: what `pull` would, or nothing yet.
+pub type Pulled<B> = Poll<Result<Option<B>, BoxError>>;
+
 /// Gives batches until it ends. One worker at a time pulls, under the executor's lock.
 pub trait Source: Send {
     /// What its items are.
@@ -37,6 +41,16 @@ pub trait Source: Send {
     /// # Errors
     /// Whatever keeps it from reading on. The run ends with [`RunError::Source`](crate::RunError::Source).
     fn pull(&mut self, want: Want) -> Result<Option<Self::Batch>, BoxError>;
+
+    /// As `pull`, for who has other sources to turn to: where `pull` would wait for another run this returns `Pending`, and wakes `waker`
+    /// once it is worth asking again. Only the waker given last is woken.
+    ///
+    /// Unless it is written, it pulls: right for sources that have their items at hand, and for those that cannot wait otherwise, such
+    /// as files.
+    fn poll_pull(&mut self, want: Want, waker: &Waker) -> Pulled<Self::Batch> {
+        let _ = waker;
+        Poll::Ready(self.pull(want))
+    }
 }
 
 impl<S: Source + ?Sized> Source for Box<S> {
@@ -45,6 +59,18 @@ impl<S: Source + ?Sized> Source for Box<S> {
 
     fn pull(&mut self, want: Want) -> Result<Option<Self::Batch>, BoxError> {
         (**self).pull(want)
+    }
+
+    fn poll_pull(&mut self, want: Want, waker: &Waker) -> Pulled<Self::Batch> {
+        (**self).poll_pull(want, waker)
+    }
+}
+
+/// The answer of a source made of sources, where it has pulled them and not polled.
+pub(crate) fn pulled<B>(answer: Pulled<B>) -> Result<Option<B>, BoxError> {
+    match answer {
+        Poll::Ready(pulled) => pulled,
+        Poll::Pending => unreachable!("a source that is pulled waits until there is something"),
     }
 }
 
@@ -66,7 +92,7 @@ pub fn from_iter<I>(items: I) -> Pipeline<StartIter<I::IntoIter>, Identity, Own<
 where
     I: IntoIterator<Item: Send + 'static, IntoIter: Send>,
 {
-    Pipeline::start_iter(FromIter { items: items.into_iter(), next: 0, spares: Spares::new(), weigher: None })
+    Pipeline::start_iter(FromIter::new(items))
 }
 
 /// The source behind [`from_iter`].
@@ -77,6 +103,14 @@ pub struct FromIter<I: Iterator> {
     spares: Spares<I::Item>,
     /// For items that own memory.
     pub(crate) weigher: Option<Weigher<I::Item>>,
+}
+
+impl<I: Iterator<Item: 'static>> FromIter<I> {
+    /// An iterator where a source is asked for: in a fan-in, say. A pipeline starts with [`from_iter`].
+    pub fn new(items: impl IntoIterator<IntoIter = I, Item = I::Item>) -> Self {
+        let weigher = Weighers::default().get();
+        FromIter { items: items.into_iter(), next: 0, spares: Spares::new(), weigher }
+    }
 }
 
 impl<I: Iterator<Item: Send + 'static> + Send> Source for FromIter<I> {

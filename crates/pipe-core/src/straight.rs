@@ -75,7 +75,7 @@ where
         if let Some(source) = torn {
             return Err(RunError::Sink { written: self.sink.written, source });
         }
-        if self.context.is_noted() { self.context.settle(at, None).map(drop) } else { Ok(()) }
+        if self.context.is_noted() { self.context.settle(at, None) } else { Ok(()) }
     }
 
     /// An accumulator counts against the memory limit.
@@ -105,6 +105,9 @@ where
     S: Sink<T, Done: 'p> + 'p,
 {
     fn run(&mut self, limit: usize) -> Result<Ran, RunError> {
+        if self.run.is_draining() {
+            return Ok(Ran::Done(0));
+        }
         let mut state = match self.state.take() {
             Some(state) => state,
             None => self.segment.make_state(&self.run)?,

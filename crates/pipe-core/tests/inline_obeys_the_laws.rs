@@ -3,11 +3,16 @@
 
 use pipe_core::testing::laws;
 use pipe_core::{Cancel, Inline, RunError, from_iter};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+/// What `Inline` may keep alive for each segment: a batch of 256 KiB, a buffer of 64 KiB, and the item that found it full.
+const SEGMENT: usize = (256 << 10) + (64 << 10) + (20 << 10);
+
 #[test]
-fn inline_obeys_all_laws() {
-    laws::executor(&Inline);
+fn inline_obeys_all_laws_on_all_adapters_under_all_policies() {
+    let coverage = laws::executor(&Inline);
+    assert_eq!(coverage.missing(), [], "not covered:\n{}", coverage.table());
 }
 
 #[test]
@@ -17,19 +22,36 @@ fn inline_keeps_one_buffer_of_an_exploding_item() {
 }
 
 #[test]
+fn inline_keeps_one_batch_per_segment() {
+    laws::a_slow_sink_slows_the_source(&Inline, 2 * SEGMENT);
+    laws::weighed_items_stay_within(&Inline, 3 * SEGMENT);
+}
+
+#[test]
+fn a_stopped_run_on_inline_returns() {
+    laws::a_stopped_run_returns(|| Inline);
+}
+
+#[test]
+fn millions_of_items_go_through() {
+    laws::many_items_go_through(&Inline, if cfg!(debug_assertions) { 1_000_000 } else { 100_000_000 });
+}
+
+#[test]
 fn no_item_is_seen_after_the_one_that_cancels() {
     for edges in [false, true] {
-        let (cancel, last) = (Cancel::new(), AtomicU64::new(0));
-        let seen = from_iter(0u64..).inspect(|n| {
-            last.store(*n, Relaxed);
+        let (cancel, last) = (Cancel::new(), Arc::new(AtomicU64::new(0)));
+        let (switch, seen) = (cancel.clone(), last.clone());
+        let items = from_iter(0u64..).inspect(move |n| {
+            seen.store(*n, Relaxed);
             if *n == 12_345 {
-                cancel.cancel();
+                switch.cancel();
             }
         });
         let ran = if edges {
-            seen.edge().for_each(drop).cancelled_by(&cancel).run_on(&Inline)
+            items.edge().for_each(drop).cancelled_by(&cancel).run_on(&Inline)
         } else {
-            seen.for_each(drop).cancelled_by(&cancel).run_on(&Inline)
+            items.for_each(drop).cancelled_by(&cancel).run_on(&Inline)
         };
         assert!(matches!(ran, Err(RunError::Cancelled)), "{ran:?}");
         assert_eq!(last.load(Relaxed), 12_345);

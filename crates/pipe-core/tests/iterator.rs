@@ -1,7 +1,7 @@
 //! A pipeline as an iterator.
 #![cfg(feature = "testing")]
 
-use pipe_core::testing::{Live, Pull, ScriptedSource};
+use pipe_core::testing::{LetterLog, Live, Pull, ScriptedSource, laws};
 use pipe_core::{RunError, from_iter, from_source};
 
 #[test]
@@ -64,4 +64,37 @@ fn what_stages_keep_until_the_end_comes_at_the_end() {
     assert!(source.next().is_none());
     let one: Vec<u8> = from_iter([7u8]).iter().map(Result::unwrap).collect();
     assert_eq!(one, [7]);
+}
+
+#[test]
+fn dead_letters_are_finished_at_the_end_after_an_error_and_when_it_is_dropped() {
+    let odd = |n: u64| if n % 2 == 1 { Err("odd") } else { Ok(n) };
+    let all = LetterLog::new();
+    assert_eq!(from_iter(0..10).try_map(odd).on_error(all.policy()).iter().count(), 5);
+    assert_eq!((all.letters().len(), all.finishes()), (5, 1));
+    let part = LetterLog::new();
+    drop(from_iter(0..10).try_map(odd).on_error(part.policy()).iter().nth(1));
+    assert_eq!(part.finishes(), 1);
+    let failed = LetterLog::new();
+    let chain = from_iter(0..10).try_map(odd).on_error(failed.policy());
+    let last = chain.try_map(|n| if n == 6 { Err("six") } else { Ok(n) }).iter().last().unwrap();
+    assert_eq!(last.unwrap_err().to_string(), "stage try_map#1 failed at 6: six");
+    assert_eq!(failed.finishes(), 1);
+    let torn = LetterLog::new().failing_to_finish();
+    let last = from_iter(0..10).try_map(odd).on_error(torn.policy()).iter().last().unwrap();
+    assert_eq!(last.unwrap_err().to_string(), "dead letters of stage try_map#0: full");
+}
+
+#[test]
+fn random_pipelines_give_as_iterators_what_the_naive_loop_gives() {
+    for seed in laws::seeds(0..500) {
+        laws::random_iterator(seed);
+    }
+}
+
+#[test]
+fn the_first_outputs_of_an_item_that_explodes_can_be_had_and_the_rest_dropped() {
+    let many = from_iter([0u64]).flat_map(|_| 0..100_000_000u64).iter_within(1 << 20);
+    let first: Vec<u64> = many.take(10).map(Result::unwrap).collect();
+    assert_eq!(first, (0..10).collect::<Vec<_>>());
 }

@@ -36,6 +36,8 @@
 //! the calling thread and says so in the report. For waiting on I/O use an asynchronous executor: a closure that sleeps blocks its
 //! worker.
 
+#![forbid(unsafe_code)]
+
 mod alone;
 mod break_even;
 mod crew;

@@ -3,7 +3,7 @@
 use crate::buffer::Buffer;
 use crate::newlines::Newlines;
 use memchr::{memchr, memrchr};
-use pipe_core::{Batch, Flow};
+use pipe_core::{Batch, Flow, Reread, Truncate};
 use std::sync::Arc;
 
 /// Whole lines in a buffer that goes back to its reader when the last chunk over it is dropped.
@@ -110,6 +110,39 @@ impl Batch for Chunk {
         self.end = back.first;
         self.bytes -= share;
         Some(back)
+    }
+
+    /// The line that starts at this offset of the input, if this chunk lent it or will lend it.
+    fn record(&self, position: u64) -> Option<&[u8]> {
+        let start = usize::try_from(position.checked_sub(self.offset)?).ok()?;
+        let bytes = &self.buffer.bytes[..self.end];
+        let starts = start == self.first || start > self.first && bytes.get(start - 1) == Some(&b'\n');
+        let rest = bytes.get(start..).filter(|rest| starts && !rest.is_empty())?;
+        Some(&rest[..memchr(b'\n', rest).unwrap_or(rest.len())])
+    }
+}
+
+impl Reread for Chunk {
+    /// Shares the buffer, and counts as the bytes of its line: the buffer itself counts where it was read.
+    fn reread(&self) -> Option<Self> {
+        let left = &self.buffer.bytes[self.next..self.end];
+        let bytes = memchr(b'\n', left).map_or(left.len(), |feed| feed + 1);
+        let end = self.next + bytes;
+        (bytes > 0).then(|| Chunk { buffer: self.buffer.clone(), first: self.next, end, bytes, ..*self })
+    }
+}
+
+impl Truncate for Chunk {
+    /// Looks for so many line feeds. The chunk counts as before: it keeps its buffer.
+    fn truncate(&mut self, items: usize) -> usize {
+        let mut newlines = Newlines::new(&self.buffer.bytes[..self.end], self.next);
+        let (mut end, mut lines) = (self.next, 0);
+        while lines < items && end < self.end {
+            end = newlines.next().map_or(self.end, |feed| feed + 1);
+            lines += 1;
+        }
+        self.end = end;
+        lines
     }
 }
 
@@ -221,6 +254,66 @@ mod tests {
                 assert!(left.iter().all(|part| part.len() <= 1), "split until one line is left");
                 seen.extend(left.into_iter().flatten());
                 assert_eq!(seen, naive(&text));
+            }
+        }
+    }
+
+    #[test]
+    fn records_are_the_lines_that_were_or_will_be_lent() {
+        for text in texts() {
+            let expected = naive(&text);
+            for lent in [0, 1, 3, usize::MAX] {
+                let mut front = chunk(&text);
+                lines(&mut front, lent);
+                let back = front.split();
+                let parts: Vec<_> = [Some(front), back].into_iter().flatten().collect();
+                for at in 990..1_010 + text.len() as u64 + 20 {
+                    let record =
+                        |part: &Chunk| part.record(at).map(|line| String::from_utf8(line.to_vec()).unwrap());
+                    let found: Vec<_> = parts.iter().filter_map(record).collect();
+                    let line =
+                        expected.iter().filter(|(start, _)| *start == at).map(|(_, line)| line.clone());
+                    assert_eq!(found, line.collect::<Vec<_>>(), "at {at} of {text:?}");
+                }
+                assert!([0, u64::MAX].iter().all(|at| parts.iter().all(|part| part.record(*at).is_none())));
+            }
+        }
+    }
+
+    #[test]
+    fn the_next_line_can_be_had_alone_any_number_of_times() {
+        for text in texts() {
+            let mut chunk = chunk(&text);
+            let (buffer, bytes) = (chunk.buffer.bytes.as_ptr(), Batch::bytes(&chunk));
+            for (at, line) in naive(&text) {
+                for _ in 0..2 {
+                    let mut one = chunk.reread().unwrap();
+                    assert_eq!((one.buffer.bytes.as_ptr(), one.position()), (buffer, 0));
+                    assert!(Batch::bytes(&one) == one.payload() && one.payload() <= line.len() + 1);
+                    assert!(one.split().is_none());
+                    assert_eq!(lines(&mut one, 9), [(at, line.clone())]);
+                    assert_eq!((one.position(), one.record(at)), (at, Some(line.as_bytes())));
+                    assert!(one.is_empty() && one.reread().is_none());
+                }
+                assert_eq!(lines(&mut chunk, 1), [(at, line)]);
+            }
+            assert!(chunk.reread().is_none());
+            assert_eq!(Batch::bytes(&chunk), bytes);
+        }
+    }
+
+    #[test]
+    fn a_chunk_is_cut_behind_any_line() {
+        for text in texts().step_by(7) {
+            let expected = naive(&text);
+            for lent in [0, 1, 5] {
+                for kept in [0, 1, 2, 3, expected.len(), usize::MAX] {
+                    let mut chunk = chunk(&text);
+                    let before = lines(&mut chunk, lent).len();
+                    let left: Vec<_> = expected.iter().skip(before).take(kept).cloned().collect();
+                    assert_eq!(chunk.truncate(kept), left.len());
+                    assert_eq!(lines(&mut chunk, usize::MAX), left);
+                }
             }
         }
     }

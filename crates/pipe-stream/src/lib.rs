@@ -37,6 +37,7 @@
 //! * [`Text`] is the same over bytes that are in memory already; they are lent where they are.
 //! * [`FileSink`] and [`WriterSink`] write each item and a line feed. An error of the last flush is an error of the run, and a file
 //!   appears under its name only when it is whole.
+//! * [`DeadLetterFile`] keeps the records that failed, and [`Replay`] sends them through the same definition again.
 //! * Any byte sequence is an input. Text is checked where you ask for it, not here.
 //!
 //! # Limits
@@ -59,6 +60,7 @@
 mod buffer;
 mod chunk;
 mod error;
+mod letters;
 mod lines;
 mod newlines;
 mod positioned;
@@ -67,6 +69,7 @@ mod text;
 
 pub use chunk::Chunk;
 pub use error::{StreamError, StreamErrorKind};
+pub use letters::{DeadLetterFile, Replay, ReplayBatch};
 pub use lines::{Lines, lines};
 pub use positioned::{Line, Positioned, PositionedChunk};
 pub use sink::{FileSink, WriterSink};

@@ -2,7 +2,9 @@
 
 use crate::chunk::Chunk;
 use crate::lines::Lines;
-use pipe_core::{Batch, BoxError, Flow, Identity, Pipeline, Source, Start, Want, from_source, rows};
+use pipe_core::{
+    Batch, BoxError, Flow, Identity, Pipeline, Reread, Source, Start, Truncate, Want, from_source, rows,
+};
 use std::io::Read;
 
 /// A line, and the offset of its first byte in the input.
@@ -90,5 +92,21 @@ impl Batch for PositionedChunk {
 
     fn split(&mut self) -> Option<Self> {
         self.chunk.split().map(|chunk| PositionedChunk { chunk })
+    }
+
+    fn record(&self, position: u64) -> Option<&[u8]> {
+        self.chunk.record(position)
+    }
+}
+
+impl Reread for PositionedChunk {
+    fn reread(&self) -> Option<Self> {
+        self.chunk.reread().map(|chunk| PositionedChunk { chunk })
+    }
+}
+
+impl Truncate for PositionedChunk {
+    fn truncate(&mut self, items: usize) -> usize {
+        self.chunk.truncate(items)
     }
 }

@@ -64,7 +64,7 @@ impl<U, C, I: Owned> Pipeline<U, C, I> {
     }
 }
 
-impl<U, C, I: Item> Pipeline<U, C, I> {
+impl<U, A, T, J: Item> Pipeline<Cut<U, A, T, Reactor>, Identity, J> {
     /// How many operations of the async stage just added may be in flight: right behind it. Zero is a `Config` error.
     pub fn concurrency(mut self, operations: usize) -> Self {
         self.settings.last().concurrency = operations;

@@ -28,7 +28,7 @@ impl<U, C, I: Owned> Pipeline<U, C, I> {
     /// ```
     pub fn boxed<'p>(self) -> Pipeline<Boxed<'p, I::T>, Identity, Own<I::T>>
     where
-        Cut<U, C, I::T, AnyWorkers>: Lower<'p, Inline> + 'p,
+        Cut<U, C, I::T, AnyWorkers>: Lower<'p, Inline> + Send + 'p,
     {
         let Pipeline { up, chain, settings, item } = self.edge();
         Pipeline { up: Boxed::new(up), chain, settings, item }

@@ -3,39 +3,41 @@
 use crate::adapters::Fold;
 use crate::executor::Profile;
 use crate::inline::Inline;
-use crate::item::{Item, Own, Owned};
+use crate::item::{Item, Own, Owned, Same};
 use crate::iter::Iter;
+use crate::kernel::Scalar;
 use crate::limit::default_memory_limit;
-use crate::lower::{AnyWorkers, Cut, Feed, Lower};
+use crate::lower::{Cut, Feed, Last, Lower};
 use crate::pipeline::{Pipeline, Whole};
 use crate::plan::Nodes;
 use crate::run::RunState;
 use crate::settings::Emits;
 use crate::sink::{ForEach, Merge, Sink};
 use crate::stage::Then;
+use std::sync::Arc;
 
 impl<U, C, I: Item> Pipeline<U, C, I> {
     /// Ends in a sink.
-    pub fn to<S: Sink<I::T>>(self, sink: S) -> Whole<U, C, I, S>
+    pub fn to<J: Owned, S: Sink<J::T>>(self, sink: S) -> Whole<U, C, J, S>
     where
-        I: Owned,
+        I: Same<J>,
     {
-        Whole { pipeline: self, sink }
+        Whole { pipeline: self.renamed(), sink }
     }
 
     /// Ends in a vector.
-    pub fn collect(self) -> Whole<U, C, I, Vec<I::T>>
+    pub fn collect<J: Owned>(self) -> Whole<U, C, J, Vec<J::T>>
     where
-        I: Owned,
+        I: Same<J>,
     {
         self.to(Vec::new())
     }
 
     /// Ends in a closure, called by one thread at a time and in order (unless the pipeline is unordered).
-    pub fn for_each<F>(self, f: F) -> Whole<U, C, I, ForEach<F>>
+    pub fn for_each<J: Owned, F>(self, f: F) -> Whole<U, C, J, ForEach<F>>
     where
-        I: Owned,
-        F: FnMut(I::T) + Send,
+        I: Same<J>,
+        F: FnMut(J::T) + Send,
     {
         self.to(ForEach(f))
     }
@@ -43,6 +45,9 @@ impl<U, C, I: Item> Pipeline<U, C, I> {
     /// Ends in one accumulator: each worker folds its items into its own, and these are merged at the end. It takes borrowed rows.
     ///
     /// `merge` must give the same result however the items were distributed; a sum of floats therefore differs in its last digits.
+    ///
+    /// An accumulator cannot give back what an attempt put into it. So in a segment that [retries](Pipeline::retry) behind a stage that
+    /// makes many items of one, a fold is a `Config` error: `.edge()` in front of it helps.
     pub fn fold<A, N, F, M>(
         self,
         new: N,
@@ -56,7 +61,12 @@ impl<U, C, I: Item> Pipeline<U, C, I> {
         M: FnMut(&mut A, A) + Send,
     {
         let heap = self.settings.weighers.get::<A>();
-        let pipeline = self.then("fold", Emits::Many, Fold { new, fold: f, heap });
+        let mut this = self;
+        if let Some(stage) = this.settings.attempt_leaves_something() {
+            let why = "a fold behind it would count what an attempt emitted before it failed: put `.edge()` in between, or retry first";
+            this.settings.refuse("retry", stage, why);
+        }
+        let pipeline = this.then("fold", Emits::Many, Fold { new, fold: f, heap });
         Whole { pipeline, sink: Merge { into: None, merge } }
     }
 }
@@ -73,7 +83,7 @@ impl<U: Feed, C, I: Owned> Pipeline<U, C, I> {
     /// ```
     pub fn iter<'p>(self) -> Iter<'p, I::T>
     where
-        Cut<U, C, I::T, AnyWorkers>: Lower<'p, Inline>,
+        Cut<U, C, I::T, Last>: Lower<'p, Inline>,
     {
         self.iter_within(default_memory_limit())
     }
@@ -81,16 +91,17 @@ impl<U: Feed, C, I: Owned> Pipeline<U, C, I> {
     /// As `iter`, where outputs that were made and not yet taken may have `memory_limit` bytes.
     pub fn iter_within<'p>(self, memory_limit: usize) -> Iter<'p, I::T>
     where
-        Cut<U, C, I::T, AnyWorkers>: Lower<'p, Inline>,
+        Cut<U, C, I::T, Last>: Lower<'p, Inline>,
     {
         let Pipeline { up, chain, settings, .. } = self;
         if let Some(error) = settings.refusal() {
             return Iter::refused(error);
         }
         let last = settings.open();
-        let run = RunState::new(settings, Profile { name: "iterator", workers: 1, memory_limit });
+        let profile = Profile { name: "iterator", workers: 1, memory_limit };
+        let run = RunState::new(settings, profile, Arc::new(Scalar));
         let mut nodes = Vec::new();
-        let cut = Cut::<_, _, I::T, AnyWorkers>::new(up, chain, last);
+        let cut = Cut::<_, _, I::T, Last>::new(up, chain, last);
         let source = Lower::<'p, Inline>::lower(cut, &mut nodes, &run);
         Iter::new(Nodes { source, nodes, first: None }, run)
     }

@@ -12,12 +12,13 @@ mod whole;
 
 use crate::adapters::Identity;
 use crate::context::SINK;
-use crate::item::{Item, Own, Owned};
+use crate::item::{Item, Own, Owned, Same};
 use crate::lower::{Cut, Start, StartIter};
 use crate::settings::{Emits, SegmentKind, Settings, StageInfo};
 use crate::source::{FromIter, Source};
 use crate::stage::Then;
 pub use asynchronous::Async;
+pub use policies::Retries;
 pub use serial::Serial;
 use std::marker::PhantomData;
 pub use whole::Whole;
@@ -45,10 +46,18 @@ impl<I: Iterator> Pipeline<StartIter<I>, Identity, Own<I::Item>> {
 }
 
 impl<U, C, I: Item> Pipeline<U, C, I> {
-    fn then<B, J>(mut self, name: &str, emits: Emits, second: B) -> Pipeline<U, Then<C, B>, J> {
+    pub(crate) fn then<B, J>(mut self, name: &str, emits: Emits, second: B) -> Pipeline<U, Then<C, B>, J> {
         let id = self.settings.add_stage(name, emits);
         let chain = Then::new(self.chain, second, id);
         Pipeline { up: self.up, chain, settings: self.settings, item: PhantomData }
+    }
+
+    /// The same with its items under the other name of their type.
+    fn renamed<J>(self) -> Pipeline<U, C, J>
+    where
+        I: Same<J>,
+    {
+        Pipeline { up: self.up, chain: self.chain, settings: self.settings, item: PhantomData }
     }
 }
 

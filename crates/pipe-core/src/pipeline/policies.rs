@@ -1,14 +1,16 @@
 //! Settings of the stage just added, or of its segment.
 
+use crate::adapters::Identity;
 use crate::batch::Reread;
 use crate::cancel::Cancel;
 use crate::item::{Item, Owned};
-use crate::lower::Feed;
+use crate::lower::{Cut, Feed, Reactor};
 use crate::order::Order;
 use crate::pipeline::Pipeline;
 use crate::policy::ErrorPolicy;
 use crate::retry::Retry;
 use crate::settings::Again;
+use crate::stage::Then;
 use crate::weigh::Weigh;
 
 impl<U, C, I: Item> Pipeline<U, C, I> {
@@ -50,23 +52,43 @@ impl<U, C, I: Item> Pipeline<U, C, I> {
     }
 }
 
-impl<U: Feed, C, I: Item> Pipeline<U, C, I> {
-    /// Tries a failed record again, before the policy is asked: for the stages of this segment that have no attempts yet.
+impl<U, C, I: Item> Pipeline<U, C, I> {
+    /// Tries a failed record again, before the policy is asked: for the stages of this segment that have no attempts yet, or for the
+    /// async stage just added.
     ///
     /// A record is what enters the segment. It is read again (rows) or cloned (owned items), and its outputs are released only when all
     /// of it has passed; so a record that failed in its last attempt leaves nothing. Items go through such a segment one at a time, and
     /// a worker that waits for its next attempt does nothing else: for operations that wait, retry an async stage.
     pub fn retry(mut self, retry: Retry) -> Self
     where
-        U::Batch: Reread,
+        C: Retries<U>,
     {
-        let open = self.settings.last_id();
-        for stage in self.settings.stages.iter_mut().filter(|stage| stage.segment == open) {
+        let segment = self.settings.last_id();
+        for stage in self.settings.stages.iter_mut().filter(|stage| stage.segment == segment) {
             stage.retry.get_or_insert(retry);
         }
-        self.settings.segments[open].again = Some(Box::new(U::Batch::reread as Again<U::Batch>));
+        self.settings.segments[segment].again = Some(Box::new(C::Batch::reread as Again<C::Batch>));
         self
     }
+}
+
+/// A chain behind `U` that can be tried again, since what enters it can be had twice.
+#[diagnostic::on_unimplemented(
+    message = "nothing here can be tried again",
+    label = "no stage stands in this segment, or what enters it is neither read again nor `Clone`",
+    note = "`.retry(..)` stands right behind the stage; a serial stage cannot be tried again, since its state has seen the item"
+)]
+pub trait Retries<U> {
+    /// What enters: batches whose next item can be had twice.
+    type Batch: Reread + 'static;
+}
+
+impl<U: Feed<Batch: Reread>, A, B> Retries<U> for Then<A, B> {
+    type Batch = U::Batch;
+}
+
+impl<U: Feed<Batch: Reread>, A, T> Retries<Cut<U, A, T, Reactor>> for Identity {
+    type Batch = U::Batch;
 }
 
 impl<U, C, I: Owned> Pipeline<U, C, I> {

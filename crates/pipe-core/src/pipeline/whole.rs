@@ -98,7 +98,7 @@ impl<U: Feed, C, I: Owned, S> Whole<U, C, I, S> {
             }
         };
         let last = settings.open();
-        let run = RunState::new(settings, profile);
+        let run = RunState::new(settings, profile, executor.runner());
         let done = Arc::new(Mutex::new(None));
         let cut = Cut::<_, _, I::T, Last>::new(up, chain, last);
         let plan = Close::<'p, X, I::T>::close(cut, self.sink, done.clone(), run.clone());

@@ -1,5 +1,6 @@
 //! Items that count themselves.
 
+use crate::weigh::Weigh;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 
@@ -59,5 +60,11 @@ impl<T> Drop for Counted<T> {
         let before = self.live.counts.now.fetch_sub(1, SeqCst);
         // Wraps around where an item was dropped twice: `now` would never be zero again, but say it here.
         assert!(before > 0, "an item was dropped twice");
+    }
+}
+
+impl<T: Weigh> Weigh for Counted<T> {
+    fn heap(&self) -> usize {
+        self.value.heap()
     }
 }

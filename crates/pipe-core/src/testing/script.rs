@@ -2,6 +2,7 @@
 
 use crate::batch::Items;
 use crate::item::Own;
+use crate::position::Position;
 use crate::sink::Sink;
 use crate::source::{Source, Want};
 use crate::stage::BoxError;
@@ -11,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// What a scripted source does when it is pulled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Pull<T> {
-    /// Gives these items, whatever was wanted.
+    /// Gives these items, however many were wanted. Only where they have more bytes than were wanted, the rest comes next time.
     Give(Vec<T>),
     /// Fails with this text.
     Fail(String),
@@ -38,10 +39,15 @@ impl<T: Send + 'static> Source for ScriptedSource<T> {
     type Item = Own<T>;
     type Batch = Items<T>;
 
-    fn pull(&mut self, _: Want) -> Result<Option<Items<T>>, BoxError> {
+    fn pull(&mut self, want: Want) -> Result<Option<Items<T>>, BoxError> {
         assert!(!self.over, "a source was pulled after its end or its error");
         match self.script.pop_front() {
-            Some(Pull::Give(items)) => {
+            Some(Pull::Give(mut items)) => {
+                let fit = (want.bytes / size_of::<T>().max(1)).max(1);
+                if items.len() > fit {
+                    let rest = items.split_off(fit);
+                    self.script.push_front(Pull::Give(rest));
+                }
                 let first = self.next;
                 self.next += items.len() as u64;
                 Ok(Some(Items::new(first, items)))
@@ -110,6 +116,11 @@ impl<T> ScriptedSink<T> {
         (ScriptedSink { log: SinkLog { seen: log.seen.clone() }, fail_at: None, fail_commit: false }, log)
     }
 
+    pub(crate) fn told(mut self, full_at: Option<usize>, fails_to_commit: bool) -> Self {
+        (self.fail_at, self.fail_commit) = (full_at, fails_to_commit);
+        self
+    }
+
     /// Fails to write item `index` with the text `full`.
     pub fn failing_at(mut self, index: usize) -> Self {
         self.fail_at = Some(index);
@@ -141,6 +152,41 @@ impl<T: Send> Sink<T> for ScriptedSink<T> {
         }
         self.log.seen.lock().unwrap_or_else(PoisonError::into_inner).commits += 1;
         Ok(())
+    }
+}
+
+/// A scripted sink that asks where its items come from: it logs pairs of a position ([`Position::raw`]; `u64::MAX` for what stages
+/// emitted when they finished) and an item.
+#[derive(Debug)]
+pub struct PlacedSink<T>(ScriptedSink<(Option<u64>, T)>);
+
+impl<T> PlacedSink<T> {
+    /// A sink that takes everything, and its log.
+    pub fn new() -> (Self, SinkLog<(Option<u64>, T)>) {
+        let (sink, log) = ScriptedSink::new();
+        (PlacedSink(sink), log)
+    }
+
+    pub(crate) fn told(self, full_at: Option<usize>, fails_to_commit: bool) -> Self {
+        PlacedSink(self.0.told(full_at, fails_to_commit))
+    }
+}
+
+impl<T: Send> Sink<T> for PlacedSink<T> {
+    type Done = ();
+
+    const POSITIONS: bool = true;
+
+    fn write(&mut self, item: T) -> Result<(), BoxError> {
+        self.0.write((None, item))
+    }
+
+    fn write_at(&mut self, position: Position, item: T) -> Result<(), BoxError> {
+        self.0.write((Some(position.raw()), item))
+    }
+
+    fn commit(self) -> Result<(), BoxError> {
+        self.0.commit()
     }
 }
 

@@ -5,4 +5,5 @@ mod held;
 mod writer;
 
 pub use file::FileSink;
+pub(crate) use held::Held;
 pub use writer::WriterSink;

@@ -1,0 +1,123 @@
+//! Records out of dead letters, to be tried again.
+
+use crate::error::{StreamError, Subject};
+use crate::letters::record;
+use crate::lines::Lines;
+use pipe_core::{
+    Batch, BoxError, Flow, Identity, Pipeline, Position, Reread, Source, Start, Want, from_source,
+};
+use std::fs::File;
+use std::path::Path;
+
+/// The records of a [`DeadLetterFile`](crate::DeadLetterFile): each as it entered the segment that it failed in, at the position that it
+/// had. A source of `&[u8]`, as [`Lines`] is, so a pipeline that is written as a function of its source takes either.
+///
+/// A letter without a record (what failed was an owned item) ends the run with an error that names its line. Do not append to the file
+/// that is being replayed: letters of this run go into another one.
+pub struct Replay {
+    letters: Lines<File>,
+    subject: Subject,
+    line: u64,
+}
+
+impl Replay {
+    /// The records in the file `path`.
+    ///
+    /// # Errors
+    /// As [`Lines::open`].
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, StreamError> {
+        let subject = Subject::Path(path.as_ref().to_owned());
+        Ok(Replay { letters: Lines::open(path)?, subject, line: 0 })
+    }
+
+    /// The pipeline over the records.
+    pub fn pipeline(self) -> Pipeline<Start<Replay>, Identity, &'static [u8]> {
+        from_source(self)
+    }
+}
+
+impl Source for Replay {
+    type Item = &'static [u8];
+    type Batch = ReplayBatch;
+
+    fn pull(&mut self, want: Want) -> Result<Option<ReplayBatch>, BoxError> {
+        let Some(mut chunk) = self.letters.pull(want)? else { return Ok(None) };
+        let (mut records, mut failed) = (Vec::new(), None);
+        chunk.drive(usize::MAX, |_, line| {
+            self.line += 1;
+            match record::from_line(line) {
+                Ok((at, bytes)) => records.push(Record { at, bytes }),
+                Err(why) => {
+                    failed = Some(format!("line {} of {}: {why}", self.line, self.subject));
+                    return Flow::Break(());
+                }
+            }
+            Flow::Continue(())
+        });
+        failed.map_or(Ok(()), |why| Err(BoxError::from(why)))?;
+        Ok(Some(ReplayBatch { records, next: 0 }))
+    }
+}
+
+/// The batch of [`Replay`].
+pub struct ReplayBatch {
+    records: Vec<Record>,
+    next: usize,
+}
+
+#[derive(Clone)]
+struct Record {
+    at: Position,
+    bytes: Vec<u8>,
+}
+
+impl Batch for ReplayBatch {
+    type Item<'a> = &'a [u8];
+
+    fn bytes(&self) -> usize {
+        self.records.iter().map(|record| size_of::<Record>() + record.bytes.len()).sum()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.next == self.records.len()
+    }
+
+    fn drive(&mut self, limit: usize, mut each: impl for<'a> FnMut(u64, &'a [u8]) -> Flow) -> usize {
+        let mut lent = 0;
+        while lent < limit && self.next < self.records.len() {
+            // Before the call: a record that is lent is gone, also if `each` panics.
+            let record = &self.records[self.next];
+            self.next += 1;
+            lent += 1;
+            if each(record.at.raw(), &record.bytes).is_break() {
+                break;
+            }
+        }
+        lent
+    }
+
+    fn position(&self) -> u64 {
+        self.next.checked_sub(1).map_or(0, |last| self.records[last].at.raw())
+    }
+
+    fn split(&mut self) -> Option<Self> {
+        let left = self.records.len() - self.next;
+        if left < 2 {
+            return None;
+        }
+        let records = self.records.split_off(self.next + left.div_ceil(2));
+        Some(ReplayBatch { records, next: 0 })
+    }
+
+    fn record(&self, position: u64) -> Option<&[u8]> {
+        let record = self.records[..self.next].iter().rev().find(|record| record.at.raw() == position);
+        record.map(|record| &*record.bytes)
+    }
+}
+
+impl Reread for ReplayBatch {
+    fn reread(&self) -> Option<Self> {
+        let record = self.records.get(self.next)?.clone();
+        Some(ReplayBatch { records: vec![record], next: 0 })
+    }
+}
