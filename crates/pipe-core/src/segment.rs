@@ -11,7 +11,6 @@
 //! can be asked for position and record, and the loop goes on.
 
 use crate::batch::{Batch, Items};
-use crate::budget::Permit;
 use crate::cancel::Leash;
 use crate::context::Context;
 use crate::error::{Payload, RunError};
@@ -19,6 +18,7 @@ use crate::held::{End, Held};
 use crate::item::{Item, Own};
 use crate::plan::{AnyBatch, BoxBatch, Outlet, Ran, Segment, Worker};
 use crate::position::Position;
+use crate::resident::Resident;
 use crate::run::RunState;
 use crate::settings::Again;
 use crate::stage::{Flow, Stage, Step};
@@ -79,7 +79,7 @@ pub(crate) struct FusedWorker<C: Stage, B, I, T, const TRACK: bool> {
     leash: Leash,
     run: Arc<RunState>,
     again: Option<Again<B>>,
-    weight: Weight,
+    weight: Resident,
 }
 
 /// The state of a worker.
@@ -91,12 +91,6 @@ pub(crate) enum Slot<S> {
     Gone,
 }
 
-/// What the state weighs, and when to ask again.
-struct Weight {
-    permit: Permit,
-    slices: usize,
-}
-
 impl<C: Stage, B: 'static, I, T: Send + 'static, const TRACK: bool> FusedWorker<C, B, I, T, TRACK> {
     pub(crate) fn new(
         segment: Arc<Fused<C, B, I, T, TRACK>>,
@@ -106,7 +100,7 @@ impl<C: Stage, B: 'static, I, T: Send + 'static, const TRACK: bool> FusedWorker<
         let (id, leash) = (segment.id, run.cancel().leash());
         let context = Context::new(run.clone(), id, leash.knife());
         let (held, again) = (Held::new(id, &run), run.again(id));
-        let weight = Weight { permit: run.budget().resident(), slices: 0 };
+        let weight = Resident::new(&run, id);
         FusedWorker { segment, state, held, context, leash, run, again, weight }
     }
 }
@@ -146,7 +140,7 @@ where
 
     fn finish(&mut self, next: &mut dyn Outlet) -> Result<(), RunError> {
         let state = self.take_state()?;
-        self.weight.permit.resize(0);
+        self.weight.release();
         let (chain, held, context) = (&self.segment.chain, &mut self.held, &mut self.context);
         let outlet = &mut *next;
         let ran = catch_unwind(AssertUnwindSafe(move || {
@@ -358,20 +352,10 @@ where
         settled
     }
 
-    /// Weighs the state now and then: as seldom as weighing costs more than a slice.
     fn weigh(&mut self) -> Result<(), RunError> {
         let Slot::Ready(state) = &self.state else { return Ok(()) };
-        self.weight.slices += 1;
-        if self.weight.slices <= self.weight.permit.bytes() >> 16 {
-            return Ok(());
-        }
-        self.weight.slices = 0;
-        let bytes = self.segment.chain.state_bytes(state);
-        if bytes == self.weight.permit.bytes() {
-            return Ok(());
-        }
-        self.weight.permit.resize(bytes);
-        self.run.check_resident(self.segment.id)
+        let chain = &self.segment.chain;
+        self.weight.weigh(&self.run, || chain.state_bytes(state))
     }
 }
 

@@ -45,6 +45,7 @@ mod drain;
 mod ending;
 mod gates;
 mod hands;
+mod job;
 mod ledger;
 mod meter;
 mod one_thread;
