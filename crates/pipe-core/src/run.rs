@@ -14,6 +14,7 @@ use crate::position::Position;
 use crate::report::{Event, Report, SegmentReport, StageReport};
 use crate::retry::Retry;
 use crate::settings::{Again, SegmentInfo, SegmentKind, Settings, StageInfo};
+use crate::source::Want;
 use crate::stage::BoxError;
 use crate::weigh::{Weigher, Weighers};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
@@ -150,6 +151,11 @@ impl RunState {
     /// The bytes that may be in flight; its limit is that of the executor's profile.
     pub fn budget(&self) -> &Budget {
         &self.budget
+    }
+
+    /// The bytes that one batch may have, so that one on each edge fits into the memory limit; at most what sources are asked for.
+    pub fn batch_bytes(&self) -> usize {
+        (self.budget.limit() / (self.segments.len() + 1)).clamp(1, Want::MOST.bytes)
     }
 
     /// What the executor said of itself.
