@@ -16,7 +16,7 @@ use crate::retry::Retry;
 use crate::settings::{Again, SegmentInfo, SegmentKind, Settings, StageInfo};
 use crate::source::Want;
 use crate::stage::BoxError;
-use crate::weigh::{Weigher, Weighers};
+use crate::weigh::Weighers;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -126,6 +126,11 @@ impl RunState {
     /// Whether it has to end by some time. Then no slice may be unlimited.
     pub fn has_deadline(&self) -> bool {
         self.control.has_deadline()
+    }
+
+    /// How long it may still go on, if it has to end by some time: for a wait that must not outlast it.
+    pub fn time_left(&self) -> Option<Duration> {
+        self.control.time_left()
     }
 
     /// Whether sources are to act as if they were at their end. Those of a plan do so by themselves.
@@ -322,7 +327,8 @@ impl RunState {
         &*self.runner
     }
 
-    pub(crate) fn weigher<T: 'static>(&self) -> Option<Weigher<T>> {
+    /// How to learn what an item of this type owns elsewhere, in bytes; `None` if it counts as its size alone.
+    pub fn weigher<T: 'static>(&self) -> Option<fn(&T) -> usize> {
         self.weighers.get()
     }
 
