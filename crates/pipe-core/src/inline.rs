@@ -104,7 +104,7 @@ impl<'p> PullLine<'p> {
             return Ok(false);
         }
         let started = Instant::now();
-        let want = Want { items: self.pace.items(), ..Want::MOST };
+        let want = Want { items: self.pace.items(), bytes: self.run.batch_bytes() };
         let Some(batch) = self.source.pull(want)? else {
             self.ended = true;
             return Ok(true);
