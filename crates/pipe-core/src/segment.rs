@@ -11,7 +11,7 @@
 //! can be asked for position and record, and the loop goes on.
 
 use crate::batch::{Batch, Items};
-use crate::budget::Permit;
+use crate::budget::{Budget, Permit};
 use crate::cancel::Leash;
 use crate::context::Context;
 use crate::error::{Payload, RunError};
@@ -94,7 +94,10 @@ pub(crate) enum Slot<S> {
 /// What the state weighs, and when to ask again.
 struct Weight {
     permit: Permit,
+    /// Since it was weighed last.
     slices: usize,
+    /// After so many it is weighed again.
+    due: usize,
 }
 
 impl<C: Stage, B: 'static, I, T: Send + 'static, const TRACK: bool> FusedWorker<C, B, I, T, TRACK> {
@@ -106,7 +109,7 @@ impl<C: Stage, B: 'static, I, T: Send + 'static, const TRACK: bool> FusedWorker<
         let (id, leash) = (segment.id, run.cancel().leash());
         let context = Context::new(run.clone(), id, leash.knife());
         let (held, again) = (Held::new(id, &run), run.again(id));
-        let weight = Weight { permit: run.budget().resident(), slices: 0 };
+        let weight = Weight { permit: run.budget().resident(), slices: 0, due: 1 };
         FusedWorker { segment, state, held, context, leash, run, again, weight }
     }
 }
@@ -146,6 +149,9 @@ where
 
     fn finish(&mut self, next: &mut dyn Outlet) -> Result<(), RunError> {
         let state = self.take_state()?;
+        // It has grown since, and there may have been but a few slices.
+        self.weight.note(self.segment.chain.state_bytes(&state), self.run.budget());
+        self.run.check_resident(self.segment.id)?;
         self.weight.permit.resize(0);
         let (chain, held, context) = (&self.segment.chain, &mut self.held, &mut self.context);
         let outlet = &mut *next;
@@ -362,16 +368,24 @@ where
     fn weigh(&mut self) -> Result<(), RunError> {
         let Slot::Ready(state) = &self.state else { return Ok(()) };
         self.weight.slices += 1;
-        if self.weight.slices <= self.weight.permit.bytes() >> 16 {
+        if self.weight.slices < self.weight.due {
             return Ok(());
         }
-        self.weight.slices = 0;
         let bytes = self.segment.chain.state_bytes(state);
-        if bytes == self.weight.permit.bytes() {
-            return Ok(());
-        }
-        self.weight.permit.resize(bytes);
+        self.weight.note(bytes, self.run.budget());
         self.run.check_resident(self.segment.id)
+    }
+}
+
+impl Weight {
+    /// Notes what was weighed. The next time is when weighing has become cheap again beside the slices in between; but before the limit
+    /// is reached, if it goes on growing so.
+    fn note(&mut self, bytes: usize, budget: &Budget) {
+        let grown = bytes.saturating_sub(self.permit.bytes()) / self.slices.max(1);
+        self.permit.resize(bytes);
+        let room = budget.limit().saturating_sub(budget.resident_bytes());
+        let until_full = room.checked_div(grown).unwrap_or(usize::MAX);
+        (self.slices, self.due) = (0, 1 + (bytes >> 16).min(until_full / 2));
     }
 }
 
