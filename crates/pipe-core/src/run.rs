@@ -17,7 +17,8 @@ use crate::settings::{Again, SegmentInfo, SegmentKind, Settings, StageInfo};
 use crate::source::Want;
 use crate::stage::BoxError;
 use crate::weigh::Weighers;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -219,7 +220,7 @@ impl RunState {
                 return Err(RunError::Stage { stage, at, source: failure.error });
             }
             Then::Skip => {
-                state.skipped.fetch_add(1 + failure.more, Relaxed);
+                state.skipped.fetch_add(1 + failure.more, Release);
             }
             Then::DeadLetter(letters) => {
                 let letter = DeadLetter {
@@ -232,7 +233,7 @@ impl RunState {
                 };
                 let written = letters.write(&letter);
                 written.map_err(|source| RunError::DeadLetters { stage: state.info.name.clone(), source })?;
-                state.dead_lettered.fetch_add(1 + failure.more, Relaxed);
+                state.dead_lettered.fetch_add(1 + failure.more, Release);
             }
         }
         Ok(())
@@ -257,10 +258,12 @@ impl RunState {
     }
 
     fn ratios_are_met(&self, segment: usize, from: u64) -> Result<(), RunError> {
-        let taken = self.segments[segment].taken.load(Relaxed);
         for stage in self.stages.iter().filter(|stage| stage.info.segment == segment) {
             let Some(ratio) = stage.policy.abort_above else { continue };
-            let failed = stage.skipped.load(Relaxed) + stage.dead_lettered.load(Relaxed);
+            // In this order: items are counted before their failures, so whoever sees a failure sees its item too. The other way round
+            // a worker that was interrupted in between would compare old items with new failures.
+            let failed = stage.skipped.load(Acquire) + stage.dead_lettered.load(Acquire);
+            let taken = self.segments[segment].taken.load(Relaxed);
             if failed as f64 > ratio * taken.max(from) as f64 {
                 return Err(RunError::TooManyFailures {
                     stage: stage.info.name.clone(),
@@ -346,7 +349,7 @@ impl RunState {
 impl RunState {
     pub(crate) fn count_skipped(&self, stage: Option<u16>, items: u64) {
         if let Some(id) = stage {
-            self.stages[usize::from(id)].skipped.fetch_add(items, Relaxed);
+            self.stages[usize::from(id)].skipped.fetch_add(items, Release);
         }
     }
 

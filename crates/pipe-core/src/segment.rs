@@ -140,7 +140,7 @@ where
 
     fn finish(&mut self, next: &mut dyn Outlet) -> Result<(), RunError> {
         let state = self.take_state()?;
-        self.weight.release();
+        self.weight.release(&self.run, self.segment.chain.state_bytes(&state))?;
         let (chain, held, context) = (&self.segment.chain, &mut self.held, &mut self.context);
         let outlet = &mut *next;
         let ran = catch_unwind(AssertUnwindSafe(move || {

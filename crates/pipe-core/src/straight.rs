@@ -167,6 +167,7 @@ where
             Some(state) => state,
             None => self.segment.make_state(&self.run)?,
         };
+        self.weight.release(&self.run, self.segment.chain.state_bytes(&state))?;
         let mut sink = self.sink.sink.take().expect("a loop that failed is not used again");
         let (chain, context) = (&self.segment.chain, &mut self.context);
         let mut emitted = 0;
