@@ -1,15 +1,24 @@
 //! Random pipelines of parallel and serial stages, heavy enough for helpers to be started.
 
 use pipe_core::testing::Rng;
-use pipe_core::testing::oracle::{Numbers, Op};
-use pipe_core::{Emit, Flow, Sharing, Stage, Step, from_iter};
+use pipe_core::{Boxed, Emit, Flow, Identity, Own, Pipeline, Sharing, Stage, Step, from_iter, skip};
 use std::hint::black_box;
+use std::rc::Rc;
+
+/// A pipeline over `i64` whose type has ended.
+pub(crate) type Numbers = Pipeline<Boxed<'static, i64>, Identity, Own<i64>>;
 
 /// One stage over `i64`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Part {
-    /// A parallel one.
-    Plain(Op),
+    /// `filter`: drops multiples.
+    Filter(i64),
+    /// `try_map` that skips multiples.
+    SkipMultiples(i64),
+    /// `map_with` a state that is not `Send`.
+    Times(i64),
+    /// An edge.
+    Edge,
     /// `map` that takes so many rounds of work.
     Heavy(u64),
     /// Parallel: each item that many times.
@@ -42,13 +51,14 @@ pub(crate) enum Part {
 
 impl Part {
     pub(crate) fn parallel(rng: &mut Rng) -> Part {
-        match rng.below(4) {
-            0 => Part::Heavy(rng.below(300)),
-            1 => Part::Explode(1 + rng.below(3) as i64),
-            _ => match Op::random(rng) {
-                Op::Repeat(_) => Part::Plain(Op::Look),
-                op => Part::Plain(op),
-            },
+        let number = 2 + rng.below(5) as i64;
+        match rng.below(7) {
+            0 => Part::Filter(number),
+            1 => Part::SkipMultiples(number),
+            2 => Part::Times(number),
+            3 => Part::Edge,
+            4 => Part::Explode(1 + rng.below(3) as i64),
+            _ => Part::Heavy(rng.below(300)),
         }
     }
 
@@ -67,7 +77,15 @@ impl Part {
 
     pub(crate) fn add_to(self, pipeline: Numbers) -> Numbers {
         match self {
-            Part::Plain(op) => op.add_to(pipeline),
+            Part::Filter(number) => pipeline.filter(move |n| n % number != 0).boxed(),
+            Part::SkipMultiples(number) => {
+                let other = move |n| if n % number == 0 { Err(refusal(n)) } else { Ok(n) };
+                pipeline.try_map(other).on_error(skip()).boxed()
+            }
+            Part::Times(number) => {
+                pipeline.map_with(move || Rc::new(number), |by, n| n.wrapping_mul(**by)).boxed()
+            }
+            Part::Edge => pipeline.edge().boxed(),
             Part::Heavy(rounds) => pipeline.map(move |n| after(n, rounds)).boxed(),
             Part::Explode(times) => {
                 pipeline.flat_map(move |n: i64| (0..times).map(move |k| n.wrapping_add(k))).boxed()
