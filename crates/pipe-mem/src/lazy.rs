@@ -1,11 +1,9 @@
 //! The executor: settings, and the loop that pulls.
 
 use crate::weighed::Weighed;
-use pipe_core::plan::{
-    AnySource, BoxBatch, Line, Node, Nodes, Outlet, Plan, RunState, Segment, Work, Worker,
-};
+use pipe_core::plan::{AnySource, Line, NoEnd, Node, Nodes, Plan, RunState, Segment, Work, Worker};
 use pipe_core::{
-    Cut, Executor, Feed, Flow, Inline, Iter, Last, Lower, Owned, Pace, Pipeline, Profile, RunError, Want,
+    Cut, Executor, Feed, Inline, Iter, Last, Lower, Owned, Pace, Pipeline, Profile, RunError, Want,
     default_memory_limit,
 };
 use std::convert::Infallible;
@@ -120,14 +118,5 @@ fn pull(source: &mut dyn AnySource, line: &mut Line<'_>, run: &RunState) -> Resu
             return Ok(());
         }
         pace.learn((line.taken() - before) as usize, started.elapsed());
-    }
-}
-
-/// Behind the sink comes nothing.
-struct NoEnd;
-
-impl Outlet for NoEnd {
-    fn put(&mut self, _: BoxBatch) -> Flow {
-        unreachable!("a sink emits nothing")
     }
 }
