@@ -1,5 +1,6 @@
 //! The executor: settings, and a plan taken apart.
 
+use crate::blocking::Blocking;
 use crate::conductor::{BoxDriver, Conductor, Part};
 use crate::driver::Driver;
 use crate::running::Running;
@@ -40,6 +41,11 @@ impl<R> Async<R> {
     pub fn memory_limit(mut self, bytes: usize) -> Self {
         self.memory_limit = Some(bytes);
         self
+    }
+
+    /// The same for programs without a runtime: `run_on` waits for the run.
+    pub fn blocking(self) -> Blocking<R> {
+        Blocking::new(self)
     }
 }
 

@@ -37,7 +37,7 @@
 //! failed operation follows the policy of its stage, in the order of the items; while one waits for another attempt, its place among those in
 //! flight goes to the next item. A panic inside an operation ends the run with the stage and the position of its item.
 //!
-//! The run is a [`Running`]: a future that is `Send`, may be spawned, and stops the run when it is dropped. How threads, task and edges
+//! The run is a [`Running`]: a future that is `Send`, may be spawned, and stops the run when it is dropped. [`Blocking`] waits for it. How threads, task and edges
 //! wait for each other, and why nothing locks up, is in the `conductor` module of the source.
 //!
 //! # When not to use it
@@ -52,6 +52,8 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(feature = "tokio")]
+mod blocking;
 #[cfg(feature = "tokio")]
 mod conductor;
 #[cfg(feature = "tokio")]
@@ -75,6 +77,8 @@ mod stretch;
 #[cfg(feature = "tokio")]
 mod window;
 
+#[cfg(feature = "tokio")]
+pub use blocking::Blocking;
 #[cfg(feature = "tokio")]
 pub use executor::{Async, Stage, Tokio};
 #[cfg(feature = "tokio")]

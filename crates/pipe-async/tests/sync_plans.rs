@@ -1,30 +1,12 @@
 //! Plans without async stages, run to their end by a runtime: what every executor must do.
 
-use pipe_async::{Async, Stage, Tokio};
-use pipe_core::plan::Plan;
+use pipe_async::{Async, Blocking, Tokio};
 use pipe_core::testing::{Pull, ScriptedSink, ScriptedSource};
-use pipe_core::{BlockingExecutor, Executor, Profile, RunError, from_iter, from_source};
+use pipe_core::{BlockingExecutor, from_iter, from_source};
 use std::rc::Rc;
 
-/// Waits for the run.
-struct Blocking(Async<Tokio>);
-
-impl Executor<'static> for Blocking {
-    type Ran = Result<(), RunError>;
-    type Async = Stage;
-
-    fn profile(&self) -> Result<Profile, RunError> {
-        self.0.profile()
-    }
-
-    fn execute(&self, plan: Plan<'static, Stage>) -> Result<(), RunError> {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
-        runtime.expect("a runtime of one thread").block_on(self.0.execute(plan))
-    }
-}
-
-fn executors() -> [Blocking; 2] {
-    [Blocking(Async::tokio()), Blocking(Async::tokio().memory_limit(4 << 10))]
+fn executors() -> [Blocking<Tokio>; 2] {
+    [Async::tokio().blocking(), Async::tokio().memory_limit(4 << 10).blocking()]
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use pipe_core::RunError;
 use std::future::Future;
 use std::time::Duration;
-use tokio::runtime::Handle;
+use tokio::runtime::{Builder, Handle};
 
 /// A timer.
 pub(crate) type Sleep = tokio::time::Sleep;
@@ -27,4 +27,16 @@ pub(crate) fn check() -> Result<(), RunError> {
 /// of its own.
 pub(crate) fn unconstrained<F: Future>(future: F) -> impl Future<Output = F::Output> {
     tokio::task::unconstrained(future)
+}
+
+/// Runs a future on this thread, on a runtime made for it.
+pub(crate) fn block_on<F: Future>(future: F) -> Result<F::Output, RunError> {
+    let refused = |value: String, why| Err(RunError::Config { field: "runtime", value, why });
+    if Handle::try_current().is_ok() {
+        return refused("blocking".to_owned(), "inside a runtime a run is awaited");
+    }
+    match Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => Ok(runtime.block_on(future)),
+        Err(error) => refused(error.to_string(), "the system refused what a runtime needs"),
+    }
 }
