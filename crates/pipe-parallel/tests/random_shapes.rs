@@ -59,10 +59,13 @@ const LIMITS: [usize; 3] = [1, 4 << 10, 1 << 20];
 fn compare(items: u32, parts: &[Part], check: impl Fn(&Ran, &Ran, &str)) {
     for limit in LIMITS {
         let from_bytes = limit == 1;
-        let expected = on(&Executor::Inline, from_bytes, items, parts);
+        // What a serial stage holds counts too, and the smallest limit has room for nothing.
+        let parts: Vec<Part> =
+            parts.iter().copied().filter(|part| limit > 1 || !part.holds_items()).collect();
+        let expected = on(&Executor::Inline, from_bytes, items, &parts);
         for workers in WORKERS {
             let parallel = Executor::Parallel(Parallel::new().workers(workers).memory_limit(limit));
-            let ran = on(&parallel, from_bytes, items, parts);
+            let ran = on(&parallel, from_bytes, items, &parts);
             check(&expected, &ran, &format!("{workers} workers, {limit} bytes, {parts:?}"));
         }
     }

@@ -75,6 +75,11 @@ impl Part {
         }
     }
 
+    /// Whether its state keeps items for later.
+    pub(crate) fn holds_items(self) -> bool {
+        matches!(self, Part::Groups(_) | Part::Windows(..))
+    }
+
     pub(crate) fn add_to(self, pipeline: Numbers) -> Numbers {
         match self {
             Part::Filter(number) => pipeline.filter(move |n| n % number != 0).boxed(),
