@@ -16,7 +16,8 @@
 //! 100 us of work, and takes the lock three times per stretch for some 20 ns each.
 //!
 //! * **Look for a job** (`next_job`). The batch that is furthest downstream, because that frees memory; else to finish the worker's own
-//!   states of a stretch that has been delivered; else a place in the window and bytes of the budget for a pull; else sleep.
+//!   states of a stretch that has been delivered; else, while no stretch has more in flight than the window, bytes of the budget for a
+//!   pull; else sleep.
 //! * **Ticket.** Tickets count the batches of a stretch in order, without gaps: those of the first one under the source lock, after the
 //!   pull; those of the others by whoever runs the gate before it, of which there is one at a time. They are claimed in order.
 //! * **Put.** A worker puts the outputs of its ticket at the gate, in parts; then it completes the ticket.

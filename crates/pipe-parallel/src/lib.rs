@@ -16,8 +16,7 @@
 //!
 //! Workers *pull*. A worker takes a batch of about 100 us of work from the source, runs the whole fused chain on it while it is hot in
 //! cache, and delivers at the gate in front of the sink. There is no feeder thread, no channel, no task per item. The calling thread is
-//! a worker; the others are started when the first few hundred microseconds have shown that
-//! they pay.
+//! a worker; the others are started when the first few hundred microseconds have shown that they pay.
 //!
 //! ```text
 //! source (one puller at a time, gives tickets)
@@ -27,8 +26,13 @@
 //!    gate: delivers in ticket order; who completes the head drains it into the sink
 //! ```
 //!
-//! Memory is bounded: batches are admitted against a limit in bytes before they are read, and a worker whose item explodes waits in the
-//! middle of it until its ticket is the head. The protocol, its races and why they are closed: the `gate` module of the source.
+//! A serial stage (`scan`, `take`, `batch`, `windows`, one's own) is such a gate in the middle: it is run in ticket order by whoever
+//! completes the head, and what it emits gets the tickets of the next stretch, for any worker. Workers take what is furthest downstream
+//! first. A pipeline of serial stages only stays on the calling thread.
+//!
+//! Memory is bounded: batches are admitted against a limit in bytes before they are read. A worker whose item explodes waits in the
+//! middle of it until its ticket is the head, and works downstream meanwhile. The protocol, its races and why they are closed: the
+//! `gates` module of the source.
 //!
 //! # When not to use it
 //!

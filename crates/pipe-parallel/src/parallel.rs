@@ -12,7 +12,11 @@ use std::thread;
 
 /// Runs pipelines on several workers, the calling thread among them.
 ///
-/// Outputs come in input order unless the pipeline is `.unordered()`.
+/// Outputs come in input order unless the pipeline is `.unordered()`. Serial stages may stand anywhere: one worker at a time runs them,
+/// in input order, while the others work before and behind.
+///
+/// A stage of one's own that ends the run (`Break`) ends it at its first item that does, in input order. Accumulators of the same
+/// segment may then hold later items, unless all of these end it too; behind a serial stage, such as `take`, they hold none.
 #[derive(Debug, Clone)]
 pub struct Parallel {
     /// `None`: as many as there are cores for this process.
@@ -33,10 +37,12 @@ impl Parallel {
         self
     }
 
-    /// How many bytes may be in flight between source and sink: inputs being worked on, outputs that wait for their turn. The input
-    /// batches of all workers are reserved first; outputs of a batch may exceed the limit by two buffers of 64 KiB per
-    /// worker. Zero is a
-    /// config error when the pipeline is run; a batch of one item that is larger than the limit ends the run with a budget error.
+    /// How many bytes may be in flight between source and sink: inputs being worked on, outputs that wait for their turn, what stages
+    /// accumulate. The input batches of all workers are reserved first. Outputs may exceed the limit by the buffers that are being
+    /// filled or handed on, of 64 KiB: two per worker and row of parallel stages, one per serial stage.
+    ///
+    /// Zero is a config error when the pipeline is run; a batch of one item that is larger than the limit ends the run with a budget
+    /// error.
     pub fn memory_limit(mut self, bytes: usize) -> Self {
         self.memory_limit = Some(bytes);
         self
