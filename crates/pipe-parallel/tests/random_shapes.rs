@@ -1,6 +1,7 @@
 //! Any row of parallel and serial stages gives what it gives on one thread, whatever the workers and the memory limit.
 
 mod shapes;
+mod work;
 
 use pipe_core::testing::{Rng, ScriptedSink};
 use pipe_core::{Inline, Report, RunError};

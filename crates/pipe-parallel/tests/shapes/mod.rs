@@ -1,8 +1,8 @@
 //! Random pipelines of parallel and serial stages, heavy enough for helpers to be started.
 
+use crate::work::after;
 use pipe_core::testing::Rng;
 use pipe_core::{Boxed, Emit, Flow, Identity, Own, Pipeline, Sharing, Stage, Step, from_iter, skip};
-use std::hint::black_box;
 use std::rc::Rc;
 
 /// A pipeline over `i64` whose type has ended.
@@ -185,12 +185,6 @@ impl Step<i64> for Picky {
     fn push<O: Emit<i64>>(&self, (): &mut (), item: i64, out: &mut O) -> Flow {
         if is_hit(item, self.0) { out.fail(refusal(item).into()) } else { out.emit(item) }
     }
-}
-
-/// The number itself, after so many dependent multiplications.
-pub(crate) fn after(n: i64, rounds: u64) -> i64 {
-    black_box((0..rounds).fold(n as u64, |x, _| (x ^ 0x9E37_79B9).wrapping_mul(0xBF58_476D_1CE4_E5B9)));
-    n
 }
 
 /// Panics without the panic hook, which would print.
