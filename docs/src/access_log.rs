@@ -5,31 +5,36 @@
 
 use foldhash::fast::RandomState;
 use memchr::{memchr, memmem};
-use pipe_core::{BlockingExecutor, Cancel, Report, rows};
-use pipe_stream::{Line, Lines};
+use pipe_core::{BlockingExecutor, BoxError, DeadLetter, DeadLetters, Report, Run, dead_letters, rows};
+use pipe_stream::{DeadLetterFile, Lines};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::convert::Infallible;
 use std::error::Error;
-use std::fmt;
 use std::io::Read;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::{fmt, mem};
 
-/// Runs the lines through the pipeline, on any executor.
+/// Runs the lines through the pipeline, on any executor. Malformed ones are listed, and written into `letters` if there are any.
+/// `started` gets the handle of the run before it begins.
 ///
 /// # Errors
-/// [`TooManyPaths`]; what the source or the executor could not do. A malformed line is none: it is counted.
+/// [`TooManyPaths`]; what the source, the letters or the executor could not do. A malformed line is none: it is counted.
 pub fn summary<'p, R: Read + Send + 'p>(
     lines: Lines<R>,
-    cancel: &Cancel,
+    letters: Option<DeadLetterFile>,
     executor: &impl BlockingExecutor<'p>,
+    started: impl FnOnce(Run),
 ) -> Result<Report<Summary>, Box<dyn Error>> {
-    let report = lines
-        .positioned()
+    let listed = Listed::default();
+    let mut summary = lines
         .pipeline()
-        .parse(classified)
-        .named("classified")
-        .fold(Summary::default, Summary::add, Summary::merge)
-        .cancelled_by(cancel)
-        .run_on(executor)?;
+        .parse(entry)
+        .named("entry")
+        .on_error(dead_letters(Letters { listed: listed.clone(), file: letters }))
+        .fold(Summary::default, Summary::add, Summary::merge);
+    started(summary.handle());
+    let mut report = summary.run_on(executor)?;
+    report.value.malformed = report.dead_lettered();
+    report.value.listed = listed.into_inner();
     if report.value.too_many { Err(TooManyPaths.into()) } else { Ok(report) }
 }
 
@@ -40,8 +45,6 @@ pub enum Entry<'a> {
     Access(Access<'a>),
     /// A line of an error log, with its level.
     Error(&'static str),
-    /// Neither; it starts at this byte of the input.
-    Malformed(u64),
 }
 
 rows!(Entry);
@@ -58,18 +61,17 @@ pub struct Access<'a> {
     pub bytes: u64,
 }
 
-/// Every line is something, so this stage fails for none. A stage that failed the malformed ones would have them skipped and counted by
-/// `.on_error(skip())`; here they are to be listed.
+/// Recognises a line.
 ///
 /// # Errors
-/// Never.
-pub fn classified(line: Line<'_>) -> Result<Entry<'_>, Infallible> {
-    let text = line.bytes.strip_suffix(b"\r").unwrap_or(line.bytes);
+/// It has none of the formats.
+pub fn entry(line: &[u8]) -> Result<Entry<'_>, Malformed> {
+    let text = line.strip_suffix(b"\r").unwrap_or(line);
     let entry = match text.first() {
         Some(b'[') => level(text).map(Entry::Error),
         _ => access(text).map(Entry::Access),
     };
-    Ok(entry.unwrap_or(Entry::Malformed(line.at)))
+    entry.ok_or(Malformed)
 }
 
 /// A line of the common or the combined format.
@@ -175,10 +177,6 @@ impl Summary {
                 self.add_answers(path, Answers { status, requests: 1, bytes });
             }
             Entry::Error(level) => *self.levels.entry(level).or_default() += 1,
-            Entry::Malformed(at) => {
-                self.malformed += 1;
-                self.list(at);
-            }
         }
     }
 
@@ -189,8 +187,6 @@ impl Summary {
         for (level, lines) in other.levels {
             *self.levels.entry(level).or_default() += lines;
         }
-        self.malformed += other.malformed;
-        other.listed.into_iter().for_each(|at| self.list(at));
         self.too_many |= other.too_many;
     }
 
@@ -212,13 +208,43 @@ impl Summary {
             None => statuses.push(more),
         }
     }
+}
 
+/// Where malformed lines stood: the first [`LISTED_MOST`], shared with the run that lists them.
+#[derive(Debug, Clone, Default)]
+struct Listed {
+    positions: Arc<Mutex<BTreeSet<u64>>>,
+}
+
+impl Listed {
     /// Keeps the lowest positions: workers meet them in any order.
-    fn list(&mut self, at: u64) {
-        self.listed.insert(at);
-        if self.listed.len() > LISTED_MOST {
-            self.listed.pop_last();
+    fn list(&self, at: u64) {
+        let mut positions = self.positions.lock().unwrap_or_else(PoisonError::into_inner);
+        positions.insert(at);
+        if positions.len() > LISTED_MOST {
+            positions.pop_last();
         }
+    }
+
+    fn into_inner(self) -> BTreeSet<u64> {
+        mem::take(&mut self.positions.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Takes the dead letters of a run: lists them, and passes them on.
+struct Letters {
+    listed: Listed,
+    file: Option<DeadLetterFile>,
+}
+
+impl DeadLetters for Letters {
+    fn write(&mut self, letter: &DeadLetter<'_>) -> Result<(), BoxError> {
+        letter.at.into_iter().for_each(|at| self.listed.list(at.place()));
+        self.file.as_mut().map_or(Ok(()), |file| file.write(letter))
+    }
+
+    fn finish(&mut self) -> Result<(), BoxError> {
+        self.file.as_mut().map_or(Ok(()), DeadLetters::finish)
     }
 }
 
@@ -262,6 +288,18 @@ impl fmt::Display for Printable<'_> {
         Ok(())
     }
 }
+
+/// A line that is neither a request nor an error of a known level.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Malformed;
+
+impl fmt::Display for Malformed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("neither a request nor an error of a known level")
+    }
+}
+
+impl Error for Malformed {}
 
 /// More than [`PATHS_MOST`] paths.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -14,8 +14,43 @@ pub mod access_log;
 pub mod program;
 pub mod stations;
 
-/// The front page and the guide: their programs are compiled and run.
+/// The front page: its programs are compiled and run, as are those of the guide. One item a page, so that a failure names its line.
 #[doc = include_str!("../../README.md")]
+#[cfg(doctest)]
+struct FrontPage;
+
 #[doc = include_str!("../architecture.md")]
 #[cfg(doctest)]
-struct Pages;
+struct Architecture;
+
+#[doc = include_str!("../guide/first-pipeline.md")]
+#[cfg(doctest)]
+struct FirstPipeline;
+
+#[doc = include_str!("../guide/executors.md")]
+#[cfg(doctest)]
+struct Executors;
+
+#[doc = include_str!("../guide/your-own.md")]
+#[cfg(doctest)]
+struct YourOwn;
+
+#[doc = include_str!("../guide/your-own-source.md")]
+#[cfg(doctest)]
+struct YourOwnSource;
+
+#[doc = include_str!("../guide/errors.md")]
+#[cfg(doctest)]
+struct Errors;
+
+#[doc = include_str!("../guide/memory.md")]
+#[cfg(doctest)]
+struct Memory;
+
+#[doc = include_str!("../guide/testing.md")]
+#[cfg(doctest)]
+struct Testing;
+
+#[doc = include_str!("../guide/fan.md")]
+#[cfg(doctest)]
+struct Fan;

@@ -1,15 +1,16 @@
 //! What a command-line program needs around a pipeline: arguments, an executor, Ctrl-C, exit codes.
 
 use pipe_core::plan::Plan;
-use pipe_core::{Cancel, Executor, Inline, Profile, RunError};
+use pipe_core::{Executor, Inline, Profile, Report, Run, RunError};
 use pipe_parallel::Parallel;
 use std::convert::Infallible;
 use std::error::Error;
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::{self, ExitCode};
-use std::thread;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use std::{fmt, mem, thread};
 
 /// The arguments that all programs here have.
 #[derive(Debug, clap::Args)]
@@ -20,6 +21,9 @@ pub struct Args {
     /// Threads of `--on parallel`, this one included; one per core unless given
     #[arg(long)]
     workers: Option<usize>,
+    /// Print on standard error what the run did: items, bytes, failures
+    #[arg(long)]
+    report: bool,
     /// The file to read; `-` is standard input
     file: PathBuf,
 }
@@ -74,54 +78,107 @@ impl<'p> Executor<'p> for Chosen {
     }
 }
 
-/// The exit code of a program that was cancelled: 128 and the number of the signal.
-const CANCELLED: u8 = 130;
+/// The exit code of a program that Ctrl-C ended: 128 and the number of the signal.
+const INTERRUPTED: u8 = 130;
 
-/// A run sees a cancellation within microseconds, unless it waits for a read. Then nothing but the end of the process helps.
-const GRACE: Duration = Duration::from_millis(500);
+/// How long a run may take to end well after Ctrl-C. It needs some milliseconds, unless it waits for a read: then nothing but the end of
+/// the process helps.
+const GRACE: Duration = Duration::from_secs(2);
 
-/// Lets Ctrl-C switch on the token that is returned, and end the process if the run has not ended it half a second later.
+/// What Ctrl-C does, as long as this lives.
 ///
-/// # Errors
-/// The system takes no handler.
-pub fn cancelled_by_ctrl_c() -> Result<Cancel, ctrlc::Error> {
-    let cancel = Cancel::new();
-    let switch = cancel.clone();
-    ctrlc::set_handler(move || {
-        switch.cancel();
-        thread::sleep(GRACE);
-        process::exit(i32::from(CANCELLED));
-    })?;
-    Ok(cancel)
+/// The first one drains the run: it reads no more and ends well, with what it has read so far. If it has not ended in two seconds, or at
+/// the next Ctrl-C, the process ends. So it does while there is no run.
+pub struct CtrlC {
+    watched: Arc<Mutex<Watched>>,
+}
+
+/// What there is to end.
+enum Watched {
+    Nothing,
+    Run(Run),
+    Drained,
+}
+
+impl CtrlC {
+    /// # Errors
+    /// The system takes no handler, or there is one already.
+    pub fn new() -> Result<Self, ctrlc::Error> {
+        let watched = Arc::new(Mutex::new(Watched::Nothing));
+        let handler = watched.clone();
+        ctrlc::set_handler(move || {
+            let before = mem::replace(&mut *lock(&handler), Watched::Drained);
+            let Watched::Run(run) = before else { process::exit(i32::from(INTERRUPTED)) };
+            run.drain(GRACE);
+            // Not here: the next Ctrl-C is for this thread too.
+            let watched = handler.clone();
+            thread::spawn(move || {
+                thread::sleep(GRACE);
+                if matches!(*lock(&watched), Watched::Drained) {
+                    process::exit(i32::from(INTERRUPTED));
+                }
+            });
+        })?;
+        Ok(CtrlC { watched })
+    }
+
+    /// The run that it ends.
+    pub fn ends(&self, run: Run) {
+        *lock(&self.watched) = Watched::Run(run);
+    }
+}
+
+impl Drop for CtrlC {
+    fn drop(&mut self) {
+        *lock(&self.watched) = Watched::Nothing;
+    }
+}
+
+fn lock(watched: &Mutex<Watched>) -> MutexGuard<'_, Watched> {
+    watched.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Ends a program: prints the result, or says on standard error what went wrong. Returns 0, 1 for an error, 130 after Ctrl-C; then what
+/// was printed is the result of what had been read. (Wrong usage ends it with 2 before it comes here.)
+///
+/// A reader of our output who has gone, as `head` does when it has seen enough, is no error.
+pub fn finish(name: &str, args: &Args, ended: Result<Report<impl fmt::Display>, Box<dyn Error>>) -> ExitCode {
+    // Not `eprintln!`, which panics if that reader has gone too.
+    let say = |text: fmt::Arguments<'_>| _ = write!(io::stderr(), "{text}");
+    let report = match ended {
+        Ok(report) => report,
+        // It was given two seconds to drain, and no other deadline.
+        Err(error) if matches!(error.downcast_ref(), Some(RunError::TimedOut)) => {
+            return ExitCode::from(INTERRUPTED);
+        }
+        Err(error) => {
+            say(format_args!("{name}: {error}\n"));
+            return ExitCode::FAILURE;
+        }
+    };
+    if let Err(error) = print(&report.value)
+        && error.kind() != ErrorKind::BrokenPipe
+    {
+        say(format_args!("{name}: write standard output: {error}\n"));
+        return ExitCode::FAILURE;
+    }
+    if args.report {
+        say(format_args!("{report}"));
+    }
+    if report.drained {
+        say(format_args!(
+            "{name}: interrupted; this is the result of the {} lines read until then\n",
+            report.taken()
+        ));
+        return ExitCode::from(INTERRUPTED);
+    }
+    ExitCode::SUCCESS
 }
 
 /// Writes a result to standard output.
-///
-/// # Errors
-/// The reader has gone, the disk is full.
-pub fn print(result: impl std::fmt::Display) -> io::Result<()> {
+fn print(result: impl fmt::Display) -> io::Result<()> {
     // Standard output itself writes line by line, and its errors are lost in its own flush at the end.
     let mut out = io::BufWriter::with_capacity(64 << 10, io::stdout().lock());
     write!(out, "{result}")?;
     out.flush()
-}
-
-/// Ends a program: says what went wrong, and returns 0 if nothing did, 1 for an error, 130 after Ctrl-C. (Wrong usage ends it with 2
-/// before it comes here.)
-///
-/// A reader of our output who has gone, as `head` does when it has seen enough, is no error.
-pub fn finish(name: &str, result: Result<(), Box<dyn Error>>) -> ExitCode {
-    let Err(error) = result else { return ExitCode::SUCCESS };
-    if let Some(RunError::Cancelled) = error.downcast_ref() {
-        return ExitCode::from(CANCELLED);
-    }
-    // The only input or output of ours that is not a pipeline's; those have errors of their own.
-    let output = error.downcast_ref::<io::Error>();
-    if output.is_some_and(|error| error.kind() == ErrorKind::BrokenPipe) {
-        return ExitCode::SUCCESS;
-    }
-    let place = if output.is_some() { "write standard output: " } else { "" };
-    // Not `eprintln!`, which panics if that reader has gone too.
-    let _ = writeln!(io::stderr(), "{name}: {place}{error}");
-    ExitCode::FAILURE
 }

@@ -1,29 +1,29 @@
 //! Lowest, mean and highest value of each station, from lines such as `Hamburg;-12.3`.
 
 use foldhash::fast::RandomState;
-use pipe_core::{BlockingExecutor, Cancel, Report, rows};
+use pipe_core::{BlockingExecutor, Report, Run, rows};
 use pipe_stream::Lines;
 use std::collections::HashMap;
 use std::error::Error;
 use std::fmt;
 use std::io::Read;
 
-/// Runs the lines through the pipeline, on any executor.
+/// Runs the lines through the pipeline, on any executor. `started` gets the handle of the run before it begins.
 ///
 /// # Errors
 /// The first malformed line, with its position; [`Crowded`]; what the source or the executor could not do.
 pub fn totals<'p, R: Read + Send + 'p>(
     lines: Lines<R>,
-    cancel: &Cancel,
     executor: &impl BlockingExecutor<'p>,
+    started: impl FnOnce(Run),
 ) -> Result<Report<Stations>, Box<dyn Error>> {
-    let report = lines
-        .pipeline()
-        .parse(reading)
-        .named("reading")
-        .fold(Stations::default, Stations::add, Stations::merge)
-        .cancelled_by(cancel)
-        .run_on(executor)?;
+    let mut totals = lines.pipeline().parse(reading).named("reading").fold(
+        Stations::default,
+        Stations::add,
+        Stations::merge,
+    );
+    started(totals.handle());
+    let report = totals.run_on(executor)?;
     if report.value.crowded { Err(Crowded.into()) } else { Ok(report) }
 }
 

@@ -1,21 +1,20 @@
 //! The program against what the generator of its input knows, on every executor.
 
-use docs::access_log::{Access, Entry, LISTED_MOST, classified, summary};
+use docs::access_log::{self, Access, Entry, LISTED_MOST, Malformed, summary};
+use pipe_core::Inline;
 use pipe_core::testing::Rng;
-use pipe_core::{Cancel, Inline};
 use pipe_parallel::Parallel;
-use pipe_stream::{Line, Lines};
+use pipe_stream::{DeadLetterFile, Lines, Replay};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
 /// What the program prints, on each executor and with buffers that cut lines anywhere: the same from all.
 fn printed(text: &str) -> String {
     let lines = |buffer: usize| Lines::from_reader(text.as_bytes()).buffer(buffer);
-    let cancel = Cancel::new();
-    let inline = summary(lines(1 << 16), &cancel, &Inline).unwrap().value.to_string();
+    let inline = summary(lines(1 << 16), None, &Inline, drop).unwrap().value.to_string();
     for (workers, buffer) in [(1, 100), (2, 7), (2, 1 << 16), (4, 1_000)] {
         let parallel = Parallel::new().workers(workers).memory_limit(1 << 20);
-        let parallel = summary(lines(buffer), &cancel, &parallel).unwrap();
+        let parallel = summary(lines(buffer), None, &parallel, drop).unwrap();
         assert_eq!(parallel.value.to_string(), inline, "{workers} workers");
     }
     inline
@@ -95,8 +94,7 @@ fn random_mixes_of_formats_give_what_was_put_in() {
 }
 
 fn entry(line: &[u8]) -> Entry<'_> {
-    let Ok(entry) = classified(Line { at: 77, bytes: line });
-    entry
+    access_log::entry(line).unwrap()
 }
 
 #[test]
@@ -137,7 +135,7 @@ fn lines_of_error_logs_have_their_level() {
 }
 
 #[test]
-fn everything_else_is_malformed_at_its_byte() {
+fn everything_else_is_malformed() {
     for line in [
         &b""[..],
         b"\r",
@@ -160,7 +158,7 @@ fn everything_else_is_malformed_at_its_byte() {
         b"h - - [t \"GET / HTTP/1.0\" 200 1",
         b"h - - t \"GET / HTTP/1.0\" 200 1",
     ] {
-        assert_eq!(entry(line), Entry::Malformed(77), "{}", line.escape_ascii());
+        assert_eq!(access_log::entry(line), Err(Malformed), "{}", line.escape_ascii());
     }
 }
 
@@ -169,7 +167,7 @@ fn no_cut_of_a_line_panics() {
     let line = b"h - - [t] \"GET /\\\" \\\\ HTTP/1.0\" 200 12 \"http://x\" \"a \\\" b\"";
     for from in 0..line.len() {
         for to in from..=line.len() {
-            entry(&line[from..to]);
+            let _ = access_log::entry(&line[from..to]);
         }
     }
 }
@@ -189,4 +187,26 @@ fn only_the_first_malformed_lines_are_listed_whoever_meets_them() {
 fn what_others_sent_is_printed_without_its_control_characters() {
     let text = "h - - [t] \"GET /\x1b[31m\t\u{7f} HTTP/1.0\" 200 1\n";
     assert_eq!(printed(text), "request\t/\\u{1b}[31m\\t\\u{7f}\t200\t1\t1\n");
+}
+
+#[test]
+fn malformed_lines_are_written_down_and_can_be_sent_through_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("bad.ndjson");
+    let text = "?\n".repeat(500) + "[t] [warn] x\n" + &"\u{fffd}\n".repeat(500);
+    for workers in [1, 3] {
+        let letters = DeadLetterFile::append(&path).unwrap();
+        let lines = Lines::from_reader(text.as_bytes()).buffer(64);
+        let report = summary(lines, Some(letters), &Parallel::new().workers(workers), drop).unwrap();
+        assert!(
+            report.value.to_string().starts_with("error\twarn\t1\nmalformed\t1000\nmalformed at byte\t0\n")
+        );
+        let again = Replay::open(&path).unwrap().pipeline().map(<[u8]>::to_vec).collect();
+        let mut again = again.run_on(&Inline).unwrap().value;
+        again.sort();
+        let mut expected = [vec![b"?".to_vec(); 500], vec!["\u{fffd}".as_bytes().to_vec(); 500]].concat();
+        expected.sort();
+        assert_eq!(again, expected, "{workers} workers");
+        std::fs::remove_file(&path).unwrap();
+    }
 }

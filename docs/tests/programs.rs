@@ -80,12 +80,39 @@ fn what_goes_wrong_is_said_and_is_an_exit_code() {
         check(&["--on", "nothing", "-"], 2, "possible values: inline, parallel");
         check(&["--workers", "many", "-"], 2, "invalid value");
     }
+    let unwritable = output("access_log", &["--dead-letters", "no/such/file", "-"]);
+    let said = "access_log: open \"no/such/file\": No such file or directory (os error 2)\n";
+    assert_eq!((unwritable.status.code(), text(&unwritable.stderr)), (Some(1), said));
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("in");
     fs::write(&file, "a;1.0\nb\n").unwrap();
     let output = output("stations", &[file.to_str().unwrap()]);
     let said = "stations: stage reading failed at 6: the line does not end in a value such as ;-12.3\n";
     assert_eq!((output.status.code(), text(&output.stderr)), (Some(1), said));
+}
+
+#[test]
+fn the_report_and_the_dead_letters_stand_beside_the_result() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, letters) = (folder.path().join("in"), folder.path().join("bad.ndjson"));
+    fs::write(&file, "h - - [t] \"GET / HTTP/1.0\" 200 7\n?\n").unwrap();
+    let output = program("access_log")
+        .arg("--report")
+        .arg("--dead-letters")
+        .arg(&letters)
+        .arg(&file)
+        .output()
+        .unwrap();
+    assert_eq!(text(&output.stdout), "request\t/\t200\t1\t7\nmalformed\t1\nmalformed at byte\t33\n");
+    assert_eq!(output.status.code(), Some(0));
+    let report = text(&output.stderr);
+    assert!(
+        report.contains("entry [dead letter] > fold#1: 2 taken, 1 emitted, entry dead-lettered 1\n"),
+        "{report}"
+    );
+    let letters = fs::read_to_string(&letters).unwrap();
+    assert!(letters.contains("\"at\":33,") && letters.contains("\"record\":\"?\""), "{letters}");
+    assert_eq!(letters.lines().count(), 1);
 }
 
 #[test]
@@ -137,24 +164,36 @@ struct Endless {
     stdin: Option<ChildStdin>,
 }
 
+/// What it was fed before it was interrupted, and what stations prints of it.
+const FED: (&str, usize, &str) = ("a;1.0\n", 1 << 18, "{a=1.0/1.0/1.0}\n");
+
 impl Endless {
     fn start(name: &str, on: &str) -> Self {
         let mut command = program(name);
-        command.args(["--on", on, "-"]).stdin(Stdio::piped()).stdout(Stdio::null());
+        command.args(["--on", on, "-"]).stdin(Stdio::piped());
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let mut stdin = child.stdin.take().unwrap();
         // Far more than a pipe holds: when it is written the program has been reading, so its handler is in place.
-        stdin.write_all("a;1.0\n".repeat(1 << 18).as_bytes()).unwrap();
+        stdin.write_all(FED.0.repeat(FED.1).as_bytes()).unwrap();
         Endless { child, stdin: Some(stdin) }
     }
 
-    fn interrupt(&mut self) -> (ExitStatus, Duration) {
-        let started = Instant::now();
+    /// As Ctrl-C does.
+    fn interrupt(&self) {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    }
+
+    /// How it ended, and what it printed.
+    fn ended(mut self) -> (ExitStatus, String, String) {
+        let started = Instant::now();
         while started.elapsed() < Duration::from_secs(20) {
             if let Some(status) = self.child.try_wait().unwrap() {
-                return (status, started.elapsed());
+                let (mut stdout, mut stderr) = (String::new(), String::new());
+                self.child.stdout.take().unwrap().read_to_string(&mut stdout).unwrap();
+                self.child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+                return (status, stdout, stderr);
             }
             thread::sleep(Duration::from_millis(5));
         }
@@ -167,22 +206,50 @@ impl Endless {
 fn ctrl_c_ends_a_program_that_waits_for_input() {
     for name in PROGRAMS {
         for on in ["inline", "parallel"] {
-            let (status, _) = Endless::start(name, on).interrupt();
+            let endless = Endless::start(name, on);
+            endless.interrupt();
+            // What it prints depends on whether it had come to the end of what is in the pipe.
+            let (status, ..) = endless.ended();
             assert_eq!(status.code(), Some(130), "{name} on {on}: {status}");
         }
     }
 }
 
 #[test]
-fn ctrl_c_ends_a_program_that_works() {
+fn a_second_ctrl_c_ends_it_at_once() {
+    let endless = Endless::start("stations", "inline");
+    let started = Instant::now();
+    endless.interrupt();
+    // Two signals that are pending at once are one.
+    thread::sleep(Duration::from_millis(50));
+    endless.interrupt();
+    let (status, ..) = endless.ended();
+    assert_eq!(status.code(), Some(130), "{status}");
+    // The first alone would have taken two seconds.
+    assert!(started.elapsed() < Duration::from_millis(1_900), "{:?}", started.elapsed());
+}
+
+#[test]
+fn a_program_that_works_prints_after_ctrl_c_what_it_has_read() {
     for name in PROGRAMS {
         for on in ["inline", "parallel"] {
             let mut endless = Endless::start(name, on);
             let mut stdin = endless.stdin.take().unwrap();
-            let feeder = thread::spawn(move || while stdin.write_all(&b"a;1.0\n".repeat(1 << 16)).is_ok() {});
-            let (status, _) = endless.interrupt();
-            assert_eq!(status.code(), Some(130), "{name} on {on}: {status}");
+            let feeder =
+                thread::spawn(move || while stdin.write_all(FED.0.repeat(1 << 16).as_bytes()).is_ok() {});
+            endless.interrupt();
+            let (status, stdout, stderr) = endless.ended();
             feeder.join().unwrap();
+            assert_eq!(status.code(), Some(130), "{name} on {on}: {status}");
+            let read = stderr.strip_prefix(&format!("{name}: interrupted; this is the result of the "));
+            let read: usize =
+                read.unwrap_or_else(|| panic!("{stderr}")).split(' ').next().unwrap().parse().unwrap();
+            // Some of what it was fed was in the pipe yet.
+            assert!(read > FED.1 / 2, "{name} on {on}: {read} lines");
+            match name {
+                "stations" => assert_eq!(stdout, FED.2),
+                _ => assert!(stdout.starts_with(&format!("malformed\t{read}\n")), "{stdout}"),
+            }
         }
     }
 }

@@ -1,22 +1,23 @@
 //! The program against a naive one, on every executor.
 
-use docs::stations::{Crowded, Malformed, Reading, STATIONS_MOST, reading, totals};
+use docs::stations::{Crowded, Malformed, Reading, STATIONS_MOST, Stations, reading, totals};
 use pipe_core::testing::Rng;
-use pipe_core::{Cancel, Inline, RunError};
+use pipe_core::{Inline, Report, Run, RunError};
 use pipe_parallel::Parallel;
 use pipe_stream::Lines;
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::io::{self, Read};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 /// What the program prints, on each executor and with buffers that cut lines anywhere: the same from all.
 fn printed(text: &str) -> Result<String, Box<dyn Error>> {
     let lines = |buffer: usize| Lines::from_reader(text.as_bytes()).buffer(buffer);
-    let cancel = Cancel::new();
-    let inline = totals(lines(1 << 16), &cancel, &Inline).map(|report| report.value.to_string());
+    let inline = totals(lines(1 << 16), &Inline, drop).map(|report| report.value.to_string());
     for (workers, buffer) in [(1, 100), (2, 7), (2, 1 << 16), (4, 1_000)] {
         let parallel = Parallel::new().workers(workers).memory_limit(1 << 20);
-        let parallel = totals(lines(buffer), &cancel, &parallel).map(|report| report.value.to_string());
+        let parallel = totals(lines(buffer), &parallel, drop).map(|report| report.value.to_string());
         match (&inline, &parallel) {
             (Ok(inline), Ok(parallel)) => assert_eq!(inline, parallel, "{workers} workers"),
             (Err(inline), Err(parallel)) => assert_eq!(inline.to_string(), parallel.to_string()),
@@ -149,31 +150,54 @@ fn ten_thousand_stations_are_kept_and_one_more_is_an_error() {
     assert!(printed(&text).unwrap_err().is::<Crowded>());
 }
 
+/// Ends the run in a way of the test's choice at its tenth read, and has no end of its own.
+struct Endless {
+    run: Arc<OnceLock<Run>>,
+    end: fn(&Run),
+    reads: usize,
+}
+
+impl Read for Endless {
+    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        self.reads += 1;
+        if self.reads == 10 {
+            (self.end)(self.run.get().unwrap());
+        }
+        (&b"a;1.0\n"[..]).read(room)
+    }
+}
+
+/// What the program gives on each executor, where its run is ended like this.
+fn ended(end: fn(&Run)) -> [Result<Report<Stations>, Box<dyn Error>>; 2] {
+    let run = || Arc::new(OnceLock::new());
+    let lines = |run: &Arc<OnceLock<Run>>| Lines::from_reader(Endless { run: run.clone(), end, reads: 0 });
+    let (inline, parallel) = (run(), run());
+    [
+        totals(lines(&inline), &Inline, |run| inline.set(run).unwrap()),
+        totals(lines(&parallel), &Parallel::new().workers(2), |run| parallel.set(run).unwrap()),
+    ]
+}
+
 #[test]
 fn a_cancelled_run_ends_and_says_so() {
-    /// Switches on the token at its tenth read, and has no end.
-    struct Endless(Cancel, usize);
-    impl Read for Endless {
-        fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
-            self.1 += 1;
-            if self.1 == 10 {
-                self.0.cancel();
-            }
-            (&b"a;1.0\n"[..]).read(room)
-        }
-    }
-    let run = |executor: &dyn Fn(Lines<Endless>, &Cancel) -> Box<dyn Error>| {
-        let cancel = Cancel::new();
-        let error = executor(Lines::from_reader(Endless(cancel.clone(), 0)), &cancel);
+    for ended in ended(Run::cancel) {
+        let error = ended.unwrap_err();
         assert!(matches!(error.downcast_ref(), Some(RunError::Cancelled)), "{error}");
-    };
-    run(&|lines, cancel| totals(lines, cancel, &Inline).unwrap_err());
-    run(&|lines, cancel| totals(lines, cancel, &Parallel::new().workers(2)).unwrap_err());
+    }
+}
+
+#[test]
+fn a_drained_run_gives_the_totals_of_what_was_read() {
+    for ended in ended(|run| run.drain(Duration::from_secs(3_600))) {
+        let report = ended.unwrap();
+        assert!(report.drained && (9..=10).contains(&report.taken()), "{} lines", report.taken());
+        assert_eq!(report.value.to_string(), "{a=1.0/1.0/1.0}");
+    }
 }
 
 #[test]
 fn no_worker_is_a_config_error() {
     let lines = Lines::from_reader(&b"a;1.0\n"[..]);
-    let error = totals(lines, &Cancel::new(), &Parallel::new().workers(0)).unwrap_err();
+    let error = totals(lines, &Parallel::new().workers(0), drop).unwrap_err();
     assert!(matches!(error.downcast_ref(), Some(RunError::Config { field: "workers", .. })), "{error}");
 }

@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::Waker;
 use std::time::Duration;
 
 /// A switch that stops runs. Clones are the same switch; once on it stays on.
@@ -40,6 +41,8 @@ struct Followers {
     source_leashes: Vec<Weak<AtomicU64>>,
     /// The switches that go on with this one.
     children: Vec<Weak<Shared>>,
+    /// Tasks that wait for something else, and would not notice.
+    wakers: Vec<Waker>,
 }
 
 impl Cancel {
@@ -79,6 +82,16 @@ impl Cancel {
         }
     }
 
+    /// Wakes a task once: when this is switched on, or its run is told to drain and may have to end sooner. For executors whose waits are
+    /// futures. Who was woken by a drain comes here again, and then looks how much time is left.
+    pub fn wake(&self, waker: Waker) {
+        self.shared.followers().wakers.push(waker);
+        // As in `adopt`.
+        if self.shared.on.load(SeqCst) {
+            self.shared.wake();
+        }
+    }
+
     /// Waits for `span`, or until it is switched on.
     pub fn wait(&self, span: Duration) {
         let off = |_: &mut Followers| !self.shared.on.load(SeqCst);
@@ -106,6 +119,7 @@ impl Cancel {
     pub(crate) fn drain(&self) {
         self.shared.drained.store(true, SeqCst);
         cut(&self.shared.followers().source_leashes);
+        self.shared.wake();
     }
 
     pub(crate) fn is_drained(&self) -> bool {
@@ -122,7 +136,14 @@ impl Shared {
             std::mem::take(&mut followers.children)
         };
         self.switched.notify_all();
+        self.wake();
         children.iter().filter_map(Weak::upgrade).for_each(|child| child.switch_on());
+    }
+
+    /// Not under the lock: a waker is foreign code.
+    fn wake(&self) {
+        let wakers = std::mem::take(&mut self.followers().wakers);
+        wakers.into_iter().for_each(Waker::wake);
     }
 
     fn followers(&self) -> MutexGuard<'_, Followers> {
@@ -184,6 +205,7 @@ impl Knife {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::task::Wake;
 
     #[test]
     fn a_leash_is_cut_whenever_the_switch_is_turned_on() {
@@ -221,6 +243,26 @@ mod tests {
         assert_eq!(leash.pay_out_source(9).load(Relaxed), 0);
         assert_eq!(leash.pay_out(9).load(Relaxed), 9);
         assert!(!cancel.is_cancelled() && cancel.is_drained());
+    }
+
+    #[test]
+    fn a_task_is_woken_once_by_drain_and_by_cancel_and_at_once_when_it_comes_late() {
+        struct Count(AtomicU64);
+        impl Wake for Count {
+            fn wake(self: Arc<Self>) {
+                self.0.fetch_add(1, SeqCst);
+            }
+        }
+        let (cancel, woken) = (Cancel::new(), Arc::new(Count(AtomicU64::new(0))));
+        for (stop, times) in [(Cancel::drain as fn(&Cancel), 1), (Cancel::drain, 2), (Cancel::cancel, 3)] {
+            cancel.wake(woken.clone().into());
+            assert_eq!(woken.0.load(SeqCst), times - 1);
+            stop(&cancel);
+            stop(&cancel);
+            assert_eq!(woken.0.load(SeqCst), times);
+        }
+        cancel.wake(woken.clone().into());
+        assert_eq!(woken.0.load(SeqCst), 4);
     }
 
     #[test]

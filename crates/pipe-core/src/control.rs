@@ -58,11 +58,14 @@ impl Control {
 
     /// Waits for `span`, or until the run has to end.
     pub(crate) fn wait(&self, span: Duration) {
-        let left = match self.deadline.load(Relaxed) {
-            NEVER => span,
-            deadline => Duration::from_nanos(deadline).saturating_sub(self.clock.now()),
-        };
-        self.clock.wait(span.min(left), &self.cancel);
+        let span = self.time_left().map_or(span, |left| span.min(left));
+        self.clock.wait(span, &self.cancel);
+    }
+
+    /// What is left until the deadline.
+    pub(crate) fn time_left(&self) -> Option<Duration> {
+        let deadline = self.deadline.load(Relaxed);
+        (deadline != NEVER).then(|| Duration::from_nanos(deadline).saturating_sub(self.clock.now()))
     }
 
     /// Looks at the clock, if there is a deadline.

@@ -20,28 +20,25 @@ pub(crate) struct Held<T> {
     weigher: Option<Weigher<T>>,
     heavy: Vec<T>,
     heap: usize,
+    /// [`RunState::batch_bytes`].
+    most_bytes: usize,
 }
 
 /// A full buffer, about: it stays in the L2 cache until the next node has read it.
 const BUFFER_BYTES: usize = 64 << 10;
 
-/// What a buffer holds: `BUFFER_BYTES`, but at least 16 items and at most 8,192.
-const fn buffer_items<T>() -> usize {
-    let size = if size_of::<T>() == 0 { 1 } else { size_of::<T>() };
-    let fits = BUFFER_BYTES / size;
-    if fits < 16 {
-        16
-    } else if fits > 8192 {
-        8192
-    } else {
-        fits
-    }
+/// What a buffer holds: `BUFFER_BYTES`, but at least 16 items and at most 8,192. Fewer, down to one, where
+/// `most_bytes`, the run's bound for a batch, has no room for them.
+fn buffer_items<T>(most_bytes: usize) -> usize {
+    let size = size_of::<T>().max(1);
+    (BUFFER_BYTES / size).clamp(16, 8192).min((most_bytes / size).max(1))
 }
 
 impl<T: Send + 'static> Held<T> {
     pub(crate) fn new(segment: usize, run: &RunState) -> Self {
         let (items, positions, spares, heavy) = (Vec::new(), Vec::new(), Spares::new(), Vec::new());
-        Held { segment, items, positions, spares, weigher: run.weigher(), heavy, heap: 0 }
+        let (weigher, most_bytes) = (run.weigher(), run.batch_bytes());
+        Held { segment, items, positions, spares, weigher, heavy, heap: 0, most_bytes }
     }
 
     /// How many outputs wait here.
@@ -79,8 +76,9 @@ impl<T: Send + 'static> Held<T> {
         let flow = self.hand_on(next, context.run());
         self.positions.extend(last);
         let mut items = self.spares.take();
-        if items.capacity() < buffer_items::<T>() {
-            items.reserve_exact(buffer_items::<T>());
+        let most = buffer_items::<T>(self.most_bytes);
+        if items.capacity() < most {
+            items.reserve_exact(most);
         }
         // Kept also if nothing more is wanted: whoever said so drops it with the rest.
         items.push(item);
@@ -94,7 +92,7 @@ impl<T: Send + 'static> Held<T> {
         }
         self.heavy.push(item);
         let bytes = self.heap + self.heavy.len() * size_of::<T>();
-        if bytes < BUFFER_BYTES && self.heavy.len() < 8192 {
+        if bytes < BUFFER_BYTES.min(self.most_bytes) && self.heavy.len() < 8192 {
             return Flow::Continue(());
         }
         self.hand_on(next, context.run())

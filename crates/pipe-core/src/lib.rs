@@ -71,6 +71,7 @@ mod pipeline;
 mod policy;
 mod position;
 mod report;
+mod resident;
 mod retry;
 mod rows;
 mod run;

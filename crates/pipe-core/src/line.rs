@@ -77,6 +77,8 @@ impl<W: Worker + ?Sized> LineOf<W> {
             let _ = Down { stops, status, end }.put(batch);
         })?;
         self.status.error.take().map_or(Ok(()), Err)?;
+        // A slice that was cut short by the switch or the deadline is no good end.
+        self.status.run.check()?;
         Ok(if self.status.enough { Flow::Break(()) } else { Flow::Continue(()) })
     }
 

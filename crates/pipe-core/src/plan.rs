@@ -221,3 +221,13 @@ pub trait Outlet {
         true
     }
 }
+
+/// Behind the sink, which emits nothing: the outlet of a [`Line`] that ends in one.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoEnd;
+
+impl Outlet for NoEnd {
+    fn put(&mut self, _: BoxBatch) -> Flow {
+        unreachable!("a sink emits nothing")
+    }
+}

@@ -52,7 +52,8 @@ pub fn dead_letters(letters: impl DeadLetters + 'static) -> ErrorPolicy {
 
 impl ErrorPolicy {
     /// Ends the run with [`RunError::TooManyFailures`](crate::RunError::TooManyFailures) if a larger share of the items that the stage's
-    /// segment took has failed in it. Looked at once 1,000 items were taken, and at the end, before the sink commits.
+    /// segment took, and of 1,000, has failed in it: so a few failures at the start end nothing. At the end, before the sink commits, the
+    /// share counts of those that were taken.
     ///
     /// A ratio that is not between 0 and 1 is a `Config` error.
     pub fn abort_above(mut self, ratio: f64) -> Self {

@@ -206,9 +206,10 @@ impl<T> fmt::Display for Report<T> {
         let mebibytes = |bytes: f64| bytes / f64::from(1 << 20);
         let (taken, limit) = (self.taken(), mebibytes(self.memory_limit as f64));
         let Report { executor, workers, .. } = self;
+        let plural = if *workers == 1 { "" } else { "s" };
         writeln!(
             f,
-            "on {executor}, {workers} workers, {:.1} of {limit} MiB in flight at most",
+            "on {executor}, {workers} worker{plural}, {:.1} of {limit} MiB in flight at most",
             mebibytes(self.peak_bytes as f64)
         )?;
         write!(f, "{taken} items in {seconds:.3} s ({:.0} items/s), ", taken as f64 / seconds)?;

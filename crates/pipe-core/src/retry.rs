@@ -32,15 +32,18 @@ pub const fn exponential(attempts: u32) -> Retry {
 }
 
 impl Retry {
-    /// How long the first wait is.
+    /// How long the first wait is. None is shorter than this one, so a limit below it is raised.
     pub const fn first(mut self, wait: Duration) -> Self {
         self.first = wait;
+        if self.most.as_nanos() < wait.as_nanos() {
+            self.most = wait;
+        }
         self
     }
 
     /// How long a wait may become.
     pub const fn most(mut self, wait: Duration) -> Self {
-        self.most = wait;
+        self.most = if wait.as_nanos() < self.first.as_nanos() { self.first } else { wait };
         self
     }
 

@@ -14,8 +14,9 @@ use crate::position::Position;
 use crate::report::{Event, Report, SegmentReport, StageReport};
 use crate::retry::Retry;
 use crate::settings::{Again, SegmentInfo, SegmentKind, Settings, StageInfo};
+use crate::source::Want;
 use crate::stage::BoxError;
-use crate::weigh::{Weigher, Weighers};
+use crate::weigh::Weighers;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -128,6 +129,11 @@ impl RunState {
         self.control.has_deadline()
     }
 
+    /// How long it may still go on, if it has to end by some time: for a wait that must not outlast it.
+    pub fn time_left(&self) -> Option<Duration> {
+        self.control.time_left()
+    }
+
     /// Whether sources are to act as if they were at their end. Those of a plan do so by themselves.
     pub fn is_draining(&self) -> bool {
         self.control.cancel().is_drained()
@@ -151,6 +157,11 @@ impl RunState {
     /// The bytes that may be in flight; its limit is that of the executor's profile.
     pub fn budget(&self) -> &Budget {
         &self.budget
+    }
+
+    /// The bytes that one batch may have, so that one on each edge fits into the memory limit; at most what sources are asked for.
+    pub fn batch_bytes(&self) -> usize {
+        (self.budget.limit() / (self.segments.len() + 1)).clamp(1, Want::MOST.bytes)
     }
 
     /// What the executor said of itself.
@@ -319,7 +330,8 @@ impl RunState {
         &*self.runner
     }
 
-    pub(crate) fn weigher<T: 'static>(&self) -> Option<Weigher<T>> {
+    /// How to learn what an item of this type owns elsewhere, in bytes; `None` if it counts as its size alone.
+    pub fn weigher<T: 'static>(&self) -> Option<fn(&T) -> usize> {
         self.weighers.get()
     }
 

@@ -11,7 +11,6 @@
 //! can be asked for position and record, and the loop goes on.
 
 use crate::batch::{Batch, Items};
-use crate::budget::{Budget, Permit};
 use crate::cancel::Leash;
 use crate::context::Context;
 use crate::error::{Payload, RunError};
@@ -19,6 +18,7 @@ use crate::held::{End, Held};
 use crate::item::{Item, Own};
 use crate::plan::{AnyBatch, BoxBatch, Outlet, Ran, Segment, Worker};
 use crate::position::Position;
+use crate::resident::Resident;
 use crate::run::RunState;
 use crate::settings::Again;
 use crate::stage::{Flow, Stage, Step};
@@ -79,7 +79,7 @@ pub(crate) struct FusedWorker<C: Stage, B, I, T, const TRACK: bool> {
     leash: Leash,
     run: Arc<RunState>,
     again: Option<Again<B>>,
-    weight: Weight,
+    weight: Resident,
 }
 
 /// The state of a worker.
@@ -91,15 +91,6 @@ pub(crate) enum Slot<S> {
     Gone,
 }
 
-/// What the state weighs, and when to ask again.
-struct Weight {
-    permit: Permit,
-    /// Since it was weighed last.
-    slices: usize,
-    /// After so many it is weighed again.
-    due: usize,
-}
-
 impl<C: Stage, B: 'static, I, T: Send + 'static, const TRACK: bool> FusedWorker<C, B, I, T, TRACK> {
     pub(crate) fn new(
         segment: Arc<Fused<C, B, I, T, TRACK>>,
@@ -109,7 +100,7 @@ impl<C: Stage, B: 'static, I, T: Send + 'static, const TRACK: bool> FusedWorker<
         let (id, leash) = (segment.id, run.cancel().leash());
         let context = Context::new(run.clone(), id, leash.knife());
         let (held, again) = (Held::new(id, &run), run.again(id));
-        let weight = Weight { permit: run.budget().resident(), slices: 0, due: 1 };
+        let weight = Resident::new(&run, id);
         FusedWorker { segment, state, held, context, leash, run, again, weight }
     }
 }
@@ -149,10 +140,7 @@ where
 
     fn finish(&mut self, next: &mut dyn Outlet) -> Result<(), RunError> {
         let state = self.take_state()?;
-        // It has grown since, and there may have been but a few slices.
-        self.weight.note(self.segment.chain.state_bytes(&state), self.run.budget());
-        self.run.check_resident(self.segment.id)?;
-        self.weight.permit.resize(0);
+        self.weight.release(&self.run, self.segment.chain.state_bytes(&state))?;
         let (chain, held, context) = (&self.segment.chain, &mut self.held, &mut self.context);
         let outlet = &mut *next;
         let ran = catch_unwind(AssertUnwindSafe(move || {
@@ -364,28 +352,10 @@ where
         settled
     }
 
-    /// Weighs the state now and then: as seldom as weighing costs more than a slice.
     fn weigh(&mut self) -> Result<(), RunError> {
         let Slot::Ready(state) = &self.state else { return Ok(()) };
-        self.weight.slices += 1;
-        if self.weight.slices < self.weight.due {
-            return Ok(());
-        }
-        let bytes = self.segment.chain.state_bytes(state);
-        self.weight.note(bytes, self.run.budget());
-        self.run.check_resident(self.segment.id)
-    }
-}
-
-impl Weight {
-    /// Notes what was weighed. The next time is when weighing has become cheap again beside the slices in between; but before the limit
-    /// is reached, if it goes on growing so.
-    fn note(&mut self, bytes: usize, budget: &Budget) {
-        let grown = bytes.saturating_sub(self.permit.bytes()) / self.slices.max(1);
-        self.permit.resize(bytes);
-        let room = budget.limit().saturating_sub(budget.resident_bytes());
-        let until_full = room.checked_div(grown).unwrap_or(usize::MAX);
-        (self.slices, self.due) = (0, 1 + (bytes >> 16).min(until_full / 2));
+        let chain = &self.segment.chain;
+        self.weight.weigh(&self.run, || chain.state_bytes(state))
     }
 }
 

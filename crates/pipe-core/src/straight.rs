@@ -8,7 +8,6 @@
 //! of a cheap step. Here there is none. The same chain can be opened into nodes when more workers are wanted.
 
 use crate::batch::Items;
-use crate::budget::Permit;
 use crate::cancel::Leash;
 use crate::context::{Context, SINK};
 use crate::error::{Payload, RunError};
@@ -16,6 +15,7 @@ use crate::item::Own;
 use crate::lower::Counted;
 use crate::plan::{Loop, Node, Nodes, Ran, Work, Worker};
 use crate::position::Position;
+use crate::resident::Resident;
 use crate::run::RunState;
 use crate::segment::{Fused, FusedWorker, Slot};
 use crate::sink::Sink;
@@ -41,8 +41,7 @@ pub(crate) struct Straight<I: Iterator, C: Stage, T, S: Sink<T>> {
     sink: SinkNode<T, S>,
     context: Context,
     leash: Leash,
-    /// For an accumulator.
-    permit: Permit,
+    weight: Resident,
     run: Arc<RunState>,
 }
 
@@ -57,8 +56,8 @@ where
         let segment = Arc::new(Fused::new(chain, 0));
         let leash = run.cancel().source_leash();
         let context = Context::new(run.clone(), 0, leash.knife());
-        let permit = run.budget().resident();
-        Straight { source: Some(source), segment, state: None, sink, context, leash, permit, run }
+        let weight = Resident::new(&run, 0);
+        Straight { source: Some(source), segment, state: None, sink, context, leash, weight, run }
     }
 
     /// After a slice: counts, and the error that ends the run, if there is one.
@@ -82,12 +81,8 @@ where
     /// An accumulator counts against the memory limit.
     fn weigh(&mut self) -> Result<(), RunError> {
         let Some(state) = &self.state else { return Ok(()) };
-        let bytes = self.segment.chain.state_bytes(state);
-        if bytes == self.permit.bytes() {
-            return Ok(());
-        }
-        self.permit.resize(bytes);
-        self.run.check_resident(0)
+        let chain = &self.segment.chain;
+        self.weight.weigh(&self.run, || chain.state_bytes(state))
     }
 
     #[cold]
@@ -172,6 +167,7 @@ where
             Some(state) => state,
             None => self.segment.make_state(&self.run)?,
         };
+        self.weight.release(&self.run, self.segment.chain.state_bytes(&state))?;
         let mut sink = self.sink.sink.take().expect("a loop that failed is not used again");
         let (chain, context) = (&self.segment.chain, &mut self.context);
         let mut emitted = 0;

@@ -166,6 +166,14 @@ weigh_tuples!((A 0), (A 0, B 1), (A 0, B 1, C 2), (A 0, B 1, C 2, D 3), (A 0, B 
 /// How the heap of a `T` is weighed.
 pub(crate) type Weigher<T> = fn(&T) -> usize;
 
+/// What these own elsewhere, if that is known.
+pub(crate) fn heap_of<'i, T: 'i>(
+    weigher: Option<Weigher<T>>,
+    items: impl IntoIterator<Item = &'i T>,
+) -> usize {
+    weigher.map_or(0, |weigher| items.into_iter().map(weigher).sum())
+}
+
 /// The weighers of a run, by type: those that the user named, and those of the types below.
 #[derive(Default)]
 pub(crate) struct Weighers {

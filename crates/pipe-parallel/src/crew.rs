@@ -2,8 +2,9 @@
 
 use crate::break_even::{Trial, Verdict};
 use crate::ending::Outcome;
-use crate::gates::{Gates, Job, Rest};
+use crate::gates::Gates;
 use crate::hands::{Hands, Row};
+use crate::job::{Job, Rest};
 use crate::ledger::Part;
 use crate::meter::{Account, Meter};
 use crate::seat::{Place, Seat};
@@ -30,6 +31,15 @@ pub(crate) struct Crew<'p> {
 struct Intake<'p> {
     source: Box<dyn AnySource + 'p>,
     next_ticket: u64,
+}
+
+/// What a worker is about to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Before {
+    /// The first stretch: if it is alone, all that was pulled before has been worked on.
+    Pull,
+    /// A later one.
+    Ticket,
 }
 
 /// The index of the calling thread.
@@ -62,16 +72,17 @@ impl<'p> Crew<'p> {
         // `None` once there are helpers. Until then each trial is followed by another: cheap items may become heavy ones.
         let mut meter = (self.workers > 1).then(|| Meter::new(self.rows.len()));
         let mut stayed = None;
-        self.work(LEADER, &mut rows, &mut meter, |measuring| {
+        self.work(LEADER, &mut rows, &mut meter, |measuring, before| {
             let Some(meter) = measuring else { return };
-            match meter.trial.verdict(self.workers) {
-                Verdict::Unknown => {}
-                Verdict::Stay => stayed = Some(meter.trial.restart()),
-                Verdict::Spread => {
+            match (meter.trial.verdict(self.workers), before) {
+                (Verdict::Spread, _) => {
                     *measuring = None;
                     // One more than there are seats, see `help`.
                     let _ = (1..=self.workers).all(&mut start);
                 }
+                // What a gate has emitted belongs to the same items: the trial goes on until all of it has been worked on.
+                (Verdict::Unknown, _) | (Verdict::Stay, Before::Ticket) => {}
+                (Verdict::Stay, Before::Pull) => stayed = Some(meter.trial.restart()),
             }
         });
         if let Some(meter) = meter {
@@ -95,7 +106,7 @@ impl<'p> Crew<'p> {
     pub(crate) fn help(&self, worker: usize) {
         if self.seats.fetch_update(Relaxed, Relaxed, |free| free.checked_sub(1)).is_ok() {
             // Its states it makes when it has something to do: if it comes late, never.
-            self.work(worker, &mut self.rows(), &mut None, |_| ());
+            self.work(worker, &mut self.rows(), &mut None, |_, _| ());
         }
     }
 
@@ -103,17 +114,17 @@ impl<'p> Crew<'p> {
         self.rows.iter().map(|row| Row::new(row)).collect()
     }
 
-    /// Works until the run is over. `before_pull` is called when all that was pulled before has been worked on, or others do.
+    /// Works until the run is over. `observe` looks at the meter before each batch.
     fn work(
         &self,
         worker: usize,
         rows: &mut Vec<Row<'p>>,
         meter: &mut Option<Meter>,
-        before_pull: impl FnMut(&mut Option<Meter>),
+        observe: impl FnMut(&mut Option<Meter>, Before),
     ) {
         self.gates.arrive();
         let worked = catch_unwind(AssertUnwindSafe(|| {
-            self.work_on(Hands::new(rows, worker, meter), before_pull);
+            self.work_on(Hands::new(rows, worker, meter), observe);
             rows.clear();
         }));
         if let Err(thrown) = worked {
@@ -123,19 +134,22 @@ impl<'p> Crew<'p> {
         }
     }
 
-    fn work_on(&self, mut hands: Hands<'_, 'p>, mut before_pull: impl FnMut(&mut Option<Meter>)) {
+    fn work_on(&self, mut hands: Hands<'_, 'p>, mut observe: impl FnMut(&mut Option<Meter>, Before)) {
         let mut pace = Pace::new(Pace::BATCH, Want::MOST.items);
         let mut began = Instant::now();
         loop {
             match self.gates.next_job(hands.worker) {
                 Job::Pull { permit, rest } => {
-                    before_pull(hands.meter);
+                    observe(hands.meter, Before::Pull);
                     if rest == Rest::Slept {
                         began = Instant::now();
                     }
                     self.work_on_pulled(&mut hands, &mut pace, began, permit);
                 }
-                Job::Ticket(ticket) => hands.work(&self.gates, ticket),
+                Job::Ticket(ticket) => {
+                    observe(hands.meter, Before::Ticket);
+                    hands.work(&self.gates, ticket);
+                }
                 Job::Finish(place) => hands.finish(&self.gates, place),
                 Job::Drain(stretch) => self.gates.drain_now(stretch, &mut hands.split(stretch).1),
                 Job::Leave => return,
@@ -170,7 +184,6 @@ impl<'p> Crew<'p> {
         let error = match pulled {
             Ok(Some(batch)) => {
                 intake.next_ticket += 1;
-                drop(intake);
                 permit.resize(batch.bytes());
                 let (wanted, limit) = (batch.bytes(), self.run.budget().limit());
                 if wanted <= limit {
@@ -187,6 +200,7 @@ impl<'p> Crew<'p> {
             Err(error) => error,
         };
         self.gates.set_ended();
+        drop(intake);
         drop(permit);
         self.gates.complete(place, None, Outcome::Failed(error), &mut hands.split(0).1);
         None

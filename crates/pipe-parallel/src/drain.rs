@@ -19,7 +19,7 @@ impl<'p> Gates<'p> {
         outcome: Outcome,
         hands: &mut Hands<'_, 'p>,
     ) {
-        let last = last.map(|batch| Part { permit: self.budget.overdraw(batch.bytes()), batch });
+        let last = last.map(|batch| self.charge(batch));
         let mut state = self.lock();
         match last {
             Some(last) if self.is_closed(place) => state.rubbish.push(last),
@@ -28,17 +28,15 @@ impl<'p> Gates<'p> {
         }
         self.settle(&mut state, place, Side::Row, outcome);
         state.lanes[place.stretch].ledger.complete(place.seat, &self.bars[place.stretch]);
-        let state = self.drain(place.stretch, state, hands);
-        self.wake(&state);
+        drop(self.drain(place.stretch, state, hands));
     }
 
     /// Drains a gate that nobody else would.
     pub(crate) fn drain_now(&self, stretch: usize, hands: &mut Hands<'_, 'p>) {
-        let state = self.drain(stretch, self.lock(), hands);
-        self.wake(&state);
+        drop(self.drain(stretch, self.lock(), hands));
     }
 
-    /// Runs the gate on all that is due, if nobody else does. Leaves the lock meanwhile.
+    /// Runs the gate on all that is due, if nobody else does. Leaves the lock meanwhile, and wakes who sleeps.
     pub(crate) fn drain<'g>(
         &'g self,
         stretch: usize,
@@ -71,7 +69,9 @@ impl<'p> Gates<'p> {
             }
             self.wake(&state);
         }
-        self.sweep(state)
+        let state = self.sweep(state);
+        self.wake(&state);
+        state
     }
 
     /// Runs serial nodes on what is due.
@@ -126,8 +126,7 @@ struct Onward<'a, 'h, 'p> {
 
 impl Outlet for Onward<'_, '_, '_> {
     fn put(&mut self, batch: BoxBatch) -> Flow {
-        let mut pieces = self.gates.splits.pieces(self.place.stretch + 1, batch);
-        pieces.try_for_each(|piece| self.gates.emit(self.place, piece, self.hands))
+        self.gates.emit(self.place, batch, self.hands)
     }
 
     fn is_closed(&self) -> bool {

@@ -85,9 +85,9 @@ pub(crate) struct Gates<'p> {
     /// Nothing more is pulled. Set under the source lock or this one; read outside of both only to save work.
     ended: AtomicBool,
     pub(crate) budget: Budget,
-    /// Batches that may be in flight in a stretch. 32 per worker: with 8, one item of 1 ms among a thousand of 1 us costs a tenth at 2
-    /// cores.
-    window: usize,
+    /// Batches that may be in flight in a stretch when another one is pulled. 32 per worker: with 8, one item of 1 ms among a thousand of
+    /// 1 us costs a tenth at 2 cores.
+    pub(crate) window: usize,
     pub(crate) splits: Splits,
     pub(crate) run: Arc<RunState>,
 }
@@ -101,10 +101,10 @@ pub(crate) struct State<'p> {
     pub(crate) rubbish: Vec<Part>,
     sleepers: usize,
     /// Workers that have come and not left, and those of them that look for a job and find none.
-    seated: usize,
-    idle: usize,
+    pub(crate) seated: usize,
+    pub(crate) idle: usize,
     /// The run has failed, and nobody has anything left to do.
-    over: bool,
+    pub(crate) over: bool,
 }
 
 /// One stretch.
@@ -122,33 +122,6 @@ pub(crate) enum Gate<'p> {
 }
 
 pub(crate) type Guard<'g, 'p> = MutexGuard<'g, State<'p>>;
-
-/// What a worker is to do.
-pub(crate) enum Job {
-    /// Pull a batch. It may have slept before.
-    Pull { permit: Permit, rest: Rest },
-    /// Work on a batch.
-    Ticket(Ticket),
-    /// Finish its states in a stretch.
-    Finish(Place),
-    /// Drain the gate of this stretch.
-    Drain(usize),
-    /// Go home.
-    Leave,
-}
-
-/// Whether a worker had to wait for its job.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Rest {
-    None,
-    Slept,
-}
-
-/// A batch that was claimed.
-pub(crate) struct Ticket {
-    pub(crate) place: Place,
-    pub(crate) part: Part,
-}
 
 /// Who waits for room.
 #[derive(Clone, Copy)]
@@ -218,61 +191,6 @@ impl<'p> Gates<'p> {
         self.ended.store(true, Relaxed);
     }
 
-    /// What this worker is to do; waits until there is something.
-    pub(crate) fn next_job(&self, worker: usize) -> Job {
-        let stopped = self.run.check();
-        let mut state = self.lock();
-        if let Err(error) = stopped {
-            self.abandon_locked(&mut state, error);
-        }
-        let mut rest = Rest::None;
-        loop {
-            if let Some(job) = self.job(&mut state, worker, rest) {
-                if matches!(job, Job::Leave) {
-                    state.seated -= 1;
-                    self.wake(&state);
-                }
-                return job;
-            }
-            rest = Rest::Slept;
-            state.idle += 1;
-            if state.failure.is_some() && state.idle == state.seated {
-                state.over = true;
-                self.wake(&state);
-            } else {
-                state = self.sleep(state);
-            }
-            state.idle -= 1;
-        }
-    }
-
-    fn job(&self, state: &mut State<'p>, worker: usize, rest: Rest) -> Option<Job> {
-        if state.over || state.abandoned.is_some() {
-            return Some(Job::Leave);
-        }
-        if let Some(ticket) = state.claim(1, worker) {
-            return Some(Job::Ticket(ticket));
-        }
-        if state.failure.is_some() {
-            return None;
-        }
-        if let Some(job) = state.finishing(worker) {
-            return Some(job);
-        }
-        let last = state.lanes.last().expect("there is one");
-        if last.ledger.is_delivered() {
-            return Some(Job::Leave);
-        }
-        let first = &mut state.lanes[0].ledger;
-        if first.has_ended() || first.in_flight() >= self.window {
-            return None;
-        }
-        let permit = self.budget.try_take(self.want_bytes())?;
-        first.admit();
-        first.join(worker);
-        Some(Job::Pull { permit, rest })
-    }
-
     /// The source was at its end: gives back what was granted for a pull.
     pub(crate) fn withdraw(&self, permit: Permit) {
         drop(permit);
@@ -285,30 +203,37 @@ impl<'p> Gates<'p> {
     /// Takes a part of a place, and may run the gate. Waits while the budget is overdrawn, unless the gate has taken the part already.
     /// `Break`: the place is not wanted any more. `hands` are those behind the stretch.
     pub(crate) fn put(&self, place: Place, batch: BoxBatch, hands: &mut Hands<'_, 'p>) -> Flow {
-        let permit = self.budget.overdraw(batch.bytes());
+        let part = self.charge(batch);
         let mut state = self.lock();
         if self.is_closed(place) {
+            drop(state);
             return Flow::Break(());
         }
-        state.lanes[place.stretch].ledger.put(place.seat, Part { batch, permit });
+        state.lanes[place.stretch].ledger.put(place.seat, part);
         let state = self.drain(place.stretch, state, hands);
         self.make_room(Waiter::Row(place), state, hands)
     }
 
-    /// Takes a batch that the gate of `place` has emitted, as a ticket of the next stretch; waits while there is no room for more.
-    /// `Break`: not wanted any more.
+    /// Takes a batch that the gate of `place` has emitted, as tickets of the next stretch; then waits while the budget is overdrawn, unless
+    /// there is nothing behind the gate. `Break`: not wanted any more.
     pub(crate) fn emit(&self, place: Place, batch: BoxBatch, hands: &mut Hands<'_, 'p>) -> Flow {
         let next = place.stretch + 1;
-        let permit = self.budget.overdraw(batch.bytes());
+        let parts: Vec<Part> = self.splits.pieces(next, batch).map(|piece| self.charge(piece)).collect();
         let mut state = self.lock();
         let ledger = &mut state.lanes[next].ledger;
-        let ticket = Place { stretch: next, seat: Seat::Ticket(ledger.next_ticket()) };
-        if self.is_closed(ticket) {
+        if self.is_closed(Place { stretch: next, seat: Seat::Ticket(ledger.next_ticket()) }) {
+            drop(state);
             return Flow::Break(());
         }
-        ledger.make_ready(Part { batch, permit });
+        parts.into_iter().for_each(|part| ledger.make_ready(part));
         self.wake(&state);
         self.make_room(Waiter::Gate(place), state, hands)
+    }
+
+    /// Counts what a batch keeps alive: it exists already. At least its place in the books, or items without bytes could fill these.
+    pub(crate) fn charge(&self, batch: BoxBatch) -> Part {
+        let permit = self.budget.overdraw(batch.bytes().max(size_of::<Part>()));
+        Part { batch, permit }
     }
 
     fn make_room<'g>(&'g self, waiter: Waiter, mut state: Guard<'g, 'p>, hands: &mut Hands<'_, 'p>) -> Flow {
@@ -317,7 +242,7 @@ impl<'p> Gates<'p> {
             if self.is_closed(place) {
                 return Flow::Break(());
             }
-            if self.may_go_on(waiter, &state) {
+            if self.budget.in_use() <= self.budget.limit() || state.may_overdraw(waiter) {
                 return Flow::Continue(());
             }
             state = match state.claim(place.stretch + 1, hands.worker) {
@@ -332,18 +257,6 @@ impl<'p> Gates<'p> {
         }
     }
 
-    fn may_go_on(&self, waiter: Waiter, state: &State<'p>) -> bool {
-        let room = self.budget.in_use() <= self.budget.limit();
-        match waiter {
-            Waiter::Row(place) => room || state.lanes[place.stretch].ledger.is_taken(place.seat),
-            Waiter::Gate(place) => {
-                let behind = &state.lanes[place.stretch + 1..];
-                let in_flight = |lane: &Lane<'_>| lane.ledger.in_flight();
-                room && in_flight(&behind[0]) < self.window || behind.iter().all(|lane| in_flight(lane) == 0)
-            }
-        }
-    }
-
     /// Whether what comes from this place is not wanted any more.
     pub(crate) fn is_closed(&self, place: Place) -> bool {
         self.bars[place.stretch].is_closed(place.seat)
@@ -354,7 +267,7 @@ impl<'p> Gates<'p> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn sleep<'g>(&'g self, mut state: Guard<'g, 'p>) -> Guard<'g, 'p> {
+    pub(crate) fn sleep<'g>(&'g self, mut state: Guard<'g, 'p>) -> Guard<'g, 'p> {
         state.sleepers += 1;
         let slept = self.changed.wait_timeout(state, NAP);
         let (mut state, _) = slept.unwrap_or_else(PoisonError::into_inner);
@@ -384,28 +297,13 @@ impl State<'_> {
         self.lanes[0].ledger.end();
     }
 
-    /// The batch furthest downstream that nobody works on, of stretch `from` or behind it.
-    fn claim(&mut self, from: usize, worker: usize) -> Option<Ticket> {
-        for (stretch, lane) in self.lanes.iter_mut().enumerate().skip(from).rev() {
-            if let Some((ticket, part)) = lane.ledger.claim() {
-                lane.ledger.join(worker);
-                return Some(Ticket { place: Place { stretch, seat: Seat::Ticket(ticket) }, part });
+    /// Whether who waits goes on in spite of an overdrawn budget, because nobody else could before.
+    fn may_overdraw(&self, waiter: Waiter) -> bool {
+        match waiter {
+            Waiter::Row(place) => self.lanes[place.stretch].ledger.is_taken(place.seat),
+            Waiter::Gate(place) => {
+                self.lanes[place.stretch + 1..].iter().all(|lane| lane.ledger.in_flight() == 0)
             }
         }
-        None
-    }
-
-    /// What is to be done at the end of a stretch.
-    fn finishing(&mut self, worker: usize) -> Option<Job> {
-        for (stretch, lane) in self.lanes.iter_mut().enumerate() {
-            if let Some(rank) = lane.ledger.begin_finish(worker) {
-                return Some(Job::Finish(Place { stretch, seat: Seat::Finish(rank) }));
-            }
-            // Whoever completes the last seat drains it; but not while the run seemed to have failed.
-            if lane.ledger.is_to_be_finished() && !matches!(lane.gate, Gate::Out) {
-                return Some(Job::Drain(stretch));
-            }
-        }
-        None
     }
 }

@@ -1,7 +1,8 @@
 //! What one worker works with: its own states of each row, made when they are needed first.
 
 use crate::ending::Outcome;
-use crate::gates::{Gates, Ticket};
+use crate::gates::Gates;
+use crate::job::Ticket;
 use crate::ledger::Part;
 use crate::meter::{Account, Meter};
 use crate::seat::Place;

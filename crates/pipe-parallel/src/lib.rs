@@ -32,7 +32,7 @@
 //!
 //! # When not to use it
 //!
-//! Where the work is below some 5 ns an item: it would be moved between cores for more than it costs. `Parallel` measures that, stays on
+//! Where the work is below some 6 ns an item: it would be moved between cores for more than it costs. `Parallel` measures that, stays on
 //! the calling thread and says so in the report. For waiting on I/O use an asynchronous executor: a closure that sleeps blocks its
 //! worker.
 
@@ -45,6 +45,7 @@ mod drain;
 mod ending;
 mod gates;
 mod hands;
+mod job;
 mod ledger;
 mod meter;
 mod one_thread;

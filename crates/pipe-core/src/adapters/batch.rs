@@ -1,17 +1,18 @@
 //! Items in groups.
 
 use crate::stage::{Emit, Flow, Sharing, Stage, Step};
-use std::marker::PhantomData;
+use crate::weigh::{Weigher, heap_of};
 
 /// Collects items into vectors; behind [`Pipeline::batch`](crate::Pipeline::batch).
 pub struct Batches<T> {
     size: usize,
-    items: PhantomData<fn() -> T>,
+    /// How items are weighed that own memory.
+    weigher: Option<Weigher<T>>,
 }
 
 impl<T> Batches<T> {
-    pub(crate) fn new(size: usize) -> Self {
-        Batches { size, items: PhantomData }
+    pub(crate) fn new(size: usize, weigher: Option<Weigher<T>>) -> Self {
+        Batches { size, weigher }
     }
 
     fn empty(&self) -> Vec<T> {
@@ -27,6 +28,10 @@ impl<T> Stage for Batches<T> {
 
     fn state(&self) -> Vec<T> {
         self.empty()
+    }
+
+    fn state_bytes(&self, group: &Vec<T>) -> usize {
+        group.capacity() * size_of::<T>() + heap_of(self.weigher, group)
     }
 }
 

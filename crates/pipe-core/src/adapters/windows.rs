@@ -1,19 +1,20 @@
 //! Overlapping groups of neighbours.
 
 use crate::stage::{Emit, Flow, Sharing, Stage, Step};
+use crate::weigh::{Weigher, heap_of};
 use std::collections::VecDeque;
-use std::marker::PhantomData;
 
 /// Windows over the last items, by count; behind [`Pipeline::windows`](crate::Pipeline::windows).
 pub struct Windows<T> {
     size: usize,
     every: usize,
-    items: PhantomData<fn() -> T>,
+    /// How items are weighed that own memory.
+    weigher: Option<Weigher<T>>,
 }
 
 impl<T> Windows<T> {
-    pub(crate) fn new(size: usize, every: usize) -> Self {
-        Windows { size, every, items: PhantomData }
+    pub(crate) fn new(size: usize, every: usize, weigher: Option<Weigher<T>>) -> Self {
+        Windows { size, every, weigher }
     }
 }
 
@@ -30,6 +31,10 @@ impl<T> Stage for Windows<T> {
 
     fn state(&self) -> Window<T> {
         Window { items: VecDeque::new(), gap: 0 }
+    }
+
+    fn state_bytes(&self, window: &Window<T>) -> usize {
+        window.items.capacity() * size_of::<T>() + heap_of(self.weigher, &window.items)
     }
 }
 

@@ -132,7 +132,8 @@ impl<U, C, I: Owned> Pipeline<U, C, I> {
         self.serially("dedup", Emits::AtMostOne, Dedup::new(key))
     }
 
-    /// Collects `size` items into a vector; the last one may have fewer. Zero is a `Config` error.
+    /// Collects `size` items into a vector; the last one may have fewer. Zero is a `Config` error. A batch that becomes larger than the
+    /// memory limit ends the run with a budget error.
     pub fn batch(
         mut self,
         size: usize,
@@ -140,7 +141,8 @@ impl<U, C, I: Owned> Pipeline<U, C, I> {
         if size == 0 {
             self.settings.refuse("batch", size, "a batch of no items would never be full");
         }
-        self.serially("batch", Emits::Many, Batches::new(size))
+        let weigher = self.settings.weighers.get();
+        self.serially("batch", Emits::Many, Batches::new(size, weigher))
     }
 
     /// Windows over `size` neighbours, a new one `every` so many items: 1 slides, `size` tiles, more leaves gaps. Only full windows come
@@ -164,6 +166,7 @@ impl<U, C, I: Owned> Pipeline<U, C, I> {
         if size == 0 || every == 0 {
             self.settings.refuse("windows", format!("({size}, {every})"), "a window has items, and moves");
         }
-        self.serially("windows", Emits::Many, Windows::new(size, every))
+        let weigher = self.settings.weighers.get();
+        self.serially("windows", Emits::Many, Windows::new(size, every, weigher))
     }
 }

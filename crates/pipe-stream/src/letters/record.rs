@@ -7,31 +7,32 @@
 //! A record that is no UTF-8 stands in `record_hex`, two digits a byte. `input` is there if it is not 0, `more` likewise.
 
 use pipe_core::{DeadLetter, Position};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 /// The letter as JSON, without a line feed: in JSON a line feed inside a text is escaped.
 pub(crate) fn to_line(letter: &DeadLetter<'_>) -> String {
-    let mut fields = Map::new();
-    let mut put = |name: &str, value: Value| _ = fields.insert(name.to_owned(), value);
-    put("stage", letter.stage.into());
+    let mut fields: Vec<(&str, Value)> = vec![("stage", letter.stage.into())];
     if let Some(at) = letter.at {
-        put("at", at.place().into());
+        fields.push(("at", at.place().into()));
         if at.input() != 0 {
-            put("input", at.input().into());
+            fields.push(("input", at.input().into()));
         }
     }
-    put("error", letter.error.to_string().into());
-    put("causes", letter.causes().collect());
-    put("attempts", letter.attempts.into());
+    fields.push(("error", letter.error.to_string().into()));
+    fields.push(("causes", letter.causes().collect()));
+    fields.push(("attempts", letter.attempts.into()));
     if letter.more != 0 {
-        put("more", letter.more.into());
+        fields.push(("more", letter.more.into()));
     }
-    match letter.record.map(str::from_utf8) {
-        Some(Ok(text)) => put("record", text.into()),
-        Some(Err(_)) => put("record_hex", hex(letter.record.unwrap_or_default()).into()),
-        None => {}
+    if let Some(record) = letter.record {
+        fields.push(match str::from_utf8(record) {
+            Ok(text) => ("record", text.into()),
+            Err(_) => ("record_hex", hex(record).into()),
+        });
     }
-    Value::Object(fields).to_string()
+    // Field by field: a map of serde_json forgets their order, and the stage and the place are what a reader looks for.
+    let fields: Vec<String> = fields.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
+    format!("{{{}}}", fields.join(","))
 }
 
 /// Position and record of a letter.
@@ -63,6 +64,20 @@ fn unhex(digits: &str) -> Option<Vec<u8>> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_letter_starts_with_what_a_reader_looks_for() {
+        use pipe_core::{Inline, dead_letters, from_iter};
+        let (lines, written) = std::sync::mpsc::channel();
+        let letters = dead_letters(move |letter: &DeadLetter<'_>| lines.send(to_line(letter)).unwrap());
+        let failing = from_iter([1u32, 300]).try_map(u8::try_from).named("nar\"row").on_error(letters);
+        failing.for_each(drop).run_on(&Inline).unwrap();
+        let error = "out of range integral type conversion attempted";
+        let expected = format!(
+            "{{\"stage\":\"nar\\\"row\",\"at\":1,\"error\":\"{error}\",\"causes\":[\"{error}\"],\"attempts\":1}}"
+        );
+        assert_eq!(written.recv().unwrap(), expected);
+    }
 
     #[test]
     fn hexadecimal_goes_there_and_back() {

@@ -1,0 +1,349 @@
+//! A run: its stretches on their threads, its async stages in the caller's task, and how they end.
+//!
+//! ```text
+//! source > stages  --edge-->  operations in flight  --edge-->  stages > sink
+//! thread           batches    the task that awaits  batches    thread
+//! ```
+//!
+//! # Who waits for whom
+//!
+//! * A *thread* waits for a batch on its input edge, for room on its output edge, or, in front of the source, for bytes of the budget.
+//! * The *task* never blocks. It looks at all its stages until none has moved, and then leaves its waker with the edges, with the
+//!   operations, with the timer of the deadline and with the run's switch.
+//! * Who changes what another may wait for says so (`Edges::ring` and its like) after the change.
+//!
+//! # Why nothing locks up
+//!
+//! An edge that is empty takes a batch, whatever the budget says; a stage that has nothing under way starts one operation; the source gives
+//! a batch when nothing is in flight. So, from the sink back: the last stretch takes what is on its edge, which is then empty; who is
+//! before it may put a batch, and therefore go on, and so on up to the source. Each part needs at most room for one batch behind it, and
+//! that always comes, unless an operation never ends: against that there are the deadline and the switch.
+//!
+//! # How it ends
+//!
+//! * *Well:* each part closes its output edge when it is done; the reader takes what is left and does the same. The sink commits.
+//! * *A part has had enough* (`take`): it closes its input edge well; who is before it stops and finishes.
+//! * *A part fails:* what it had handed on before still goes its way, and the parts behind it end without finishing: the sink is not
+//!   committed. The parts before it stop. If one behind it fails as well, that was an earlier item, and its error is that of the run.
+//! * *Cancelled, or out of time:* operations are dropped at once, all edges are closed, threads end within a slice.
+//! * *The future is dropped:* the same, and nobody waits for the threads.
+//!
+//! A run is over when all threads have dropped what they had.
+
+use crate::driver::{AsyncWorker, Standing};
+use crate::edges::{Close, Edges, Next, Parcel, Room};
+use crate::runtime::tokio::{Sleep, sleep};
+use crate::stretch::{End, Stretch, dropping};
+use pipe_core::plan::RunState;
+use pipe_core::{Permit, RunError};
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::task::{Context, Poll, Wake};
+use std::thread;
+use std::time::Duration;
+
+/// An async stage, ready to be driven.
+pub(crate) type BoxDriver = Box<dyn AsyncWorker + Send>;
+
+/// What a run consists of, from the source on.
+pub(crate) enum Part {
+    Stretch(Stretch),
+    Driver(BoxDriver),
+}
+
+/// One run. Dropped before its end, it stops it.
+pub(crate) struct Conductor {
+    run: Arc<RunState>,
+    edges: Arc<Edges>,
+    posts: Vec<Post>,
+    ends: Arc<Ends>,
+    switch: Arc<Switch>,
+    deadline: Option<Pin<Box<Sleep>>>,
+    /// Why it was stopped from outside.
+    stopped: Option<RunError>,
+    is_over: bool,
+}
+
+/// How each part ended, in order.
+struct Ends {
+    ends: Mutex<Vec<Option<End>>>,
+}
+
+/// Rounds over all stages before the task lets others run. With the driver's own bound, some milliseconds at most.
+const ROUNDS: usize = 16;
+
+impl Conductor {
+    /// Starts the threads. Part number `n` reads edge `n - 1` and writes edge `n`.
+    pub(crate) fn start(parts: Vec<Part>, run: Arc<RunState>) -> Result<Self, RunError> {
+        let edges = Arc::new(Edges::new(parts.len() - 1, run.clone()));
+        let ends = Arc::new(Ends::new(parts.len()));
+        let switch = Arc::new(Switch { fired: AtomicBool::new(true), edges: Arc::downgrade(&edges) });
+        let mut conductor = Conductor {
+            run,
+            edges,
+            posts: Vec::new(),
+            ends,
+            switch,
+            deadline: None,
+            stopped: None,
+            is_over: false,
+        };
+        let mut threads = 0;
+        for (place, part) in parts.into_iter().enumerate() {
+            match part {
+                Part::Driver(worker) => {
+                    let permit = conductor.run.budget().overdraw(0);
+                    conductor.posts.push(Post { place, worker: Some(worker), permit, input: None });
+                }
+                Part::Stretch(stretch) => {
+                    conductor.spawn(place, stretch)?;
+                    threads += 1;
+                }
+            }
+        }
+        conductor.run.note_workers(threads);
+        Ok(conductor)
+    }
+
+    fn spawn(&self, place: usize, stretch: Stretch) -> Result<(), RunError> {
+        let (edges, run, ends) = (self.edges.clone(), self.run.clone(), self.ends.clone());
+        let body = move || {
+            let end = stretch.run(&edges, &run);
+            ends.set(place, end);
+            edges.ring();
+        };
+        let spawned = thread::Builder::new().name(format!("pipe-stretch-{place}")).spawn(body);
+        spawned.map(drop).map_err(|error| RunError::Config {
+            field: "threads",
+            value: error.to_string(),
+            why: "each stretch of sync stages needs one",
+        })
+    }
+
+    /// As a future's.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), RunError>> {
+        // First, so that no change from here on is missed.
+        self.edges.watch(cx.waker());
+        self.look_at_switch(cx);
+        let mut rounds = 0;
+        while self.round(cx) {
+            rounds += 1;
+            if rounds == ROUNDS {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+        }
+        let Some(result) = self.ends.result(&mut self.stopped) else { return Poll::Pending };
+        self.is_over = true;
+        Poll::Ready(result)
+    }
+
+    /// Every stage once; that next to the sink first, since it makes room for the others. True if one moved.
+    fn round(&mut self, cx: &Context<'_>) -> bool {
+        let mut moved = false;
+        for post in self.posts.iter_mut().rev() {
+            moved |= post.step(&self.edges, &self.run, &self.ends, cx);
+        }
+        moved
+    }
+
+    fn look_at_switch(&mut self, cx: &mut Context<'_>) {
+        if self.stopped.is_some() {
+            return;
+        }
+        if self.switch.fired.swap(false, SeqCst) {
+            self.run.cancel().wake(self.switch.clone().into());
+            // There may be another deadline now, or one for the first time.
+            self.deadline = None;
+        }
+        loop {
+            if let Err(error) = self.run.check() {
+                return self.stop(error);
+            }
+            let Some(left) = self.run.time_left() else { return };
+            // Not zero: the run's clock may lag behind the timer's.
+            let span = left.max(Duration::from_millis(1));
+            let timer = self.deadline.get_or_insert_with(|| Box::pin(sleep(span)));
+            if timer.as_mut().poll(cx).is_pending() {
+                return;
+            }
+            self.deadline = None;
+        }
+    }
+
+    fn stop(&mut self, error: RunError) {
+        self.stopped = Some(error);
+        for post in &mut self.posts {
+            post.end(End::Stopped, &self.edges, &self.ends);
+        }
+        self.edges.stop();
+    }
+}
+
+impl Drop for Conductor {
+    fn drop(&mut self) {
+        if !self.is_over {
+            self.run.cancel().cancel();
+            self.edges.stop();
+        }
+    }
+}
+
+/// Wakes the task when the run is to stop.
+struct Switch {
+    /// It has to be put up again.
+    fired: AtomicBool,
+    /// Weak: the run keeps this switch, and the edges keep the run.
+    edges: Weak<Edges>,
+}
+
+impl Wake for Switch {
+    fn wake(self: Arc<Self>) {
+        self.fired.store(true, SeqCst);
+        if let Some(edges) = self.edges.upgrade() {
+            edges.ring();
+        }
+    }
+}
+
+impl Ends {
+    fn new(parts: usize) -> Self {
+        Ends { ends: Mutex::new(std::iter::repeat_with(|| None).take(parts).collect()) }
+    }
+
+    fn set(&self, place: usize, end: End) {
+        self.ends.lock().unwrap_or_else(PoisonError::into_inner)[place].get_or_insert(end);
+    }
+
+    /// The result of the run, once all its parts have ended.
+    fn result(&self, stopped: &mut Option<RunError>) -> Option<Result<(), RunError>> {
+        let mut ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
+        if ends.iter().any(Option::is_none) {
+            return None;
+        }
+        // The sink has been committed. What happened before it after it had enough is nobody's business any more.
+        if matches!(ends.last(), Some(Some(End::Finished))) {
+            return Some(Ok(()));
+        }
+        let failed = ends.drain(..).rev().find_map(|end| match end {
+            Some(End::Failed(error)) => Some(error),
+            _ => None,
+        });
+        // A part stops by itself only where another one, or the run, has a reason.
+        Some(Err(failed.or_else(|| stopped.take()).unwrap_or(RunError::Cancelled)))
+    }
+}
+
+/// An async stage between its edges.
+struct Post {
+    place: usize,
+    /// `None` after its end.
+    worker: Option<BoxDriver>,
+    /// For all that it holds.
+    permit: Permit,
+    /// How its input was closed.
+    input: Option<Close>,
+}
+
+impl Post {
+    /// Takes, works, hands on. True if anything moved.
+    fn step(&mut self, edges: &Edges, run: &RunState, ends: &Ends, cx: &Context<'_>) -> bool {
+        let Some(mut worker) = self.worker.take() else { return false };
+        // Under `catch_unwind` because items are dropped here, too; the operations themselves are watched one by one.
+        let stepped = catch_unwind(AssertUnwindSafe(|| {
+            let moved = self.advance(&mut *worker, edges, run, cx);
+            let end = self.standing(&mut *worker, edges);
+            (moved, end, worker)
+        }));
+        match stepped {
+            Ok((moved, None, worker)) => {
+                let before = self.permit.bytes();
+                self.permit.resize(worker.bytes());
+                if self.permit.bytes() < before {
+                    edges.ring_threads();
+                }
+                self.worker = Some(worker);
+                moved
+            }
+            Ok((_, Some(end), worker)) => {
+                self.worker = Some(worker);
+                self.end(end, edges, ends);
+                true
+            }
+            Err(thrown) => {
+                self.end(End::Failed(dropping(thrown)), edges, ends);
+                true
+            }
+        }
+    }
+
+    fn advance(
+        &mut self,
+        worker: &mut dyn AsyncWorker,
+        edges: &Edges,
+        run: &RunState,
+        cx: &Context<'_>,
+    ) -> bool {
+        let mut moved = false;
+        while self.input.is_none() && worker.wants() {
+            match edges.try_take(self.place - 1) {
+                None => break,
+                Some(Next::End(close)) => self.input = Some(close),
+                Some(Next::Parcel(Parcel { batch, permit })) => {
+                    worker.offer(batch);
+                    drop(permit);
+                }
+            }
+            moved = true;
+        }
+        moved |= worker.advance(cx.waker());
+        loop {
+            let (most, released) = (run.batch_bytes(), worker.released_bytes());
+            let wanted = match edges.room(self.place) {
+                Room::None => false,
+                Room::Some => released >= most,
+                Room::Hungry => released > 0,
+            };
+            if !wanted {
+                return moved;
+            }
+            let Some(batch) = worker.take(most) else { return moved };
+            let permit = run.budget().overdraw(batch.bytes());
+            edges.try_put(self.place, Parcel { batch, permit });
+            moved = true;
+        }
+    }
+
+    /// Whether, and how, it has come to its end.
+    fn standing(&self, worker: &mut dyn AsyncWorker, edges: &Edges) -> Option<End> {
+        match edges.reader(self.place) {
+            Some(Close::Well) => return Some(End::Finished),
+            Some(Close::Badly) => return Some(End::Stopped),
+            None => {}
+        }
+        match (worker.standing(), self.input) {
+            (Standing::Failed(error), _) => Some(End::Failed(error)),
+            (Standing::Idle, Some(Close::Well)) => Some(End::Finished),
+            (Standing::Idle, Some(Close::Badly)) => Some(End::Stopped),
+            (Standing::Idle, None) | (Standing::Busy, _) => None,
+        }
+    }
+
+    /// Drops what it holds, and tells its neighbours.
+    fn end(&mut self, end: End, edges: &Edges, ends: &Ends) {
+        let worker = self.worker.take();
+        let dropped = catch_unwind(AssertUnwindSafe(|| drop(worker)));
+        let end = match (end, dropped) {
+            (End::Finished | End::Stopped, Err(thrown)) => End::Failed(dropping(thrown)),
+            (end, _) => end,
+        };
+        self.permit.resize(0);
+        let how = if matches!(end, End::Finished) { Close::Well } else { Close::Badly };
+        ends.set(self.place, end);
+        edges.close_reader(self.place - 1, how);
+        edges.close_writer(self.place, how);
+    }
+}

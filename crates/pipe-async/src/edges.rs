@@ -1,0 +1,255 @@
+//! Edges between the parts of a run: bounded queues of batches, for threads on one side and the reactor's task on the other.
+//!
+//! All are under one mutex, which is held for some 20 ns a few times per batch. Threads sleep on the condition variable; the task leaves
+//! its waker. So there is one place where anybody waits, and one rule: who changes something that another may wait for says so after it
+//! changed it, under the same lock under which the other looked.
+//!
+//! The bound is in bytes: an edge takes a batch if it holds none, or if the budget is not overdrawn. (And it holds 8 at most: what waits
+//! longer is not in a cache any more.) The first half of that rule keeps a run with a small limit moving, see the conductor.
+
+use pipe_core::plan::{BoxBatch, RunState};
+use pipe_core::{Flow, Permit};
+use std::collections::VecDeque;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+use std::time::{Duration, Instant};
+
+/// A batch on its way, and the bytes that it is charged.
+pub(crate) struct Parcel {
+    pub(crate) batch: BoxBatch,
+    pub(crate) permit: Permit,
+}
+
+/// How a part of the run ended, and with it its side of an edge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Close {
+    /// All that there was has been handed on; or, of a reader: it has had enough. What comes behind or before ends well, too.
+    Well,
+    /// It or another part failed, or the run was stopped. What was handed on before still counts, but nothing is to be finished.
+    Badly,
+}
+
+/// What a reader finds.
+pub(crate) enum Next {
+    Parcel(Parcel),
+    End(Close),
+}
+
+pub(crate) struct Edges {
+    state: Mutex<State>,
+    changed: Condvar,
+    run: Arc<RunState>,
+}
+
+struct State {
+    edges: Vec<Edge>,
+    /// The task that drives async stages, unless it is awake already.
+    task: Option<Waker>,
+    sleepers: usize,
+}
+
+#[derive(Default)]
+struct Edge {
+    parcels: VecDeque<Parcel>,
+    /// `None` while it may write.
+    writer: Option<Close>,
+    /// `None` while it may read.
+    reader: Option<Close>,
+}
+
+const PARCELS: usize = 8;
+
+impl Edges {
+    pub(crate) fn new(edges: usize, run: Arc<RunState>) -> Self {
+        let edges = std::iter::repeat_with(Edge::default).take(edges).collect();
+        Edges { state: Mutex::new(State { edges, task: None, sleepers: 0 }), changed: Condvar::new(), run }
+    }
+
+    /// Closes all edges on both sides and drops what is on them: the run is over.
+    pub(crate) fn stop(&self) {
+        let mut state = self.lock();
+        let mut dropped = Vec::new();
+        for edge in &mut state.edges {
+            edge.writer.get_or_insert(Close::Badly);
+            edge.reader.get_or_insert(Close::Badly);
+            dropped.extend(edge.parcels.drain(..));
+        }
+        self.tell(state);
+        // Not under the lock: it is the items' own code.
+        drop(dropped);
+    }
+
+    /// How the reader closed `edge`, if it has.
+    pub(crate) fn reader(&self, edge: usize) -> Option<Close> {
+        self.lock().edges[edge].reader
+    }
+
+    /// The writer will put nothing more.
+    pub(crate) fn close_writer(&self, edge: usize, how: Close) {
+        let mut state = self.lock();
+        state.edges[edge].writer.get_or_insert(how);
+        self.tell(state);
+    }
+
+    /// The reader will take nothing more.
+    pub(crate) fn close_reader(&self, edge: usize, how: Close) {
+        let mut state = self.lock();
+        state.edges[edge].reader.get_or_insert(how);
+        let dropped = std::mem::take(&mut state.edges[edge].parcels);
+        self.tell(state);
+        drop(dropped);
+    }
+
+    /// Says that something changed which is not in here: a permit was given back, a thread has ended.
+    pub(crate) fn ring(&self) {
+        self.tell(self.lock());
+    }
+
+    fn is_overdrawn(&self) -> bool {
+        self.run.budget().in_use() > self.run.budget().limit()
+    }
+
+    fn has_room(&self, edge: &Edge) -> bool {
+        edge.parcels.is_empty() || (edge.parcels.len() < PARCELS && !self.is_overdrawn())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing panics under the lock; if something did, the queues would still be whole.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Wakes whoever may wait for what was changed.
+    fn tell(&self, mut state: MutexGuard<'_, State>) {
+        let task = state.task.take();
+        self.wake_threads(&state);
+        // Not under the lock: a waker is foreign code.
+        drop(state);
+        if let Some(task) = task {
+            task.wake();
+        }
+    }
+
+    /// A system call, so only where somebody sleeps.
+    fn wake_threads(&self, state: &State) {
+        if state.sleepers > 0 {
+            self.changed.notify_all();
+        }
+    }
+}
+
+/// For threads: these calls wait.
+impl Edges {
+    /// Reserves `bytes` for a batch that is to be read for `edge`. `None`: nobody wants it any more.
+    pub(crate) fn admit(&self, edge: usize, bytes: usize) -> Option<Permit> {
+        let mut state = self.lock();
+        loop {
+            if state.edges[edge].reader.is_some() {
+                return None;
+            }
+            if let Some(permit) = self.run.budget().try_take(bytes) {
+                return Some(permit);
+            }
+            state = self.sleep(state);
+        }
+    }
+
+    /// Puts a batch, and adds to `waited` how long it had to wait for room. `Break`: the reader wants no more.
+    pub(crate) fn put(&self, edge: usize, parcel: Parcel, waited: &mut Duration) -> Flow {
+        let mut state = self.lock();
+        while state.edges[edge].reader.is_none() && !self.has_room(&state.edges[edge]) {
+            let since = Instant::now();
+            state = self.sleep(state);
+            *waited += since.elapsed();
+        }
+        if state.edges[edge].reader.is_some() {
+            drop(state);
+            drop(parcel);
+            return Flow::Break(());
+        }
+        state.edges[edge].parcels.push_back(parcel);
+        self.tell(state);
+        Flow::Continue(())
+    }
+
+    /// The next batch, or how the edge was closed.
+    pub(crate) fn take(&self, edge: usize) -> Next {
+        let mut state = self.lock();
+        loop {
+            if let Some(next) = state.edges[edge].next() {
+                self.tell(state);
+                return next;
+            }
+            state = self.sleep(state);
+        }
+    }
+
+    fn sleep<'e>(&self, mut state: MutexGuard<'e, State>) -> MutexGuard<'e, State> {
+        state.sleepers += 1;
+        let mut state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        state.sleepers -= 1;
+        state
+    }
+}
+
+/// For the task: these calls do not wait. What it changes itself it need not be woken for: it looks at all its stages again until none
+/// has moved.
+impl Edges {
+    /// Wakes the task when anything changes from now on, once.
+    pub(crate) fn watch(&self, waker: &Waker) {
+        self.lock().task = Some(waker.clone());
+    }
+
+    /// Whether a batch may be put; and whether one should, though it is not full: the reader has nothing to do.
+    pub(crate) fn room(&self, edge: usize) -> Room {
+        let state = self.lock();
+        match &state.edges[edge] {
+            edge if edge.parcels.is_empty() => Room::Hungry,
+            edge if self.has_room(edge) => Room::Some,
+            _ => Room::None,
+        }
+    }
+
+    /// Puts a batch, where there is room; drops it, if the reader has closed the edge since.
+    pub(crate) fn try_put(&self, edge: usize, parcel: Parcel) {
+        let mut state = self.lock();
+        if state.edges[edge].reader.is_some() {
+            drop(state);
+            drop(parcel);
+            return;
+        }
+        state.edges[edge].parcels.push_back(parcel);
+        self.wake_threads(&state);
+    }
+
+    /// The next batch, or how the edge was closed; `None`: not yet.
+    pub(crate) fn try_take(&self, edge: usize) -> Option<Next> {
+        let mut state = self.lock();
+        let next = state.edges[edge].next();
+        self.wake_threads(&state);
+        next
+    }
+
+    /// Says that a permit was given back.
+    pub(crate) fn ring_threads(&self) {
+        self.wake_threads(&self.lock());
+    }
+}
+
+/// What there is room for on an edge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Room {
+    None,
+    /// For a full batch.
+    Some,
+    /// For whatever there is.
+    Hungry,
+}
+
+impl Edge {
+    fn next(&mut self) -> Option<Next> {
+        if let Some(parcel) = self.parcels.pop_front() {
+            return Some(Next::Parcel(parcel));
+        }
+        self.writer.map(Next::End)
+    }
+}

@@ -1,0 +1,89 @@
+//! Runs pipelines with async stages.
+//!
+//! ```
+//! use pipe_async::Async;
+//! use pipe_core::from_iter;
+//! use std::time::Duration;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), pipe_core::RunError> {
+//! let report = from_iter(0..1_000u64)
+//!     .map_async(|n| async move {
+//!         tokio::time::sleep(Duration::from_millis(1)).await;
+//!         n * n
+//!     })
+//!     .concurrency(200)
+//!     .fold(|| 0, |sum, n| *sum += n, |all, part| *all += part)
+//!     .run_on(&Async::tokio())
+//!     .await?;
+//! assert_eq!(report.value, 332_833_500);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # The model
+//!
+//! ```text
+//! source > stages  --edge-->  operations in flight  --edge-->  stages > sink
+//! a thread         batches    the task that awaits  batches    a thread
+//! ```
+//!
+//! Operations of an async stage are futures that the task which awaits the run polls itself, each only when its own waker was called: there
+//! is no task, and in the long run no allocation, for an operation. What stands between async stages is fused and runs on a thread of its
+//! own, where it may block and keep state that is not `Send`. A pipeline without async stages is one such thread.
+//!
+//! Outputs come in the order of the items, unless the stage is `.unordered()`; at most four times as many items as operations are under way
+//! between a slow one and those that have overtaken it. Operations go on while the consumer is slow, until the memory limit says stop. A
+//! failed operation follows the policy of its stage, in the order of the items; while one waits for another attempt, its place among those in
+//! flight goes to the next item. A panic inside an operation ends the run with the stage and the position of its item.
+//!
+//! The run is a [`Running`]: a future that is `Send`, may be spawned, and stops the run when it is dropped. [`Blocking`] waits for it. How threads, task and edges
+//! wait for each other, and why nothing locks up, is in the `conductor` module of the source.
+//!
+//! # When not to use it
+//!
+//! For work that computes: an operation that does not wait keeps all others from going on. Put it behind the async stage, into a sync one.
+//! Each stretch of sync stages has one thread; if that is the bottleneck, `pipe-parallel` has many, and no operations.
+//!
+//! # Features
+//!
+//! * `tokio` (default): [`Async::tokio`]. Without it the crate is empty.
+
+#![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+#[cfg(feature = "tokio")]
+mod blocking;
+#[cfg(feature = "tokio")]
+mod conductor;
+#[cfg(feature = "tokio")]
+mod driver;
+#[cfg(feature = "tokio")]
+mod edges;
+#[cfg(feature = "tokio")]
+mod executor;
+#[cfg(feature = "tokio")]
+mod output;
+#[cfg(feature = "tokio")]
+mod ready;
+#[cfg(feature = "tokio")]
+mod running;
+#[cfg(feature = "tokio")]
+mod runtime;
+#[cfg(feature = "tokio")]
+mod slab;
+#[cfg(feature = "tokio")]
+mod stretch;
+#[cfg(feature = "tokio")]
+mod window;
+
+#[cfg(feature = "tokio")]
+pub use blocking::Blocking;
+#[cfg(feature = "tokio")]
+pub use executor::{Async, Stage, Tokio};
+#[cfg(feature = "tokio")]
+pub use running::Running;
+
+#[cfg_attr(feature = "tokio", doc = include_str!("../README.md"))]
+#[cfg(doctest)]
+struct Readme;

@@ -1,0 +1,39 @@
+//! The async executor against the kit, through the one that waits for its runs. What async stages do has tests of its own.
+
+use pipe_async::{Async, Blocking, Tokio};
+use pipe_core::testing::laws;
+
+fn within(limit: usize) -> Blocking<Tokio> {
+    Async::tokio().memory_limit(limit).blocking()
+}
+
+#[test]
+fn it_obeys_all_laws() {
+    laws::executor(&Async::tokio().blocking());
+}
+
+#[test]
+fn with_a_small_limit_it_obeys_all_laws() {
+    laws::executor(&within(1 << 20));
+}
+
+#[test]
+fn any_limit_will_do() {
+    laws::any_memory_limit_will_do(&|limit| Box::new(within(limit)));
+}
+
+#[test]
+fn items_that_explode_wait_or_own_memory_stay_within_the_limit() {
+    for limit in [4 << 10, 64 << 10, 1 << 20] {
+        laws::an_exploding_item_stays_within(&within(limit), limit);
+        laws::a_slow_sink_slows_the_source(&within(limit), limit);
+    }
+    for limit in [64 << 10, 1 << 20] {
+        laws::weighed_items_stay_within(&within(limit), limit);
+    }
+}
+
+#[test]
+fn a_stopped_run_returns() {
+    laws::a_stopped_run_returns(|| Async::tokio().blocking());
+}

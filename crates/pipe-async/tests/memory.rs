@@ -1,0 +1,116 @@
+//! The memory limit: what counts, what it bounds, and that a small one slows down and does not stop.
+
+use pipe_async::Async;
+use pipe_core::testing::{Counted, Live};
+use pipe_core::{RunError, from_iter};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::time::Duration;
+
+#[tokio::test]
+async fn zero_is_a_config_error_before_anything_is_pulled() {
+    let pulled = Arc::new(AtomicUsize::new(0));
+    let count = pulled.clone();
+    let items = (0..10).inspect(move |_| _ = count.fetch_add(1, SeqCst));
+    let run = from_iter(items).map_async(|n| async move { n }).collect();
+    let error = run.run_on(&Async::tokio().memory_limit(0)).await.expect_err("zero makes no sense");
+    let RunError::Config { field, value, .. } = &error else { panic!("{error:?}") };
+    assert_eq!((*field, &**value, pulled.load(SeqCst)), ("memory_limit", "0", 0));
+    let none = from_iter(0..3).map_async(|n| async move { n }).concurrency(0).collect();
+    let error = none.run_on(&Async::tokio()).await.expect_err("nor does this");
+    assert!(matches!(error, RunError::Config { field: "concurrency", .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn items_larger_than_the_limit_are_budget_errors() {
+    let small = Async::tokio().memory_limit(1 << 10);
+    let read =
+        from_iter((0..10).map(|_| vec![0u8; 4096])).map_async(|item| async move { item.len() }).collect();
+    let made =
+        from_iter(0..10u8).map_async(|n| async move { vec![n; 4096] }).map(|item| item.len()).collect();
+    for ended in [read.run_on(&small).await, made.run_on(&small).await] {
+        let Err(RunError::Budget { wanted, limit, .. }) = ended else { panic!("{ended:?}") };
+        assert_eq!((wanted > 4096, limit), (true, 1 << 10));
+    }
+}
+
+/// Items that explode before, and behind, a stage whose operations are slower than they are made.
+async fn explode(limit: usize, per_item: u64) {
+    let live = Live::new();
+    let (early, late) = (live.clone(), live.clone());
+    let mut next = 0;
+    let report = from_iter(0..4u64)
+        .flat_map(move |n| (0..per_item).map(move |k| n * per_item + k))
+        .map(move |n| early.item(n))
+        .map_async(|item| async move {
+            if item.value % 64 == 0 {
+                tokio::task::yield_now().await;
+            }
+            item
+        })
+        .flat_map(move |item: Counted<u64>| {
+            let twice = [late.item(item.value), late.item(item.value)];
+            drop(item);
+            twice
+        })
+        .for_each(move |item| {
+            assert_eq!(item.value, next / 2, "out of order");
+            next += 1;
+        })
+        .run_on(&Async::tokio().memory_limit(limit))
+        .await
+        .expect("nothing fails");
+    assert_eq!((report.written, live.now()), (8 * per_item, 0));
+    // One batch of each part may be beside the limit: it is made before anybody knows how large it is.
+    let (alive, slack) = (live.most() * size_of::<Counted<u64>>(), 4 * limit.min(64 << 10));
+    assert!(alive <= limit + slack, "{alive} bytes were alive, the limit is {limit}");
+    assert!(
+        report.peak_bytes <= limit + slack,
+        "{} bytes were counted, the limit is {limit}",
+        report.peak_bytes
+    );
+}
+
+#[tokio::test]
+async fn exploding_items_stay_within_the_limit() {
+    for (limit, per_item) in [(1 << 10, 1_000), (64 << 10, 20_000), (1 << 20, 50_000)] {
+        let run = explode(limit, per_item);
+        tokio::time::timeout(Duration::from_secs(60), run).await.expect("it does not lock up");
+    }
+}
+
+#[tokio::test]
+async fn large_outputs_lower_the_number_in_flight() {
+    // 200 operations are allowed, but only a few of their outputs fit once it is known what they weigh.
+    let (limit, size) = (1 << 20, 64 << 10);
+    let report = from_iter(0..400u64)
+        .map_async(move |n| async move {
+            tokio::task::yield_now().await;
+            vec![n as u8; size]
+        })
+        .concurrency(200)
+        .map(|page| page.len())
+        .collect()
+        .run_on(&Async::tokio().memory_limit(limit))
+        .await
+        .expect("each fits");
+    assert_eq!(report.value, vec![size; 400]);
+    // The first 200 started when nothing was known.
+    assert!(report.peak_bytes <= 210 * size, "{}", report.peak_bytes);
+}
+
+#[tokio::test]
+async fn a_limit_of_one_item_is_slow_and_not_a_lock_up() {
+    let run = from_iter(0..2_000u64)
+        .map_async(|n| async move { n + 1 })
+        .map(|n| n + 1)
+        .map_async(|n| async move {
+            tokio::task::yield_now().await;
+            n + 1
+        })
+        .map_async(|n| async move { n + 1 })
+        .fold(|| 0, |sum, n| *sum += n, |all, part| *all += part)
+        .run_on(&Async::tokio().memory_limit(8));
+    let report = tokio::time::timeout(Duration::from_secs(60), run).await.expect("it does not lock up");
+    assert_eq!(report.expect("an item fits").value, (0..2_000).map(|n| n + 4).sum::<u64>());
+}

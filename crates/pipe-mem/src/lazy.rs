@@ -1,0 +1,122 @@
+//! The executor: settings, and the loop that pulls.
+
+use crate::weighed::Weighed;
+use pipe_core::plan::{AnySource, Line, NoEnd, Node, Nodes, Plan, RunState, Segment, Work, Worker};
+use pipe_core::{
+    Cut, Executor, Feed, Inline, Iter, Last, Lower, Owned, Pace, Pipeline, Profile, RunError, Want,
+    default_memory_limit,
+};
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Runs pipelines on the calling thread in little memory: one batch on each edge is alive, and all of them fit into the limit.
+#[derive(Debug, Clone)]
+pub struct Lazy {
+    /// `None`: [`default_memory_limit`].
+    memory_limit: Option<usize>,
+}
+
+impl Lazy {
+    /// Within [`default_memory_limit`]: a batch is then as large as it is on other executors.
+    pub fn new() -> Self {
+        Lazy { memory_limit: None }
+    }
+
+    /// How many bytes may be alive between source and sink. Each edge gets an equal part, so batches become smaller with the limit; one
+    /// item may exceed its part, but one that alone exceeds the limit ends the run with a budget error, as do accumulators that do. Zero
+    /// is a config error when the pipeline is run.
+    pub fn memory_limit(mut self, bytes: usize) -> Self {
+        self.memory_limit = Some(bytes);
+        self
+    }
+
+    /// The pipeline as an iterator, pulled batch by batch. Dropping it drops the rest.
+    ///
+    /// Here a batch of inputs becomes outputs before the first of them is taken. If these exceed the limit, because an item becomes very
+    /// many, the iteration ends with a budget error: run on this executor with a sink instead.
+    ///
+    /// ```
+    /// use pipe_core::from_iter;
+    /// use pipe_mem::Lazy;
+    ///
+    /// let lines = from_iter(["a b", "c"]).flat_map(|line| line.split(' '));
+    /// let words: Result<Vec<_>, _> = Lazy::new().memory_limit(1 << 10).iter(lines).collect();
+    /// assert_eq!(words?, ["a", "b", "c"]);
+    /// # Ok::<(), pipe_core::RunError>(())
+    /// ```
+    pub fn iter<'p, U: Feed, C, I: Owned>(&self, pipeline: Pipeline<U, C, I>) -> Iter<'p, I::T>
+    where
+        Cut<U, C, I::T, Last>: Lower<'p, Inline>,
+    {
+        pipeline.iter_within(self.memory_limit.unwrap_or_else(default_memory_limit))
+    }
+}
+
+impl Default for Lazy {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<'p> Executor<'p> for Lazy {
+    type Ran = Result<(), RunError>;
+    type Async = Infallible;
+
+    fn profile(&self) -> Result<Profile, RunError> {
+        let memory_limit = self.memory_limit.unwrap_or_else(default_memory_limit);
+        if memory_limit == 0 {
+            let (field, value) = ("memory_limit", "0".to_owned());
+            return Err(RunError::Config { field, value, why: "no batch could be read" });
+        }
+        Ok(Profile { name: "Lazy", workers: 1, memory_limit })
+    }
+
+    fn execute(&self, plan: Plan<'p>) -> Result<(), RunError> {
+        let run = plan.run().clone();
+        // Never as one loop, which has no batches to weigh.
+        let Nodes { mut source, nodes, first } = plan.into_nodes();
+        let mut line = Line::new(run.clone(), workers(nodes, first, &run)?);
+        pull(&mut *source, &mut line, &run)?;
+        // A worker that was cancelled says that it has had enough.
+        run.check()?;
+        // What it had read ahead is not needed any more while folds are merged.
+        drop(source);
+        line.finish(&mut NoEnd)
+    }
+}
+
+fn workers<'p>(
+    nodes: Vec<Node<'p>>,
+    mut first: Option<Box<dyn Worker + 'p>>,
+    run: &Arc<RunState>,
+) -> Result<Vec<Box<dyn Worker + 'p>>, RunError> {
+    let build = |node: Node<'p>| {
+        let worker = match node.work {
+            Work::Parallel(segment) => {
+                first.take().map_or_else(|| Segment::worker(segment, run.clone()), Ok)?
+            }
+            Work::Serial(worker) => worker,
+            Work::Async(never) => match never {},
+        };
+        Ok(Box::new(Weighed::new(worker, node.segment, run.clone())) as Box<dyn Worker + 'p>)
+    };
+    nodes.into_iter().map(build).collect()
+}
+
+/// Carries one batch after the other through the line, until the source ends or a stage has had enough.
+fn pull(source: &mut dyn AnySource, line: &mut Line<'_>, run: &RunState) -> Result<(), RunError> {
+    let mut pace = Pace::new(Pace::BATCH, Want::MOST.items);
+    loop {
+        run.check()?;
+        let started = Instant::now();
+        let Some(batch) = source.pull(Want { items: pace.items(), bytes: run.batch_bytes() })? else {
+            return Ok(());
+        };
+        let before = line.taken();
+        if line.carry(batch, &mut NoEnd)?.is_break() {
+            return Ok(());
+        }
+        pace.learn((line.taken() - before) as usize, started.elapsed());
+    }
+}
