@@ -73,6 +73,13 @@ pub(super) struct Cell {
     pub(super) batch: Option<(BoxBatch, Permit)>,
 }
 
+impl Station<'_> {
+    /// Whether it is one worker that takes any batch.
+    pub(super) fn takes_any(&self) -> bool {
+        self.serial && self.any_order
+    }
+}
+
 impl<'p, 'd> Floor<'p, 'd> {
     pub(super) fn new(
         plan: Nodes<'p>,
@@ -195,10 +202,10 @@ impl<'p, 'd> Floor<'p, 'd> {
         for cell in self.cells.drain(index..).collect::<Vec<_>>() {
             let Some(owner) = cell.owner else { continue };
             let desk = &mut self.stations[cell.node].workers[owner];
-            if let Desk::Holding(worker) = std::mem::replace(desk, Desk::Busy) {
-                let worker = super::serve::emptied(worker);
-                self.stations[cell.node].workers[owner] = Desk::Idle(worker);
-            }
+            *desk = match std::mem::replace(desk, Desk::Busy) {
+                Desk::Holding(worker) => Desk::Idle(super::serve::emptied(worker)),
+                other => other,
+            };
         }
     }
 

@@ -34,11 +34,11 @@ impl<'p> Floor<'p, '_> {
         match ran {
             Err(error) => {
                 self.stations[node].workers[worker] = Desk::Gone;
-                let station = &self.stations[node];
                 // A sink that takes any batch and has failed can take none of those before either.
-                self.fail(error, if station.serial && station.any_order { 0 } else { index });
+                self.fail(error, if self.stations[node].takes_any() { 0 } else { index });
             }
-            Ok(Ran::More(_)) if !self.dice.once_in(3) => {
+            // A sink that takes any batch keeps none: another one may be the first.
+            Ok(Ran::More(_)) if !self.stations[node].takes_any() && !self.dice.once_in(3) => {
                 // Keeps it, with the outputs that it holds.
                 self.stations[node].workers[worker] = Desk::Holding(hand);
                 self.cells[index].batch = Some((batch, permit));
