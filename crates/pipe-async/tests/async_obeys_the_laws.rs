@@ -37,3 +37,11 @@ fn items_that_explode_wait_or_own_memory_stay_within_the_limit() {
 fn a_stopped_run_returns() {
     laws::a_stopped_run_returns(|| Async::tokio().blocking());
 }
+
+#[test]
+fn one_item_may_become_a_hundred_million() {
+    let outputs = if cfg!(debug_assertions) { 1_000_000 } else { 100_000_000 };
+    for outputs in [1, 10_000, outputs] {
+        laws::one_item_may_become(&within(1 << 20), outputs, 1 << 20);
+    }
+}

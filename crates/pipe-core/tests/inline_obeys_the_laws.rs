@@ -57,3 +57,11 @@ fn no_item_is_seen_after_the_one_that_cancels() {
         assert_eq!(last.load(Relaxed), 12_345);
     }
 }
+
+#[test]
+fn one_item_may_become_a_hundred_million() {
+    let outputs = if cfg!(debug_assertions) { 1_000_000 } else { 100_000_000 };
+    for outputs in [1, 10_000, outputs] {
+        laws::one_item_may_become(&Inline, outputs, 0);
+    }
+}

@@ -56,3 +56,15 @@ fn any_memory_limit_will_do() {
 fn a_stopped_run_returns() {
     laws::a_stopped_run_returns(|| Parallel::new().workers(3));
 }
+
+#[test]
+fn one_item_may_become_a_hundred_million() {
+    let outputs = if cfg!(debug_assertions) { 1_000_000 } else { 100_000_000 };
+    for outputs in [1, 10_000, outputs] {
+        laws::one_item_may_become(
+            &Parallel::new().workers(2).memory_limit(1 << 20),
+            outputs,
+            (1 << 20) + 4 * (64 << 10),
+        );
+    }
+}

@@ -37,7 +37,8 @@ pub use memory::{
 pub use outputs::{
     a_fold_takes_every_item_once, a_fold_takes_rows, a_stage_that_has_had_enough_ends_the_run_well,
     an_empty_input_commits_the_sink, each_worker_makes_its_state_once, many_items_go_through,
-    outputs_come_in_order, the_last_group_is_not_lost, unordered_outputs_are_the_same_multiset,
+    one_item_may_become, outputs_come_in_order, the_last_group_is_not_lost,
+    unordered_outputs_are_the_same_multiset,
 };
 pub use panics::{
     a_panic_hands_on_what_came_before_it, a_panic_in_the_drop_of_an_item_is_contained,

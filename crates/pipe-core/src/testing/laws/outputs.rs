@@ -8,7 +8,8 @@ use crate::testing::{Provable, Pull, ScriptedSink, ScriptedSource, TextSource};
 use std::num::ParseIntError;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+use std::sync::atomic::{AtomicU64, AtomicUsize};
 
 /// Items that cost very different amounts of work come out in the order in which they went in.
 pub fn outputs_come_in_order(executor: &dyn Provable) {
@@ -143,4 +144,18 @@ pub fn many_items_go_through(executor: &dyn Provable, items: u64) {
     let sum = chain.fold(|| 0u64, |sum, n| *sum += n, |all, part| *all += part).run_on(executor);
     let expected: u64 = (0..items).map(|n| n ^ 1).filter(|n| n % 4 != 3).sum();
     assert_eq!(sum.expect("nothing fails").value, expected);
+}
+
+/// One item becomes `outputs` numbers, which cross an edge: all of them come, in order, and at most `bytes` of them were in flight by the
+/// run's own account. For soaks: a hundred million in release.
+pub fn one_item_may_become(executor: &dyn Provable, outputs: u64, bytes: usize) {
+    let next = Arc::new(AtomicU64::new(0));
+    let expected = next.clone();
+    let exploding =
+        from_iter([outputs]).flat_map(|outputs| 0..outputs).edge().map(|n| n ^ 1).for_each(move |n| {
+            assert_eq!(n, expected.fetch_add(1, Relaxed) ^ 1, "out of order");
+        });
+    let report = exploding.run_on(executor).expect("nothing fails");
+    assert_eq!((next.load(Relaxed), report.written), (outputs, outputs));
+    assert!(report.peak_bytes <= bytes, "{} bytes were in flight, {bytes} are allowed", report.peak_bytes);
 }
