@@ -139,9 +139,13 @@ async fn one_slow_operation_holds_up_a_window_and_no_more() {
         .collect()
         .run_on(&Async::tokio());
     let run = tokio::spawn(run);
-    while started.load(SeqCst) < 40 {
-        tokio::task::yield_now().await;
-    }
+    let forty = async {
+        while started.load(SeqCst) < 40 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), forty).await.expect("a window of forty fills");
+    // A grace for what must not happen: too short a one could only hide a fault, never make one up.
     sleep(Duration::from_millis(20)).await;
     assert_eq!(started.load(SeqCst), 40);
     gate.add_permits(1);

@@ -7,12 +7,23 @@ use std::future::{pending, poll_fn};
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
+use tokio::task::yield_now;
 use tokio::time::{sleep, timeout};
 
 /// An operation that never ends, and keeps its item.
 async fn never(item: Counted<u64>) -> Counted<u64> {
     pending::<()>().await;
     item
+}
+
+/// Lets the run go on until `reached` holds. A run that never comes there fails the test, and does not hang it.
+async fn until(reached: impl Fn() -> bool) {
+    let waited = timeout(Duration::from_secs(10), async {
+        while !reached() {
+            yield_now().await;
+        }
+    });
+    waited.await.expect("the run comes to the place where it is to be stopped");
 }
 
 #[tokio::test]
@@ -26,9 +37,7 @@ async fn cancelling_ends_a_run_whose_operations_never_do() {
         .cancelled_by(&cancel)
         .run_on(&Async::tokio());
     let run = tokio::spawn(run);
-    while live.now() < 64 {
-        sleep(Duration::from_millis(1)).await;
-    }
+    until(|| live.now() >= 64).await;
     cancel.cancel();
     let ended = timeout(Duration::from_secs(10), run).await.expect("it ends").expect("no panic");
     assert!(matches!(ended, Err(RunError::Cancelled)), "{ended:?}");
@@ -74,9 +83,7 @@ async fn a_run_that_is_told_to_drain_finishes_what_it_has() {
     let mut endless = from_iter(0u64..).map_async(|n| async move { n }).collect();
     let handle = endless.handle();
     let run = tokio::spawn(endless.run_on(&Async::tokio()));
-    while handle.progress().written < 1_000 {
-        sleep(Duration::from_millis(1)).await;
-    }
+    until(|| handle.progress().written >= 1_000).await;
     handle.drain(Duration::from_secs(60));
     let report = run.await.expect("no panic").expect("it ends well");
     assert!(report.drained && report.value.len() >= 1_000);
@@ -88,9 +95,7 @@ async fn a_drain_that_takes_too_long_times_out() {
     let mut endless = from_iter(0u64..).map_async(|_| pending::<u64>()).collect();
     let handle = endless.handle();
     let run = tokio::spawn(endless.run_on(&Async::tokio()));
-    while handle.progress().taken < 64 {
-        sleep(Duration::from_millis(1)).await;
-    }
+    until(|| handle.progress().taken >= 64).await;
     handle.drain(Duration::from_millis(20));
     let ended = timeout(Duration::from_secs(10), run).await.expect("it ends").expect("no panic");
     assert!(matches!(ended, Err(RunError::TimedOut)), "{ended:?}");
