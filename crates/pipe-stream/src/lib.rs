@@ -60,18 +60,28 @@
 mod buffer;
 mod chunk;
 mod error;
+mod framing;
 mod letters;
-mod lines;
 mod newlines;
+mod opened;
+mod parts;
 mod positioned;
+mod records;
 mod sink;
+mod storage;
+mod stream;
 mod text;
 
 pub use chunk::Chunk;
 pub use error::{StreamError, StreamErrorKind};
+pub use framing::{
+    Cursor, Custom, Delimited, FixedWidth, Framing, LengthPrefixed, Newline, NoDelimiter, NotARecord,
+    PrefixBytes, Rest,
+};
 pub use letters::{DeadLetterFile, Replay, ReplayBatch};
-pub use lines::{Lines, lines};
+pub use opened::Opened;
 pub use positioned::{Line, Positioned, PositionedChunk};
+pub use records::{Lines, Records, lines};
 pub use sink::{FileSink, WriterSink};
 pub use text::Text;
 
