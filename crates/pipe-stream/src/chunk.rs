@@ -1,5 +1,6 @@
 //! The batch of a source of records: a window over one of the reader's buffers, or the part of a file that is still to be read into one.
 
+use crate::error::StreamError;
 use crate::framing::{Cursor, Framing, Newline, Place};
 use crate::parts::Part;
 use crate::storage::Storage;
@@ -73,6 +74,15 @@ impl<F: Framing> Chunk<F> {
         }
     }
 
+    /// Reads the part that it stands for, if that is still to be done.
+    pub(crate) fn read(&mut self) -> Result<(), StreamError> {
+        let Content::Unread(part) = &self.content else { return Ok(()) };
+        let read = part.read(&self.framing)?;
+        let framing = self.framing.clone();
+        *self = Chunk::new(framing, Arc::new(read.storage), read.window, read.offset, read.bytes);
+        Ok(())
+    }
+
     /// All bytes of the buffer up to the end of the window.
     #[inline]
     fn window(&self) -> &[u8] {
@@ -80,6 +90,13 @@ impl<F: Framing> Chunk<F> {
             Content::Bytes(storage) => &storage[..self.end],
             Content::Unread(_) => panic!("a chunk is loaded before it is driven"),
         }
+    }
+
+    /// Whether there is a record in this part of the window.
+    fn lends(&self, part: Range<usize>) -> bool {
+        let mut place = Place::at(part.start);
+        self.framing.drive(&self.window()[..part.end], Cursor::new(&mut place), |_, _| Flow::Break(()));
+        place.last().is_some()
     }
 
     fn storage(&self) -> Option<&Arc<Storage>> {
@@ -111,11 +128,7 @@ impl<F: Framing> Batch for Chunk<F> {
     }
 
     fn load(&mut self) -> Result<(), BoxError> {
-        let Content::Unread(part) = &self.content else { return Ok(()) };
-        let read = part.read(&self.framing)?;
-        let framing = self.framing.clone();
-        *self = Chunk::new(framing, Arc::new(read.storage), read.window, read.offset, read.bytes);
-        Ok(())
+        Ok(self.read()?)
     }
 
     #[inline(always)]
@@ -143,7 +156,7 @@ impl<F: Framing> Batch for Chunk<F> {
     }
 
     fn position(&self) -> u64 {
-        if self.place.next == self.first { 0 } else { self.offset + self.place.last as u64 }
+        self.place.last().map_or(0, |last| self.offset + last as u64)
     }
 
     fn split(&mut self) -> Option<Self> {
@@ -161,7 +174,8 @@ impl<F: Framing> Batch for Chunk<F> {
         // One record over the middle and up to the end: then perhaps there is one before it.
         let cut =
             if cut < self.end { cut } else { self.framing.cut(self.window(), next, next + 1, self.offset) };
-        if cut >= self.end {
+        // What is cut off may hold no record: empty lines at the end of a table.
+        if cut >= self.end || !self.lends(next..cut) || !self.lends(cut..self.end) {
             return None;
         }
         let share = (self.bytes as u128 * (self.end - cut) as u128 / left as u128) as usize;
@@ -179,21 +193,19 @@ impl<F: Framing> Batch for Chunk<F> {
         }
         let window = self.window();
         let starts = start == self.first
-            || start == self.place.last && self.place.next > self.first
+            || self.place.last() == Some(start)
             || self.framing.cut(window, self.first, start, self.offset) == start;
-        starts.then(|| self.framing.record(window, start).0)
+        starts.then(|| self.framing.record(window, start))
     }
 }
 
 impl<F: Framing> Reread for Chunk<F> {
     /// Shares the buffer, and counts as the bytes of its record: the buffer itself counts where it was read.
     fn reread(&self) -> Option<Self> {
-        let next = self.place.next;
-        if next == self.end {
-            return None;
-        }
-        let end = self.framing.record(self.window(), next).1;
-        Some(Chunk::new(self.framing.clone(), self.storage()?.clone(), next..end, self.offset, end - next))
+        let mut place = Place::at(self.place.next);
+        self.framing.drive(self.window(), Cursor::new(&mut place), |_, _| Flow::Break(()));
+        let (start, end) = (place.last()?, place.next);
+        Some(Chunk::new(self.framing.clone(), self.storage()?.clone(), start..end, self.offset, end - start))
     }
 }
 

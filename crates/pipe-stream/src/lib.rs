@@ -55,13 +55,13 @@
 //! Mapping files into memory is not faster for one pass over cached files (measured: 7.2 GB/s read, 7.0 mapped), counts as resident
 //! memory, and kills the process if the file is cut meanwhile. This crate reads.
 
-#![forbid(unsafe_code)]
-
 mod buffer;
 mod chunk;
+mod csv;
 mod error;
 mod framing;
 mod letters;
+mod mask;
 mod newlines;
 mod opened;
 mod parts;
@@ -73,10 +73,11 @@ mod stream;
 mod text;
 
 pub use chunk::Chunk;
+pub use csv::{BadField, Column, Csv, Field, NoColumn, Quotes, Row, Table, csv};
 pub use error::{StreamError, StreamErrorKind};
 pub use framing::{
     Cursor, Custom, Delimited, FixedWidth, Framing, LengthPrefixed, Newline, NoDelimiter, NotARecord,
-    PrefixBytes, Rest,
+    Preamble, PrefixBytes, Rest,
 };
 pub use letters::{DeadLetterFile, Replay, ReplayBatch};
 pub use opened::Opened;

@@ -15,7 +15,7 @@
 
 use crate::buffer::{Buffer, Pool, grow};
 use crate::error::{StreamError, StreamErrorKind, Subject};
-use crate::framing::{Cursor, Framing, Place, end_of_input};
+use crate::framing::{Cursor, Framing, Place, Preamble, end_of_input};
 use crate::storage::Storage;
 use pipe_core::Flow;
 use std::fs::File;
@@ -30,6 +30,8 @@ pub(crate) struct Parts {
     subject: Subject,
     pool: Arc<Pool>,
     max_record: usize,
+    /// Where the first record starts.
+    begin: u64,
     extent: Mutex<Extent>,
     /// How many bytes behind a part are read with it. Only a guess, so its order with other memory does not matter.
     ahead: AtomicUsize,
@@ -51,15 +53,38 @@ const AHEAD: usize = 512;
 const AHEAD_MOST: usize = 32 << 10;
 
 impl Parts {
-    pub(crate) fn new(
-        file: Arc<File>,
-        length: u64,
+    /// Looks at the head of the file, to see where the first record starts.
+    pub(crate) fn new<F: Framing>(
+        (file, length): (Arc<File>, u64),
+        framing: &F,
         subject: Subject,
         pool: Arc<Pool>,
         max_record: usize,
-    ) -> Arc<Self> {
+    ) -> Result<Arc<Self>, StreamError> {
+        let mut head = [0; 64];
+        let mut filled = 0;
         let extent = Mutex::new(Extent { length, opened: length, ended: false });
-        Arc::new(Parts { file, subject, pool, max_record, extent, ahead: AtomicUsize::new(AHEAD) })
+        let mut parts =
+            Parts { file, subject, pool, max_record, begin: 0, extent, ahead: AtomicUsize::new(AHEAD) };
+        loop {
+            let preamble = framing.preamble(&head[..filled]);
+            let ended = filled == head.len()
+                || preamble == Preamble::Unknown && {
+                    let wanted = filled + 1;
+                    parts.fill(&mut head[..wanted], &mut filled, 0, 0)?
+                };
+            if let Preamble::Bytes(bytes) = preamble {
+                parts.begin = bytes as u64;
+            } else if !ended {
+                continue;
+            }
+            return Ok(Arc::new(parts));
+        }
+    }
+
+    /// Where the first part begins.
+    pub(crate) fn begin(&self) -> u64 {
+        self.begin
     }
 
     /// The part that begins at `start`, of about `bytes`. `None`: the file ends there.
@@ -181,8 +206,8 @@ impl Part {
     pub(crate) fn read<F: Framing>(&self, framing: &F) -> Result<Loaded, StreamError> {
         let of = &*self.of;
         let Range { start, end } = self.range;
-        // Records start at the head of the file, however they look.
-        let before = if start == 0 { 0 } else { framing.margin().min(start as usize) };
+        // There starts the first record, however it looks.
+        let before = if start == of.begin { 0 } else { framing.margin().min(start as usize) };
         let offset = start - before as u64;
         let edge = (end - offset) as usize;
         let room = before + self.room();
@@ -194,7 +219,7 @@ impl Part {
             }
             let ended = of.fill(&mut bytes[..goal], &mut filled, offset, start)?;
             let block = &bytes[..filled];
-            let first = if start == 0 { Some(0) } else { framing.start(block, before, offset) };
+            let first = if start == of.begin { Some(0) } else { framing.start(block, before, offset) };
             // Nothing starts here: all of it is the middle of a record, or the file is shorter by now.
             let Some(first) = first.filter(|first| *first < edge.min(filled)) else {
                 return Ok(of.loaded(bytes, 0..0, offset));
@@ -248,7 +273,7 @@ impl Parts {
             return Ok(());
         }
         let last = last_start(framing, window, first);
-        if framing.record(window, last).0.len() > self.max_record {
+        if framing.record(window, last).len() > self.max_record {
             return Err(self.too_long(framing, window, first, offset));
         }
         Ok(())
@@ -264,5 +289,5 @@ impl Parts {
 fn last_start<F: Framing>(framing: &F, window: &[u8], first: usize) -> usize {
     let mut place = Place::at(first);
     framing.drive(window, Cursor::new(&mut place), |_, _| Flow::Continue(()));
-    place.last
+    place.last().unwrap_or(first)
 }

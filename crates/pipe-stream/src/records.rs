@@ -157,14 +157,16 @@ impl<R: Read + Send, F: Framing> Records<R, F> {
         check("buffer", self.buffer, "a read needs room for one byte")?;
         let pool = Pool::new(self.buffer);
         Ok(match (self.seekable)(self.stream.reader()).filter(|_| self.framing.seeks()) {
-            Some((file, length)) => {
-                Way::Parts(Parts::new(file, length, subject.clone(), pool, self.max_record), 0)
+            Some(file) => {
+                let parts = Parts::new(file, &self.framing, subject.clone(), pool, self.max_record)?;
+                let begin = parts.begin();
+                Way::Parts(parts, begin)
             }
             None => Way::Stream(pool),
         })
     }
 
-    fn next_chunk(&mut self, want: Want) -> Result<Option<Chunk<F>>, StreamError> {
+    pub(crate) fn next_chunk(&mut self, want: Want) -> Result<Option<Chunk<F>>, StreamError> {
         // Decided once, at the first pull; after an error nobody pulls again.
         let mut way = match self.way.take() {
             Some(way) => way,

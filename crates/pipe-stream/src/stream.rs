@@ -7,7 +7,7 @@
 
 use crate::buffer::{Buffer, Pool, grow};
 use crate::error::{StreamError, StreamErrorKind, Subject};
-use crate::framing::{Framing, NotARecord, Rest, end_of_input};
+use crate::framing::{Framing, NotARecord, Preamble, Rest, end_of_input};
 use crate::storage::Storage;
 use std::io::{self, ErrorKind, Read};
 use std::ops::Range;
@@ -23,6 +23,8 @@ pub(crate) struct Stream<R> {
     tail: Vec<u8>,
     /// Where `tail` starts in the input.
     offset: u64,
+    /// What stands before the first record was taken off.
+    begun: bool,
     /// A read said so. Not asked again: a terminal would wait for another end, a FIFO for another writer.
     ended: bool,
 }
@@ -49,7 +51,7 @@ impl<R: Read> Stream<R> {
         subject: Subject,
         lengths: fn(&R) -> io::Result<Option<(u64, u64)>>,
     ) -> Self {
-        Stream { reader, subject, lengths, tail: Vec::new(), offset: 0, ended: false }
+        Stream { reader, subject, lengths, tail: Vec::new(), offset: 0, begun: false, ended: false }
     }
 
     pub(crate) fn subject(&self) -> &Subject {
@@ -89,6 +91,9 @@ impl<R: Read> Stream<R> {
             let read = self.read(&mut bytes[filled..limit], filled)?;
             filled += read;
             self.ended = read == 0;
+            if !self.begun && !self.begin(framing, &mut bytes, &mut filled) {
+                continue;
+            }
             if self.ended && filled == 0 {
                 return Ok(None);
             }
@@ -98,7 +103,9 @@ impl<R: Read> Stream<R> {
             }
             let end = match self.ended {
                 true => end_of_input(framing, block, &self.subject, self.offset).map(|()| filled)?,
-                false => framing.whole(block, filled - read, Rest::More).map_err(|no| self.no_record(no))?,
+                false => framing
+                    .whole(block, filled.saturating_sub(read), Rest::More)
+                    .map_err(|no| self.no_record(no))?,
             };
             if end == 0 {
                 continue;
@@ -110,6 +117,20 @@ impl<R: Read> Stream<R> {
             let storage = Storage::Read(Buffer { bytes, pool: reading.pool.clone() });
             return Ok(Some(Block { storage, window: 0..end, offset, bytes: room }));
         }
+    }
+
+    /// Takes off what stands before the first record; false if more has to be read to know.
+    fn begin<F: Framing>(&mut self, framing: &F, bytes: &mut [u8], filled: &mut usize) -> bool {
+        let preamble = match framing.preamble(&bytes[..*filled]) {
+            Preamble::Bytes(preamble) => preamble,
+            Preamble::Unknown if self.ended => 0,
+            Preamble::Unknown => return false,
+        };
+        bytes.copy_within(preamble..*filled, 0);
+        *filled -= preamble;
+        self.offset += preamble as u64;
+        self.begun = true;
+        true
     }
 
     /// Keeps what is behind the last whole record, for the next buffer.

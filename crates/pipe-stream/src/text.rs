@@ -2,7 +2,7 @@
 
 use crate::chunk::Chunk;
 use crate::error::{StreamError, Subject};
-use crate::framing::{Framing, Newline, end_of_input};
+use crate::framing::{Framing, Newline, Preamble, end_of_input};
 use crate::storage::Storage;
 use pipe_core::{BoxError, Identity, Pipeline, Source, Start, Want, from_source};
 use std::sync::Arc;
@@ -45,8 +45,14 @@ impl<F: Framing> Text<F> {
         from_source(self)
     }
 
-    fn check(&self) -> Result<(), StreamError> {
-        end_of_input(&self.framing, &self.storage, &Subject::Named("the text"), 0)
+    /// Where the first record starts. From there on, all of it must be records.
+    fn begin(&self) -> Result<usize, StreamError> {
+        let begin = match self.framing.preamble(&self.storage) {
+            Preamble::Bytes(bytes) => bytes,
+            Preamble::Unknown => 0,
+        };
+        end_of_input(&self.framing, &self.storage[begin..], &Subject::Named("the text"), begin as u64)?;
+        Ok(begin)
     }
 }
 
@@ -55,12 +61,12 @@ impl<F: Framing> Source for Text<F> {
     type Batch = Chunk<F>;
 
     fn pull(&mut self, want: Want) -> Result<Option<Chunk<F>>, BoxError> {
+        if self.next == 0 {
+            self.next = self.begin()?;
+        }
         let (bytes, start) = (&self.storage[..], self.next);
         if start == bytes.len() {
             return Ok(None);
-        }
-        if start == 0 {
-            self.check()?;
         }
         // Up to the end of the record in which the last byte that is wanted is: a batch has at least one.
         let middle = start.saturating_add(want.bytes.max(1)).min(bytes.len());

@@ -6,16 +6,23 @@ use pipe_core::Flow;
 /// The place of the record lent last and of the next one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Place {
-    /// Where the record lent last starts; meaningless before any was lent.
-    pub(crate) last: usize,
+    /// Where the record lent last starts; `NONE` before any was lent.
+    last: usize,
     /// Where the next one starts.
     pub(crate) next: usize,
 }
 
 impl Place {
+    const NONE: usize = usize::MAX;
+
     /// Before the first record, which starts here.
     pub(crate) fn at(next: usize) -> Self {
-        Place { last: next, next }
+        Place { last: Place::NONE, next }
+    }
+
+    /// Where the record lent last starts.
+    pub(crate) fn last(&self) -> Option<usize> {
+        (self.last != Place::NONE).then_some(self.last)
     }
 }
 
@@ -45,6 +52,12 @@ impl<'c> Cursor<'c> {
     pub fn step(&mut self, next: usize) {
         self.place = Place { last: self.place.next, next };
     }
+
+    /// What is at `next` is no record; the next one starts at `next`.
+    #[inline(always)]
+    pub fn skip(&mut self, next: usize) {
+        self.place.next = next;
+    }
 }
 
 impl Drop for Cursor<'_> {
@@ -61,7 +74,7 @@ pub(super) fn walk<F: Framing>(
     from: usize,
     mut go_on: impl FnMut(usize) -> Flow,
 ) -> Place {
-    let mut place = Place { last: from, next: from };
+    let mut place = Place::at(from);
     while place.next < window.len() {
         let before = place.next;
         framing.drive(window, Cursor::new(&mut place), |_, _| Flow::Break(()));

@@ -103,12 +103,9 @@ impl Framing for Delimited {
         self.len()
     }
 
-    fn record<'w>(&self, window: &'w [u8], start: usize) -> (&'w [u8], usize) {
+    fn record<'w>(&self, window: &'w [u8], start: usize) -> &'w [u8] {
         let rest = &window[start..];
-        match self.found.forward.find(rest) {
-            Some(end) => (&rest[..end], start + end + self.len()),
-            None => (rest, window.len()),
-        }
+        &rest[..self.found.forward.find(rest).unwrap_or(rest.len())]
     }
 }
 

@@ -75,11 +75,16 @@ pub trait Framing: Clone + Send + Sync + 'static {
         0
     }
 
+    /// What stands before the first record of an input that begins with `head`: a byte order mark, say. At most 64 bytes.
+    fn preamble(&self, head: &[u8]) -> Preamble {
+        let _ = head;
+        Preamble::Bytes(0)
+    }
+
     /// The bytes of the record lent at `start`, of a window of whole records, as they stand in the input: for dead letters, and to read a
-    /// record again. Found by lending it, unless there is a quicker way. The second half says where the next record starts.
-    fn record<'w>(&self, window: &'w [u8], start: usize) -> (&'w [u8], usize) {
-        let next = walk(self, window, start, |_| Flow::Break(())).next;
-        (&window[start..next], next)
+    /// record again. Found by lending it, unless there is a quicker way.
+    fn record<'w>(&self, window: &'w [u8], start: usize) -> &'w [u8] {
+        &window[start..walk(self, window, start, |_| Flow::Break(())).next]
     }
 
     /// The first record that starts at or behind `middle` in a window of whole records that has one at `from < middle`; the window's end
@@ -102,6 +107,26 @@ pub enum Rest {
     More,
     /// The input ends here.
     Nothing,
+}
+
+/// What stands before the first record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Preamble {
+    /// So many bytes that are no record.
+    Bytes(usize),
+    /// That needs more of the input; where it ends, it has no preamble.
+    Unknown,
+}
+
+impl Preamble {
+    /// `mark`, if the input begins with it.
+    pub fn of(mark: &[u8], head: &[u8]) -> Self {
+        match head.len() < mark.len() && mark.starts_with(head) {
+            true => Preamble::Unknown,
+            false if head.starts_with(mark) => Preamble::Bytes(mark.len()),
+            false => Preamble::Bytes(0),
+        }
+    }
 }
 
 /// What stands at a place of the input is no record.

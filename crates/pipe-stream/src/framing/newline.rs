@@ -72,11 +72,8 @@ impl Framing for Newline {
         1
     }
 
-    fn record<'w>(&self, window: &'w [u8], start: usize) -> (&'w [u8], usize) {
+    fn record<'w>(&self, window: &'w [u8], start: usize) -> &'w [u8] {
         let rest = &window[start..];
-        match memchr(b'\n', rest) {
-            Some(feed) => (&rest[..feed], start + feed + 1),
-            None => (rest, window.len()),
-        }
+        &rest[..memchr(b'\n', rest).unwrap_or(rest.len())]
     }
 }
