@@ -70,20 +70,22 @@ mod records;
 mod sink;
 mod storage;
 mod stream;
+mod tally;
 mod text;
 
 pub use chunk::Chunk;
 pub use csv::{BadField, Column, Csv, Field, NoColumn, Quotes, Row, Table, csv};
 pub use error::{StreamError, StreamErrorKind};
 pub use framing::{
-    Cursor, Custom, Delimited, FixedWidth, Framing, LengthPrefixed, Newline, NoDelimiter, NotARecord,
-    Preamble, PrefixBytes, Rest,
+    Blocks, Containing, Cursor, Custom, Delimited, FixedWidth, Framing, LengthPrefixed, Newline, NoDelimiter,
+    NotARecord, NotInALine, Preamble, PrefixBytes, Rest,
 };
 pub use letters::{DeadLetterFile, Replay, ReplayBatch};
 pub use opened::Opened;
 pub use positioned::{Line, Positioned, PositionedChunk};
 pub use records::{Lines, Records, lines};
 pub use sink::{FileSink, WriterSink};
+pub use tally::Tally;
 pub use text::Text;
 
 #[doc = include_str!("../README.md")]
