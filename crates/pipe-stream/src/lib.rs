@@ -38,6 +38,7 @@
 //! * [`FileSink`] and [`WriterSink`] write each item and a line feed. An error of the last flush is an error of the run, and a file
 //!   appears under its name only when it is whole.
 //! * [`DeadLetterFile`] keeps the records that failed, and [`Replay`] sends them through the same definition again.
+//! * [`number`], [`decimal`] and [`decimal_at_end`] read numbers from bytes.
 //! * Any byte sequence is an input. Text is checked where you ask for it, not here.
 //!
 //! # Limits
@@ -63,6 +64,7 @@ mod error;
 mod letters;
 mod lines;
 mod newlines;
+mod numbers;
 mod positioned;
 mod sink;
 mod text;
@@ -71,6 +73,7 @@ pub use chunk::Chunk;
 pub use error::{StreamError, StreamErrorKind};
 pub use letters::{DeadLetterFile, Replay, ReplayBatch};
 pub use lines::{Lines, lines};
+pub use numbers::{BadNumber, BadNumberKind, Number, decimal, decimal_at_end, number};
 pub use positioned::{Line, Positioned, PositionedChunk};
 pub use sink::{FileSink, WriterSink};
 pub use text::Text;
