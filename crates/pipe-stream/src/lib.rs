@@ -38,7 +38,8 @@
 //! * [`FileSink`] and [`WriterSink`] write each item and a line feed. An error of the last flush is an error of the run, and a file
 //!   appears under its name only when it is whole.
 //! * [`DeadLetterFile`] keeps the records that failed, and [`Replay`] sends them through the same definition again.
-//! * [`number`], [`decimal`] and [`decimal_at_end`] read numbers from bytes.
+//! * [`number`], [`decimal`] and [`decimal_at_end`] read numbers from bytes, and [`Groups`] has a value for each key: the two halves of most
+//!   programs over lines.
 //! * Any byte sequence is an input. Text is checked where you ask for it, not here.
 //!
 //! # Limits
@@ -61,6 +62,7 @@
 mod buffer;
 mod chunk;
 mod error;
+mod groups;
 mod letters;
 mod lines;
 mod newlines;
@@ -71,6 +73,7 @@ mod text;
 
 pub use chunk::Chunk;
 pub use error::{StreamError, StreamErrorKind};
+pub use groups::Groups;
 pub use letters::{DeadLetterFile, Replay, ReplayBatch};
 pub use lines::{Lines, lines};
 pub use numbers::{BadNumber, BadNumberKind, Number, decimal, decimal_at_end, number};
