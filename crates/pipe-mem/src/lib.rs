@@ -30,12 +30,22 @@
 //! memory for something else. `Inline` of pipe-core runs cheap numbers faster, since it makes no batch where it needs none and counts
 //! nothing; `pipe-parallel` uses more cores, and holds a few batches for each.
 
-#![forbid(unsafe_code)]
-
+mod arena;
+mod arena_pool;
+mod in_arena;
 mod lazy;
+mod pool;
+mod weak_cache;
 mod weighed;
 
+pub use arena::{Arena, ArenaBox};
+pub use arena_pool::ArenaPool;
+pub use in_arena::{ArenaBatch, Build, InArena};
 pub use lazy::Lazy;
+pub use pool::{Acquire, Exhausted, Lend, LimitedPool, Pool, PoolStatistics, Pooled};
+#[cfg(feature = "object-pool")]
+pub use pool::{SimplePool, SimplePooled};
+pub use weak_cache::{CacheStatistics, WeakCache};
 
 #[doc = include_str!("../README.md")]
 #[cfg(doctest)]
