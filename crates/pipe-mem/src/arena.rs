@@ -51,7 +51,6 @@ impl Arena {
 
     /// Puts a value into the arena. Does not compile for a type that has to be dropped.
     #[inline]
-    #[expect(clippy::mut_from_ref, reason = "each call gives out other memory")]
     pub fn alloc<T>(&self, value: T) -> &mut T {
         const { assert!(!needs_drop::<T>(), "{}", DROPS_NOTHING) };
         self.bump.alloc(value)
@@ -59,7 +58,6 @@ impl Arena {
 
     /// Puts a copy of a text into the arena.
     #[inline]
-    #[expect(clippy::mut_from_ref, reason = "each call gives out other memory")]
     pub fn text(&self, text: &str) -> &mut str {
         self.bump.alloc_str(text)
     }
@@ -77,14 +75,12 @@ impl Arena {
 
     /// Puts a copy of a slice into the arena.
     #[inline]
-    #[expect(clippy::mut_from_ref, reason = "each call gives out other memory")]
     pub fn slice<T: Copy>(&self, items: &[T]) -> &mut [T] {
         self.bump.alloc_slice_copy(items)
     }
 
     /// Makes a slice of `len` items in the arena, each from its index. Does not compile for a type that has to be dropped.
     #[inline]
-    #[expect(clippy::mut_from_ref, reason = "each call gives out other memory")]
     pub fn slice_with<T>(&self, len: usize, make: impl FnMut(usize) -> T) -> &mut [T] {
         const { assert!(!needs_drop::<T>(), "{}", DROPS_NOTHING) };
         self.bump.alloc_slice_fill_with(len, make)

@@ -87,7 +87,7 @@ fn upper(row: Row<'_>) -> Result<Row<'_>, Infallible> {
 }
 
 fn even(row: Row<'_>) -> Result<Row<'_>, std::fmt::Error> {
-    if row.values.len() % 2 == 0 { Ok(row) } else { Err(std::fmt::Error) }
+    if row.values.len().is_multiple_of(2) { Ok(row) } else { Err(std::fmt::Error) }
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! Invariants. Under the lock: `live` is the number of [`Seat`]s; idle objects, here and in magazines, are at most `max_idle`, since a
 //! magazine is granted its capacity out of it. No code of a user runs under the lock: objects are made, reset and dropped outside.
 
-use super::magazine::Tally;
+use super::magazine::{self, Tally};
 use super::pooled::{Object, Seat, Seated};
 use super::slots::Slot;
 use super::statistics::PoolStatistics;
@@ -51,12 +51,21 @@ struct Account<T: Send + 'static> {
     counts: PoolStatistics,
 }
 
+/// Closes the depot with the last handle of the pool: objects that are out hold the depot, not the pool.
+pub(super) struct Open<T: Send + 'static>(pub(super) Arc<Depot<T>>);
+
+impl<T: Send + 'static> Drop for Open<T> {
+    fn drop(&mut self) {
+        self.0.close();
+        // This thread's magazine at once; other threads drop theirs when they give back or ask for an object the next time, or end.
+        magazine::sweep();
+    }
+}
+
 /// What a thread gets for its magazine.
 pub(super) struct Grant<T: Send + 'static> {
-    /// As many places as the magazine has.
+    /// As many places as the magazine has. The first ones are taken.
     pub(super) objects: Box<[Option<Object<T>>]>,
-    /// How many of them are taken, the first ones.
-    pub(super) len: usize,
     pub(super) tally: Arc<Tally>,
 }
 
@@ -193,7 +202,7 @@ impl<T: Send + 'static> Depot<T> {
         let mut account = self.account();
         let count = places.len().min(account.idle.len());
         for place in &mut places[..count] {
-            mem::swap(place, &mut account.idle.pop());
+            *place = account.idle.pop();
         }
         count
     }
@@ -211,10 +220,9 @@ impl<T: Send + 'static> Depot<T> {
         // What lies here beyond the room that is left has just room there.
         let room = account.room.min(account.idle.len());
         let mut objects: Vec<_> = account.idle.drain(room..).map(Some).collect();
-        let len = objects.len();
-        tally.idle.store(len, Relaxed);
+        tally.idle.store(objects.len(), Relaxed);
         objects.resize_with(capacity, || None);
-        Some(Grant { objects: objects.into(), len, tally })
+        Some(Grant { objects: objects.into(), tally })
     }
 
     /// Takes a magazine back, with what is in it.

@@ -1,6 +1,6 @@
 //! A pool with a limit, and the waiting for it: by a thread, or by a future.
 
-use super::depot::{Depot, Settings};
+use super::depot::{Depot, Open, Settings};
 use super::lend::Lend;
 use super::pooled::Pooled;
 use super::statistics::PoolStatistics;
@@ -33,15 +33,6 @@ use std::time::{Duration, Instant};
 /// ```
 pub struct LimitedPool<T: Send + 'static> {
     open: Arc<Open<T>>,
-}
-
-/// Closes the depot with the last handle.
-struct Open<T: Send + 'static>(Arc<Depot<T>>);
-
-impl<T: Send + 'static> Drop for Open<T> {
-    fn drop(&mut self) {
-        self.0.close();
-    }
 }
 
 impl<T: Send + 'static> LimitedPool<T> {

@@ -32,9 +32,8 @@ struct Erased {
 
 struct Magazine<T: Send + 'static> {
     depot: Arc<Depot<T>>,
-    /// The first `len` are taken.
+    /// The first ones are taken, as many as the tally says.
     objects: Box<[Option<Object<T>>]>,
-    len: usize,
     /// As it was when this thread gave back its objects last.
     epoch: usize,
     tally: Arc<Tally>,
@@ -145,8 +144,8 @@ fn install<T: Send + 'static>(depot: &Arc<Depot<T>>) {
     if unsafe { find(depot.slot(), Arc::as_ptr(depot), |_: &mut Magazine<T>| ()) }.is_some() {
         return;
     }
-    let Some(Grant { objects, len, tally }) = depot.grant() else { return };
-    let magazine = Magazine { depot: depot.clone(), objects, len, epoch: depot.epoch(), tally };
+    let Some(Grant { objects, tally }) = depot.grant() else { return };
+    let magazine = Magazine { depot: depot.clone(), objects, epoch: depot.epoch(), tally };
     let place = Arc::as_ptr(depot).cast();
     let mut erased = Some(Erased { depot: place, magazine: Box::new(magazine), is_closed: is_closed::<T> });
     sweep();
@@ -179,7 +178,7 @@ fn is_closed<T: Send + 'static>(magazine: &dyn Any) -> bool {
 impl<T: Send + 'static> Magazine<T> {
     #[inline(always)]
     fn pop(&mut self) -> Option<Object<T>> {
-        let last = self.len.checked_sub(1)?;
+        let last = self.len().checked_sub(1)?;
         let object = self.objects.get_mut(last)?.take()?;
         self.tally.hits.store(self.tally.hits.load(Relaxed) + 1, Relaxed);
         self.set_len(last);
@@ -190,35 +189,41 @@ impl<T: Send + 'static> Magazine<T> {
     #[inline(always)]
     fn push(&mut self, epoch: usize, object: &mut Option<Object<T>>) {
         if self.epoch == epoch
-            && let Some(place) = self.objects.get_mut(self.len)
+            && let len = self.len()
+            && let Some(place) = self.objects.get_mut(len)
         {
             // Not an assignment, which would have to see whether there is something to drop.
             mem::swap(place, object);
-            self.set_len(self.len + 1);
+            self.set_len(len + 1);
         }
     }
 
     #[inline(always)]
+    fn len(&self) -> usize {
+        self.tally.idle.load(Relaxed)
+    }
+
+    #[inline(always)]
     fn set_len(&mut self, len: usize) {
-        self.len = len;
         self.tally.idle.store(len, Relaxed);
     }
 
     /// Fetches half of what it may have, once it is empty.
     fn refill(&mut self) {
-        let half = self.objects.len().div_ceil(2);
-        let len = self.depot.refill(&mut self.objects[self.len..half.max(self.len)]);
-        self.set_len(self.len + len);
+        let (len, half) = (self.len(), self.objects.len().div_ceil(2));
+        let fetched = self.depot.refill(&mut self.objects[len..half.max(len)]);
+        self.set_len(len + fetched);
     }
 
     /// Gives half of a full magazine to the depot, or all of it in a new epoch. Returns what the depot had no room for.
     fn unload(&mut self, epoch: usize) -> Vec<Object<T>> {
+        let len = self.len();
         let keep = match self.epoch == epoch {
-            true if self.len < self.objects.len() => self.len,
-            true => self.len / 2,
+            true if len < self.objects.len() => len,
+            true => len / 2,
             false => 0,
         };
-        let refused = self.depot.put_all(self.objects[keep..self.len].iter_mut().filter_map(Option::take));
+        let refused = self.depot.put_all(self.objects[keep..len].iter_mut().filter_map(Option::take));
         self.epoch = epoch;
         self.set_len(keep);
         refused

@@ -17,7 +17,7 @@ pub use pooled::Pooled;
 pub use simple::{SimplePool, SimplePooled};
 pub use statistics::PoolStatistics;
 
-use depot::{Depot, Settings};
+use depot::{Depot, Open, Settings};
 use std::fmt;
 use std::sync::Arc;
 
@@ -26,7 +26,8 @@ use std::sync::Arc;
 ///
 /// Getting an object and giving it back takes no lock: each thread keeps up to 32 idle ones for itself, a *magazine*, and exchanges half
 /// of it with the others' when it is empty or full. An object that is dropped on another thread goes to that thread. Clones share
-/// the objects.
+/// the objects. When the last clone goes, idle objects are freed: what another thread keeps for itself, when it ends or next makes room
+/// for a magazine.
 ///
 /// ```
 /// use pipe_mem::Pool;
@@ -41,17 +42,6 @@ use std::sync::Arc;
 /// ```
 pub struct Pool<T: Send + 'static> {
     open: Arc<Open<T>>,
-}
-
-/// Closes the depot with the last handle: objects that are out hold the depot, not the pool.
-struct Open<T: Send + 'static>(Arc<Depot<T>>);
-
-impl<T: Send + 'static> Drop for Open<T> {
-    fn drop(&mut self) {
-        self.0.close();
-        // This thread's magazine at once; other threads drop theirs when they give back or ask for an object the next time, or end.
-        magazine::sweep();
-    }
 }
 
 /// Enough for the batches in flight of a machine with many cores; what is idle beyond it is freed.

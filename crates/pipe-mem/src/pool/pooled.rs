@@ -67,7 +67,7 @@ impl<T: Send + 'static> Drop for Pooled<T> {
     fn drop(&mut self) {
         let Some(mut object) = self.object.take() else { return };
         if thread::panicking() {
-            return poison(object);
+            return poison(&object);
         }
         // A hook that panics drops the object with it.
         object.seat.0.reset(&mut object.value);
@@ -76,7 +76,7 @@ impl<T: Send + 'static> Drop for Pooled<T> {
 }
 
 #[cold]
-fn poison<T: Send + 'static>(object: Object<T>) {
+fn poison<T: Send + 'static>(object: &Seated<T>) {
     object.seat.0.note_poisoned();
 }
 
