@@ -11,9 +11,9 @@ use super::depot::{Depot, Grant};
 use super::pooled::Object;
 use std::any::Any;
 use std::cell::RefCell;
-use std::mem;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::{mem, ptr};
 
 thread_local! {
     /// By the slot of their pool.
@@ -51,7 +51,7 @@ pub(super) struct Tally {
 #[inline]
 pub(super) fn take<T: Send + 'static>(depot: &Arc<Depot<T>>) -> Option<Object<T>> {
     // SAFETY: `depot` is borrowed.
-    match unsafe { find(depot.slot(), Arc::as_ptr(depot), Magazine::pop) } {
+    match unsafe { find(Arc::as_ptr(depot), |_, magazine| magazine.pop()) } {
         Some(Some(object)) => Some(object),
         _ => take_slowly(depot),
     }
@@ -63,23 +63,22 @@ fn take_slowly<T: Send + 'static>(depot: &Arc<Depot<T>>) -> Option<Object<T>> {
         return depot.take();
     }
     install(depot);
-    let refill = |magazine: &mut Magazine<T>| {
+    let refill = |_: &Depot<T>, magazine: &mut Magazine<T>| {
         magazine.refill();
         magazine.pop()
     };
     // SAFETY: `depot` is borrowed.
-    let refilled = unsafe { find(depot.slot(), Arc::as_ptr(depot), refill) };
+    let refilled = unsafe { find(Arc::as_ptr(depot), refill) };
     refilled.flatten().or_else(|| depot.take())
 }
 
 /// Gives an object back, into this thread's magazine or into the depot.
 #[inline]
 pub(super) fn put<T: Send + 'static>(object: Object<T>) {
-    let depot = &object.seat.0;
-    let (slot, place, epoch) = (depot.slot(), Arc::as_ptr(depot), depot.epoch());
+    let depot = Arc::as_ptr(&object.seat.0);
     let mut object = Some(object);
     // SAFETY: the seat of the object keeps its depot, and the object is in there until `push` takes it.
-    unsafe { find(slot, place, |magazine| magazine.push(epoch, &mut object)) };
+    unsafe { find(depot, |depot, magazine| magazine.push(depot.epoch(), &mut object)) };
     if let Some(object) = object {
         put_slowly(object);
     }
@@ -99,13 +98,13 @@ fn put_slowly<T: Send + 'static>(object: Object<T>) {
     }
     install(&depot);
     let mut object = Some(object);
-    let unload = |magazine: &mut Magazine<T>| {
+    let unload = |_: &Depot<T>, magazine: &mut Magazine<T>| {
         let refused = magazine.unload(epoch);
         magazine.push(epoch, &mut object);
         refused
     };
     // SAFETY: `depot` is a reference of its own.
-    let refused = unsafe { find(depot.slot(), Arc::as_ptr(&depot), unload) };
+    let refused = unsafe { find(Arc::as_ptr(&depot), unload) };
     drop(refused);
     if let Some(object) = object {
         depot.put(object);
@@ -119,21 +118,23 @@ fn put_slowly<T: Send + 'static>(object: Object<T>) {
 /// `depot` points to a depot that lives until `f` is called.
 #[inline(always)]
 unsafe fn find<T: Send + 'static, R>(
-    slot: usize,
     depot: *const Depot<T>,
-    f: impl FnOnce(&mut Magazine<T>) -> R,
+    f: impl FnOnce(&Depot<T>, &mut Magazine<T>) -> R,
 ) -> Option<R> {
     let found = MAGAZINES.try_with(|magazines| {
+        // SAFETY: the caller says that it lives. Only here, and not before the table is at hand: so nothing of it has to be kept in a
+        // register while the table is made, and a get needs no stack.
+        let depot = unsafe { &*depot };
         let mut magazines = magazines.try_borrow_mut().ok()?;
-        let erased = magazines.get_mut(slot)?.as_mut()?;
-        if erased.depot != depot.cast() {
+        let erased = magazines.get_mut(depot.slot())?.as_mut()?;
+        if erased.depot != ptr::from_ref(depot).cast() {
             return None;
         }
         debug_assert!(erased.magazine.is::<Magazine<T>>());
         let magazine: *mut dyn Any = &mut *erased.magazine;
-        // SAFETY: `depot` points to a live `Depot<T>`, says the caller, and by the invariant of `Erased` that is the depot of this magazine; a
-        // depot has one type, so this is a `Magazine<T>`. It is borrowed from the table, which stays borrowed until `f` returns.
-        Some(f(unsafe { &mut *magazine.cast::<Magazine<T>>() }))
+        // SAFETY: `depot` is a live `Depot<T>`, and by the invariant of `Erased` it is the depot of this magazine; a depot has one type, so
+        // this is a `Magazine<T>`. It is borrowed from the table, which stays borrowed until `f` returns.
+        Some(f(depot, unsafe { &mut *magazine.cast::<Magazine<T>>() }))
     });
     found.ok().flatten()
 }
@@ -141,7 +142,7 @@ unsafe fn find<T: Send + 'static, R>(
 /// Gives this thread a magazine of a pool, if it has none and may have one. Those of pools that are gone, it drops.
 fn install<T: Send + 'static>(depot: &Arc<Depot<T>>) {
     // SAFETY: `depot` is borrowed.
-    if unsafe { find(depot.slot(), Arc::as_ptr(depot), |_: &mut Magazine<T>| ()) }.is_some() {
+    if unsafe { find(Arc::as_ptr(depot), |_, _| ()) }.is_some() {
         return;
     }
     let Some(Grant { objects, tally }) = depot.grant() else { return };
