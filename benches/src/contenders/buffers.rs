@@ -5,16 +5,16 @@ use crate::measure::{BoxError, Outcome, timed};
 use crate::tasks::buffers::{CAPACITY, READY, on_threads, touch};
 use std::sync::Mutex;
 
-fn new() -> Vec<u8> {
+fn buffer() -> Vec<u8> {
     Vec::with_capacity(CAPACITY)
 }
 
 /// The crate `object-pool`.
 pub(crate) fn object_pool(job: &Job) -> Result<Outcome, BoxError> {
-    let pool = object_pool::Pool::new(READY, new);
+    let pool = object_pool::Pool::new(READY, buffer);
     timed(job.size, || {
         Ok(on_threads(job, |index| {
-            let mut buffer = pool.pull(new);
+            let mut buffer = pool.pull(buffer);
             let seen = touch(&mut buffer, index);
             buffer.clear();
             seen
@@ -26,7 +26,7 @@ struct Buffers;
 
 impl opool::PoolAllocator<Vec<u8>> for Buffers {
     fn allocate(&self) -> Vec<u8> {
-        new()
+        buffer()
     }
 
     fn reset(&self, buffer: &mut Vec<u8>) {
@@ -42,11 +42,11 @@ pub(crate) fn opool(job: &Job) -> Result<Outcome, BoxError> {
 
 /// The pool that is written first.
 pub(crate) fn mutex_vec(job: &Job) -> Result<Outcome, BoxError> {
-    let pool: Mutex<Vec<Vec<u8>>> = Mutex::new((0..READY).map(|_| new()).collect());
+    let pool: Mutex<Vec<Vec<u8>>> = Mutex::new((0..READY).map(|_| buffer()).collect());
     timed(job.size, || {
         Ok(on_threads(job, |index| {
             let spare = pool.lock().expect("no panic").pop();
-            let mut buffer = spare.unwrap_or_else(new);
+            let mut buffer = spare.unwrap_or_else(buffer);
             let seen = touch(&mut buffer, index);
             buffer.clear();
             pool.lock().expect("no panic").push(buffer);
@@ -57,5 +57,5 @@ pub(crate) fn mutex_vec(job: &Job) -> Result<Outcome, BoxError> {
 
 /// No pool at all.
 pub(crate) fn malloc(job: &Job) -> Result<Outcome, BoxError> {
-    timed(job.size, || Ok(on_threads(job, |index| touch(&mut new(), index))))
+    timed(job.size, || Ok(on_threads(job, |index| touch(&mut buffer(), index))))
 }
