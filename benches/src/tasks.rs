@@ -2,8 +2,10 @@
 //! adds how the items flow through it, and nothing else.
 
 pub(crate) mod access_log;
+pub(crate) mod buffers;
 pub(crate) mod costed;
 pub(crate) mod numbers;
 pub(crate) mod panics;
+pub(crate) mod records;
 pub(crate) mod rows;
 pub(crate) mod stations;

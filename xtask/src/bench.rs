@@ -14,7 +14,7 @@ Without arguments: every set, at sizes that fit this machine, in about eight min
   cargo xtask bench --filter stations --rounds 15 --peers rust
   cargo xtask bench -- --help           every option of the runner")]
 pub(crate) struct Args {
-    /// Sets (core, parallel, stream) and options, handed to the runner word for word.
+    /// Sets (core, mem, parallel, stream) and options, handed to the runner word for word.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]
     forwarded: Vec<String>,
 }

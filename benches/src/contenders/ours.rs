@@ -7,6 +7,8 @@ pub(crate) mod interop;
 pub(crate) mod ordered;
 pub(crate) mod panics;
 pub(crate) mod policies;
+pub(crate) mod pools;
+pub(crate) mod records;
 pub(crate) mod stations;
 
 /// What a run may hold between source and sink.
