@@ -4,7 +4,6 @@ use crate::contender::{Contender, Job, Metric, Program, Workload};
 use crate::host;
 use crate::measure::{BoxError, Outcome};
 use crate::weight;
-use std::ffi::OsString;
 use std::io::Read;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Output, Stdio};
@@ -119,10 +118,14 @@ pub(crate) fn contend(contender: &Contender, job: &Job) -> Result<(), BoxError> 
             println!("{}", serde_json::to_string(&outcome)?);
             Ok(())
         }
-        Program::Python(script) => {
-            let mut command = Command::new("python3");
-            command.arg(host::root().join(script)).args(["--size", &job.size.to_string()]);
-            command.args([OsString::from("--input"), job.input()?.into()]);
+        Program::Python => {
+            let ((script, function), workers) = (contender.source, job.workers.to_string());
+            let mut command = Command::new(host::python());
+            command.arg(host::root().join(script)).arg(function).args(["--size", &job.size.to_string()]);
+            command.args(["--workers", &workers]).arg("--input").arg(job.input()?);
+            // Polars and NumPy read how many threads they may have when they are loaded.
+            command.env("POLARS_MAX_THREADS", &workers).env("OMP_NUM_THREADS", &workers);
+            command.env("PYTHONDONTWRITEBYTECODE", "1");
             // The script takes the place of this process, and with it its weight.
             Err(command.exec().into())
         }

@@ -3,7 +3,11 @@
 
 pub(crate) mod access_log;
 pub(crate) mod costed;
+pub(crate) mod csv_sum;
+pub(crate) mod ndjson_errors;
 pub(crate) mod numbers;
 pub(crate) mod panics;
 pub(crate) mod rows;
 pub(crate) mod stations;
+pub(crate) mod text;
+pub(crate) mod written;

@@ -1,7 +1,7 @@
 //! `cargo xtask peers`: installs what the benchmarks compare us with and cargo does not build.
 //!
-//! Packages of Python go to `target/peers`, in the versions of one file, and touch nothing outside. Programs come from Debian, where this
-//! is Debian and we may install. What is there already is left alone, so that the second time takes a second.
+//! Packages of Python go to `target/peers`, in the versions of one file, and touch nothing outside. Programs come from Debian,
+//! where this is Debian and we may install. What is there already is left alone, so that the second time takes a second.
 
 mod debian;
 mod python;
@@ -9,7 +9,7 @@ mod python;
 use std::fmt;
 use std::process::{Command, ExitCode, Stdio};
 
-/// Install the peers that cargo does not build: Polars, DuckDB and others for Python into target/peers, ripgrep and others from Debian.
+/// Install the peers that cargo does not build: Polars, DuckDB and others into target/peers, ripgrep and others from Debian.
 #[derive(clap::Args)]
 #[command(after_help = "\
 One line for each peer says what came of it. A benchmark without its peer still runs; the report lists who was missing.

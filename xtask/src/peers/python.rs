@@ -50,8 +50,8 @@ fn why(other: Option<&String>, version: &str, told: &Result<(), String>) -> Stri
     }
 }
 
-/// All that is not there yet: in one go, which finds versions that fit each other, or else one by one, so that a package that does not
-/// exist for this Python takes no other with it.
+/// All that is not there yet: in one go, or else one by one, so that a package that does not exist for this Python takes no
+/// other with it.
 fn add(
     environment: &Path,
     python: &Path,
