@@ -14,6 +14,7 @@ pub(crate) mod text;
 use crate::measure::BoxError;
 use crate::rng::Rng;
 use compressed::{Codec, Compressed};
+use std::collections::VecDeque;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -185,20 +186,18 @@ fn generate<G: Generator>(generator: &G, shape: Shape, out: &mut impl Write) -> 
         let known = generator.block(&mut Rng::part(SEED, block), rows, &mut text);
         (text, known)
     };
-    let wave = shape.workers.max(1) as u64;
-    for first in (0..blocks).step_by(wave as usize) {
-        let made: Vec<_> = std::thread::scope(|threads| {
-            let started: Vec<_> =
-                (first..blocks.min(first + wave)).map(|block| threads.spawn(move || make(block))).collect();
-            started.into_iter().map(|thread| thread.join()).collect()
-        });
-        for block in made {
-            let (text, known) = block.map_err(|_| "the generator panicked")?;
+    std::thread::scope(|threads| {
+        let mut rest = (0..blocks).map(|block| threads.spawn(move || make(block)));
+        let mut started: VecDeque<_> = rest.by_ref().take(shape.workers.max(1)).collect();
+        while let Some(block) = started.pop_front() {
+            let (text, known) = block.join().map_err(|_| "the generator panicked")?;
+            // While this one is written, as many as before are made.
+            started.extend(rest.next());
             out.write_all(&text)?;
             generator.merge(&mut all, known);
         }
-    }
-    Ok(all)
+        Ok(all)
+    })
 }
 
 /// Appends a number in decimal; what `write!` does, without its cost in a loop over a hundred million rows.

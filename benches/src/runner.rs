@@ -112,7 +112,10 @@ pub(crate) struct Installed {
 
 impl Installed {
     pub(crate) fn here() -> Self {
-        Self { python: host::version("python3").is_some(), valgrind: host::version("valgrind").is_some() }
+        Self {
+            python: host::version(&host::python().to_string_lossy()).is_some(),
+            valgrind: host::version("valgrind").is_some(),
+        }
     }
 }
 

@@ -12,7 +12,13 @@ const SYLLABLES: [&str; 32] = [
 /// The words by their rank; a power of two.
 const WORDS: u64 = 1 << 16;
 
-pub(crate) struct Text(Vec<String>);
+/// Five syllables of four bytes, and a space, fit.
+const LONGEST: usize = 24;
+
+/// A word with a space behind it, and how many bytes these are: copying a fixed length is faster than copying the right one.
+type Word = ([u8; LONGEST], usize);
+
+pub(crate) struct Text(Vec<Word>);
 
 impl Text {
     pub(crate) fn new() -> Self {
@@ -20,7 +26,10 @@ impl Text {
         let word = |rank: u64| {
             let syllables = 1 + (u64::BITS - rank.leading_zeros()) / 4;
             let syllable = |at: u32| SYLLABLES[(mix(rank) >> (5 * at)) as usize % SYLLABLES.len()];
-            (0..syllables).map(syllable).collect()
+            let text: String = (0..syllables).map(syllable).chain([" "]).collect();
+            let mut word = [0; LONGEST];
+            word[..text.len()].copy_from_slice(text.as_bytes());
+            (word, text.len())
         };
         Self((0..WORDS).map(word).collect())
     }
@@ -29,7 +38,10 @@ impl Text {
     fn push_word(&self, text: &mut Vec<u8>, chance: u64) {
         let below = 1 << (chance % 17);
         let rank = (chance >> 32) % below;
-        text.extend_from_slice(self.0[rank as usize].as_bytes());
+        let (word, length) = &self.0[rank as usize];
+        let end = text.len() + length;
+        text.extend_from_slice(word);
+        text.truncate(end);
     }
 }
 
@@ -59,7 +71,6 @@ impl Generator for Text {
             let (start, mut words) = (text.len(), words_of_a_line(rng));
             for _ in 0..words {
                 self.push_word(text, rng.next());
-                text.push(b' ');
             }
             let (rare, common) = (rng.below(20_000) == 0, rng.below(2) == 0);
             for (literal, is_there) in [(RARE, rare), (COMMON, common)] {

@@ -38,7 +38,8 @@ pub(crate) fn workloads(mode: Mode, capacity: Capacity) -> Vec<Workload> {
     let log = Sizes { smoke: 10_000, quick: 300_000, default: 2_000_000, full: 10_000_000 };
     // 4 GB of text, 1 GB of it for what is slow or written, 2 GB of CSV, 1 GB of events.
     let text = Sizes { smoke: 20_000, quick: 1_000_000, default: 4_000_000, full: 52_000_000 };
-    let some = Sizes { full: 13_000_000, ..text };
+    let words = Sizes { quick: 500_000, default: 2_000_000, ..text };
+    let some = Sizes { quick: 500_000, full: 13_000_000, ..text };
     let table = Sizes { smoke: 5_000, quick: 400_000, default: 2_500_000, full: 20_000_000 };
     let events = Sizes { smoke: 5_000, quick: 200_000, default: 1_000_000, full: 5_000_000 };
     let asked = Input::Text;
@@ -51,7 +52,7 @@ pub(crate) fn workloads(mode: Mode, capacity: Capacity) -> Vec<Workload> {
         )]),
         on("access-log", LOG, Input::AccessLog, log).with(on_access_log()),
         on("count-lines", LINES, asked(Asked::Lines), text).with(on_lines()),
-        on("lines-words-bytes", WORDS, asked(Asked::LinesWordsBytes), text).with(on_words()),
+        on("lines-words-bytes", WORDS, asked(Asked::LinesWordsBytes), words).with(on_words()),
         on("filter-literal", FILTER, asked(Asked::RareLiteral), text).with(on_filter()),
         on("csv-sum", CSV, Input::Sales, table).with(on_csv()).with(queries(CSV_PY)),
         on("ndjson-errors", NDJSON, Input::Events, events).with(on_events()).with(queries(NDJSON_PY)),
