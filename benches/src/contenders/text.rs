@@ -117,9 +117,7 @@ pub(crate) fn mawk_filter(job: &Job) -> Result<Outcome, BoxError> {
 
 /// What a program prints are the lines. Into a pipe: into `/dev/null`, grep would stop at the first one.
 fn found(job: &Job, command: &mut Command) -> Result<Outcome, BoxError> {
-    timed_children(job.size, || {
-        commands::read(command.arg(job.input()?), |output| Found::read(output, |_| true))
-    })
+    timed_children(job.size, || commands::read(command.arg(job.input()?), |output| Found::read(output)))
 }
 
 /// Reading alone, which no stage can beat.

@@ -172,7 +172,8 @@ fn on_write() -> [Contender; 4] {
         contender!("ours-parallel", Ours, "ours/filtered_write.rs", ours::filtered_write::parallel),
         contender!("ripgrep", Peer, "filtered_write.rs", filtered_write::ripgrep).needs(Need::Command("rg")),
         contender!("bufread-lines", Baseline, "filtered_write.rs", filtered_write::bufread),
-        contender!("cat", Limit, "filtered_write.rs", filtered_write::cat).needs(Need::Command("cat")),
+        contender!("cat-of-the-result", Limit, "filtered_write.rs", filtered_write::cat_kept)
+            .needs(Need::Command("cat")),
     ]
 }
 

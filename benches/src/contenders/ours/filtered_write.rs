@@ -20,5 +20,5 @@ pub(crate) fn parallel(job: &Job) -> Result<Outcome, BoxError> {
             .run_on(&Parallel::new().workers(job.workers).memory_limit(MEMORY_LIMIT))?;
         Ok("")
     })?;
-    Ok(Outcome { answer: written.all()?, ..outcome })
+    Ok(Outcome { answer: written.answer()?, ..outcome })
 }
