@@ -10,7 +10,7 @@ Without arguments: every set, at sizes that fit this machine, in about fifteen m
 Peers that cargo does not build take part once cargo xtask peers has installed them.
 
   cargo xtask bench --list              what there is: sets, workloads, contenders
-  cargo xtask bench --quick             four minutes
+  cargo xtask bench --quick             three minutes
   cargo xtask bench --full parallel     one set at the sizes of the bars; checks the disk first
   cargo xtask bench --filter stations --rounds 15 --peers rust
   cargo xtask bench -- --help           every option of the runner")]
