@@ -1,6 +1,6 @@
 //! What crosses an edge: a batch that owns its data and lends its items.
 
-use crate::stage::Flow;
+use crate::stage::{BoxError, Flow};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::{mem, vec};
 
@@ -18,6 +18,18 @@ pub trait Batch: Sized {
     /// The bytes of the items that are left; fewer than `bytes` where a buffer is larger than what was read into it.
     fn payload(&self) -> usize {
         self.bytes()
+    }
+
+    /// Reads what it stands for, if it stands for something that is still to be read: the part of a file, say. Executors call it before
+    /// they drive the batch, on the thread that will, outside the source lock: so several workers read at once. Called again it does
+    /// nothing.
+    ///
+    /// Before it, `bytes` and `payload` are what the batch will need; after it the batch may turn out to have no item.
+    ///
+    /// # Errors
+    /// Whatever keeps it from being read. The run ends with [`RunError::Source`](crate::RunError::Source).
+    fn load(&mut self) -> Result<(), BoxError> {
+        Ok(())
     }
 
     /// Whether it is known that no item is left. `false` is never wrong; it costs one more call of `drive`.

@@ -119,10 +119,10 @@ where
         next: &mut dyn Outlet,
     ) -> Result<Ran, RunError> {
         let batch = batch.as_any().downcast_mut::<B>().expect("the edge was built for this batch type");
-        let ran = match self.again {
+        let ran = load(batch).and_then(|()| match self.again {
             None => self.run_through(batch, limit, next),
             Some(again) => self.run_retrying(batch, again, limit, next),
-        };
+        });
         let ran = ran.and_then(|ran| self.weigh().map(|()| ran));
         match ran {
             Ok(Ran::Enough(_)) => self.run.had_enough(self.segment.id),
@@ -357,6 +357,18 @@ where
         let chain = &self.segment.chain;
         self.weight.weigh(&self.run, || chain.state_bytes(state))
     }
+}
+
+/// What the source would have read, were it not better read here. What went before is handed on by the executor, as for every failure.
+#[inline]
+fn load<B: Batch>(batch: &mut B) -> Result<(), RunError> {
+    let loaded = catch_unwind(AssertUnwindSafe(|| batch.load()));
+    let loaded = loaded.map_err(|thrown| RunError::Panicked {
+        stage: "source".to_owned(),
+        at: None,
+        payload: Payload::new(thrown),
+    })?;
+    loaded.map_err(|source| RunError::Source { source })
 }
 
 /// Where the outputs of an attempt wait until it is known whether it counts.

@@ -36,7 +36,8 @@ pub trait Source: Send {
     /// What carries them.
     type Batch: for<'a> Batch<Item<'a> = <Self::Item as Item>::Of<'a>> + Send + 'static;
 
-    /// The next batch with at least one item, or `None` at the end. Not called again after `None` or an error.
+    /// The next batch, or `None` at the end. It has at least one item, unless that is not known before it is
+    /// [loaded](Batch::load). Not called again after `None` or an error.
     ///
     /// # Errors
     /// Whatever keeps it from reading on. The run ends with [`RunError::Source`](crate::RunError::Source).

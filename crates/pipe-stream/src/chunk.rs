@@ -1,27 +1,32 @@
-//! The batch of a source of lines: a window over one of the reader's buffers.
+//! The batch of a source of records: a window over one of the reader's buffers, or the part of a file that is still to be read into one.
 
-use crate::buffer::Buffer;
-use crate::newlines::Newlines;
-use memchr::{memchr, memrchr};
-use pipe_core::{Batch, Flow, Reread, Truncate};
+use crate::error::StreamError;
+use crate::framing::{Cursor, Framing, Newline, Place};
+use crate::parts::Part;
+use crate::storage::Storage;
+use pipe_core::{Batch, BoxError, Flow, Item, Reread, Truncate};
+use std::ops::Range;
 use std::sync::Arc;
 
-/// Whole lines in a buffer that goes back to its reader when the last chunk over it is dropped.
+/// Whole records in a buffer that goes back to its reader when the last chunk over it is dropped.
 ///
-/// It lends each line as `&[u8]`, without its line feed; nothing is copied. It may move to another thread, and split: both halves then
-/// share the buffer.
+/// It lends each record as the framing makes it, of lines the bytes without the line feed; nothing is copied. It may move to another
+/// thread, and split: both halves then share the buffer.
 ///
 /// ```text
-/// buffer  | lent | lines to lend ... |  (another half, or the tail that the reader has copied on)
-///         ^first ^next               ^end
+/// buffer  | lent | records to lend ... |  (another half, or the tail that the reader has copied on)
+///         ^first ^next                 ^end
 /// ```
-pub struct Chunk {
-    buffer: Arc<Buffer>,
-    /// Where the first line that this chunk lent or will lend starts.
+///
+/// A chunk of a file that several workers may read comes as a promise: [`load`](Batch::load) reads it, by the worker that will lend it.
+pub struct Chunk<F = Newline> {
+    framing: F,
+    content: Content,
+    /// Where the first record that this chunk lent or will lend starts.
     first: usize,
-    /// Where the next line starts: `first <= next <= end`.
-    next: usize,
-    /// Behind the last line and its line feed, which only the last line of an input may lack.
+    /// Where the record lent last and the next one start: `first <= next <= end`.
+    place: Place,
+    /// Behind the last record and what belongs to it.
     end: usize,
     /// The position of the buffer's first byte in the input.
     offset: u64,
@@ -29,21 +34,81 @@ pub struct Chunk {
     bytes: usize,
 }
 
-impl Chunk {
-    /// The lines in the first `end` bytes of `buffer`, which stood at `offset` in the input.
-    pub(crate) fn new(buffer: Buffer, end: usize, offset: u64) -> Self {
-        let bytes = buffer.bytes.len();
-        Chunk { buffer: Arc::new(buffer), first: 0, next: 0, end, offset, bytes }
+enum Content {
+    Unread(Part),
+    Bytes(Arc<Storage>),
+}
+
+impl<F: Framing> Chunk<F> {
+    /// The records from `first` to `end` of `storage`, of which the first byte stood at `offset` in the input. It counts as `bytes`.
+    pub(crate) fn new(
+        framing: F,
+        storage: Arc<Storage>,
+        window: Range<usize>,
+        offset: u64,
+        bytes: usize,
+    ) -> Self {
+        let Range { start, end } = window;
+        Chunk {
+            framing,
+            content: Content::Bytes(storage),
+            first: start,
+            place: Place::at(start),
+            end,
+            offset,
+            bytes,
+        }
     }
 
-    /// The lines from `start` to `end` of a buffer that holds the whole input. It counts as the bytes of these lines.
-    pub(crate) fn window(buffer: Arc<Buffer>, start: usize, end: usize) -> Self {
-        Chunk { buffer, first: start, next: start, end, offset: 0, bytes: end - start }
+    /// The records that start in a part of a file.
+    pub(crate) fn unread(framing: F, part: Part) -> Self {
+        let bytes = part.room();
+        Chunk {
+            framing,
+            content: Content::Unread(part),
+            first: 0,
+            place: Place::at(0),
+            end: 0,
+            offset: 0,
+            bytes,
+        }
+    }
+
+    /// Reads the part that it stands for, if that is still to be done.
+    pub(crate) fn read(&mut self) -> Result<(), StreamError> {
+        let Content::Unread(part) = &self.content else { return Ok(()) };
+        let read = part.read(&self.framing)?;
+        let framing = self.framing.clone();
+        *self = Chunk::new(framing, Arc::new(read.storage), read.window, read.offset, read.bytes);
+        Ok(())
+    }
+
+    /// All bytes of the buffer up to the end of the window.
+    #[inline]
+    fn window(&self) -> &[u8] {
+        match &self.content {
+            Content::Bytes(storage) => &storage[..self.end],
+            Content::Unread(_) => panic!("a chunk is loaded before it is driven"),
+        }
+    }
+
+    /// Whether there is a record in this part of the window.
+    fn lends(&self, part: Range<usize>) -> bool {
+        let mut place = Place::at(part.start);
+        self.framing.drive(&self.window()[..part.end], Cursor::new(&mut place), |_, _| Flow::Break(()));
+        place.last().is_some()
+    }
+
+    fn storage(&self) -> Option<&Arc<Storage>> {
+        match &self.content {
+            Content::Bytes(storage) => Some(storage),
+            Content::Unread(_) => None,
+        }
     }
 }
 
-impl Batch for Chunk {
-    type Item<'a> = &'a [u8];
+impl<F: Framing> Batch for Chunk<F> {
+    type Item<'a> = <F::Record as Item>::Of<'a>;
 
     /// The size of the buffer. Halves that share one divide it in proportion to what was left to lend when they parted, so that their sum
     /// is right; the buffer is given back when both are gone.
@@ -52,122 +117,130 @@ impl Batch for Chunk {
     }
 
     fn payload(&self) -> usize {
-        self.end - self.next
+        match &self.content {
+            Content::Unread(part) => part.len(),
+            Content::Bytes(_) => self.end - self.place.next,
+        }
     }
 
     fn is_empty(&self) -> bool {
-        self.next == self.end
+        self.payload() == 0
+    }
+
+    fn load(&mut self) -> Result<(), BoxError> {
+        Ok(self.read()?)
     }
 
     #[inline(always)]
-    fn drive(&mut self, limit: usize, mut each: impl for<'a> FnMut(u64, &'a [u8]) -> Flow) -> usize {
-        let window = &self.buffer.bytes[..self.end];
-        // The cursor is a local, so that it lives in a register and not behind `&mut self`; its `Drop` writes it back, also when `each`
-        // panics.
-        let mut cursor = Cursor { next: self.next, home: &mut self.next };
-        let mut newlines = Newlines::new(window, cursor.next);
-        let mut lent = 0;
-        while lent < limit && cursor.next < window.len() {
-            let start = cursor.next;
-            let end = newlines.next().unwrap_or(window.len());
-            let Some(line) = window.get(start..end) else { break };
-            cursor.next = window.len().min(end + 1);
-            lent += 1;
-            if each(self.offset + start as u64, line).is_break() {
-                break;
-            }
+    fn drive(&mut self, limit: usize, mut each: impl for<'a> FnMut(u64, Self::Item<'a>) -> Flow) -> usize {
+        if limit == 0 || self.is_empty() {
+            return 0;
         }
+        let window = match &self.content {
+            Content::Bytes(storage) => &storage[..self.end],
+            Content::Unread(_) => panic!("a chunk is loaded before it is driven"),
+        };
+        let offset = self.offset;
+        let mut lent = 0;
+        self.framing.drive(
+            window,
+            Cursor::new(&mut self.place),
+            #[inline(always)]
+            |start, record| {
+                lent += 1;
+                let flow = each(offset + start as u64, record);
+                if lent == limit { Flow::Break(()) } else { flow }
+            },
+        );
         lent
     }
 
-    /// Searched for when asked, so that lending pays nothing for it: the line lent last ends before `next`.
     fn position(&self) -> u64 {
-        let lent = &self.buffer.bytes[self.first..self.next];
-        let line = lent.strip_suffix(b"\n").unwrap_or(lent);
-        match lent {
-            [] => 0,
-            _ => self.offset + (self.first + memrchr(b'\n', line).map_or(0, |feed| feed + 1)) as u64,
-        }
+        self.place.last().map_or(0, |last| self.offset + last as u64)
     }
 
     fn split(&mut self) -> Option<Self> {
-        let left = &self.buffer.bytes[self.next..self.end];
-        let middle = left.len() / 2;
-        let behind = |feed: usize| feed + 1;
-        let cut = memchr(b'\n', &left[middle..])
-            .map(|feed| behind(middle + feed))
-            .filter(|cut| *cut < left.len())
-            .or_else(|| memrchr(b'\n', &left[..middle]).map(behind))?;
-        let share = (self.bytes as u128 * (left.len() - cut) as u128 / left.len() as u128) as usize;
-        let back = Chunk {
-            buffer: self.buffer.clone(),
-            first: self.next + cut,
-            next: self.next + cut,
-            end: self.end,
-            offset: self.offset,
-            bytes: share,
-        };
-        self.end = back.first;
+        if let Content::Unread(part) = &mut self.content {
+            let back = part.split()?;
+            self.bytes = part.room();
+            return Some(Chunk::unread(self.framing.clone(), back));
+        }
+        let storage = self.storage()?.clone();
+        let (next, left) = (self.place.next, self.end - self.place.next);
+        if left < 2 {
+            return None;
+        }
+        let cut = self.framing.cut(self.window(), next, next + left / 2, self.offset);
+        // One record over the middle and up to the end: then perhaps there is one before it.
+        let cut =
+            if cut < self.end { cut } else { self.framing.cut(self.window(), next, next + 1, self.offset) };
+        // What is cut off may hold no record: empty lines at the end of a table.
+        if cut >= self.end || !self.lends(next..cut) || !self.lends(cut..self.end) {
+            return None;
+        }
+        let share = (self.bytes as u128 * (self.end - cut) as u128 / left as u128) as usize;
+        let back = Chunk::new(self.framing.clone(), storage, cut..self.end, self.offset, share);
+        self.end = cut;
         self.bytes -= share;
         Some(back)
     }
 
-    /// The line that starts at this offset of the input, if this chunk lent it or will lend it.
+    /// The record that starts at this offset of the input, if this chunk lent it or will lend it.
     fn record(&self, position: u64) -> Option<&[u8]> {
         let start = usize::try_from(position.checked_sub(self.offset)?).ok()?;
-        let bytes = &self.buffer.bytes[..self.end];
-        let starts = start == self.first || start > self.first && bytes.get(start - 1) == Some(&b'\n');
-        let rest = bytes.get(start..).filter(|rest| starts && !rest.is_empty())?;
-        Some(&rest[..memchr(b'\n', rest).unwrap_or(rest.len())])
-    }
-}
-
-impl Reread for Chunk {
-    /// Shares the buffer, and counts as the bytes of its line: the buffer itself counts where it was read.
-    fn reread(&self) -> Option<Self> {
-        let left = &self.buffer.bytes[self.next..self.end];
-        let bytes = memchr(b'\n', left).map_or(left.len(), |feed| feed + 1);
-        let end = self.next + bytes;
-        (bytes > 0).then(|| Chunk { buffer: self.buffer.clone(), first: self.next, end, bytes, ..*self })
-    }
-}
-
-impl Truncate for Chunk {
-    /// Looks for so many line feeds. The chunk counts as before: it keeps its buffer.
-    fn truncate(&mut self, items: usize) -> usize {
-        let mut newlines = Newlines::new(&self.buffer.bytes[..self.end], self.next);
-        let (mut end, mut lines) = (self.next, 0);
-        while lines < items && end < self.end {
-            end = newlines.next().map_or(self.end, |feed| feed + 1);
-            lines += 1;
+        if !(self.first..self.end).contains(&start) || self.storage().is_none() {
+            return None;
         }
-        self.end = end;
-        lines
+        let window = self.window();
+        let starts = start == self.first
+            || self.place.last() == Some(start)
+            || self.framing.cut(window, self.first, start, self.offset) == start;
+        starts.then(|| self.framing.record(window, start))
     }
 }
 
-struct Cursor<'c> {
-    next: usize,
-    home: &'c mut usize,
+impl<F: Framing> Reread for Chunk<F> {
+    /// Shares the buffer, and counts as the bytes of its record: the buffer itself counts where it was read.
+    fn reread(&self) -> Option<Self> {
+        let mut place = Place::at(self.place.next);
+        self.framing.drive(self.window(), Cursor::new(&mut place), |_, _| Flow::Break(()));
+        let (start, end) = (place.last()?, place.next);
+        Some(Chunk::new(self.framing.clone(), self.storage()?.clone(), start..end, self.offset, end - start))
+    }
 }
 
-impl Drop for Cursor<'_> {
-    #[inline(always)]
-    fn drop(&mut self) {
-        *self.home = self.next;
+impl<F: Framing> Truncate for Chunk<F> {
+    /// Looks at so many records. The chunk counts as before: it keeps its buffer.
+    fn truncate(&mut self, items: usize) -> usize {
+        let mut records = 0;
+        let mut place = self.place;
+        if items > 0 && !self.is_empty() {
+            self.framing.drive(self.window(), Cursor::new(&mut place), |_, _| {
+                records += 1;
+                if records == items { Flow::Break(()) } else { Flow::Continue(()) }
+            });
+        }
+        self.end = place.next;
+        records
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::buffer::Pool;
+    use crate::buffer::{Buffer, Pool};
     use std::panic::{AssertUnwindSafe, catch_unwind};
 
     fn chunk(text: &[u8]) -> Chunk {
+        pooled(text, &Pool::new(100))
+    }
+
+    fn pooled(text: &[u8], pool: &Arc<Pool>) -> Chunk {
         let mut bytes = text.to_vec();
         bytes.extend(b"tail\nnot ours");
-        Chunk::new(Buffer { bytes, pool: Pool::new(100) }, text.len(), 1_000)
+        let room = bytes.len();
+        let storage = Storage::Read(Buffer { bytes, pool: pool.clone() });
+        Chunk::new(Newline::default(), Arc::new(storage), 0..text.len(), 1_000, room)
     }
 
     fn lines(chunk: &mut Chunk, limit: usize) -> Vec<(u64, String)> {
@@ -284,11 +357,11 @@ mod tests {
     fn the_next_line_can_be_had_alone_any_number_of_times() {
         for text in texts() {
             let mut chunk = chunk(&text);
-            let (buffer, bytes) = (chunk.buffer.bytes.as_ptr(), Batch::bytes(&chunk));
+            let (buffer, bytes) = (chunk.window().as_ptr(), Batch::bytes(&chunk));
             for (at, line) in naive(&text) {
                 for _ in 0..2 {
                     let mut one = chunk.reread().unwrap();
-                    assert_eq!((one.buffer.bytes.as_ptr(), one.position()), (buffer, 0));
+                    assert_eq!((one.window().as_ptr(), one.position()), (buffer, 0));
                     assert!(Batch::bytes(&one) == one.payload() && one.payload() <= line.len() + 1);
                     assert!(one.split().is_none());
                     assert_eq!(lines(&mut one, 9), [(at, line.clone())]);
@@ -322,15 +395,15 @@ mod tests {
     fn the_first_split_gives_away_about_half() {
         let mut front = chunk(&b"fourteen bytes\n".repeat(1_000));
         let back = front.split().unwrap();
-        assert_eq!((front.end - front.next, back.end - back.next), (7_515, 7_485));
+        assert_eq!((front.payload(), back.payload()), (7_500, 7_500));
     }
 
     #[test]
     fn the_buffer_goes_back_with_the_last_half() {
-        let mut front = chunk(b"one\ntwo\nthree\n");
-        let pool = front.buffer.pool.clone();
+        let pool = Pool::new(100);
+        let mut front = pooled(b"one\ntwo\nthree\n", &pool);
         let back = front.split().unwrap();
-        let (place, len) = (front.buffer.bytes.as_ptr(), front.buffer.bytes.len());
+        let (place, len) = (front.window().as_ptr(), Batch::bytes(&front) + Batch::bytes(&back));
         drop(front);
         let other = pool.take(len).unwrap();
         assert_ne!(other.as_ptr(), place);

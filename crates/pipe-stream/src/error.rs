@@ -1,5 +1,6 @@
 //! What went wrong with a file, pipe or setting, where, and while doing what.
 
+use crate::framing::NotARecord;
 use std::error::Error;
 use std::fmt;
 use std::io;
@@ -42,6 +43,11 @@ pub enum StreamErrorKind {
         /// The most bytes that a record may have.
         limit: usize,
     },
+    /// What stands there is no record of the framing that was set. What stood before it was handed on.
+    NotARecord {
+        /// What is wrong with it.
+        why: &'static str,
+    },
     /// A file became shorter while it was read. What was cut in the middle was not handed on.
     Truncated {
         /// Its length in bytes when it was opened.
@@ -80,6 +86,11 @@ impl StreamError {
 
     pub(crate) fn read(kind: StreamErrorKind, subject: &Subject, offset: u64) -> Self {
         StreamError { kind, operation: "read", subject: subject.clone(), offset: Some(offset), source: None }
+    }
+
+    /// `offset` is that of the block that was looked at.
+    pub(crate) fn not_a_record(no: NotARecord, subject: &Subject, offset: u64) -> Self {
+        StreamError::read(StreamErrorKind::NotARecord { why: no.why }, subject, offset + no.at as u64)
     }
 
     pub(crate) fn setting(subject: &Subject, field: &'static str, value: usize, why: &'static str) -> Self {
@@ -128,6 +139,9 @@ impl fmt::Display for StreamError {
             StreamErrorKind::RecordTooLong { limit } => {
                 let offset = offset.unwrap_or_default();
                 write!(f, "record at byte {offset} of {subject} is longer than {limit} bytes")
+            }
+            StreamErrorKind::NotARecord { why } => {
+                write!(f, "no record at byte {} of {subject}: {why}", offset.unwrap_or_default())
             }
             StreamErrorKind::Truncated { expected, found } => {
                 let offset = offset.unwrap_or_default();

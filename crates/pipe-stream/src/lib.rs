@@ -55,23 +55,34 @@
 //! Mapping files into memory is not faster for one pass over cached files (measured: 7.2 GB/s read, 7.0 mapped), counts as resident
 //! memory, and kills the process if the file is cut meanwhile. This crate reads.
 
-#![forbid(unsafe_code)]
-
 mod buffer;
 mod chunk;
+mod csv;
 mod error;
+mod framing;
 mod letters;
-mod lines;
+mod mask;
 mod newlines;
+mod opened;
+mod parts;
 mod positioned;
+mod records;
 mod sink;
+mod storage;
+mod stream;
 mod text;
 
 pub use chunk::Chunk;
+pub use csv::{BadField, Column, Csv, Field, NoColumn, Quotes, Row, Table, csv};
 pub use error::{StreamError, StreamErrorKind};
+pub use framing::{
+    Cursor, Custom, Delimited, FixedWidth, Framing, LengthPrefixed, Newline, NoDelimiter, NotARecord,
+    Preamble, PrefixBytes, Rest,
+};
 pub use letters::{DeadLetterFile, Replay, ReplayBatch};
-pub use lines::{Lines, lines};
+pub use opened::Opened;
 pub use positioned::{Line, Positioned, PositionedChunk};
+pub use records::{Lines, Records, lines};
 pub use sink::{FileSink, WriterSink};
 pub use text::Text;
 

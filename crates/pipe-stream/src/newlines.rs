@@ -5,17 +5,13 @@
 //! ```
 //!
 //! 1. A search per line costs a call and a mispredicted branch or two: 6.4 ns for lines of 14 bytes with `memchr_iter`. One comparison
-//!    of a whole block finds all its line feeds, here four or five, and costs one misprediction: 4.4 ns.
-//! 2. The comparison is written so that the compiler turns it into vector code for any target: it compares 64 bytes into 64 zeros and
-//!    ones, and a multiplication gathers eight of them into eight bits. Eight 64-bit words without a vector comparison cost 5.5 ns, the
-//!    same with intrinsics (unsafe code) 3.8 ns.
-//! 3. In long lines most blocks are empty, and `memchr` with its wider vectors is faster. After two empty blocks it takes over until
+//!    of a whole block finds all its line feeds, here four or five, and costs one misprediction: 3.8 ns.
+//! 2. In long lines most blocks are empty, and `memchr` with its wider vectors is faster. After two empty blocks it takes over until
 //!    the line ends. After one, lines of 80 bytes pay for calls; after three, long ones for blocks.
 //!
 //! (Sapphire Rapids, x86-64 baseline code, lines of random length around the mean given, in the L2 cache.)
 
-/// A block: as many bytes as a `u64` has bits.
-const BLOCK: usize = 64;
+use crate::mask::{BLOCK, block, equal};
 
 /// How many empty blocks make a line a long one.
 const EMPTY: u32 = 2;
@@ -54,15 +50,13 @@ impl Iterator for Newlines<'_> {
             }
             empty += 1;
             self.block = self.ahead;
-            if let Some((block, _)) = rest.split_first_chunk() {
-                self.bits = bits(block);
+            if let Some(block) = rest.first_chunk() {
+                self.bits = equal(block, b'\n');
                 self.ahead += BLOCK;
             } else if rest.is_empty() {
                 return None;
             } else {
-                let mut block = [0; BLOCK];
-                block[..rest.len()].copy_from_slice(rest);
-                self.bits = bits(&block);
+                self.bits = equal(&block(rest), b'\n');
                 self.ahead = self.window.len();
             }
         }
@@ -70,24 +64,6 @@ impl Iterator for Newlines<'_> {
         self.bits &= self.bits - 1;
         Some(found)
     }
-}
-
-/// Bit `i` says whether byte `i` is a line feed.
-#[inline(always)]
-fn bits(block: &[u8; BLOCK]) -> u64 {
-    // Two loops, so that the first one becomes vector code.
-    let mut ones = [0u8; BLOCK];
-    for (one, byte) in ones.iter_mut().zip(block) {
-        *one = u8::from(*byte == b'\n');
-    }
-    let (words, _) = ones.as_chunks::<8>();
-    let mut bits = 0;
-    for (index, word) in words.iter().enumerate() {
-        // Byte k of the word is 0 or 1; the product has it at bit 56 + k, and no two partial products meet at one bit.
-        let gathered = u64::from_le_bytes(*word).wrapping_mul(0x0102_0408_1020_4080) >> 56;
-        bits |= gathered << (8 * index);
-    }
-    bits
 }
 
 #[cfg(test)]

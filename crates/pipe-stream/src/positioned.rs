@@ -1,7 +1,7 @@
 //! Lines that know where they stood, for stages that must say so: lists of bad lines, indexes.
 
 use crate::chunk::Chunk;
-use crate::lines::Lines;
+use crate::records::Lines;
 use pipe_core::{
     Batch, BoxError, Flow, Identity, Pipeline, Reread, Source, Start, Truncate, Want, from_source, rows,
 };
@@ -71,6 +71,10 @@ impl Batch for PositionedChunk {
 
     fn payload(&self) -> usize {
         self.chunk.payload()
+    }
+
+    fn load(&mut self) -> Result<(), BoxError> {
+        self.chunk.load()
     }
 
     fn is_empty(&self) -> bool {

@@ -1,12 +1,13 @@
-//! Lines of bytes that are in memory already.
+//! Records of bytes that are in memory already.
 
-use crate::buffer::{Buffer, Pool};
 use crate::chunk::Chunk;
-use memchr::memchr;
+use crate::error::{StreamError, Subject};
+use crate::framing::{Framing, Newline, Preamble, end_of_input};
+use crate::storage::Storage;
 use pipe_core::{BoxError, Identity, Pipeline, Source, Start, Want, from_source};
 use std::sync::Arc;
 
-/// Bytes in memory as a source of lines, which are lent where they are: nothing is read or copied.
+/// Bytes in memory as a source of records, which are lent where they are: nothing is read or copied. Lines unless another framing is given.
 ///
 /// Lines and positions are as for [`Lines`](crate::Lines). A clone shares the bytes and starts again where this one is.
 ///
@@ -19,38 +20,60 @@ use std::sync::Arc;
 /// # Ok::<(), pipe_core::RunError>(())
 /// ```
 #[derive(Clone)]
-pub struct Text {
-    buffer: Arc<Buffer>,
-    /// Where the next batch starts: at the start of a line, or at the end.
+pub struct Text<F = Newline> {
+    framing: F,
+    storage: Arc<Storage>,
+    /// Where the next batch starts: at the start of a record, or at the end.
     next: usize,
 }
 
 impl Text {
     /// All lines of `bytes`.
     pub fn new(bytes: Vec<u8>) -> Self {
-        Text { buffer: Arc::new(Buffer { bytes, pool: Pool::new(0) }), next: 0 }
-    }
-
-    /// The pipeline over the lines.
-    pub fn pipeline(self) -> Pipeline<Start<Text>, Identity, &'static [u8]> {
-        from_source(self)
+        Text { framing: Newline::default(), storage: Arc::new(Storage::Given(bytes)), next: 0 }
     }
 }
 
-impl Source for Text {
-    type Item = &'static [u8];
-    type Batch = Chunk;
+impl<F: Framing> Text<F> {
+    /// The same bytes, cut into other records.
+    pub fn framed<G: Framing>(self, framing: G) -> Text<G> {
+        Text { framing, storage: self.storage, next: self.next }
+    }
 
-    fn pull(&mut self, want: Want) -> Result<Option<Chunk>, BoxError> {
-        let (start, bytes) = (self.next, &self.buffer.bytes[self.next..]);
-        if bytes.is_empty() {
+    /// The pipeline over the records.
+    pub fn pipeline(self) -> Pipeline<Start<Self>, Identity, F::Record> {
+        from_source(self)
+    }
+
+    /// Where the first record starts. From there on, all of it must be records.
+    fn begin(&self) -> Result<usize, StreamError> {
+        let begin = match self.framing.preamble(&self.storage) {
+            Preamble::Bytes(bytes) => bytes,
+            Preamble::Unknown => 0,
+        };
+        end_of_input(&self.framing, &self.storage[begin..], &Subject::Named("the text"), begin as u64)?;
+        Ok(begin)
+    }
+}
+
+impl<F: Framing> Source for Text<F> {
+    type Item = F::Record;
+    type Batch = Chunk<F>;
+
+    fn pull(&mut self, want: Want) -> Result<Option<Chunk<F>>, BoxError> {
+        if self.next == 0 {
+            self.next = self.begin()?;
+        }
+        let (bytes, start) = (&self.storage[..], self.next);
+        if start == bytes.len() {
             return Ok(None);
         }
-        // Up to the first line feed at or behind the last byte that is wanted: a batch has at least one line.
-        let last = want.bytes.clamp(1, bytes.len()) - 1;
-        let end = memchr(b'\n', &bytes[last..]).map_or(bytes.len(), |feed| last + feed + 1);
-        self.next = start + end;
-        Ok(Some(Chunk::window(self.buffer.clone(), start, self.next)))
+        // Up to the end of the record in which the last byte that is wanted is: a batch has at least one.
+        let middle = start.saturating_add(want.bytes.max(1)).min(bytes.len());
+        let end = if middle < bytes.len() { self.framing.cut(bytes, start, middle, 0) } else { middle };
+        self.next = end;
+        let chunk = Chunk::new(self.framing.clone(), self.storage.clone(), start..end, 0, end - start);
+        Ok(Some(chunk))
     }
 }
 

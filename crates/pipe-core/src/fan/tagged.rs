@@ -3,7 +3,7 @@
 use crate::batch::{Batch, Reread};
 use crate::position::Position;
 use crate::rows::Truncate;
-use crate::stage::Flow;
+use crate::stage::{BoxError, Flow};
 
 /// A batch of one of several sources: its positions say which ([`Position::input`]). Of nested fan-ins the outermost says it.
 pub struct Tagged<B> {
@@ -37,6 +37,10 @@ impl<B: Batch> Batch for Tagged<B> {
 
     fn payload(&self) -> usize {
         self.batch.payload()
+    }
+
+    fn load(&mut self) -> Result<(), BoxError> {
+        self.batch.load()
     }
 
     fn is_empty(&self) -> bool {

@@ -54,6 +54,7 @@ impl<S, T> Side<S, T> {
     {
         while self.waiting.is_empty() {
             let Some(mut batch) = ready!(ask(&mut self.source))? else { return Poll::Ready(Ok(false)) };
+            batch.load()?;
             let bytes = batch.bytes();
             batch.drive(usize::MAX, |at, item| {
                 self.waiting.push_back((at, item));

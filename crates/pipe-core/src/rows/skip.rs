@@ -24,6 +24,7 @@ impl<S: Source> SkipRows<S> {
             if self.left == 0 {
                 return Poll::Ready(Ok(Some(batch)));
             }
+            batch.load()?;
             let asked = usize::try_from(self.left).unwrap_or(usize::MAX);
             let gone = batch.drive(asked, |_, _| Flow::Continue(()));
             self.left -= gone as u64;

@@ -1,5 +1,6 @@
 //! A source that ends after its first rows.
 
+use crate::batch::Batch;
 use crate::rows::truncate::Truncate;
 use crate::source::{Pulled, Source, Want, pulled};
 use crate::stage::BoxError;
@@ -26,6 +27,7 @@ impl<S: Source<Batch: Truncate>> TakeRows<S> {
             let left = usize::try_from(self.left).unwrap_or(usize::MAX);
             let want = Want { items: want.items.min(left), ..want };
             let Some(mut batch) = ready!(ask(&mut self.source, want))? else { return Poll::Ready(Ok(None)) };
+            batch.load()?;
             let kept = batch.truncate(left);
             self.left -= kept as u64;
             if kept > 0 {

@@ -2,11 +2,11 @@
 
 use crate::error::{StreamError, Subject};
 use crate::letters::record;
-use crate::lines::Lines;
+use crate::opened::Opened;
+use crate::records::Lines;
 use pipe_core::{
     Batch, BoxError, Flow, Identity, Pipeline, Position, Reread, Source, Start, Want, from_source,
 };
-use std::fs::File;
 use std::path::Path;
 
 /// The records of a [`DeadLetterFile`](crate::DeadLetterFile): each as it entered the segment that it failed in, at the position that it
@@ -15,7 +15,7 @@ use std::path::Path;
 /// A letter without a record (what failed was an owned item) ends the run with an error that names its line. Do not append to the file
 /// that is being replayed: letters of this run go into another one.
 pub struct Replay {
-    letters: Lines<File>,
+    letters: Lines<Opened>,
     subject: Subject,
     line: u64,
 }
@@ -42,6 +42,7 @@ impl Source for Replay {
 
     fn pull(&mut self, want: Want) -> Result<Option<ReplayBatch>, BoxError> {
         let Some(mut chunk) = self.letters.pull(want)? else { return Ok(None) };
+        chunk.load()?;
         let (mut records, mut failed) = (Vec::new(), None);
         chunk.drive(usize::MAX, |_, line| {
             self.line += 1;

@@ -1,0 +1,155 @@
+//! Where records begin and end.
+
+mod cursor;
+mod custom;
+mod delimited;
+mod fixed;
+mod newline;
+mod prefixed;
+
+use crate::error::{StreamError, Subject};
+use crate::framing::cursor::walk;
+pub use cursor::Cursor;
+pub(crate) use cursor::Place;
+pub use custom::Custom;
+pub use delimited::{Delimited, NoDelimiter};
+pub use fixed::FixedWidth;
+pub use newline::Newline;
+use pipe_core::{Flow, Item};
+pub use prefixed::{LengthPrefixed, PrefixBytes};
+
+/// A way to cut bytes into records: lines, fields of a fixed width, messages with their length in front.
+///
+/// Two methods are needed. [`whole`](Framing::whole) is asked by whoever reads, where the bytes that are there may be cut;
+/// [`drive`](Framing::drive) lends the records of a window that is known to be whole. A framing that can tell a record's start from the bytes
+/// around it ([`start`](Framing::start)) lets several workers read one file at once; for the others one reads, and all work.
+///
+/// Laws: `drive` over any window of whole records lends each once, in order, and moves the cursor behind it, also when `each` breaks or
+/// panics; the records of a window do not depend on what stood before it or stands behind; `start` names no place but starts.
+///
+/// For a framing of your own, [`Custom`] makes one from a function.
+pub trait Framing: Clone + Send + Sync + 'static {
+    /// What it lends, named by its `'static` form: `&'static [u8]`, or a row that borrows from its window.
+    type Record: Item;
+
+    /// How many bytes at the head of `block`, which begins where a record begins, are whole records; zero if not even the first is. The
+    /// first `seen` bytes were asked about before, and were not.
+    ///
+    /// # Errors
+    /// What stands there is no record, however it goes on. At the input's end: what is left there is none.
+    fn whole(&self, block: &[u8], seen: usize, rest: Rest) -> Result<usize, NotARecord>;
+
+    /// How many bytes the record at the head of `block` has, if that stands in them: so that a reader makes room at once, or refuses.
+    fn needs(&self, block: &[u8]) -> Option<usize> {
+        let _ = block;
+        None
+    }
+
+    /// Lends the records of `window` from `cursor` on, each with its place in the window, until `each` breaks or the window ends.
+    ///
+    /// The window holds whole records and nothing else.
+    fn drive(
+        &self,
+        window: &[u8],
+        cursor: Cursor<'_>,
+        each: impl for<'a> FnMut(usize, <Self::Record as Item>::Of<'a>) -> Flow,
+    );
+
+    /// Whether [`start`](Framing::start) can tell.
+    fn seeks(&self) -> bool {
+        false
+    }
+
+    /// The first place at or behind `at` where a record starts, or where the records of `block` end with its last byte. `block` stood at
+    /// `offset` in the input, and has at least [`margin`](Framing::margin) bytes before `at`. `None`: not in this block.
+    ///
+    /// Asked only where [`seeks`](Framing::seeks) says so.
+    fn start(&self, block: &[u8], at: usize, offset: u64) -> Option<usize> {
+        let _ = (block, at, offset);
+        None
+    }
+
+    /// How many bytes belong to a record beside its own: a delimiter, a length. Of a framing that [seeks](Framing::seeks) as many before
+    /// a place tell whether a record starts there.
+    fn margin(&self) -> usize {
+        0
+    }
+
+    /// What stands before the first record of an input that begins with `head`: a byte order mark, say. At most 64 bytes.
+    fn preamble(&self, head: &[u8]) -> Preamble {
+        let _ = head;
+        Preamble::Bytes(0)
+    }
+
+    /// The bytes of the record lent at `start`, of a window of whole records, as they stand in the input: for dead letters, and to read a
+    /// record again. Found by lending it, unless there is a quicker way.
+    fn record<'w>(&self, window: &'w [u8], start: usize) -> &'w [u8] {
+        &window[start..walk(self, window, start, |_| Flow::Break(())).next]
+    }
+
+    /// The first record that starts at or behind `middle` in a window of whole records that has one at `from < middle`; the window's end
+    /// if there is none. The window stood at `offset` in the input. Found by lending all in between, unless the framing
+    /// [seeks](Framing::seeks).
+    fn cut(&self, window: &[u8], from: usize, middle: usize, offset: u64) -> usize {
+        if self.seeks() {
+            let middle = middle.max(from + self.margin()).min(window.len());
+            return self.start(window, middle, offset).unwrap_or(window.len());
+        }
+        let go_on = |next| if next < middle { Flow::Continue(()) } else { Flow::Break(()) };
+        walk(self, window, from, go_on).next
+    }
+}
+
+/// What is known of the bytes behind a block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rest {
+    /// There may be more.
+    More,
+    /// The input ends here.
+    Nothing,
+}
+
+/// What stands before the first record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Preamble {
+    /// So many bytes that are no record.
+    Bytes(usize),
+    /// That needs more of the input; where it ends, it has no preamble.
+    Unknown,
+}
+
+impl Preamble {
+    /// `mark`, if the input begins with it.
+    pub fn of(mark: &[u8], head: &[u8]) -> Self {
+        match head.len() < mark.len() && mark.starts_with(head) {
+            true => Preamble::Unknown,
+            false if head.starts_with(mark) => Preamble::Bytes(mark.len()),
+            false => Preamble::Bytes(0),
+        }
+    }
+}
+
+/// What stands at a place of the input is no record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotARecord {
+    /// Where, in the block that was looked at.
+    pub at: usize,
+    /// What is wrong with it.
+    pub why: &'static str,
+}
+
+/// The last bytes of the input, which stood at `offset`, must be records.
+pub(crate) fn end_of_input<F: Framing>(
+    framing: &F,
+    block: &[u8],
+    subject: &Subject,
+    offset: u64,
+) -> Result<(), StreamError> {
+    let why = "the input ends in the middle of a record";
+    let no = match framing.whole(block, 0, Rest::Nothing) {
+        Ok(whole) if whole == block.len() => return Ok(()),
+        Ok(whole) => NotARecord { at: whole, why },
+        Err(no) => no,
+    };
+    Err(StreamError::not_a_record(no, subject, offset))
+}

@@ -1,0 +1,115 @@
+//! Which of 64 bytes are a certain one.
+//!
+//! On x86-64 four comparisons of 16 bytes, which every such processor has; elsewhere a loop that the compiler turns into vector code for
+//! its target.
+
+#![cfg_attr(
+    target_arch = "x86_64",
+    expect(
+        unsafe_code,
+        reason = "calls of functions with a target feature, which every x86-64 processor has"
+    )
+)]
+
+/// As many bytes as a `u64` has bits.
+pub(crate) const BLOCK: usize = 64;
+
+/// Bit `i` says whether byte `i` is `byte`.
+#[inline(always)]
+pub(crate) fn equal(block: &[u8; BLOCK], byte: u8) -> u64 {
+    // SAFETY: SSE2 is part of x86-64, so what `sse2` asks of the processor is always there.
+    #[cfg(target_arch = "x86_64")]
+    return unsafe { sse2(block, byte) };
+    #[cfg(not(target_arch = "x86_64"))]
+    return portable(block, byte);
+}
+
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "sse2")]
+#[inline]
+fn sse2(block: &[u8; BLOCK], byte: u8) -> u64 {
+    use std::arch::x86_64::{_mm_cmpeq_epi8, _mm_movemask_epi8, _mm_set_epi64x, _mm_set1_epi8};
+    let (words, _) = block.as_chunks::<8>();
+    let wanted = _mm_set1_epi8(byte as i8);
+    let mut bits = 0;
+    for quarter in 0..4 {
+        // Becomes one load: the compiler sees that the halves are neighbours.
+        let word = |index: usize| i64::from_le_bytes(words[index]);
+        let bytes = _mm_set_epi64x(word(2 * quarter + 1), word(2 * quarter));
+        let found = _mm_movemask_epi8(_mm_cmpeq_epi8(bytes, wanted)) as u16;
+        bits |= u64::from(found) << (16 * quarter);
+    }
+    bits
+}
+
+/// Compares 64 bytes into 64 zeros and ones; a multiplication gathers eight of them into eight bits.
+#[cfg(any(test, not(target_arch = "x86_64")))]
+#[inline(always)]
+fn portable(block: &[u8; BLOCK], byte: u8) -> u64 {
+    // Two loops, so that the first one becomes vector code.
+    let mut ones = [0u8; BLOCK];
+    for (one, this) in ones.iter_mut().zip(block) {
+        *one = u8::from(*this == byte);
+    }
+    let (words, _) = ones.as_chunks::<8>();
+    let mut bits = 0;
+    for (index, word) in words.iter().enumerate() {
+        // Byte k of the word is 0 or 1; the product has it at bit 56 + k, and no two partial products meet at one bit.
+        let gathered = u64::from_le_bytes(*word).wrapping_mul(0x0102_0408_1020_4080) >> 56;
+        bits |= gathered << (8 * index);
+    }
+    bits
+}
+
+/// The block at the head of `rest`, filled up with zeros where there is less.
+#[inline(always)]
+pub(crate) fn block(rest: &[u8]) -> [u8; BLOCK] {
+    match rest.first_chunk() {
+        Some(block) => *block,
+        None => {
+            let mut block = [0; BLOCK];
+            block[..rest.len()].copy_from_slice(rest);
+            block
+        }
+    }
+}
+
+/// Bit `i` says whether an odd number of bits at or below `i` is set. By doubling distances (Hacker's Delight, section 5-2).
+#[inline(always)]
+pub(crate) fn parity(bits: u64) -> u64 {
+    [1, 2, 4, 8, 16, 32].into_iter().fold(bits, |bits, by| bits ^ (bits << by))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pipe_core::testing::Rng;
+
+    #[test]
+    fn every_byte_is_found_at_every_place_and_nowhere_else() {
+        let mut rng = Rng::new(2);
+        for byte in 0..=255 {
+            let random: Vec<u8> = (0..BLOCK).map(|_| byte ^ (rng.below(3) as u8)).collect();
+            let block = block(&random);
+            let naive = (0..BLOCK).fold(0, |bits, at| bits | u64::from(block[at] == byte) << at);
+            assert_eq!(equal(&block, byte), naive);
+            assert_eq!(portable(&block, byte), naive);
+        }
+    }
+
+    #[test]
+    fn parity_counts_bits_up_to_each_place() {
+        let mut rng = Rng::new(3);
+        for _ in 0..100 {
+            let bits = rng.number() & rng.number();
+            let naive =
+                (0..64).fold(0, |all, at| all | u64::from((bits << (63 - at)).count_ones() % 2) << at);
+            assert_eq!(parity(bits), naive);
+        }
+    }
+
+    #[test]
+    fn a_short_block_is_filled_with_zeros() {
+        assert_eq!(equal(&block(b"abc"), 0), !0b111);
+    }
+}

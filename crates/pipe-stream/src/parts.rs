@@ -1,0 +1,293 @@
+//! One file, read by several workers: each reads the part that it works on.
+//!
+//! ```text
+//! file   ... | record | rec[ord | record | record | rec]ord | record | ...
+//!                          ^ a part                    ^
+//!                          `--- its records -----------+--'
+//! ```
+//!
+//! A part owns the records that *start* in it. So its reader looks at the few bytes before the part, to know whether a record starts at its
+//! first byte, and reads on behind it until its last record ends. How far that is, is learnt: so one read does both, and few bytes are read
+//! twice. A record longer than a part leaves the parts in its middle without any.
+//!
+//! The file may grow meanwhile: parts are handed out up to the length that was seen last, which is asked for again there. Who lends a last
+//! record that only the end of the file ends, fixes that end, under the same lock: so no later part goes on in the middle of it.
+
+use crate::buffer::{Buffer, Pool, grow};
+use crate::error::{StreamError, StreamErrorKind, Subject};
+use crate::framing::{Cursor, Framing, Place, Preamble, end_of_input};
+use crate::storage::Storage;
+use pipe_core::Flow;
+use std::fs::File;
+use std::io::{self, ErrorKind};
+use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// A file that is read in parts, and its settings.
+pub(crate) struct Parts {
+    file: Arc<File>,
+    subject: Subject,
+    pool: Arc<Pool>,
+    max_record: usize,
+    /// Where the first record starts.
+    begin: u64,
+    extent: Mutex<Extent>,
+    /// How many bytes behind a part are read with it. Only a guess, so its order with other memory does not matter.
+    ahead: AtomicUsize,
+}
+
+struct Extent {
+    /// Where the last part ends.
+    length: u64,
+    /// The length when it was opened.
+    opened: u64,
+    /// The length is final: the record there was lent as it stood.
+    ended: bool,
+}
+
+/// Enough for lines of a few hundred bytes.
+const AHEAD: usize = 512;
+
+/// Beyond this it is cheaper to read twice where a record is long.
+const AHEAD_MOST: usize = 32 << 10;
+
+impl Parts {
+    /// Looks at the head of the file, to see where the first record starts.
+    pub(crate) fn new<F: Framing>(
+        (file, length): (Arc<File>, u64),
+        framing: &F,
+        subject: Subject,
+        pool: Arc<Pool>,
+        max_record: usize,
+    ) -> Result<Arc<Self>, StreamError> {
+        let mut head = [0; 64];
+        let mut filled = 0;
+        let extent = Mutex::new(Extent { length, opened: length, ended: false });
+        let mut parts =
+            Parts { file, subject, pool, max_record, begin: 0, extent, ahead: AtomicUsize::new(AHEAD) };
+        loop {
+            let preamble = framing.preamble(&head[..filled]);
+            let ended = filled == head.len()
+                || preamble == Preamble::Unknown && {
+                    let wanted = filled + 1;
+                    parts.fill(&mut head[..wanted], &mut filled, 0, 0)?
+                };
+            if let Preamble::Bytes(bytes) = preamble {
+                parts.begin = bytes as u64;
+            } else if !ended {
+                continue;
+            }
+            return Ok(Arc::new(parts));
+        }
+    }
+
+    /// Where the first part begins.
+    pub(crate) fn begin(&self) -> u64 {
+        self.begin
+    }
+
+    /// The part that begins at `start`, of about `bytes`. `None`: the file ends there.
+    pub(crate) fn part(self: &Arc<Self>, start: u64, bytes: usize) -> Result<Option<Part>, StreamError> {
+        let mut extent = self.extent();
+        if start >= extent.length && !extent.ended {
+            extent.length = extent.length.max(self.length()?);
+        }
+        let end = extent.length.min(start + bytes as u64);
+        Ok((start < end).then(|| Part { of: self.clone(), range: start..end }))
+    }
+
+    fn extent(&self) -> MutexGuard<'_, Extent> {
+        self.extent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn length(&self) -> Result<u64, StreamError> {
+        let metadata = self.file.metadata();
+        Ok(metadata.map_err(|error| StreamError::io("read", &self.subject, None, error))?.len())
+    }
+
+    /// Fills `room`, which stands at `offset`, behind the `filled` bytes that are there, for the part at `start`. True: the file ends
+    /// behind them.
+    fn fill(
+        &self,
+        room: &mut [u8],
+        filled: &mut usize,
+        offset: u64,
+        start: u64,
+    ) -> Result<bool, StreamError> {
+        while *filled < room.len() {
+            let at = offset + *filled as u64;
+            match read_at(&self.file, &mut room[*filled..], at) {
+                Ok(0) => return self.meets_end(at.max(start)).map(|()| true),
+                Ok(read) => *filled += read,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(StreamError::io("read", &self.subject, Some(at), error)),
+            }
+        }
+        Ok(false)
+    }
+
+    /// A read at `at` found nothing. An error if the file was cut; some files of the kernel (sysfs) just claim more than they have.
+    fn meets_end(&self, at: u64) -> Result<(), StreamError> {
+        let expected = self.extent().opened;
+        let found = if at < expected { self.length()? } else { expected };
+        if found < expected {
+            return Err(StreamError::read(StreamErrorKind::Truncated { expected, found }, &self.subject, at));
+        }
+        Ok(())
+    }
+
+    /// A record is to be lent as the file ends with it, at `at`. Nothing that is written behind it may be taken for a record then. False:
+    /// it has grown, and the part with the new bytes may have been handed out.
+    fn ends_with_record(&self, at: u64) -> bool {
+        let mut extent = self.extent();
+        let grown = extent.length > at && read_at(&self.file, &mut [0], at).is_ok_and(|read| read > 0);
+        extent.ended |= !grown;
+        extent.ended
+    }
+
+    fn no_memory(&self, bytes: usize, at: u64) -> StreamError {
+        let error =
+            io::Error::new(ErrorKind::OutOfMemory, format!("no memory for a buffer of {bytes} bytes"));
+        StreamError::io("read", &self.subject, Some(at), error)
+    }
+}
+
+#[cfg(unix)]
+fn read_at(file: &File, room: &mut [u8], at: u64) -> io::Result<usize> {
+    std::os::unix::fs::FileExt::read_at(file, room, at)
+}
+
+#[cfg(windows)]
+fn read_at(file: &File, room: &mut [u8], at: u64) -> io::Result<usize> {
+    std::os::windows::fs::FileExt::seek_read(file, room, at)
+}
+
+/// The records that start in a range of a file.
+pub(crate) struct Part {
+    of: Arc<Parts>,
+    range: Range<u64>,
+}
+
+/// What a part became.
+pub(crate) struct Loaded {
+    pub(crate) storage: Storage,
+    /// The records.
+    pub(crate) window: Range<usize>,
+    /// Where the first byte of the storage stands in the file.
+    pub(crate) offset: u64,
+    /// What the storage keeps alive.
+    pub(crate) bytes: usize,
+}
+
+impl Part {
+    /// How many bytes of the file it is.
+    pub(crate) fn len(&self) -> usize {
+        (self.range.end - self.range.start) as usize
+    }
+
+    /// The size of its buffer: some more than the part, in steps, so that spare buffers fit.
+    pub(crate) fn room(&self) -> usize {
+        const STEP: usize = 4 << 10;
+        let bytes = self.len() + self.of.ahead.load(Relaxed);
+        if bytes < STEP { bytes } else { bytes.next_multiple_of(STEP) + STEP }
+    }
+
+    /// Gives away the back half.
+    pub(crate) fn split(&mut self) -> Option<Part> {
+        let middle = self.range.start + (self.range.end - self.range.start).div_ceil(2);
+        let back =
+            (middle < self.range.end).then(|| Part { of: self.of.clone(), range: middle..self.range.end })?;
+        self.range.end = middle;
+        Some(back)
+    }
+
+    /// Reads it, and finds its records.
+    pub(crate) fn read<F: Framing>(&self, framing: &F) -> Result<Loaded, StreamError> {
+        let of = &*self.of;
+        let Range { start, end } = self.range;
+        // There starts the first record, however it looks.
+        let before = if start == of.begin { 0 } else { framing.margin().min(start as usize) };
+        let offset = start - before as u64;
+        let edge = (end - offset) as usize;
+        let room = before + self.room();
+        let mut bytes = of.pool.take(room).map_err(|_| of.no_memory(room, start))?;
+        let (mut goal, mut filled) = (edge + of.ahead.load(Relaxed), 0);
+        loop {
+            if goal > bytes.len() {
+                grow(&mut bytes, goal).map_err(|_| of.no_memory(goal, start))?;
+            }
+            let ended = of.fill(&mut bytes[..goal], &mut filled, offset, start)?;
+            let block = &bytes[..filled];
+            let first = if start == of.begin { Some(0) } else { framing.start(block, before, offset) };
+            // Nothing starts here: all of it is the middle of a record, or the file is shorter by now.
+            let Some(first) = first.filter(|first| *first < edge.min(filled)) else {
+                return Ok(of.loaded(bytes, 0..0, offset));
+            };
+            let last = match framing.start(block, edge.min(filled), offset) {
+                Some(last) => last,
+                None if !ended && filled - edge > of.max_record.saturating_add(framing.margin()) => {
+                    return Err(of.too_long(framing, block, first, offset));
+                }
+                None if !ended => {
+                    goal = filled + (filled / 2).max(AHEAD_MOST);
+                    continue;
+                }
+                None if of.ends_with_record(offset + filled as u64) => {
+                    end_of_input(framing, &block[first..], &of.subject, offset + first as u64)?;
+                    filled
+                }
+                // It has grown since.
+                None => continue,
+            };
+            of.learn(last.saturating_sub(edge));
+            of.check_last(framing, &block[..last], first, offset)?;
+            return Ok(of.loaded(bytes, first..last, offset));
+        }
+    }
+}
+
+impl Parts {
+    fn loaded(&self, bytes: Vec<u8>, window: Range<usize>, offset: u64) -> Loaded {
+        let room = bytes.len();
+        let storage = Storage::Read(Buffer { bytes, pool: self.pool.clone() });
+        Loaded { storage, window, offset, bytes: room }
+    }
+
+    /// The last record began somewhere in the part and ended that far behind it.
+    fn learn(&self, behind: usize) {
+        if behind > self.ahead.load(Relaxed) / 2 {
+            self.ahead.store((2 * behind).min(AHEAD_MOST), Relaxed);
+        }
+    }
+
+    /// A part is no longer than a record may be, so of its records only the last, which may go on behind it, can be too long.
+    fn check_last<F: Framing>(
+        &self,
+        framing: &F,
+        window: &[u8],
+        first: usize,
+        offset: u64,
+    ) -> Result<(), StreamError> {
+        if window.len() - first <= self.max_record {
+            return Ok(());
+        }
+        let last = last_start(framing, window, first);
+        if framing.record(window, last).len() > self.max_record {
+            return Err(self.too_long(framing, window, first, offset));
+        }
+        Ok(())
+    }
+
+    fn too_long<F: Framing>(&self, framing: &F, block: &[u8], first: usize, offset: u64) -> StreamError {
+        let kind = StreamErrorKind::RecordTooLong { limit: self.max_record };
+        StreamError::read(kind, &self.subject, offset + last_start(framing, block, first) as u64)
+    }
+}
+
+/// Where the last of the records that start at `first` starts.
+fn last_start<F: Framing>(framing: &F, window: &[u8], first: usize) -> usize {
+    let mut place = Place::at(first);
+    framing.drive(window, Cursor::new(&mut place), |_, _| Flow::Continue(()));
+    place.last().unwrap_or(first)
+}

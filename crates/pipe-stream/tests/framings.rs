@@ -1,0 +1,229 @@
+//! Each framing gives the records that the obvious loop gives, however the input is read: as reads come, in parts of any size by several
+//! readers, or from memory.
+
+use pipe_core::testing::{Rng, laws};
+use pipe_core::{Batch, Flow, Source, Want};
+use pipe_stream::{
+    Custom, Delimited, FixedWidth, Framing, LengthPrefixed, Lines, Newline, NoDelimiter, PrefixBytes,
+    StreamError, StreamErrorKind, Text,
+};
+use std::fs;
+use std::num::NonZeroUsize;
+use std::path::Path;
+
+type Record = (u64, Vec<u8>);
+
+/// Pulls to the end; the records before an error come with it.
+fn drain<S: Source<Item = &'static [u8]>>(mut source: S, want: usize) -> (Vec<Record>, Option<StreamError>) {
+    let mut all = Vec::new();
+    let error = loop {
+        let batch = match source.pull(Want { items: 1, bytes: want }) {
+            Ok(None) => return (all, None),
+            Ok(Some(mut batch)) => batch.load().map(|()| batch),
+            Err(error) => Err(error),
+        };
+        match batch {
+            Err(error) => break error,
+            Ok(mut batch) => batch.drive(usize::MAX, |at, record| {
+                all.push((at, record.to_vec()));
+                Flow::Continue(())
+            }),
+        };
+    };
+    (all, Some(*error.downcast().expect("a StreamError")))
+}
+
+/// All ways to read, at all sizes that matter, give what is expected.
+fn reads_as<F: Framing<Record = &'static [u8]>>(framing: &F, input: &[u8], expected: &[Record], path: &Path) {
+    fs::write(path, input).unwrap();
+    for size in (1..=40).chain([64, 100, 1 << 16]) {
+        let file = || Lines::open(path).unwrap().framed(framing.clone());
+        let reader = || Lines::from_reader(input).framed(framing.clone());
+        let text = || Text::new(input.to_vec()).framed(framing.clone());
+        let all = [
+            drain(file().buffer(size), usize::MAX),
+            drain(file(), size),
+            drain(reader().buffer(size), usize::MAX),
+            drain(reader(), size),
+            drain(text(), size),
+        ];
+        for (way, (records, error)) in all.into_iter().enumerate() {
+            assert!(error.is_none(), "{error:?} for {input:?} in steps of {size}");
+            assert_eq!(records, expected, "way {way} of {input:?} in steps of {size}");
+        }
+    }
+    laws::source(|| Lines::open(path).unwrap().framed(framing.clone()), |record: &[u8]| record.to_vec());
+    if !input.is_empty() {
+        let chunk = || Text::new(input.to_vec()).framed(framing.clone()).pull(Want::MOST).unwrap().unwrap();
+        laws::batch(chunk, |record: &[u8]| record.to_vec());
+        laws::reread(chunk, |record: &[u8]| record.to_vec());
+    }
+}
+
+/// What `pieces` are, each with what belongs to it but is not lent.
+fn placed<'a>(pieces: impl IntoIterator<Item = (&'a [u8], usize, usize)>) -> Vec<Record> {
+    let mut at = 0;
+    let place = |(piece, before, behind): (&[u8], usize, usize)| {
+        let start = at;
+        at += before + piece.len() + behind;
+        (start as u64, piece.to_vec())
+    };
+    pieces.into_iter().map(place).collect()
+}
+
+fn words(rng: &mut Rng, bytes: &[u8], most: usize) -> Vec<u8> {
+    (0..rng.below(most as u64)).map(|_| bytes[rng.below(bytes.len() as u64) as usize]).collect()
+}
+
+#[test]
+fn delimited_records_are_those_of_a_search_from_the_front() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut rng = Rng::new(7);
+    for delimiter in ["\n", ";", "\r\n", "--", "aba", "\n\n", "abcab", "a delimiter longer than most parts"] {
+        let framing = Delimited::new(delimiter).unwrap();
+        for _ in 0..12 {
+            let mut input = Vec::new();
+            for _ in 0..rng.below(12) {
+                input.extend(words(&mut rng, b"ab-\r\nc;", 9));
+                input.extend_from_slice(delimiter.as_bytes());
+            }
+            input.extend(words(&mut rng, b"ab-\n", 6));
+            let text = input.as_slice();
+            let (mut expected, mut at) = (Vec::new(), 0);
+            while at < text.len() {
+                let rest = &text[at..];
+                let found = (0..rest.len()).find(|from| rest[*from..].starts_with(delimiter.as_bytes()));
+                let len = found.unwrap_or(rest.len());
+                expected.push((at as u64, rest[..len].to_vec()));
+                at += (len + delimiter.len()).min(rest.len());
+            }
+            reads_as(&framing, &input, &expected, &folder.path().join("input"));
+        }
+    }
+    assert_eq!(Delimited::new("").err(), Some(NoDelimiter));
+}
+
+#[test]
+fn lines_end_with_line_feeds_and_lose_their_carriage_returns_only_where_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut rng = Rng::new(3);
+    for _ in 0..20 {
+        let input = words(&mut rng, b"a\r\n\nb", 90);
+        let whole = input.strip_suffix(b"\n").unwrap_or(&input);
+        let lines: Vec<&[u8]> = whole.split(|byte| *byte == b'\n').collect();
+        let lines = if input.is_empty() { Vec::new() } else { lines };
+        let kept = placed(lines.iter().map(|line| (*line, 0, 1)));
+        reads_as(&Newline::default(), &input, &kept, &folder.path().join("input"));
+        let strip = |(at, line): &Record| (*at, line.strip_suffix(b"\r").unwrap_or(line).to_vec());
+        let stripped: Vec<Record> = kept.iter().map(strip).collect();
+        reads_as(&Newline::crlf(), &input, &stripped, &folder.path().join("input"));
+    }
+}
+
+#[test]
+fn records_of_one_width_are_chunks() {
+    let folder = tempfile::tempdir().unwrap();
+    let input: Vec<u8> = (0..=239).collect();
+    for width in [1, 2, 3, 5, 16, 80, 240] {
+        let framing = FixedWidth::new(NonZeroUsize::new(width).unwrap());
+        let expected = placed(input.chunks(width).map(|record| (record, 0, 0)));
+        reads_as(&framing, &input, &expected, &folder.path().join("input"));
+    }
+}
+
+#[test]
+fn an_input_that_ends_in_the_middle_of_a_record_is_an_error_behind_the_whole_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("input");
+    let width = FixedWidth::new(NonZeroUsize::new(4).unwrap());
+    let prefixed = LengthPrefixed::little_endian(PrefixBytes::Two);
+    for buffer in [1, 3, 4, 5, 9, 100] {
+        fs::write(&path, b"onceupona").unwrap();
+        let (seen, error) = drain(Lines::open(&path).unwrap().framed(width).buffer(buffer), usize::MAX);
+        let error = error.unwrap();
+        assert!(seen.len() <= 2 && seen.iter().all(|(at, _)| at % 4 == 0));
+        assert_eq!(error.offset(), Some(8));
+        let stream = Lines::from_reader(&b"onceupona"[..]).framed(width).buffer(buffer);
+        assert_eq!(drain(stream, usize::MAX).1.unwrap().to_string(), {
+            "no record at byte 8 of the input: the input ends in the middle of a record"
+        });
+        for text in [&b"\x01\0a\x05\0abc"[..], b"\x01\0a\x05"] {
+            let (seen, error) = drain(Lines::from_reader(text).framed(prefixed).buffer(buffer), usize::MAX);
+            assert!(seen.len() <= 1);
+            assert!(matches!(error.unwrap().kind(), StreamErrorKind::NotARecord { .. }));
+        }
+    }
+}
+
+#[test]
+fn records_with_their_length_in_front_are_those_that_were_written() {
+    use PrefixBytes::{Eight, Four, One, Two};
+    let folder = tempfile::tempdir().unwrap();
+    let mut rng = Rng::new(5);
+    for bytes in [One, Two, Four, Eight] {
+        let prefix = [One, Two, Four, Eight].iter().position(|one| *one == bytes).map(|at| 1 << at).unwrap();
+        for big in [false, true] {
+            let records: Vec<Vec<u8>> = (0..rng.below(9)).map(|_| words(&mut rng, b"xyz\0", 60)).collect();
+            let mut input = Vec::new();
+            for record in &records {
+                let len = (record.len() as u64).to_le_bytes();
+                let mut len = len[..prefix].to_vec();
+                if big {
+                    len.reverse();
+                }
+                input.extend(len);
+                input.extend(record);
+            }
+            let framing =
+                if big { LengthPrefixed::big_endian(bytes) } else { LengthPrefixed::little_endian(bytes) };
+            let expected = placed(records.iter().map(|record| (record.as_slice(), prefix, 0)));
+            reads_as(&framing, &input, &expected, &folder.path().join("input"));
+        }
+    }
+}
+
+#[test]
+fn a_length_beyond_the_limit_is_refused_before_room_is_made_for_it() {
+    for bytes in [PrefixBytes::Four, PrefixBytes::Eight] {
+        let framing = LengthPrefixed::big_endian(bytes);
+        let hostile = [0xff; 64];
+        let (seen, error) =
+            drain(Lines::from_reader(&hostile[..]).framed(framing).max_record(1_000), usize::MAX);
+        assert_eq!((seen.len(), error.unwrap().kind()), (0, StreamErrorKind::RecordTooLong { limit: 1_000 }));
+    }
+}
+
+#[test]
+fn records_of_a_function_are_cut_where_it_cuts() {
+    let folder = tempfile::tempdir().unwrap();
+    // A digit says how many bytes follow it.
+    let cut = |bytes: &[u8]| Some(1 + usize::from(bytes[0] - b'0')).filter(|len| *len <= bytes.len());
+    let pieces = ["0", "3abc", "1x", "9123456789", "0", "2zz"];
+    let expected = placed(pieces.map(|piece| (piece.as_bytes(), 0, 0)));
+    reads_as(&Custom::new(cut), pieces.concat().as_bytes(), &expected, &folder.path().join("input"));
+    let (_, error) = drain(Lines::from_reader(&b"abc"[..]).framed(Custom::new(|_| Some(0))), usize::MAX);
+    assert!(matches!(error.unwrap().kind(), StreamErrorKind::NotARecord { .. }));
+}
+
+#[test]
+fn a_record_of_a_file_may_have_max_record_bytes_and_not_one_more_whatever_the_part() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("input");
+    for most in [1, 2, 7, 64] {
+        for ending in ["", "\n", "\nx"] {
+            let text = |len: usize| [b"a\n".to_vec(), b"b".repeat(len), ending.as_bytes().to_vec()].concat();
+            for buffer in (1..=70).chain([1 << 16]) {
+                let read = |len| {
+                    fs::write(&path, text(len)).unwrap();
+                    drain(Lines::open(&path).unwrap().buffer(buffer).max_record(most), usize::MAX)
+                };
+                let (seen, error) = read(most);
+                assert!(error.is_none(), "{error:?}: {most} bytes in parts of {buffer}, {ending:?}");
+                assert_eq!(seen.len(), 2 + usize::from(ending.len() > 1));
+                let error = read(most + 1).1.unwrap();
+                assert_eq!(error.kind(), StreamErrorKind::RecordTooLong { limit: most });
+                assert_eq!(error.offset(), Some(2), "{most} bytes in parts of {buffer}, {ending:?}");
+            }
+        }
+    }
+}
