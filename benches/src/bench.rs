@@ -148,7 +148,7 @@ fn check_disk(workloads: &[Workload], settings: &Settings) -> Result<(), BoxErro
         let Some(input) = workload.input else { continue };
         for contender in &workload.contenders {
             let rows = workload.size * contender.times;
-            if counted.insert((input.bytes_per_row(), rows)) && !input.is_cached(rows, &settings.inputs) {
+            if counted.insert((input.name(), rows)) && !input.is_cached(rows, &settings.inputs) {
                 needed += rows * input.bytes_per_row();
             }
         }

@@ -4,8 +4,12 @@
 pub(crate) mod access_log;
 pub(crate) mod buffers;
 pub(crate) mod costed;
+pub(crate) mod csv_sum;
+pub(crate) mod ndjson_errors;
 pub(crate) mod numbers;
 pub(crate) mod panics;
 pub(crate) mod records;
 pub(crate) mod rows;
 pub(crate) mod stations;
+pub(crate) mod text;
+pub(crate) mod written;
