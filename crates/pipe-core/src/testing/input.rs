@@ -27,7 +27,7 @@ pub enum Input {
     Concat(usize),
     /// `merge` of so many.
     Merge(usize),
-    /// `zip` of two.
+    /// `zip` of two, the left one behind a `concat`.
     Zip,
     /// Blocks of so many numbers, lent where they lie, and a kernel over each.
     Blocks(usize),
@@ -128,6 +128,8 @@ impl Input {
             Input::Merge(n) => sealed(from_source(merge(inputs(n)))),
             Input::Zip => {
                 let [left, right] = [0, 1].map(|side| source(dealt(script, 2).swap_remove(side)));
+                // So that pairs tell whose positions they have.
+                let left = concat([source(Vec::new()), left]);
                 sealed(from_source(zip(left, right)).map(|(left, right)| Num::joined(&[left, right])))
             }
             Input::Blocks(size) => {
@@ -173,6 +175,7 @@ impl Input {
                     match right.next() {
                         None => break,
                         Some(Pull::Give(right)) => {
+                            let at = Position::from_raw(at).of_input(1).raw();
                             pairs.push(Pull::Give(vec![(at, Num::joined(&[left[0], right[0]]))]));
                         }
                         Some(failure) => {
@@ -286,7 +289,7 @@ impl fmt::Display for Input {
             }
             Input::Concat(n) => write!(f, "from_source(concat(script dealt to {n}))"),
             Input::Merge(n) => write!(f, "from_source(merge(script dealt to {n}))"),
-            Input::Zip => write!(f, "from_source(zip(even pulls, odd pulls)).map(joined)"),
+            Input::Zip => write!(f, "from_source(zip(concat([nothing, even pulls]), odd pulls)).map(joined)"),
             Input::Blocks(size) => {
                 write!(f, "from_source(Blocks::new(script, {size})).kernel(2 * x + 1).map(sum)")
             }
