@@ -214,9 +214,11 @@ impl RunState {
     /// What ends the run: the stage's error itself, or that the letter could not be written.
     pub fn failed(&self, stage: u16, failure: Failure<'_>) -> Result<(), RunError> {
         let state = &self.stages[usize::from(stage)];
+        // A driver has the bare number, and that may be the one of no place.
+        let at = failure.at.and_then(|at| Position::known(at.raw()));
         match &state.policy.then {
             Then::Fail => {
-                let (stage, at) = (state.info.name.clone(), failure.at);
+                let stage = state.info.name.clone();
                 return Err(RunError::Stage { stage, at, source: failure.error });
             }
             Then::Skip => {
@@ -225,7 +227,7 @@ impl RunState {
             Then::DeadLetter(letters) => {
                 let letter = DeadLetter {
                     stage: &state.info.name,
-                    at: failure.at,
+                    at,
                     record: failure.record,
                     error: &*failure.error,
                     attempts: failure.attempts,
