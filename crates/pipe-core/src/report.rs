@@ -7,6 +7,18 @@ use std::fmt;
 use std::time::Duration;
 
 /// The result of a run and what happened on the way.
+///
+/// Its fields move out of it: `report.value` where the rest is not wanted, a pattern where it is.
+///
+/// ```
+/// use pipe_core::{Inline, Report, from_iter};
+///
+/// let names = || from_iter(["a", "b"]).map(str::to_owned).collect();
+/// let owned: Vec<String> = names().run_on(&Inline)?.value;
+/// let Report { value, segments, .. } = names().run_on(&Inline)?;
+/// assert_eq!((value, segments.len()), (owned, 1));
+/// # Ok::<(), pipe_core::RunError>(())
+/// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Report<T> {

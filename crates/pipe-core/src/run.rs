@@ -75,7 +75,7 @@ pub(crate) fn batch_bytes(limit: usize, segments: usize) -> usize {
 
 impl RunState {
     pub(crate) fn new(settings: Settings, profile: Profile, runner: Arc<dyn Runner>) -> Arc<Self> {
-        let Settings { stages, segments, weighers, mut stop, .. } = settings;
+        let Settings { stages, segments, weighers, stop, .. } = settings;
         let stage = |info: StageInfo| StageState {
             policy: info.policy.clone().unwrap_or_default(),
             info,
@@ -100,10 +100,7 @@ impl RunState {
                 enough: AtomicBool::new(false),
             }
         };
-        let control = stop.control().clone();
-        if let Some(span) = stop.within {
-            control.end_within(span);
-        }
+        let control = stop.start();
         let run = Arc::new(RunState {
             stages: stages.into_iter().map(stage).collect(),
             segments: segments.into_iter().map(segment).collect(),
@@ -200,6 +197,13 @@ impl RunState {
     /// Tells the report about a decision or a fallback.
     pub fn note(&self, event: Event) {
         self.events.lock().unwrap_or_else(PoisonError::into_inner).push(event);
+    }
+}
+
+/// A run whose future was dropped ends without a word to its executor.
+impl Drop for RunState {
+    fn drop(&mut self) {
+        self.end();
     }
 }
 
@@ -403,6 +407,11 @@ impl RunState {
     /// A stage of this segment has had enough: items that were on their way to it are dropped.
     pub(crate) fn had_enough(&self, segment: usize) {
         self.segments[segment].enough.store(true, Relaxed);
+    }
+
+    /// Leaves the last progress to the handles.
+    pub(crate) fn end(&self) {
+        self.control.end(self.progress());
     }
 
     pub(crate) fn elapsed(&self) -> Duration {
