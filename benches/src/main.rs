@@ -13,6 +13,7 @@ mod contenders;
 mod host;
 mod inputs;
 mod measure;
+mod output;
 mod process;
 mod progress;
 mod report;

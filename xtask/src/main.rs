@@ -8,6 +8,7 @@
 mod bench;
 mod ci;
 mod markdown;
+mod output;
 mod peers;
 mod rust_version;
 mod scratch;
