@@ -149,7 +149,7 @@ fn on_events() -> [Contender; 5] {
 
 fn on_gzip() -> [Contender; 5] {
     [
-        contender!("ours-inline", Ours, "ours/compressed.rs", ours::compressed::gzip),
+        contender!("ours-inline", Ours, "ours/compressed.rs", ours::compressed::count),
         contender!("gzip-wc", Peer, "compressed.rs", compressed::gzip_wc).needs(Need::Command("gzip")),
         Contender::package("polars", LINES_PY),
         contender!("bufread-lines", Baseline, "compressed.rs", compressed::gzip_bufread),
@@ -159,7 +159,7 @@ fn on_gzip() -> [Contender; 5] {
 
 fn on_zstd() -> [Contender; 5] {
     [
-        contender!("ours-inline", Ours, "ours/compressed.rs", ours::compressed::zstd),
+        contender!("ours-inline", Ours, "ours/compressed.rs", ours::compressed::count),
         contender!("zstd-wc", Peer, "compressed.rs", compressed::zstd_wc).needs(Need::Command("zstd")),
         Contender::package("polars", LINES_PY),
         contender!("bufread-lines", Baseline, "compressed.rs", compressed::zstd_bufread),

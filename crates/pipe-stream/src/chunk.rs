@@ -30,6 +30,8 @@ pub struct Chunk<F = Newline> {
     end: usize,
     /// The position of the buffer's first byte in the input.
     offset: u64,
+    /// Where the input starts on the number line of positions: that of a file among several is where the one before ended.
+    base: u64,
     /// This chunk's share of the bytes that the buffer keeps alive.
     bytes: usize,
 }
@@ -56,6 +58,7 @@ impl<F: Framing> Chunk<F> {
             place: Place::at(start),
             end,
             offset,
+            base: 0,
             bytes,
         }
     }
@@ -70,8 +73,14 @@ impl<F: Framing> Chunk<F> {
             place: Place::at(0),
             end: 0,
             offset: 0,
+            base: 0,
             bytes,
         }
+    }
+
+    /// The same records, of an input that starts at `base`.
+    pub(crate) fn based(self, base: u64) -> Self {
+        Chunk { base, ..self }
     }
 
     /// Reads the part that it stands for, if that is still to be done.
@@ -79,7 +88,8 @@ impl<F: Framing> Chunk<F> {
         let Content::Unread(part) = &self.content else { return Ok(()) };
         let read = part.read(&self.framing)?;
         let framing = self.framing.clone();
-        *self = Chunk::new(framing, Arc::new(read.storage), read.window, read.offset, read.bytes);
+        *self = Chunk::new(framing, Arc::new(read.storage), read.window, read.offset, read.bytes)
+            .based(self.base);
         Ok(())
     }
 
@@ -140,7 +150,7 @@ impl<F: Framing> Batch for Chunk<F> {
             Content::Bytes(storage) => &storage[..self.end],
             Content::Unread(_) => panic!("a chunk is loaded before it is driven"),
         };
-        let offset = self.offset;
+        let offset = self.base + self.offset;
         let mut lent = 0;
         self.framing.drive(
             window,
@@ -156,14 +166,14 @@ impl<F: Framing> Batch for Chunk<F> {
     }
 
     fn position(&self) -> u64 {
-        self.place.last().map_or(0, |last| self.offset + last as u64)
+        self.place.last().map_or(0, |last| self.base + self.offset + last as u64)
     }
 
     fn split(&mut self) -> Option<Self> {
         if let Content::Unread(part) = &mut self.content {
             let back = part.split()?;
             self.bytes = part.room();
-            return Some(Chunk::unread(self.framing.clone(), back));
+            return Some(Chunk::unread(self.framing.clone(), back).based(self.base));
         }
         let storage = self.storage()?.clone();
         let (next, left) = (self.place.next, self.end - self.place.next);
@@ -180,6 +190,7 @@ impl<F: Framing> Batch for Chunk<F> {
         }
         let share = (self.bytes as u128 * (self.end - cut) as u128 / left as u128) as usize;
         let back = Chunk::new(self.framing.clone(), storage, cut..self.end, self.offset, share);
+        let back = back.based(self.base);
         self.end = cut;
         self.bytes -= share;
         Some(back)
@@ -187,7 +198,7 @@ impl<F: Framing> Batch for Chunk<F> {
 
     /// The record that starts at this offset of the input, if this chunk lent it or will lend it.
     fn record(&self, position: u64) -> Option<&[u8]> {
-        let start = usize::try_from(position.checked_sub(self.offset)?).ok()?;
+        let start = usize::try_from(position.checked_sub(self.base + self.offset)?).ok()?;
         if !(self.first..self.end).contains(&start) || self.storage().is_none() {
             return None;
         }
@@ -205,7 +216,9 @@ impl<F: Framing> Reread for Chunk<F> {
         let mut place = Place::at(self.place.next);
         self.framing.drive(self.window(), Cursor::new(&mut place), |_, _| Flow::Break(()));
         let (start, end) = (place.last()?, place.next);
-        Some(Chunk::new(self.framing.clone(), self.storage()?.clone(), start..end, self.offset, end - start))
+        let next =
+            Chunk::new(self.framing.clone(), self.storage()?.clone(), start..end, self.offset, end - start);
+        Some(next.based(self.base))
     }
 }
 

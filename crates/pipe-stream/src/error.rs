@@ -1,5 +1,6 @@
 //! What went wrong with a file, pipe or setting, where, and while doing what.
 
+use crate::compressed::Codec;
 use crate::framing::NotARecord;
 use std::error::Error;
 use std::fmt;
@@ -55,6 +56,28 @@ pub enum StreamErrorKind {
         /// Its length in bytes now.
         found: u64,
     },
+    /// The input is compressed, and this build cannot decode that. Nothing was read.
+    NeedsFeature {
+        /// What it is.
+        codec: Codec,
+        /// The feature of this crate that decodes it.
+        feature: &'static str,
+    },
+    /// Compressed input ends in the middle. What could be decoded was handed on, up to the last whole record.
+    Incomplete {
+        /// What it is.
+        codec: Codec,
+    },
+    /// The decoder refuses what stands there: it is corrupt, or something else behind the compressed part, or asks for more than 128 MiB of
+    /// memory. What could be decoded before it was handed on, up to the last whole record.
+    Undecodable {
+        /// What it was taken for.
+        codec: Codec,
+    },
+    /// There is no file to read.
+    NoFiles,
+    /// A pattern for the names of files is none. Nothing was looked for.
+    Pattern,
     /// A setting makes no sense. Nothing was read.
     Setting {
         /// Which one.
@@ -93,6 +116,24 @@ impl StreamError {
         StreamError::read(StreamErrorKind::NotARecord { why: no.why }, subject, offset + no.at as u64)
     }
 
+    /// `offset` is how much of the compressed input the decoder had taken.
+    pub(crate) fn decode(kind: StreamErrorKind, subject: &Subject, offset: u64, error: io::Error) -> Self {
+        let subject = subject.clone();
+        StreamError { kind, operation: "decode", subject, offset: Some(offset), source: Some(error) }
+    }
+
+    /// What a reader refused, or a reader of this crate found.
+    pub(crate) fn of_reader(subject: &Subject, offset: u64, error: io::Error) -> Self {
+        match error.downcast::<StreamError>() {
+            Ok(error) => error,
+            Err(error) => StreamError::io("read", subject, Some(offset), error),
+        }
+    }
+
+    pub(crate) fn find(kind: StreamErrorKind, subject: Subject, source: Option<io::Error>) -> Self {
+        StreamError { kind, operation: "find", subject, offset: None, source }
+    }
+
     pub(crate) fn setting(subject: &Subject, field: &'static str, value: usize, why: &'static str) -> Self {
         let kind = StreamErrorKind::Setting { field, value, why };
         StreamError { kind, operation: "set", subject: subject.clone(), offset: None, source: None }
@@ -103,7 +144,7 @@ impl StreamError {
         self.kind
     }
 
-    /// What was being done: `open`, `read`, `create`, `write`, `sync`, `rename to` or `set`.
+    /// What was being done: `find`, `open`, `read`, `decode`, `create`, `write`, `sync`, `rename to` or `set`.
     pub fn operation(&self) -> &'static str {
         self.operation
     }
@@ -116,7 +157,8 @@ impl StreamError {
         }
     }
 
-    /// How many bytes had been read or written before; of a record that is too long, where it starts.
+    /// How many bytes had been read or written before; of a record that is too long, where it starts; of input that cannot be decoded, how
+    /// many bytes of the compressed input the decoder had taken.
     pub fn offset(&self) -> Option<u64> {
         self.offset
     }
@@ -150,6 +192,28 @@ impl fmt::Display for StreamError {
                     "{operation} {subject} at byte {offset}: it was cut from {expected} to {found} bytes meanwhile"
                 )
             }
+            StreamErrorKind::NeedsFeature { codec, feature } => {
+                write!(
+                    f,
+                    "{operation} {subject}: it is {codec}, which needs the feature `{feature}` of pipe-stream"
+                )
+            }
+            StreamErrorKind::Incomplete { codec } => {
+                let offset = offset.unwrap_or_default();
+                write!(f, "{operation} {subject} at byte {offset}: the {codec} input ends in the middle")
+            }
+            StreamErrorKind::Undecodable { codec } => {
+                write!(f, "{operation} {subject} at byte {}: ", offset.unwrap_or_default())?;
+                match source {
+                    Some(error) => write!(f, "not {codec}: {error}"),
+                    None => write!(f, "not {codec}"),
+                }
+            }
+            StreamErrorKind::NoFiles => write!(f, "{operation} {subject}: there is no such file"),
+            StreamErrorKind::Pattern => match source {
+                Some(why) => write!(f, "{operation} {subject}: {why}"),
+                None => write!(f, "{operation} {subject}: not a pattern"),
+            },
             StreamErrorKind::Setting { field, value, why } => write!(f, "{field} = {value}: {why}"),
         }
     }

@@ -62,6 +62,15 @@ impl<R: Read> Stream<R> {
         &self.reader
     }
 
+    pub(crate) fn reader_mut(&mut self) -> &mut R {
+        &mut self.reader
+    }
+
+    /// Where the records end that were handed on.
+    pub(crate) fn offset(&self) -> u64 {
+        self.offset
+    }
+
     /// The records that the next read brings, or as many reads as it takes to have one; about `want` bytes. `None` at the end.
     pub(crate) fn next<F: Framing>(
         &mut self,
@@ -160,7 +169,8 @@ impl<R: Read> Stream<R> {
                 Ok(0) if !asked_again && self.is_early(at)? => asked_again = true,
                 Ok(read) => return Ok(read),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(StreamError::io("read", &self.subject, Some(at), error)),
+                // A reader of ours knows better where that was.
+                Err(error) => return Err(StreamError::of_reader(&self.subject, at, error)),
             }
         }
     }

@@ -1,0 +1,60 @@
+//! Many files give the same on several workers as on one.
+
+use pipe_core::{BlockingExecutor, Inline};
+use pipe_parallel::Parallel;
+use pipe_stream::{Files, Line, Lines};
+use std::fs;
+use std::path::PathBuf;
+
+/// Files of no line, of one, of many, also of more than one read has; some without a last line feed.
+fn write(folder: &std::path::Path) -> Vec<PathBuf> {
+    let lengths = [0, 1, 70_000, 3, 0, 200, 1, 40_000];
+    let files = lengths.into_iter().enumerate().map(|(file, lines)| {
+        let text: Vec<_> = (0..lines).map(|line| format!("line {line} of {file}")).collect();
+        let path = folder.join(format!("{file}.log"));
+        let end = if file % 2 == 0 { "\n" } else { "" };
+        fs::write(&path, text.join("\n") + if lines > 0 { end } else { "" }).unwrap();
+        path
+    });
+    files.collect()
+}
+
+fn all(executor: &impl BlockingExecutor<'static>, paths: &[PathBuf]) -> Vec<Vec<u8>> {
+    Files::of(paths).pipeline().map(<[u8]>::to_vec).collect().run_on(executor).unwrap().value
+}
+
+#[test]
+fn workers_share_the_lines_of_many_files_and_keep_their_order() {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = write(folder.path());
+    let texts = paths.iter().flat_map(|path| {
+        let text = fs::read(path).unwrap();
+        let lines: Vec<_> = text.split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();
+        let ended = lines.last().is_some_and(Vec::is_empty);
+        lines[..lines.len() - usize::from(ended)].to_vec()
+    });
+    let naive: Vec<_> = texts.collect();
+    assert_eq!(naive.len(), 110_205);
+    assert!(all(&Inline, &paths) == naive);
+    assert!(all(&Parallel::new().workers(4), &paths) == naive);
+}
+
+#[test]
+fn a_failure_on_several_workers_is_told_back_to_the_file_and_the_line_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let paths = write(folder.path());
+    let bad = &b"line 20000 of 7"[..];
+    let files = Files::of(&paths);
+    let locations = files.locations();
+    let refused =
+        files.pipeline().try_map(|line: &[u8]| if line == bad { Err("bad") } else { Ok(line.len()) });
+    let failed = refused.collect().run_on(&Parallel::new().workers(4)).unwrap_err();
+    let pipe_core::RunError::Stage { at: Some(at), .. } = failed else { panic!("{failed}") };
+    let (path, offset) = locations.locate(at.place()).unwrap();
+    let alone =
+        Lines::open(&paths[7]).unwrap().positioned().pipeline().filter(|line: &Line| line.bytes == bad);
+    assert_eq!(
+        (path, vec![offset]),
+        (paths[7].as_path(), alone.map(|line| line.at).collect().run_on(&Inline).unwrap().value)
+    );
+}
