@@ -72,6 +72,8 @@ mod parts;
 mod positioned;
 mod records;
 mod sink;
+#[cfg(target_arch = "x86_64")]
+mod sse2;
 mod storage;
 mod stream;
 mod tally;

@@ -61,6 +61,32 @@ impl Csv {
         Csv { quotes, ..self }
     }
 
+    /// Where the quote is that is open at the end of `rows`, if one is. Looks at quotes and at nothing else, as most blocks have none.
+    fn open_quote(&self, rows: &[u8]) -> Result<Option<usize>, NotARecord> {
+        let (mut open, mut last) = (false, 0);
+        for at in (0..rows.len()).step_by(BLOCK) {
+            let bytes = block(&rows[at..]);
+            let quotes = equal(&bytes, b'"');
+            if quotes == 0 {
+                continue;
+            }
+            let inside = self.inside(&bytes, &mut open);
+            let (opening, closing) = (quotes & inside, quotes & !inside);
+            // A field begins at the head of a record, behind a delimiter or behind a line feed; a closing quote before it is a doubled one.
+            let begins = |byte: u8| byte == self.delimiter || byte == b'\n' || byte == b'"';
+            let first = u64::from(at == 0 || begins(rows[at - 1]));
+            let before = equal(&bytes, self.delimiter) | equal(&bytes, b'\n') | closing;
+            let stray = opening & !(before << 1 | first);
+            if stray != 0 {
+                return Err(NotARecord { at: at + stray.trailing_zeros() as usize, why: STRAY });
+            }
+            if opening != 0 {
+                last = at + 63 - opening.leading_zeros() as usize;
+            }
+        }
+        Ok(open.then_some(last))
+    }
+
     /// Bit `i` says whether byte `i` is between quotes, or is the first of the two. `open` is whether the byte before was inside.
     #[inline(always)]
     fn inside(&self, bytes: &[u8; BLOCK], open: &mut bool) -> u64 {
@@ -104,53 +130,37 @@ impl Default for Csv {
     }
 }
 
+/// Behind the last line feed that is not inside quotes. `open` is whether a quote is open at the end: read backwards, each quote changes it.
+fn last_end(rows: &[u8], mut open: bool) -> usize {
+    for at in (0..rows.len()).step_by(BLOCK).rev() {
+        let bytes = block(&rows[at..]);
+        let quotes = equal(&bytes, b'"');
+        let before = open ^ (quotes.count_ones() % 2 == 1);
+        let inside = parity(quotes) ^ u64::from(before).wrapping_neg();
+        let ends = equal(&bytes, b'\n') & !inside;
+        if ends != 0 {
+            return at + BLOCK - ends.leading_zeros() as usize;
+        }
+        open = before;
+    }
+    0
+}
+
 const UNCLOSED: &str = "a quote is opened and not closed";
 const STRAY: &str = "a quote stands in the middle of a field that does not begin with one";
 
 impl Framing for Csv {
     type Record = Row<'static>;
 
-    fn whole(&self, block_of_rows: &[u8], _: usize, rest: Rest) -> Result<usize, NotARecord> {
-        let rows = block_of_rows;
-        let (mut whole, mut open, mut last_quote) = (0, false, 0);
-        // Whether the byte before the block may stand before a field: at the start of a record it may.
-        let mut may_open = 1;
-        let mut at = 0;
-        if self.quotes == Quotes::None {
-            return Ok(if rest == Rest::Nothing {
-                rows.len()
-            } else {
-                memrchr(b'\n', rows).map_or(0, |feed| feed + 1)
-            });
-        }
-        while at < rows.len() {
-            let bytes = block(&rows[at..]);
-            let (quotes, feeds) = (equal(&bytes, b'"'), equal(&bytes, b'\n'));
-            let inside = self.inside(&bytes, &mut open);
-            if quotes != 0 {
-                let (opening, closing) = (quotes & inside, quotes & !inside);
-                let before = equal(&bytes, self.delimiter) | feeds | closing;
-                let stray = opening & !(before << 1 | may_open);
-                if stray != 0 {
-                    return Err(NotARecord { at: at + stray.trailing_zeros() as usize, why: STRAY });
-                }
-                if opening != 0 {
-                    last_quote = at + 63 - opening.leading_zeros() as usize;
-                }
-                may_open = before >> 63;
-            } else {
-                may_open = (equal(&bytes, self.delimiter) | feeds) >> 63;
-            }
-            let ends = feeds & !inside;
-            if ends != 0 {
-                whole = at + 64 - ends.leading_zeros() as usize;
-            }
-            at += BLOCK;
-        }
-        match rest {
-            Rest::More => Ok(whole),
-            Rest::Nothing if open => Err(NotARecord { at: last_quote, why: UNCLOSED }),
-            Rest::Nothing => Ok(rows.len()),
+    fn whole(&self, rows: &[u8], _: usize, rest: Rest) -> Result<usize, NotARecord> {
+        match (self.quotes, rest) {
+            (Quotes::None, Rest::Nothing) => Ok(rows.len()),
+            (Quotes::None, Rest::More) => Ok(memrchr(b'\n', rows).map_or(0, |feed| feed + 1)),
+            (Quotes::Enclose, rest) => match (self.open_quote(rows)?, rest) {
+                (Some(quote), Rest::Nothing) => Err(NotARecord { at: quote, why: UNCLOSED }),
+                (None, Rest::Nothing) => Ok(rows.len()),
+                (open, Rest::More) => Ok(last_end(rows, open.is_some())),
+            },
         }
     }
 
@@ -173,10 +183,9 @@ impl Framing for Csv {
                 let end = at + place as usize;
                 bits &= bits - 1;
                 ends.push((end - cursor.next()) as u32);
-                if feeds >> place & 1 == 1 {
-                    if self.lend(window, &mut cursor, end, end + 1, &mut ends, &mut each).is_break() {
-                        return;
-                    }
+                let ends_row = feeds >> place & 1 == 1;
+                if ends_row && self.lend(window, &mut cursor, end, end + 1, &mut ends, &mut each).is_break() {
+                    return;
                 }
             }
             at += BLOCK;
