@@ -75,7 +75,11 @@ impl<S: Source> AnySource for Counted<S> {
         if self.run.is_draining() {
             return Ok(None);
         }
-        let pulled = catch_unwind(AssertUnwindSafe(|| self.source.pull(want)));
+        let pulled = catch_unwind(AssertUnwindSafe(|| {
+            let pulled = self.source.pull(want);
+            self.source.take_events().into_iter().for_each(|event| self.run.note(event));
+            pulled
+        }));
         let pulled = pulled.map_err(|thrown| RunError::Panicked {
             stage: "source".to_owned(),
             at: None,

@@ -1,0 +1,111 @@
+//! A piece of a file, mapped.
+
+#![expect(
+    unsafe_code,
+    reason = "mapping a file promises that nobody changes it, which the keeper of the window sees to"
+)]
+
+use super::Keeper;
+use memmap2::{Advice, Mmap, MmapOptions};
+use std::fs::File;
+use std::io::{self, ErrorKind};
+use std::ops::{Deref, Range};
+use std::sync::OnceLock;
+
+/// The bytes of a file from one place to another.
+pub(crate) struct Window {
+    /// `None` only while it is dropped.
+    map: Option<Mmap>,
+    /// Where the first byte that was asked for is: mappings begin with a page.
+    lead: usize,
+    keeper: Keeper,
+}
+
+impl Window {
+    /// Maps `range`, which is not empty and lies within the file.
+    ///
+    /// An error if it cannot be mapped, or if its bytes cannot be brought into memory: then touching them would raise a signal.
+    pub(super) fn new(file: &File, range: &Range<u64>, keeper: Keeper) -> io::Result<Self> {
+        let page = page_size();
+        let lead = range.start % page as u64;
+        let begin = range.start - lead;
+        let len = usize::try_from(range.end - begin).map_err(|_| ErrorKind::OutOfMemory)?;
+        // SAFETY: while this mapping lives, the bytes stay what they are: under a lease the system sees to it until the lease puts a copy in
+        // their place; otherwise whoever called the unsafe `Mapping::guarded` or `Mapping::trusted` has promised it, or to bear it.
+        let map = unsafe { MmapOptions::new().offset(begin).len(len).map(file) }?;
+        bring(&map)?;
+        keeper.keep(map.as_ptr() as usize, map.len().next_multiple_of(page));
+        Ok(Window { map: Some(map), lead: lead as usize, keeper })
+    }
+
+    /// The memory that it takes, in whole pages.
+    pub(crate) fn bytes(&self) -> usize {
+        self.mapped().next_multiple_of(page_size())
+    }
+
+    /// Where its first page is.
+    pub(super) fn address(&self) -> usize {
+        self.map.as_ref().map_or(0, |map| map.as_ptr() as usize)
+    }
+
+    /// From its first page to the last byte that was asked for.
+    pub(super) fn mapped(&self) -> usize {
+        self.map.as_ref().map_or(0, |map| map.len())
+    }
+
+    /// Whether bytes were missing when they were touched; `None` where that is not looked at.
+    pub(crate) fn was_hit(&self) -> Option<bool> {
+        self.keeper.was_hit()
+    }
+
+    /// Whether somebody may have changed it while it was lent.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.keeper.is_lost()
+    }
+}
+
+impl Deref for Window {
+    type Target = [u8];
+
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        self.map.as_ref().map_or(&[], |map| &map[self.lead..])
+    }
+}
+
+impl Drop for Window {
+    fn drop(&mut self) {
+        let (address, map) = (self.address(), self.map.take());
+        self.keeper.unmap(address, map);
+    }
+}
+
+/// Has the system read what is not in memory yet. A page that cannot be had (the disk fails, the file was cut) is an error here, and would be
+/// a signal later.
+#[cfg(target_os = "linux")]
+fn bring(map: &Mmap) -> io::Result<()> {
+    match map.advise(Advice::PopulateRead) {
+        // Linux before 5.14 does not know this advice. Then pages come as they are touched.
+        Err(error) if error.kind() == ErrorKind::InvalidInput => Ok(()),
+        brought => brought,
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn bring(_: &Mmap) -> io::Result<()> {
+    Ok(())
+}
+
+/// The bytes of a page, which is where mappings may begin.
+pub(super) fn page_size() -> usize {
+    static PAGE: OnceLock<usize> = OnceLock::new();
+    *PAGE.get_or_init(|| {
+        #[cfg(unix)]
+        // SAFETY: takes a number and returns one.
+        let page = usize::try_from(unsafe { libc::sysconf(libc::_SC_PAGESIZE) }).unwrap_or(0);
+        // What Windows asks for, and what no page exceeds.
+        #[cfg(not(unix))]
+        let page = 0;
+        if page > 0 { page } else { 64 << 10 }
+    })
+}
