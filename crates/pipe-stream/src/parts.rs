@@ -17,7 +17,7 @@ use crate::buffer::{Pool, grow};
 use crate::error::{StreamError, StreamErrorKind, Subject};
 use crate::framing::{Cursor, Framing, Place, Preamble, end_of_input};
 #[cfg(feature = "mmap")]
-use crate::mapped::{Mapped, Otherwise, Refused, Window};
+use crate::mapped::{Mapped, Otherwise, Refused, SPAN, Slice};
 use crate::room::Room;
 use crate::storage::Storage;
 use pipe_core::Flow;
@@ -124,6 +124,9 @@ impl Parts {
             extent.length = extent.length.max(self.length()?);
         }
         let end = extent.length.min(start + bytes as u64);
+        // Then it needs one window.
+        #[cfg(feature = "mmap")]
+        let end = if self.mapped.is_some() { end.min((start / SPAN + 1) * SPAN) } else { end };
         Ok((start < end).then(|| Part { of: self.clone(), range: start..end }))
     }
 
@@ -287,8 +290,8 @@ impl Parts {
     /// Where the bytes from `offset` on come to be: some `bytes` of a buffer, or a mapping up to `goal`.
     fn room(&self, bytes: usize, offset: u64, goal: usize, start: u64) -> Result<Room, StreamError> {
         #[cfg(feature = "mmap")]
-        if let Some(window) = self.window(offset, goal, start)? {
-            return Ok(Room::Window(window));
+        if let Some(slice) = self.slice(offset, goal, start)? {
+            return Ok(Room::Slice(slice));
         }
         #[cfg(not(feature = "mmap"))]
         let _ = (offset, goal);
@@ -306,30 +309,31 @@ impl Parts {
                 self.fill(&mut bytes[..goal], filled, offset, start)
             }
             #[cfg(feature = "mmap")]
-            Room::Window(window) => {
-                let there = offset + window.len() as u64;
-                if window.len() < goal && self.length()? > there {
+            Room::Slice(slice) => {
+                let there = offset + slice.len() as u64;
+                if slice.len() < goal && self.length()? > there {
                     *room = self.room(goal, offset, goal, start)?;
                     return self.extend(room, goal, offset, start);
                 }
-                if window.len() < goal {
+                if slice.len() < goal {
                     self.meets_end(there.max(start))?;
                 }
-                Ok(window.len() < goal)
+                Ok(slice.len() < goal)
             }
         }
     }
 
     /// A mapping of the bytes from `offset` on, `goal` of them or up to the end of the file. `None`: they are to be read.
     #[cfg(feature = "mmap")]
-    fn window(&self, offset: u64, goal: usize, start: u64) -> Result<Option<Window>, StreamError> {
+    fn slice(&self, offset: u64, goal: usize, start: u64) -> Result<Option<Slice>, StreamError> {
         let Some(mapped) = &self.mapped else { return Ok(None) };
-        let end = self.length()?.min(offset + goal as u64);
+        let length = self.length()?;
+        let end = length.min(offset + goal as u64);
         if end <= offset {
             return Ok(None);
         }
-        match mapped.window(offset..end) {
-            Ok(window) => Ok(Some(window)),
+        match mapped.slice(&(offset..end), length) {
+            Ok(slice) => Ok(Some(slice)),
             Err(Refused::Unmappable) if mapped.mapping.otherwise == Otherwise::Fail => {
                 Err(StreamError::not_mapped(&self.subject, mapped.why_read().unwrap_or("the system refuses")))
             }
@@ -338,14 +342,14 @@ impl Parts {
         }
     }
 
-    /// That no byte of a window was missing, of which the first one stood at `offset`.
+    /// That no byte of a slice was missing, of which the first one stood at `offset`.
     #[cfg(feature = "mmap")]
-    pub(crate) fn check_whole(&self, window: &Window, offset: u64) -> Result<(), StreamError> {
-        if window.is_lost() {
+    pub(crate) fn check_whole(&self, slice: &Slice, offset: u64) -> Result<(), StreamError> {
+        if slice.is_lost() {
             return Err(StreamError::read(StreamErrorKind::LeaseLost, &self.subject, offset));
         }
-        let Some(hit) = window.was_hit() else { return Ok(()) };
-        let (end, found) = (offset + window.len() as u64, self.length()?);
+        let Some(hit) = slice.was_hit() else { return Ok(()) };
+        let (end, found) = (offset + slice.len() as u64, self.length()?);
         if found < end || hit {
             let (at, expected) = (found.clamp(offset, end), self.extent().opened.max(end));
             let kind = StreamErrorKind::Truncated { expected, found };

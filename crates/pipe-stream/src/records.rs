@@ -262,11 +262,11 @@ impl<R: Read + Send, F: Framing> Records<R, F> {
             None => self.choose()?,
         };
         let chunk = match &mut way {
-            Way::Stream(pool) => self.next_block(pool, want)?,
-            Way::Parts(parts, next) => self.next_part(parts, next, want)?,
+            Way::Stream(pool) => self.next_block(pool, want),
+            Way::Parts(parts, next) => self.next_part(parts, next, want),
         };
         self.way = Some(way);
-        Ok(chunk)
+        chunk
     }
 
     fn next_block(&mut self, pool: &Arc<Pool>, want: Want) -> Result<Option<Chunk<F>>, StreamError> {

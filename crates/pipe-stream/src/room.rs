@@ -2,7 +2,7 @@
 
 use crate::buffer::Buffer;
 #[cfg(feature = "mmap")]
-use crate::mapped::Window;
+use crate::mapped::Slice;
 use crate::parts::Parts;
 use crate::storage::Storage;
 use std::sync::Arc;
@@ -14,7 +14,7 @@ pub(crate) enum Room {
         filled: usize,
     },
     #[cfg(feature = "mmap")]
-    Window(Window),
+    Slice(Slice),
 }
 
 impl Room {
@@ -23,7 +23,7 @@ impl Room {
         match self {
             Room::Buffer { bytes, filled } => &bytes[..*filled],
             #[cfg(feature = "mmap")]
-            Room::Window(window) => window,
+            Room::Slice(slice) => slice,
         }
     }
 
@@ -35,9 +35,9 @@ impl Room {
                 (Storage::Read(Buffer { bytes, pool: of.pool() }), room)
             }
             #[cfg(feature = "mmap")]
-            Room::Window(window) => {
-                let room = window.bytes();
-                (Storage::Mapped(window, of.clone()), room)
+            Room::Slice(slice) => {
+                let room = slice.len();
+                (Storage::Mapped(slice, of.clone()), room)
             }
         }
     }

@@ -3,7 +3,7 @@
 use crate::buffer::Buffer;
 use crate::error::StreamError;
 #[cfg(feature = "mmap")]
-use crate::mapped::Window;
+use crate::mapped::Slice;
 #[cfg(feature = "mmap")]
 use crate::parts::Parts;
 use std::ops::Deref;
@@ -16,7 +16,7 @@ pub(crate) enum Storage {
     Read(Buffer),
     /// Mapped: in the memory of the system. The file knows whether it was cut.
     #[cfg(feature = "mmap")]
-    Mapped(Window, Arc<Parts>),
+    Mapped(Slice, Arc<Parts>),
     /// In memory from the start.
     Given(Vec<u8>),
 }
@@ -29,7 +29,7 @@ impl Deref for Storage {
         match self {
             Storage::Read(buffer) => &buffer.bytes,
             #[cfg(feature = "mmap")]
-            Storage::Mapped(window, _) => window,
+            Storage::Mapped(slice, _) => slice,
             Storage::Given(bytes) => bytes,
         }
     }
@@ -40,7 +40,7 @@ impl Storage {
     pub(crate) fn check(&self, offset: u64) -> Result<(), StreamError> {
         match self {
             #[cfg(feature = "mmap")]
-            Storage::Mapped(window, parts) => parts.check_whole(window, offset),
+            Storage::Mapped(slice, parts) => parts.check_whole(slice, offset),
             _ => {
                 let _ = offset;
                 Ok(())

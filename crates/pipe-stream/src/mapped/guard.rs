@@ -183,3 +183,19 @@ fn hand_on(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_are_as_many_guards_as_the_table_has_places_and_those_dropped_come_back() {
+        let all: Vec<_> = std::iter::from_fn(Guard::free).collect();
+        assert!(all.len() <= MOST && all.len() > MOST / 2 && Guard::free().is_none());
+        all[0].watch(4_096..8_192);
+        assert_eq!(all[0].slot.window(), Some(4_096..8_192));
+        all[0].forget();
+        drop(all);
+        assert!(Guard::free().is_some());
+    }
+}

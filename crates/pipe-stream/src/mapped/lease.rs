@@ -119,6 +119,15 @@ impl Lease {
         self.shared.look().phase == Phase::Lost
     }
 
+    /// Why nothing is mapped any more, if so.
+    pub(super) fn check(&self) -> Result<(), Refused> {
+        match self.shared.look().phase {
+            Phase::Held => Ok(()),
+            Phase::AskedBack | Phase::GivenBack => Err(Refused::Unmappable),
+            Phase::Lost => Err(Refused::Lost),
+        }
+    }
+
     /// Maps a part of the file.
     pub(super) fn map(self: &Arc<Self>, range: &Range<u64>) -> Result<Window, Refused> {
         let shared = &*self.shared;
@@ -280,4 +289,59 @@ fn has_leases_that_hold(file: &File) -> io::Result<bool> {
         libc::TMPFS_MAGIC,
     ]
     .contains(&kind))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write;
+
+    fn leased(bytes: &[u8]) -> Option<(tempfile::NamedTempFile, Arc<Lease>)> {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(bytes).unwrap();
+        let (file, path) = file.into_parts();
+        drop(file);
+        let file = tempfile::NamedTempFile::from_parts(File::open(&path).unwrap(), path);
+        match Lease::take(Arc::new(file.as_file().try_clone().unwrap())) {
+            Ok(lease) => Some((file, Arc::new(lease))),
+            Err(why) => {
+                io::stdout().write_all(format!("\nSKIP a lease: {why}\n").as_bytes()).unwrap();
+                None
+            }
+        }
+    }
+
+    #[test]
+    fn who_waits_to_write_is_let_in_while_windows_live_and_these_keep_their_bytes() {
+        let Some((file, lease)) = leased(&[7; 10_000]) else { return };
+        let Ok(window) = lease.map(&(4_000..9_000)) else { panic!("held") };
+        let mapped = window.address();
+        // Waits until a copy is there.
+        File::options().write(true).open(file.path()).unwrap().set_len(0).unwrap();
+        assert!(!lease.is_held() && !lease.is_lost());
+        assert_eq!((window.address(), &window[..]), (mapped, &[7; 5_000][..]));
+        assert!(matches!(lease.map(&(0..1)), Err(Refused::Unmappable)));
+    }
+
+    #[test]
+    fn a_lease_that_was_taken_away_is_noticed() {
+        let Some((file, lease)) = leased(&[7; 10_000]) else { return };
+        let Ok(_window) = lease.map(&(0..10_000)) else { panic!("held") };
+        assert!(!lease.is_lost());
+        // As the system does to a process that does not answer.
+        control(file.as_file(), libc::F_SETLEASE, libc::F_UNLCK.into()).unwrap();
+        assert!(lease.is_lost());
+        assert!(matches!(lease.map(&(0..1)), Err(Refused::Lost)));
+    }
+
+    #[test]
+    fn the_lease_ends_with_the_last_window() {
+        let Some((file, lease)) = leased(&[7; 10]) else { return };
+        let Ok(window) = lease.map(&(0..10)) else { panic!("held") };
+        let held = |file: &File| control(file, libc::F_GETLEASE, 0).unwrap() == c_int::from(libc::F_RDLCK);
+        drop(lease);
+        assert!(held(file.as_file()));
+        drop(window);
+        assert!(!held(file.as_file()));
+    }
 }

@@ -1,14 +1,25 @@
 //! Parts of a file, mapped.
 //!
-//! Each part is a mapping of its own, from the page in which it begins to the page in which its last record ends, and is unmapped with the
-//! last chunk over it. So what is mapped is what is lent, and is charged as it is; no record crosses the edge of a window, since the
-//! window is made for it; and workers share nothing but the lease.
+//! ```text
+//! file     | span of 2 MiB                   | span of 2 MiB                   | ...
+//! parts    | part  | part  | part  | part   | part  | part ...
+//! windows [.................................+--]
+//!                                        [--+................................+--]
+//! ```
+//!
+//! A window is a mapping of its own: a span, and a little before and behind it that the parts at its ends look at. Parts are slices of it,
+//! and it is unmapped with the last of them. A part whose last record goes on for longer has a window for itself.
+//!
+//! The two windows used last are kept, so that one worker that drops each part before it takes the next does not map each time. That is
+//! all that is mapped beyond what is charged to the run, as long as chunks are dropped about in their order: one that is kept much longer than
+//! its neighbours keeps the window of all of them.
 
 #[cfg(target_os = "linux")]
 mod guard;
 #[cfg(target_os = "linux")]
 mod lease;
 mod mapping;
+mod slice;
 mod window;
 
 #[cfg(target_os = "linux")]
@@ -18,17 +29,25 @@ use lease::Lease;
 pub use mapping::Mapping;
 pub(crate) use mapping::{Otherwise, Safety};
 use memmap2::Mmap;
+pub(crate) use slice::{SPAN, Slice};
+use slice::{covers, window_around};
+use std::collections::VecDeque;
 use std::fs::File;
 use std::ops::Range;
-use std::sync::Arc;
-pub(crate) use window::Window;
+use std::sync::{Arc, Mutex, PoisonError};
+use window::Window;
 
 /// A file that is mapped part by part.
 pub(crate) struct Mapped {
     file: Arc<File>,
     by: By,
+    /// The windows used last.
+    recent: Mutex<VecDeque<Arc<Window>>>,
     pub(crate) mapping: Mapping,
 }
+
+/// One that workers are in, and one that the first of them goes on to.
+const RECENT: usize = 2;
 
 /// How it is mapped.
 enum By {
@@ -75,25 +94,46 @@ impl Mapped {
             #[cfg(not(target_os = "linux"))]
             Safety::Leased | Safety::Guarded => return Err("this system has no leases".to_owned()),
         };
-        let mapped = Mapped { file, by, mapping };
+        let mapped = Mapped { file, by, recent: Mutex::default(), mapping };
         // Some files cannot be mapped at all, and a first look costs little.
         Window::new(&mapped.file, &(0..1), Keeper::Caller)
             .map_err(|error| format!("it is refused: {error}"))?;
         Ok(mapped)
     }
 
-    /// Maps `range`, which is not empty and lies within the file.
-    pub(crate) fn window(&self, range: Range<u64>) -> Result<Window, Refused> {
+    /// The bytes at `range`, which is not empty and lies within the file of `length` bytes.
+    pub(crate) fn slice(&self, range: &Range<u64>, length: u64) -> Result<Slice, Refused> {
+        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        #[cfg(target_os = "linux")]
+        if let By::Lease(lease) = &self.by {
+            lease.check().inspect_err(|_| recent.clear())?;
+        }
+        if let Some(window) = recent.iter().find(|window| covers(window.range(), range)) {
+            return Ok(Slice::new(window.clone(), range));
+        }
+        // Under the lock, so that two workers that come to a window at once map it once.
+        let around = window_around(range, length);
+        let window = Arc::new(self.window(&around)?);
+        if around != *range {
+            recent.push_back(window.clone());
+            if recent.len() > RECENT {
+                recent.pop_front();
+            }
+        }
+        Ok(Slice::new(window, range))
+    }
+
+    fn window(&self, range: &Range<u64>) -> Result<Window, Refused> {
         let refused = |_| Refused::Unmappable;
         match &self.by {
             #[cfg(target_os = "linux")]
-            By::Lease(lease) => lease.map(&range),
+            By::Lease(lease) => lease.map(range),
             #[cfg(target_os = "linux")]
             By::Guard => {
                 let guard = Guard::free().ok_or(Refused::Unmappable)?;
-                Window::new(&self.file, &range, Keeper::Guard(guard)).map_err(refused)
+                Window::new(&self.file, range, Keeper::Guard(guard)).map_err(refused)
             }
-            By::Trust => Window::new(&self.file, &range, Keeper::Caller).map_err(refused),
+            By::Trust => Window::new(&self.file, range, Keeper::Caller).map_err(refused),
         }
     }
 

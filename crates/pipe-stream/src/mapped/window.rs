@@ -13,11 +13,13 @@ use std::ops::{Deref, Range};
 use std::sync::OnceLock;
 
 /// The bytes of a file from one place to another.
-pub(crate) struct Window {
+pub(super) struct Window {
     /// `None` only while it is dropped.
     map: Option<Mmap>,
     /// Where the first byte that was asked for is: mappings begin with a page.
     lead: usize,
+    /// What was asked for.
+    range: Range<u64>,
     keeper: Keeper,
 }
 
@@ -35,12 +37,16 @@ impl Window {
         let map = unsafe { MmapOptions::new().offset(begin).len(len).map(file) }?;
         bring(&map)?;
         keeper.keep(map.as_ptr() as usize, map.len().next_multiple_of(page));
-        Ok(Window { map: Some(map), lead: lead as usize, keeper })
+        Ok(Window { map: Some(map), lead: lead as usize, range: range.clone(), keeper })
     }
 
-    /// The memory that it takes, in whole pages.
-    pub(crate) fn bytes(&self) -> usize {
-        self.mapped().next_multiple_of(page_size())
+    /// What it has of the file.
+    pub(super) fn range(&self) -> &Range<u64> {
+        &self.range
+    }
+
+    pub(super) fn keeper(&self) -> &Keeper {
+        &self.keeper
     }
 
     /// Where its first page is.
@@ -51,16 +57,6 @@ impl Window {
     /// From its first page to the last byte that was asked for.
     pub(super) fn mapped(&self) -> usize {
         self.map.as_ref().map_or(0, |map| map.len())
-    }
-
-    /// Whether bytes were missing when they were touched; `None` where that is not looked at.
-    pub(crate) fn was_hit(&self) -> Option<bool> {
-        self.keeper.was_hit()
-    }
-
-    /// Whether somebody may have changed it while it was lent.
-    pub(crate) fn is_lost(&self) -> bool {
-        self.keeper.is_lost()
     }
 }
 
