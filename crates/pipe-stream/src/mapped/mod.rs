@@ -103,24 +103,32 @@ impl Mapped {
 
     /// The bytes at `range`, which is not empty and lies within the file of `length` bytes.
     pub(crate) fn slice(&self, range: &Range<u64>, length: u64) -> Result<Slice, Refused> {
+        let window = self.window_with(range, length)?;
+        // Not for the whole window at once, while other workers wait for it.
+        window.bring(range).map_err(|_| Refused::Unmappable)?;
+        Ok(Slice::new(window, range))
+    }
+
+    fn window_with(&self, range: &Range<u64>, length: u64) -> Result<Arc<Window>, Refused> {
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
         #[cfg(target_os = "linux")]
         if let By::Lease(lease) = &self.by {
             lease.check().inspect_err(|_| recent.clear())?;
         }
         if let Some(window) = recent.iter().find(|window| covers(window.range(), range)) {
-            return Ok(Slice::new(window.clone(), range));
+            return Ok(window.clone());
         }
         // Under the lock, so that two workers that come to a window at once map it once.
         let around = window_around(range, length);
-        let window = Arc::new(self.window(&around)?);
-        if around != *range {
-            recent.push_back(window.clone());
-            if recent.len() > RECENT {
-                recent.pop_front();
-            }
+        if around == *range {
+            return Ok(Arc::new(self.window(range)?));
         }
-        Ok(Slice::new(window, range))
+        if recent.len() == RECENT {
+            recent.pop_front();
+        }
+        let window = Arc::new(self.window(&around)?);
+        recent.push_back(window.clone());
+        Ok(window)
     }
 
     fn window(&self, range: &Range<u64>) -> Result<Window, Refused> {

@@ -6,7 +6,9 @@
 )]
 
 use super::Keeper;
-use memmap2::{Advice, Mmap, MmapOptions};
+#[cfg(target_os = "linux")]
+use memmap2::Advice;
+use memmap2::{Mmap, MmapOptions};
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::ops::{Deref, Range};
@@ -25,8 +27,6 @@ pub(super) struct Window {
 
 impl Window {
     /// Maps `range`, which is not empty and lies within the file.
-    ///
-    /// An error if it cannot be mapped, or if its bytes cannot be brought into memory: then touching them would raise a signal.
     pub(super) fn new(file: &File, range: &Range<u64>, keeper: Keeper) -> io::Result<Self> {
         let page = page_size();
         let lead = range.start % page as u64;
@@ -35,7 +35,6 @@ impl Window {
         // SAFETY: while this mapping lives, the bytes stay what they are: under a lease the system sees to it until the lease puts a copy in
         // their place; otherwise whoever called the unsafe `Mapping::guarded` or `Mapping::trusted` has promised it, or to bear it.
         let map = unsafe { MmapOptions::new().offset(begin).len(len).map(file) }?;
-        bring(&map)?;
         keeper.keep(map.as_ptr() as usize, map.len().next_multiple_of(page));
         Ok(Window { map: Some(map), lead: lead as usize, range: range.clone(), keeper })
     }
@@ -47,6 +46,26 @@ impl Window {
 
     pub(super) fn keeper(&self) -> &Keeper {
         &self.keeper
+    }
+
+    /// Has the system read what of `range` is not in memory yet. An error if it cannot: the disk fails, or the file was cut. Touching those
+    /// bytes would raise a signal.
+    #[cfg(target_os = "linux")]
+    pub(super) fn bring(&self, range: &Range<u64>) -> io::Result<()> {
+        let Some(map) = &self.map else { return Ok(()) };
+        let start = (range.start - self.range.start) as usize + self.lead;
+        // The advice is for whole pages: from the start of the first one.
+        let (start, end) = (start - start % page_size(), start + (range.end - range.start) as usize);
+        match map.advise_range(Advice::PopulateRead, start, end - start) {
+            // Linux before 5.14 does not know this advice. Then pages come as they are touched.
+            Err(error) if error.kind() == ErrorKind::InvalidInput => Ok(()),
+            brought => brought,
+        }
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    pub(super) fn bring(&self, _: &Range<u64>) -> io::Result<()> {
+        Ok(())
     }
 
     /// Where its first page is.
@@ -74,22 +93,6 @@ impl Drop for Window {
         let (address, map) = (self.address(), self.map.take());
         self.keeper.unmap(address, map);
     }
-}
-
-/// Has the system read what is not in memory yet. A page that cannot be had (the disk fails, the file was cut) is an error here, and would be
-/// a signal later.
-#[cfg(target_os = "linux")]
-fn bring(map: &Mmap) -> io::Result<()> {
-    match map.advise(Advice::PopulateRead) {
-        // Linux before 5.14 does not know this advice. Then pages come as they are touched.
-        Err(error) if error.kind() == ErrorKind::InvalidInput => Ok(()),
-        brought => brought,
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-fn bring(_: &Mmap) -> io::Result<()> {
-    Ok(())
 }
 
 /// The bytes of a page, which is where mappings may begin.
