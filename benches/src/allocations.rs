@@ -1,6 +1,6 @@
 //! Allocations per item, counted by valgrind in runs of their own: counting slows what it counts, so no time comes from here.
 
-use crate::contender::{Contender, Job, Metric, Program, Workload};
+use crate::contender::{Contender, Job, Metric, Workload};
 use crate::inputs::Prepared;
 use crate::measure::BoxError;
 use crate::process;
@@ -22,8 +22,7 @@ pub(crate) fn per_item(
     contender: &Contender,
     settings: &Settings,
 ) -> Result<Option<f64>, BoxError> {
-    let in_rust = matches!(contender.program, Program::Function(_));
-    if !in_rust || workload.metric != Metric::ItemsPerSecond || workload.parameter > WORK_MAX {
+    if contender.is_foreign() || workload.metric != Metric::ItemsPerSecond || workload.parameter > WORK_MAX {
         return Ok(None);
     }
     let less = count(workload, contender, ITEMS, settings)?;

@@ -4,6 +4,7 @@ use crate::BenchArgs;
 use crate::contender::{Contender, Workload};
 use crate::host::{self, Capacity, Host};
 use crate::measure::BoxError;
+use crate::output;
 use crate::progress::Progress;
 use crate::report;
 use crate::runner::{Installed, Measured, Settings, Skipped, admit, measure};
@@ -55,10 +56,9 @@ fn finish(summary: &Summary, folder: &Path) -> Result<ExitCode, BoxError> {
     let paths = report::write(summary, folder)?;
     // One round judges nothing, so that a smoke run only tells what is wrong or missing.
     let smoke = summary.host.mode == Mode::Smoke.word();
-    print!("{}", if smoke { report::problems(summary) } else { report::head(summary) });
-    for path in paths {
-        println!("{}", path.display());
-    }
+    let mut text = if smoke { report::problems(summary) } else { report::head(summary) };
+    text.extend(paths.iter().map(|path| format!("{}\n", path.display())));
+    output::print(&text)?;
     Ok(if summary.failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -99,25 +99,20 @@ fn told(measured: &Measured, mode: Mode, seconds: f64) -> String {
 
 /// Prints sets, workloads and contenders.
 pub(crate) fn list(args: &BenchArgs) -> Result<(), BoxError> {
-    let mut set = "";
+    let (mut set, mut text, root) = ("", String::new(), host::root());
     for workload in chosen(args) {
         if workload.set != set {
             set = workload.set;
-            println!("{set}");
+            text += &format!("{set}\n");
         }
-        println!(
-            "  {} [{}, {} items]\n    {}",
-            workload.name,
-            workload.metric.unit(),
-            workload.size,
-            workload.about
-        );
-        let root = host::root();
+        let (name, unit) = (workload.name, workload.metric.unit());
+        text += &format!("  {name} [{unit}, {} items]\n    {}\n", workload.size, workload.about);
         for contender in &workload.contenders {
-            println!("    {:26} {:9} {}", contender.name, contender.role.word(), contender.link(&root));
+            let (name, role) = (contender.name, contender.role.word());
+            text += &format!("    {name:26} {role:9} {}\n", contender.link(&root));
         }
     }
-    Ok(())
+    Ok(output::print(&text)?)
 }
 
 /// The workloads of the named sets, or of all.
@@ -148,7 +143,7 @@ fn check_disk(workloads: &[Workload], settings: &Settings) -> Result<(), BoxErro
         let Some(input) = workload.input else { continue };
         for contender in &workload.contenders {
             let rows = workload.size * contender.times;
-            if counted.insert((input.bytes_per_row(), rows)) && !input.is_cached(rows, &settings.inputs) {
+            if counted.insert((input.name(), rows)) && !input.is_cached(rows, &settings.inputs) {
                 needed += rows * input.bytes_per_row();
             }
         }

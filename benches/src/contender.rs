@@ -103,8 +103,19 @@ pub(crate) use instance;
 pub(crate) enum Program {
     /// A function of this binary, in a process of its own.
     Function(fn(&Job) -> Result<Outcome, BoxError>),
-    /// A script for `python3`, relative to the folder of this crate.
-    Python(&'static str),
+    /// A function of a script, which is named by the contender's source.
+    Python,
+}
+
+/// What a contender cannot run without, besides this binary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Need {
+    /// A file of the workspace.
+    File(&'static str),
+    /// A program on the search path.
+    Command(&'static str),
+    /// A package of Python, in the environment of `cargo xtask peers`.
+    Module(&'static str),
 }
 
 /// One way to do a workload's work.
@@ -113,10 +124,9 @@ pub(crate) struct Contender {
     pub(crate) name: &'static str,
     pub(crate) role: Role,
     pub(crate) program: Program,
-    /// Where the program stands, relative to the workspace, and the word that begins it there: the reports link it.
+    /// Where the program stands, relative to the workspace, and the function there: the reports link it.
     pub(crate) source: (&'static str, &'static str),
-    /// A file of the workspace without which it cannot run.
-    pub(crate) needs: Option<&'static str>,
+    pub(crate) needs: Option<Need>,
     /// How many times the workload's size this contender gets: 1, except where sizes are what is compared.
     pub(crate) times: u64,
 }
@@ -140,17 +150,28 @@ macro_rules! contender {
 pub(crate) use contender;
 
 impl Contender {
-    pub(crate) fn python(name: &'static str, script: &'static str) -> Self {
-        let (program, source) = (Program::Python(script), (script, "def main"));
-        Self { name, role: Role::Baseline, program, source, needs: None, times: 1 }
+    /// A function of a script that needs nothing but Python; the path is relative to the workspace.
+    pub(crate) fn python(name: &'static str, script: &'static str, function: &'static str) -> Self {
+        let (role, program, source) = (Role::Baseline, Program::Python, (script, function));
+        Self { name, role, program, source, needs: None, times: 1 }
+    }
+
+    /// The function `name` of a script, which is done by the package of that name.
+    pub(crate) fn package(name: &'static str, script: &'static str) -> Self {
+        Self { role: Role::Peer, needs: Some(Need::Module(name)), ..Self::python(name, script, name) }
     }
 
     pub(crate) fn times(self, times: u64) -> Self {
         Self { times, ..self }
     }
 
-    pub(crate) fn needs(self, file: &'static str) -> Self {
-        Self { needs: Some(file), ..self }
+    pub(crate) fn needs(self, need: Need) -> Self {
+        Self { needs: Some(need), ..self }
+    }
+
+    /// Whether cargo builds it: what is in Python, or starts a program of others, it does not.
+    pub(crate) fn is_foreign(&self) -> bool {
+        matches!(self.program, Program::Python) || matches!(self.needs, Some(Need::Command(_)))
     }
 
     pub(crate) fn named(self, name: &'static str) -> Self {
@@ -165,13 +186,10 @@ impl Contender {
     }
 }
 
-/// The line on which a function of this path, or the very text with a space in it, begins.
+/// The line on which a function of this path begins, in Rust or in Python.
 pub(crate) fn line_of(text: &str, item: &str) -> Option<usize> {
     let name = item.rsplit("::").next().unwrap_or(item).trim();
-    let starts = match item.contains(' ') {
-        true => [item.to_owned(), item.to_owned()],
-        false => [format!("fn {name}("), format!("fn {name}<")],
-    };
+    let starts = [format!("fn {name}("), format!("fn {name}<"), format!("def {name}(")];
     let begins = |line: &str| starts.iter().any(|start| line.contains(start.as_str()));
     text.lines().position(begins).map(|at| at + 1)
 }

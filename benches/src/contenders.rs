@@ -1,11 +1,20 @@
-//! The programs that are compared: one file for each peer, and one for each program of ours.
+//! The programs that are compared: one file for each peer, or for the kind of file that it reads, and one for each program
+//! of ours.
 
+pub(crate) mod buffers;
 pub(crate) mod bufread;
+mod commands;
 pub(crate) mod compile;
+pub(crate) mod compressed;
 pub(crate) mod crossbeam;
+pub(crate) mod csv_sum;
+pub(crate) mod filtered_write;
 pub(crate) mod hand;
 pub(crate) mod mapped;
+pub(crate) mod ndjson_errors;
 pub(crate) mod ours;
 pub(crate) mod pariter;
 pub(crate) mod rayon;
+pub(crate) mod records;
 pub(crate) mod std_iterator;
+pub(crate) mod text;

@@ -71,9 +71,34 @@ pub(crate) fn root() -> PathBuf {
 
 /// Where all that the runner makes goes.
 pub(crate) fn output_folder() -> PathBuf {
-    let target =
-        std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from).unwrap_or_else(|| root().join("target"));
-    target.join("bench")
+    target().join("bench")
+}
+
+fn target() -> PathBuf {
+    std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+}
+
+/// The environment for Python that `cargo xtask peers` makes.
+fn environment() -> PathBuf {
+    target().join("peers").join("venv")
+}
+
+/// That of the environment, or else the system's: enough for what needs no package.
+pub(crate) fn python() -> PathBuf {
+    let ours = environment().join("bin").join("python");
+    if ours.exists() { ours } else { PathBuf::from("python3") }
+}
+
+/// Whether the environment has a package that is imported by this name.
+pub(crate) fn has_module(name: &str) -> bool {
+    let versions = std::fs::read_dir(environment().join("lib")).into_iter().flatten().flatten();
+    versions.into_iter().any(|version| version.path().join("site-packages").join(name).exists())
+}
+
+/// Whether the search path has a program of this name.
+pub(crate) fn has_command(name: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(name).is_file())
 }
 
 /// Threads of a contender: all that this process may use, cgroup quota included.
@@ -130,5 +155,6 @@ mod tests {
         assert!(host.rustc.starts_with("rustc") && host.date.ends_with('Z'), "{host:?}");
         let capacity = Capacity::of(&root().join("not").join("there"));
         assert!(capacity.disk_free > 0 && capacity.disk_free < u64::MAX);
+        assert!(has_command("sh") && !has_command("no-such-program") && !has_module("no-such-module"));
     }
 }

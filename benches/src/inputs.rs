@@ -5,10 +5,16 @@
 //! is kept beside the file. A file gets its name when it is complete, so an interrupted run leaves nothing that is wrong.
 
 pub(crate) mod access_log;
+pub(crate) mod compressed;
+pub(crate) mod events;
+pub(crate) mod sales;
 pub(crate) mod stations;
+pub(crate) mod text;
 
 use crate::measure::BoxError;
 use crate::rng::Rng;
+use compressed::{Codec, Compressed};
+use std::collections::VecDeque;
 use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -22,6 +28,21 @@ const VERSION: u32 = 1;
 pub(crate) enum Input {
     Stations,
     AccessLog,
+    Text(Asked),
+    Sales,
+    Events,
+    TextGzip,
+    TextZstd,
+}
+
+/// What a workload wants to know of a text, in the order of the lines in its answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asked {
+    Lines,
+    LinesWordsBytes,
+    RareLiteral,
+    CommonLiteral,
+    Bytes,
 }
 
 /// A file that is ready, and the answer that every contender must give.
@@ -36,19 +57,31 @@ pub(crate) trait Generator: Sync {
     /// What is known of the rows of a block, or of many.
     type Known: Default + Send;
 
+    /// What the file begins with.
+    fn head(&self) -> &'static [u8] {
+        b""
+    }
+
     /// Appends `rows` rows to `text`.
     fn block(&self, rng: &mut Rng, rows: u64, text: &mut Vec<u8>) -> Self::Known;
 
+    /// Takes what is known of the next block; blocks come in their order.
     fn merge(&self, all: &mut Self::Known, block: Self::Known);
 
+    /// One line for each question that can be asked of the file.
     fn answer(&self, known: &Self::Known) -> String;
 }
 
 impl Input {
-    fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Input::Stations => "stations",
             Input::AccessLog => "access-log",
+            Input::Text(_) => "text",
+            Input::Sales => "sales",
+            Input::Events => "events",
+            Input::TextGzip => "text-gzip",
+            Input::TextZstd => "text-zstd",
         }
     }
 
@@ -57,6 +90,28 @@ impl Input {
         match self {
             Input::Stations => 15,
             Input::AccessLog => 165,
+            Input::Text(_) => 78,
+            Input::Sales => 99,
+            Input::Events => 201,
+            Input::TextGzip | Input::TextZstd => 30,
+        }
+    }
+
+    fn extension(self) -> &'static str {
+        match self {
+            Input::Stations | Input::AccessLog | Input::Text(_) => "txt",
+            Input::Sales => "csv",
+            Input::Events => "ndjson",
+            Input::TextGzip => "gz",
+            Input::TextZstd => "zst",
+        }
+    }
+
+    /// Which line of the answers is its own.
+    fn question(self) -> usize {
+        match self {
+            Input::Text(asked) => asked as usize,
+            _ => 0,
         }
     }
 
@@ -66,7 +121,7 @@ impl Input {
     }
 
     fn path(self, rows: u64, folder: &Path) -> PathBuf {
-        folder.join(format!("{}-{rows}-seed{SEED}-v{VERSION}.txt", self.name()))
+        folder.join(format!("{}-{rows}-seed{SEED}-v{VERSION}.{}", self.name(), self.extension()))
     }
 
     /// Whether the file is there already.
@@ -78,10 +133,17 @@ impl Input {
     pub(crate) fn prepare(self, rows: u64, folder: &Path, workers: usize) -> Result<Prepared, BoxError> {
         let path = self.path(rows, folder);
         let shape = Shape { rows, rows_per_block: self.rows_per_block(), workers };
-        match self {
+        let all = match self {
             Input::Stations => cached(&stations::Stations::new(), path, shape),
             Input::AccessLog => cached(&access_log::AccessLog::new(), path, shape),
-        }
+            Input::Text(_) => cached(&text::Text::new(), path, shape),
+            Input::Sales => cached(&sales::Sales, path, shape),
+            Input::Events => cached(&events::Events, path, shape),
+            Input::TextGzip => cached(&Compressed::new(Codec::Gzip), path, shape),
+            Input::TextZstd => cached(&Compressed::new(Codec::Zstd), path, shape),
+        }?;
+        let expected = all.expected.lines().nth(self.question()).unwrap_or_default().to_owned();
+        Ok(Prepared { expected, ..all })
     }
 }
 
@@ -117,26 +179,25 @@ fn cached<G: Generator>(generator: &G, path: PathBuf, shape: Shape) -> Result<Pr
 fn generate<G: Generator>(generator: &G, shape: Shape, out: &mut impl Write) -> Result<G::Known, BoxError> {
     let blocks = shape.rows.div_ceil(shape.rows_per_block);
     let mut all = G::Known::default();
+    out.write_all(generator.head())?;
     let make = |block: u64| {
         let rows = shape.rows_per_block.min(shape.rows - block * shape.rows_per_block);
         let mut text = Vec::with_capacity(20 << 20);
         let known = generator.block(&mut Rng::part(SEED, block), rows, &mut text);
         (text, known)
     };
-    let wave = shape.workers.max(1) as u64;
-    for first in (0..blocks).step_by(wave as usize) {
-        let made: Vec<_> = std::thread::scope(|threads| {
-            let started: Vec<_> =
-                (first..blocks.min(first + wave)).map(|block| threads.spawn(move || make(block))).collect();
-            started.into_iter().map(|thread| thread.join()).collect()
-        });
-        for block in made {
-            let (text, known) = block.map_err(|_| "the generator panicked")?;
+    std::thread::scope(|threads| {
+        let mut rest = (0..blocks).map(|block| threads.spawn(move || make(block)));
+        let mut started: VecDeque<_> = rest.by_ref().take(shape.workers.max(1)).collect();
+        while let Some(block) = started.pop_front() {
+            let (text, known) = block.join().map_err(|_| "the generator panicked")?;
+            // While this one is written, as many as before are made.
+            started.extend(rest.next());
             out.write_all(&text)?;
             generator.merge(&mut all, known);
         }
-    }
-    Ok(all)
+        Ok(all)
+    })
 }
 
 /// Appends a number in decimal; what `write!` does, without its cost in a loop over a hundred million rows.
@@ -158,28 +219,68 @@ fn push_decimal(text: &mut Vec<u8>, number: u64) {
 mod tests {
     use super::*;
     use crate::contender::Job;
-    use crate::contenders::bufread;
+    use crate::contenders::{bufread, compressed, csv_sum, filtered_write, ndjson_errors, text};
     use crate::measure::Outcome;
+
+    const ALL: [Input; 10] = [
+        Input::Stations,
+        Input::AccessLog,
+        Input::Text(Asked::Lines),
+        Input::Text(Asked::LinesWordsBytes),
+        Input::Text(Asked::RareLiteral),
+        Input::Text(Asked::CommonLiteral),
+        Input::Sales,
+        Input::Events,
+        Input::TextGzip,
+        Input::TextZstd,
+    ];
 
     fn oracle(input: Input, prepared: &Prepared, rows: u64) -> Outcome {
         let job =
             Job { size: rows, input: Some(prepared.path.clone()), instance: 0, parameter: 0, workers: 1 };
-        match input {
-            Input::Stations => bufread::stations(&job).unwrap(),
-            Input::AccessLog => bufread::access_log(&job).unwrap(),
-        }
+        let naive = match input {
+            Input::Stations => bufread::stations,
+            Input::AccessLog => bufread::access_log,
+            Input::Text(Asked::Lines) => text::bufread_lines,
+            Input::Text(Asked::LinesWordsBytes) => text::bufread_words,
+            Input::Text(Asked::RareLiteral) => text::bufread_filter,
+            Input::Text(Asked::CommonLiteral) => filtered_write::bufread,
+            Input::Text(Asked::Bytes) => text::read_loop,
+            Input::Sales => csv_sum::string_records,
+            Input::Events => ndjson_errors::bufread,
+            Input::TextGzip => compressed::gzip_bufread,
+            Input::TextZstd => compressed::zstd_bufread,
+        };
+        naive(&job).unwrap()
     }
 
     #[test]
     fn the_generator_knows_the_answer_of_the_naive_program() {
         let folder = tempfile::tempdir().unwrap();
-        for (input, rows) in
-            [(Input::Stations, 1), (Input::Stations, 5000), (Input::AccessLog, 1), (Input::AccessLog, 5000)]
-        {
+        for (input, rows) in ALL.into_iter().flat_map(|input| [(input, 1), (input, 5000)]) {
             let prepared = input.prepare(rows, folder.path(), 2).unwrap();
             assert_eq!(oracle(input, &prepared, rows).answer, prepared.expected, "{input:?} {rows}");
-            let lines = fs::read(&prepared.path).unwrap().iter().filter(|byte| **byte == b'\n').count();
-            assert_eq!(lines as u64, rows);
+        }
+    }
+
+    #[test]
+    fn a_compressed_file_does_not_depend_on_the_threads_either() {
+        let made = |workers| {
+            let (mut text, shape) = (Vec::new(), Shape { rows: 1000, rows_per_block: 96, workers });
+            let generator = Compressed::new(Codec::Gzip);
+            let known = generate(&generator, shape, &mut text).unwrap();
+            (generator.answer(&known), text)
+        };
+        assert_eq!(made(1), made(3));
+    }
+
+    #[test]
+    fn rows_take_about_as_many_bytes_as_is_said() {
+        let folder = tempfile::tempdir().unwrap();
+        for input in ALL {
+            let bytes = fs::metadata(input.prepare(20_000, folder.path(), 2).unwrap().path).unwrap().len();
+            let share = bytes as f64 / (20_000 * input.bytes_per_row()) as f64;
+            assert!((0.7..=1.0).contains(&share), "{input:?} has {} bytes a row", bytes / 20_000);
         }
     }
 

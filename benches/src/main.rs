@@ -2,7 +2,8 @@
 //! counts. Started by `cargo xtask bench`.
 //!
 //! The program runs itself again, once for each contender and round ([`process`]), so that threads, memory and caches of
-//! one contender do not meet those of another. What its figures are not: a promise for other machines, or for other work.
+//! one contender do not meet those of another. Peers that cargo does not build, such as Polars or ripgrep, take part where
+//! they are: `cargo xtask peers` installs them, and the report lists who was missing. What its figures are not: a promise for other machines, or for other work.
 
 mod allocations;
 mod answers;
@@ -12,6 +13,7 @@ mod contenders;
 mod host;
 mod inputs;
 mod measure;
+mod output;
 mod process;
 mod progress;
 mod report;
@@ -46,7 +48,7 @@ struct BenchArgs {
     /// The sets to run; all of them if none is named.
     #[arg(value_name = "SET", value_parser = clap::builder::PossibleValuesParser::new(sets::SETS))]
     sets: Vec<String>,
-    /// Smaller inputs and fewer rounds: about two minutes.
+    /// Smaller inputs and fewer rounds: about three minutes.
     #[arg(long, group = "mode")]
     quick: bool,
     /// The sizes of the bars; checks the disk first.

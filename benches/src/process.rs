@@ -4,7 +4,7 @@ use crate::contender::{Contender, Job, Metric, Program, Workload};
 use crate::host;
 use crate::measure::{BoxError, Outcome};
 use crate::weight;
-use std::ffi::OsString;
+use rustix::process::{Pid, Signal, getpgid, kill_process, kill_process_group};
 use std::io::Read;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Output, Stdio};
@@ -119,10 +119,14 @@ pub(crate) fn contend(contender: &Contender, job: &Job) -> Result<(), BoxError> 
             println!("{}", serde_json::to_string(&outcome)?);
             Ok(())
         }
-        Program::Python(script) => {
-            let mut command = Command::new("python3");
-            command.arg(host::root().join(script)).args(["--size", &job.size.to_string()]);
-            command.args([OsString::from("--input"), job.input()?.into()]);
+        Program::Python => {
+            let ((script, function), workers) = (contender.source, job.workers.to_string());
+            let mut command = Command::new(host::python());
+            command.arg(host::root().join(script)).arg(function).args(["--size", &job.size.to_string()]);
+            command.args(["--workers", &workers]).arg("--input").arg(job.input()?);
+            // Polars and NumPy read how many threads they may have when they are loaded.
+            command.env("POLARS_MAX_THREADS", &workers).env("OMP_NUM_THREADS", &workers);
+            command.env("PYTHONDONTWRITEBYTECODE", "1");
             // The script takes the place of this process, and with it its weight.
             Err(command.exec().into())
         }
@@ -150,17 +154,25 @@ fn last_lines(stderr: &[u8]) -> String {
 fn output_within(mut command: Command, limit: Duration) -> Result<Output, BoxError> {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let child = command.spawn()?;
-    let pid = rustix::process::Pid::from_child(&child);
+    let pid = Pid::from_child(&child);
     let (send, receive) = channel();
     std::thread::spawn(move || send.send(collect(child)));
     match receive.recv_timeout(limit) {
         Ok(output) => Ok(output?),
         Err(RecvTimeoutError::Disconnected) => Err("the thread that waited for it is gone".into()),
         Err(RecvTimeoutError::Timeout) => {
-            rustix::process::kill_process(pid, rustix::process::Signal::KILL)?;
+            kill(pid)?;
             Err(format!("killed after {} s", limit.as_secs()).into())
         }
     }
+}
+
+/// With the programs that it started, where it opened a session of its own.
+fn kill(pid: Pid) -> rustix::io::Result<()> {
+    if getpgid(Some(pid))? == pid {
+        return kill_process_group(pid, Signal::KILL);
+    }
+    kill_process(pid, Signal::KILL)
 }
 
 fn collect(mut child: Child) -> std::io::Result<Output> {
@@ -210,6 +222,17 @@ mod tests {
         assert!(
             killed.to_string().starts_with("killed after") && started.elapsed() < Duration::from_secs(50)
         );
+    }
+
+    #[test]
+    fn what_it_started_is_killed_with_it() {
+        // The output stays open for as long as one of the group lives, and `collect` reads it to its end.
+        let mut grouped = shell("sleep 100 & sleep 100");
+        let child = grouped.process_group(0).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let started = Instant::now();
+        kill(Pid::from_child(&child)).unwrap();
+        collect(child).unwrap();
+        assert!(started.elapsed() < Duration::from_secs(50));
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use crate::allocations;
 use crate::answers::Answers;
-use crate::contender::{Contender, INSTANCES, Job, Metric, Program, Role, Workload};
+use crate::contender::{Contender, INSTANCES, Job, Metric, Need, Program, Role, Workload};
 use crate::host;
 use crate::inputs::Prepared;
 use crate::measure::BoxError;
@@ -20,9 +20,9 @@ use std::time::{Duration, Instant};
 pub(crate) enum Peers {
     /// All that are installed.
     All,
-    /// Those in Rust.
+    /// Those that cargo builds.
     Rust,
-    /// Ours, and the baselines and limits in Rust.
+    /// Ours, and the baselines and limits that cargo builds.
     None,
 }
 
@@ -112,7 +112,10 @@ pub(crate) struct Installed {
 
 impl Installed {
     pub(crate) fn here() -> Self {
-        Self { python: host::version("python3").is_some(), valgrind: host::version("valgrind").is_some() }
+        Self {
+            python: host::version(&host::python().to_string_lossy()).is_some(),
+            valgrind: host::version("valgrind").is_some(),
+        }
     }
 }
 
@@ -122,7 +125,7 @@ fn why_not(
     settings: &Settings,
     installed: &Installed,
 ) -> Option<String> {
-    let foreign = matches!(contender.program, Program::Python(_));
+    let foreign = contender.is_foreign();
     match settings.peers {
         Peers::Rust if foreign => return Some("left out by --peers rust".to_owned()),
         Peers::None if foreign || contender.role == Role::Peer => {
@@ -130,14 +133,22 @@ fn why_not(
         }
         _ => {}
     }
-    if foreign && !installed.python {
+    if matches!(contender.program, Program::Python) && !installed.python {
         return Some("python3 is not installed".to_owned());
     }
     if counted && !installed.valgrind {
         return Some("valgrind is not installed".to_owned());
     }
-    let missing = contender.needs.filter(|file| !host::root().join(file).exists());
-    missing.map(|file| format!("there is no {file}"))
+    contender.needs.and_then(missing)
+}
+
+fn missing(need: Need) -> Option<String> {
+    let (there, otherwise) = match need {
+        Need::File(file) => (host::root().join(file).exists(), format!("there is no {file}")),
+        Need::Command(name) => (host::has_command(name), format!("no program {name}: run cargo xtask peers")),
+        Need::Module(name) => (host::has_module(name), format!("no package {name}: run cargo xtask peers")),
+    };
+    (!there).then_some(otherwise)
 }
 
 /// What starts a contender once; tests put their own in its place.
@@ -338,10 +349,14 @@ mod tests {
 
     #[test]
     fn who_is_missing_or_left_out_is_told() {
-        let mut all = workload().with([Contender::python("python", "benches/contenders/python/stations.py")]);
+        let script = "benches/contenders/python/stations.py";
+        let absent =
+            contender!("absent", Peer, "hand.rs", hand::ordered).needs(Need::Command("no-such-program"));
+        let mut all = workload().with([Contender::python("python", script, "generator"), absent]);
         let bare = Installed { python: false, valgrind: true };
         let skipped = admit(&mut all, &settings(Mode::Default), &bare);
-        assert_eq!((skipped.len(), skipped[0].why.as_str()), (1, "python3 is not installed"));
+        let why: Vec<&str> = skipped.iter().map(|skipped| skipped.why.as_str()).collect();
+        assert_eq!(why, ["python3 is not installed", "no program no-such-program: run cargo xtask peers"]);
         let none = Settings { peers: Peers::None, ..settings(Mode::Default) };
         let skipped = admit(&mut all, &none, &bare);
         assert_eq!((skipped.len(), skipped[0].contender, all.contenders.len()), (1, "peer", 2));

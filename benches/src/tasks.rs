@@ -2,8 +2,14 @@
 //! adds how the items flow through it, and nothing else.
 
 pub(crate) mod access_log;
+pub(crate) mod buffers;
 pub(crate) mod costed;
+pub(crate) mod csv_sum;
+pub(crate) mod ndjson_errors;
 pub(crate) mod numbers;
 pub(crate) mod panics;
+pub(crate) mod records;
 pub(crate) mod rows;
 pub(crate) mod stations;
+pub(crate) mod text;
+pub(crate) mod written;

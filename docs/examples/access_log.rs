@@ -15,7 +15,7 @@
 use clap::Parser;
 use docs::access_log::{self, Summary};
 use docs::program;
-use pipe_core::Report;
+use pipe_core::{Report, Run};
 use pipe_stream::{DeadLetterFile, Lines};
 use std::error::Error;
 use std::path::PathBuf;
@@ -40,9 +40,10 @@ fn main() -> ExitCode {
 fn run(CommandLine { args, dead_letters }: &CommandLine) -> Result<Report<Summary>, Box<dyn Error>> {
     let ctrl_c = program::CtrlC::new()?;
     let letters = dead_letters.as_ref().map(DeadLetterFile::append).transpose()?;
-    let (executor, started) = (args.executor(), |run| ctrl_c.ends(run));
+    let (executor, run) = (args.executor(), Run::new());
+    ctrl_c.ends(run.clone());
     match args.path() {
-        Some(path) => access_log::summary(Lines::open(path)?, letters, &executor, started),
-        None => access_log::summary(Lines::stdin(), letters, &executor, started),
+        Some(path) => access_log::summary(Lines::open(path)?, letters, &executor, &run),
+        None => access_log::summary(Lines::stdin(), letters, &executor, &run),
     }
 }

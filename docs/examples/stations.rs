@@ -13,7 +13,7 @@
 
 use clap::Parser;
 use docs::{program, stations};
-use pipe_core::Report;
+use pipe_core::{Report, Run};
 use pipe_stream::Lines;
 use std::error::Error;
 use std::process::ExitCode;
@@ -33,10 +33,11 @@ fn main() -> ExitCode {
 
 fn run(args: &program::Args) -> Result<Report<String>, Box<dyn Error>> {
     let ctrl_c = program::CtrlC::new()?;
-    let (executor, started) = (args.executor(), |run| ctrl_c.ends(run));
+    let (executor, run) = (args.executor(), Run::new());
+    ctrl_c.ends(run.clone());
     let report = match args.path() {
-        Some(path) => stations::totals(Lines::open(path)?, &executor, started)?,
-        None => stations::totals(Lines::stdin(), &executor, started)?,
+        Some(path) => stations::totals(Lines::open(path)?, &executor, &run)?,
+        None => stations::totals(Lines::stdin(), &executor, &run)?,
     };
     Ok(report.map(|stations| format!("{stations}\n")))
 }

@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::{fmt, mem};
 
 /// Runs the lines through the pipeline, on any executor. Malformed ones are listed, and written into `letters` if there are any.
-/// `started` gets the handle of the run before it begins.
+/// `run` is its handle.
 ///
 /// # Errors
 /// [`TooManyPaths`]; what the source, the letters or the executor could not do. A malformed line is none: it is counted.
@@ -22,17 +22,16 @@ pub fn summary<'p, R: Read + Send + 'p>(
     lines: Lines<R>,
     letters: Option<DeadLetterFile>,
     executor: &impl BlockingExecutor<'p>,
-    started: impl FnOnce(Run),
+    run: &Run,
 ) -> Result<Report<Summary>, Box<dyn Error>> {
     let listed = Listed::default();
-    let mut summary = lines
+    let summary = lines
         .pipeline()
         .parse(entry)
         .named("entry")
         .on_error(dead_letters(Letters { listed: listed.clone(), file: letters }))
         .fold(Summary::default, Summary::add, Summary::merge);
-    started(summary.handle());
-    let mut report = summary.run_on(executor)?;
+    let mut report = summary.handled_by(run).run_on(executor)?;
     report.value.malformed = report.dead_lettered();
     report.value.listed = listed.into_inner();
     if report.value.too_many { Err(TooManyPaths.into()) } else { Ok(report) }

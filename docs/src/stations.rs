@@ -8,22 +8,21 @@ use std::error::Error;
 use std::fmt;
 use std::io::Read;
 
-/// Runs the lines through the pipeline, on any executor. `started` gets the handle of the run before it begins.
+/// Runs the lines through the pipeline, on any executor. `run` is its handle.
 ///
 /// # Errors
 /// The first malformed line, with its position; [`Crowded`]; what the source or the executor could not do.
 pub fn totals<'p, R: Read + Send + 'p>(
     lines: Lines<R>,
     executor: &impl BlockingExecutor<'p>,
-    started: impl FnOnce(Run),
+    run: &Run,
 ) -> Result<Report<Stations>, Box<dyn Error>> {
-    let mut totals = lines.pipeline().parse(reading).named("reading").fold(
+    let totals = lines.pipeline().parse(reading).named("reading").fold(
         Stations::default,
         Stations::add,
         Stations::merge,
     );
-    started(totals.handle());
-    let report = totals.run_on(executor)?;
+    let report = totals.handled_by(run).run_on(executor)?;
     if report.value.crowded { Err(Crowded.into()) } else { Ok(report) }
 }
 

@@ -1,8 +1,8 @@
 //! The program against what the generator of its input knows, on every executor.
 
 use docs::access_log::{self, Access, Entry, LISTED_MOST, Malformed, summary};
-use pipe_core::Inline;
 use pipe_core::testing::Rng;
+use pipe_core::{Inline, Run};
 use pipe_parallel::Parallel;
 use pipe_stream::{DeadLetterFile, Lines, Replay};
 use std::collections::BTreeMap;
@@ -11,10 +11,10 @@ use std::fmt::Write;
 /// What the program prints, on each executor and with buffers that cut lines anywhere: the same from all.
 fn printed(text: &str) -> String {
     let lines = |buffer: usize| Lines::from_reader(text.as_bytes()).buffer(buffer);
-    let inline = summary(lines(1 << 16), None, &Inline, drop).unwrap().value.to_string();
+    let inline = summary(lines(1 << 16), None, &Inline, &Run::new()).unwrap().value.to_string();
     for (workers, buffer) in [(1, 100), (2, 7), (2, 1 << 16), (4, 1_000)] {
         let parallel = Parallel::new().workers(workers).memory_limit(1 << 20);
-        let parallel = summary(lines(buffer), None, &parallel, drop).unwrap();
+        let parallel = summary(lines(buffer), None, &parallel, &Run::new()).unwrap();
         assert_eq!(parallel.value.to_string(), inline, "{workers} workers");
     }
     inline
@@ -197,7 +197,7 @@ fn malformed_lines_are_written_down_and_can_be_sent_through_again() {
     for workers in [1, 3] {
         let letters = DeadLetterFile::append(&path).unwrap();
         let lines = Lines::from_reader(text.as_bytes()).buffer(64);
-        let report = summary(lines, Some(letters), &Parallel::new().workers(workers), drop).unwrap();
+        let report = summary(lines, Some(letters), &Parallel::new().workers(workers), &Run::new()).unwrap();
         assert!(
             report.value.to_string().starts_with("error\twarn\t1\nmalformed\t1000\nmalformed at byte\t0\n")
         );

@@ -107,7 +107,7 @@ fn the_report_and_the_dead_letters_stand_beside_the_result() {
     assert_eq!(output.status.code(), Some(0));
     let report = text(&output.stderr);
     assert!(
-        report.contains("entry [dead letter] > fold#1: 2 taken, 1 emitted, entry dead-lettered 1\n"),
+        report.contains("entry [dead letter] > fold#1: 2 taken, 1 emitted, entry dead-lettered 1, busy "),
         "{report}"
     );
     let letters = fs::read_to_string(&letters).unwrap();

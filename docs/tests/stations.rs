@@ -8,16 +8,15 @@ use pipe_stream::Lines;
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::io::{self, Read};
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// What the program prints, on each executor and with buffers that cut lines anywhere: the same from all.
 fn printed(text: &str) -> Result<String, Box<dyn Error>> {
     let lines = |buffer: usize| Lines::from_reader(text.as_bytes()).buffer(buffer);
-    let inline = totals(lines(1 << 16), &Inline, drop).map(|report| report.value.to_string());
+    let inline = totals(lines(1 << 16), &Inline, &Run::new()).map(|report| report.value.to_string());
     for (workers, buffer) in [(1, 100), (2, 7), (2, 1 << 16), (4, 1_000)] {
         let parallel = Parallel::new().workers(workers).memory_limit(1 << 20);
-        let parallel = totals(lines(buffer), &parallel, drop).map(|report| report.value.to_string());
+        let parallel = totals(lines(buffer), &parallel, &Run::new()).map(|report| report.value.to_string());
         match (&inline, &parallel) {
             (Ok(inline), Ok(parallel)) => assert_eq!(inline, parallel, "{workers} workers"),
             (Err(inline), Err(parallel)) => assert_eq!(inline.to_string(), parallel.to_string()),
@@ -152,7 +151,7 @@ fn ten_thousand_stations_are_kept_and_one_more_is_an_error() {
 
 /// Ends the run in a way of the test's choice at its tenth read, and has no end of its own.
 struct Endless {
-    run: Arc<OnceLock<Run>>,
+    run: Run,
     end: fn(&Run),
     reads: usize,
 }
@@ -161,7 +160,7 @@ impl Read for Endless {
     fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
         self.reads += 1;
         if self.reads == 10 {
-            (self.end)(self.run.get().unwrap());
+            (self.end)(&self.run);
         }
         (&b"a;1.0\n"[..]).read(room)
     }
@@ -169,12 +168,11 @@ impl Read for Endless {
 
 /// What the program gives on each executor, where its run is ended like this.
 fn ended(end: fn(&Run)) -> [Result<Report<Stations>, Box<dyn Error>>; 2] {
-    let run = || Arc::new(OnceLock::new());
-    let lines = |run: &Arc<OnceLock<Run>>| Lines::from_reader(Endless { run: run.clone(), end, reads: 0 });
-    let (inline, parallel) = (run(), run());
+    let lines = |run: &Run| Lines::from_reader(Endless { run: run.clone(), end, reads: 0 });
+    let (inline, parallel) = (Run::new(), Run::new());
     [
-        totals(lines(&inline), &Inline, |run| inline.set(run).unwrap()),
-        totals(lines(&parallel), &Parallel::new().workers(2), |run| parallel.set(run).unwrap()),
+        totals(lines(&inline), &Inline, &inline),
+        totals(lines(&parallel), &Parallel::new().workers(2), &parallel),
     ]
 }
 
@@ -198,6 +196,6 @@ fn a_drained_run_gives_the_totals_of_what_was_read() {
 #[test]
 fn no_worker_is_a_config_error() {
     let lines = Lines::from_reader(&b"a;1.0\n"[..]);
-    let error = totals(lines, &Parallel::new().workers(0), drop).unwrap_err();
+    let error = totals(lines, &Parallel::new().workers(0), &Run::new()).unwrap_err();
     assert!(matches!(error.downcast_ref(), Some(RunError::Config { field: "workers", .. })), "{error}");
 }

@@ -6,15 +6,16 @@ use std::process::ExitCode;
 /// Measure the crates beside their peers, and write target/bench/report.html, report.md and results.json.
 #[derive(clap::Args)]
 #[command(after_help = "\
-Without arguments: every set, at sizes that fit this machine, in about eight minutes on two cores.
+Without arguments: every set, at sizes that fit this machine, in about fifteen minutes on two cores.
+Peers that cargo does not build take part once cargo xtask peers has installed them.
 
   cargo xtask bench --list              what there is: sets, workloads, contenders
-  cargo xtask bench --quick             two minutes
+  cargo xtask bench --quick             three minutes
   cargo xtask bench --full parallel     one set at the sizes of the bars; checks the disk first
   cargo xtask bench --filter stations --rounds 15 --peers rust
   cargo xtask bench -- --help           every option of the runner")]
 pub(crate) struct Args {
-    /// Sets (core, parallel, stream) and options, handed to the runner word for word.
+    /// Sets (core, mem, parallel, stream) and options, handed to the runner word for word.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]
     forwarded: Vec<String>,
 }

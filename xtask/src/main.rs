@@ -8,6 +8,8 @@
 mod bench;
 mod ci;
 mod markdown;
+mod output;
+mod peers;
 mod rust_version;
 mod scratch;
 mod step;
@@ -29,6 +31,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Task {
     Bench(bench::Args),
+    Peers(peers::Args),
     Test(test::Args),
     Tidy(tidy::Args),
     Scratch(scratch::Args),
@@ -38,6 +41,7 @@ enum Task {
 fn main() -> ExitCode {
     match Cli::parse().task {
         Some(Task::Bench(args)) => bench::run(&args),
+        Some(Task::Peers(args)) => peers::run(&args),
         Some(Task::Test(args)) => test::run(&args),
         Some(Task::Tidy(args)) => tidy::run(&args),
         Some(Task::Scratch(args)) => scratch::run(&args),

@@ -16,6 +16,7 @@ mod programs;
 mod tokens;
 mod tree;
 
+use crate::output;
 use finding::Finding;
 use std::process::ExitCode;
 use tree::Tree;
@@ -46,16 +47,21 @@ pub(crate) fn run(_: &Args) -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let mut broken = 0;
+    let (mut broken, mut text) = (0, String::new());
     for (name, check) in RULES {
         let mut findings = check(&tree);
         findings.sort();
-        println!("{name}: {}", if findings.is_empty() { "ok" } else { "BROKEN" });
-        for finding in &findings {
-            println!("  {finding}");
-        }
+        text += &format!("{name}: {}\n", if findings.is_empty() { "ok" } else { "BROKEN" });
+        text.extend(findings.iter().map(|finding| format!("  {finding}\n")));
         broken += usize::from(!findings.is_empty());
     }
-    println!("{} rules over {} files, {broken} broken", RULES.len(), tree.files().count());
-    if broken == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    text += &format!("{} rules over {} files, {broken} broken\n", RULES.len(), tree.files().count());
+    match output::print(&text) {
+        Ok(()) if broken == 0 => ExitCode::SUCCESS,
+        Ok(()) => ExitCode::FAILURE,
+        Err(why) => {
+            eprintln!("The findings could not be printed: {why}");
+            ExitCode::FAILURE
+        }
+    }
 }

@@ -1,13 +1,19 @@
 //! Our programs, one file each, on the public API of the pipe crates alone, and at most 60 lines long.
 
 pub(crate) mod access_log;
+pub(crate) mod compressed;
+pub(crate) mod filtered_write;
 pub(crate) mod fused_numbers;
 pub(crate) mod fused_rows;
 pub(crate) mod interop;
+pub(crate) mod ndjson_errors;
 pub(crate) mod ordered;
 pub(crate) mod panics;
 pub(crate) mod policies;
+pub(crate) mod pools;
+pub(crate) mod records;
 pub(crate) mod stations;
+pub(crate) mod text;
 
 /// What a run may hold between source and sink.
 pub(crate) const MEMORY_LIMIT: usize = 64 << 20;

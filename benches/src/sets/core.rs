@@ -1,7 +1,7 @@
 //! `core`: what the chain itself costs, on one thread, against the loop written by hand and against `std::iter`.
 
 use super::{Mode, Sizes};
-use crate::contender::{Contender, Metric, Workload, contender};
+use crate::contender::{Contender, Metric, Need, Workload, contender};
 use crate::contenders::{compile, hand, ours, std_iterator};
 
 pub(crate) fn workloads(mode: Mode) -> Vec<Workload> {
@@ -30,7 +30,8 @@ pub(crate) fn workloads(mode: Mode) -> Vec<Workload> {
             .metric(Metric::Seconds)
             .rounds_max(3)
             .not_in_smoke()
-            .with([contender!("ours", Ours, "compile.rs", compile::sixty_four).needs(compile::EXAMPLE)]),
+            .with([contender!("ours", Ours, "compile.rs", compile::sixty_four)
+                .needs(Need::File(compile::EXAMPLE))]),
     ]
 }
 

@@ -2,7 +2,7 @@
 
 use pipe_async::Async;
 use pipe_core::testing::{Counted, Live, ScriptedSink};
-use pipe_core::{Cancel, DeadLetter, RunError, dead_letters, from_iter};
+use pipe_core::{Cancel, DeadLetter, Run, RunError, dead_letters, from_iter};
 use std::future::{pending, poll_fn};
 use std::sync::Arc;
 use std::task::Poll;
@@ -80,9 +80,9 @@ async fn a_deadline_ends_a_run_whose_operations_never_do() {
 
 #[tokio::test]
 async fn a_run_that_is_told_to_drain_finishes_what_it_has() {
-    let mut endless = from_iter(0u64..).map_async(|n| async move { n }).collect();
-    let handle = endless.handle();
-    let run = tokio::spawn(endless.run_on(&Async::tokio()));
+    let endless = from_iter(0u64..).map_async(|n| async move { n }).collect();
+    let handle = Run::new();
+    let run = tokio::spawn(endless.handled_by(&handle).run_on(&Async::tokio()));
     until(|| handle.progress().written >= 1_000).await;
     handle.drain(Duration::from_secs(60));
     let report = run.await.expect("no panic").expect("it ends well");
@@ -92,9 +92,9 @@ async fn a_run_that_is_told_to_drain_finishes_what_it_has() {
 
 #[tokio::test]
 async fn a_drain_that_takes_too_long_times_out() {
-    let mut endless = from_iter(0u64..).map_async(|_| pending::<u64>()).collect();
-    let handle = endless.handle();
-    let run = tokio::spawn(endless.run_on(&Async::tokio()));
+    let endless = from_iter(0u64..).map_async(|_| pending::<u64>()).collect();
+    let handle = Run::new();
+    let run = tokio::spawn(endless.handled_by(&handle).run_on(&Async::tokio()));
     until(|| handle.progress().taken >= 64).await;
     handle.drain(Duration::from_millis(20));
     let ended = timeout(Duration::from_secs(10), run).await.expect("it ends").expect("no panic");

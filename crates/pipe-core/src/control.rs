@@ -1,41 +1,78 @@
 //! What stops a run: its switch, its deadline, the wish to drain. Shared between the run and its handles.
+//!
+//! It may be older than the run. Until that begins there is no clock, and a drain is only a wish: its time runs from the beginning on.
 
 use crate::cancel::Cancel;
-use crate::clock::{Clock, SystemClock};
+use crate::clock::Clock;
 use crate::error::RunError;
+use crate::report::Progress;
 use crate::run::RunState;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::atomic::{AtomicBool, AtomicU64};
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 pub(crate) struct Control {
     cancel: Cancel,
-    clock: Arc<dyn Clock>,
+    /// The run's, once it has begun.
+    clock: OnceLock<Arc<dyn Clock>>,
+    /// In how much time the run is to end, if that was said before it began. The lock orders this before, or behind, the beginning.
+    early: Mutex<Option<Duration>>,
     /// In nanoseconds of the clock; `NEVER` if there is none. Only lowered.
     deadline: AtomicU64,
     /// The deadline has passed: that, and not somebody's wish, is why the switch is on.
     timed_out: AtomicBool,
+    /// A run has it: there may be no other.
+    claimed: AtomicBool,
     run: OnceLock<Weak<RunState>>,
+    /// How far the run came.
+    ended: OnceLock<Progress>,
 }
 
 const NEVER: u64 = u64::MAX;
 
 impl Control {
-    pub(crate) fn new(clock: Option<Arc<dyn Clock>>) -> Self {
-        let clock = clock.unwrap_or_else(|| Arc::new(SystemClock::new()));
-        let (deadline, timed_out) = (AtomicU64::new(NEVER), AtomicBool::new(false));
-        Control { cancel: Cancel::new(), clock, deadline, timed_out, run: OnceLock::new() }
+    pub(crate) fn new() -> Self {
+        Control {
+            cancel: Cancel::new(),
+            clock: OnceLock::new(),
+            early: Mutex::new(None),
+            deadline: AtomicU64::new(NEVER),
+            timed_out: AtomicBool::new(false),
+            claimed: AtomicBool::new(false),
+            run: OnceLock::new(),
+            ended: OnceLock::new(),
+        }
     }
 
-    /// The run that this controls, once it has begun. Weak: a run holds its control.
-    pub(crate) fn run(&self) -> Option<Arc<RunState>> {
-        self.run.get()?.upgrade()
+    /// How far the run is, or came. All zero before it begins.
+    pub(crate) fn progress(&self) -> Progress {
+        // Weak: a run holds its control.
+        let run = || self.run.get().and_then(Weak::upgrade).map(|run| run.progress());
+        self.ended.get().copied().or_else(run).unwrap_or_default()
+    }
+
+    /// Takes it for a run. False, if there was one before.
+    pub(crate) fn claim(&self) -> bool {
+        !self.claimed.swap(true, SeqCst)
+    }
+
+    /// The run begins: time passes from now on.
+    pub(crate) fn start(&self, clock: Arc<dyn Clock>) {
+        let early = self.early();
+        let fresh = self.clock.set(clock).is_ok();
+        debug_assert!(fresh, "a control was claimed twice");
+        early.inspect(|span| self.end_by(*span));
     }
 
     pub(crate) fn begin(&self, run: &Arc<RunState>) {
-        // A pipeline is run once, so nobody was here before.
-        let _ = self.run.set(Arc::downgrade(run));
+        let fresh = self.run.set(Arc::downgrade(run)).is_ok();
+        debug_assert!(fresh, "a control was claimed twice");
+    }
+
+    /// The run is over. Only the first call counts.
+    pub(crate) fn end(&self, progress: Progress) {
+        let _ = self.ended.set(progress);
     }
 
     pub(crate) fn cancel(&self) -> &Cancel {
@@ -43,12 +80,24 @@ impl Control {
     }
 
     pub(crate) fn clock(&self) -> &dyn Clock {
-        &*self.clock
+        &**self.clock.get().expect("a run starts its control before all else")
     }
 
-    /// Ends the run with `TimedOut` if it is not over in `span`.
+    /// Ends the run with `TimedOut` if it is not over in `span`, counted from its beginning if it has not begun.
     pub(crate) fn end_within(&self, span: Duration) {
-        let at = self.clock.now().saturating_add(span);
+        let mut early = self.early();
+        match self.clock.get() {
+            None => *early = Some(early.map_or(span, |before| before.min(span))),
+            Some(_) => self.end_by(span),
+        }
+    }
+
+    fn early(&self) -> MutexGuard<'_, Option<Duration>> {
+        self.early.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn end_by(&self, span: Duration) {
+        let at = self.clock().now().saturating_add(span);
         self.deadline.fetch_min(u64::try_from(at.as_nanos()).unwrap_or(NEVER - 1), SeqCst);
     }
 
@@ -59,20 +108,20 @@ impl Control {
     /// Waits for `span`, or until the run has to end.
     pub(crate) fn wait(&self, span: Duration) {
         let span = self.time_left().map_or(span, |left| span.min(left));
-        self.clock.wait(span, &self.cancel);
+        self.clock().wait(span, &self.cancel);
     }
 
     /// What is left until the deadline.
     pub(crate) fn time_left(&self) -> Option<Duration> {
         let deadline = self.deadline.load(Relaxed);
-        (deadline != NEVER).then(|| Duration::from_nanos(deadline).saturating_sub(self.clock.now()))
+        (deadline != NEVER).then(|| Duration::from_nanos(deadline).saturating_sub(self.clock().now()))
     }
 
     /// Looks at the clock, if there is a deadline.
     pub(crate) fn check(&self) -> Result<(), RunError> {
         let deadline = self.deadline.load(Relaxed);
         if deadline != NEVER
-            && self.clock.now().as_nanos() >= u128::from(deadline)
+            && self.clock().now().as_nanos() >= u128::from(deadline)
             && !self.cancel.is_cancelled()
         {
             self.timed_out.store(true, SeqCst);

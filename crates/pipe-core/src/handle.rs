@@ -2,21 +2,21 @@
 
 use crate::control::Control;
 use crate::report::Progress;
-use crate::settings::Stop;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A running pipeline, from outside. Clones are handles of the same run; they may be on other threads, and outlive it.
+/// A running pipeline, from outside: made before the run and named with [`Whole::handled_by`](crate::Whole::handled_by). Clones are handles
+/// of the same run; they may be on other threads, and outlive it.
 ///
 /// ```
-/// use pipe_core::{Inline, from_iter};
+/// use pipe_core::{Inline, Run, from_iter};
 /// use std::time::Duration;
 ///
-/// let mut endless = from_iter(0u64..).filter(|n| n % 2 == 0).fold(|| 0, |count, _| *count += 1, |all, part| *all += part);
-/// let run = endless.handle();
+/// let run = Run::new();
+/// let endless = from_iter(0u64..).filter(|n| n % 2 == 0).fold(|| 0, |count, _| *count += 1, |all, part| *all += part);
 /// std::thread::scope(|scope| {
-///     let ended = scope.spawn(|| endless.run_on(&Inline));
+///     let ended = scope.spawn(|| endless.handled_by(&run).run_on(&Inline));
 ///     while run.progress().taken < 1_000 {}
 ///     run.drain(Duration::from_secs(5)); // reads no more, finishes what it has
 ///     let report = ended.join().unwrap()?;
@@ -31,27 +31,39 @@ pub struct Run {
 }
 
 impl Run {
-    pub(crate) fn of(stop: &mut Stop) -> Self {
-        Run { control: stop.control().clone() }
+    /// The handle of a run to come.
+    pub fn new() -> Self {
+        Run { control: Arc::new(Control::new()) }
     }
 
-    /// How far it is. All zero before it begins.
+    pub(crate) fn control(&self) -> &Arc<Control> {
+        &self.control
+    }
+
+    /// How far it is, or came. All zero before it begins.
     pub fn progress(&self) -> Progress {
-        self.control.run().map_or_else(Progress::default, |run| run.progress())
+        self.control.progress()
     }
 
-    /// Stops it: within one item per worker, with `RunError::Cancelled`. The sink is not committed.
+    /// Stops it: within one item per worker, with `RunError::Cancelled`. The sink is not committed. Before the run begins, it keeps it from
+    /// beginning.
     pub fn cancel(&self) {
         self.control.cancel().cancel();
     }
 
     /// Lets it end well and early: nothing more is read, what was read is finished, the sink commits. If that takes longer than
-    /// `deadline` the run is stopped with `RunError::TimedOut`.
+    /// `deadline`, counted from its beginning if it has not begun, the run is stopped with `RunError::TimedOut`.
     ///
     /// A read that blocks is not interrupted: the run goes on when it gives something.
     pub fn drain(&self, deadline: Duration) {
         self.control.end_within(deadline);
         self.control.cancel().drain();
+    }
+}
+
+impl Default for Run {
+    fn default() -> Self {
+        Self::new()
     }
 }
 

@@ -82,6 +82,7 @@ mod sink_node;
 mod source;
 mod stage;
 mod straight;
+mod timed;
 mod weigh;
 
 pub mod kernel;
@@ -101,7 +102,7 @@ pub use clock::{Clock, SystemClock};
 pub use context::Context;
 pub use error::{Payload, RunError};
 pub use executor::{BlockingExecutor, Drives, Executor, Finish, Profile};
-pub use explain::Explain;
+pub use explain::{Earlier, Explain};
 pub use fan::{
     Bound, BranchError, BranchErrorKind, BranchReport, BranchSink, BranchSource, Concat, Merged, Overflow,
     Route, Tagged, Tee, Zip, branch, concat, merge, route, tee, zip,

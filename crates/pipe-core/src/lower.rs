@@ -14,6 +14,7 @@ use crate::sink_node::{Done, SinkNode};
 use crate::source::{FromIter, Source, Want};
 use crate::stage::{Stage, Step};
 use crate::straight::Straight;
+use crate::timed;
 use std::any::TypeId;
 use std::convert::Infallible;
 use std::marker::PhantomData;
@@ -75,11 +76,13 @@ impl<S: Source> AnySource for Counted<S> {
         if self.run.is_draining() {
             return Ok(None);
         }
+        let started = self.run.clock().now();
         let pulled = catch_unwind(AssertUnwindSafe(|| {
             let pulled = self.source.pull(want);
             self.source.take_events().into_iter().for_each(|event| self.run.note(event));
             pulled
         }));
+        self.run.count_source_busy(self.run.clock().now().saturating_sub(started));
         let pulled = pulled.map_err(|thrown| RunError::Panicked {
             stage: "source".to_owned(),
             at: None,
@@ -154,7 +157,7 @@ where
         return source;
     }
     let segment = Fused::<C, U::Batch, U::Item, T, TRACK>::new(chain, id);
-    nodes.push(Node { segment: id, work: Work::Parallel(Arc::new(segment)) });
+    nodes.push(timed::parallel(Arc::new(segment), id));
     source
 }
 
@@ -169,7 +172,7 @@ where
         let source = self.up.lower(nodes, run);
         let segment = Fused::<C, U::Batch, U::Item, T, true>::new(self.chain, self.id);
         let worker = FusedWorker::new(Arc::new(segment), Slot::Unmade, run.clone());
-        nodes.push(Node { segment: self.id, work: Work::Serial(Box::new(worker)) });
+        nodes.push(timed::serial(Box::new(worker), self.id, run));
         source
     }
 }
@@ -219,7 +222,7 @@ where
             self.lower(&mut nodes, &run)
         };
         let sink = SinkNode::<T, S>::new(sink, done, &run);
-        nodes.push(Node { segment: last + 1, work: Work::Serial(Box::new(sink)) });
+        nodes.push(timed::serial(Box::new(sink), last + 1, &run));
         Plan::of_nodes(Nodes { source, nodes, first: None }, run)
     }
 }

@@ -7,6 +7,18 @@ use std::fmt;
 use std::time::Duration;
 
 /// The result of a run and what happened on the way.
+///
+/// Its fields move out of it: `report.value` where the rest is not wanted, a pattern where it is.
+///
+/// ```
+/// use pipe_core::{Inline, Report, from_iter};
+///
+/// let names = || from_iter(["a", "b"]).map(str::to_owned).collect();
+/// let owned: Vec<String> = names().run_on(&Inline)?.value;
+/// let Report { value, segments, .. } = names().run_on(&Inline)?;
+/// assert_eq!((value, segments.len()), (owned, 1));
+/// # Ok::<(), pipe_core::RunError>(())
+/// ```
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct Report<T> {
@@ -29,6 +41,10 @@ pub struct Report<T> {
     pub segments: Vec<SegmentReport>,
     /// Items that the sink took.
     pub written: u64,
+    /// How long the source was asked for batches, its waits for input included. Zero where it ran in one loop with its segment.
+    pub source_busy: Duration,
+    /// How long the sink wrote, and committed. Zero where it ran in one loop with the last segment.
+    pub sink_busy: Duration,
     /// Whether it was drained: then it has not read its source to the end.
     pub drained: bool,
     /// Decisions and fallbacks.
@@ -53,6 +69,14 @@ pub struct SegmentReport {
     pub taken: u64,
     /// Items that went out.
     pub emitted: u64,
+    /// How long its workers worked, added up; with waits between attempts, and without those for room on the edge behind. `None` where
+    /// nobody measured: before the run, and of an async segment, which mostly waits.
+    ///
+    /// A pipeline over an iterator that has one segment may run as one loop on one thread: then this is source, stages and sink.
+    pub busy: Option<Duration>,
+    /// Bytes of a batch on the edge behind it, at most, unless a single item has more. How many batches may wait there is the executor's
+    /// business; all edges share the memory limit.
+    pub batch_bytes: usize,
     /// Whether it stopped before its input ended: a stage, or who came behind, had enough.
     pub had_enough: bool,
 }
@@ -167,6 +191,8 @@ impl<T> Report<T> {
             workers: self.workers,
             segments: self.segments,
             written: self.written,
+            source_busy: self.source_busy,
+            sink_busy: self.sink_busy,
             drained: self.drained,
             events: self.events,
         }
@@ -224,24 +250,8 @@ impl<T> fmt::Display for Report<T> {
         write!(f, "{taken} items in {seconds:.3} s ({:.0} items/s), ", taken as f64 / seconds)?;
         let read = mebibytes(self.bytes as f64);
         writeln!(f, "{read:.1} MiB read ({:.1} MiB/s), {} written", read / seconds, self.written)?;
-        for (index, segment) in self.segments.iter().enumerate() {
-            write_segment(f, index, segment)?;
-            write!(f, ": {} taken, {} emitted", segment.taken, segment.emitted)?;
-            for stage in &segment.stages {
-                let name = &stage.name;
-                stage.passed.map_or(Ok(()), |passed| write!(f, ", {passed} passed {name}"))?;
-                for (count, what) in [
-                    (stage.skipped, "skipped"),
-                    (stage.dead_lettered, "dead-lettered"),
-                    (stage.retried, "retried"),
-                ] {
-                    if count > 0 {
-                        write!(f, ", {name} {what} {count}")?;
-                    }
-                }
-            }
-            writeln!(f, "{}", if segment.had_enough { ", had enough" } else { "" })?;
-        }
+        let times = Times { source_busy: self.source_busy, sink_busy: self.sink_busy };
+        write_rows(f, &self.segments, Some(times))?;
         if self.drained {
             writeln!(f, "drained before the end of its source")?;
         }
@@ -249,12 +259,69 @@ impl<T> fmt::Display for Report<T> {
     }
 }
 
-/// What is known of a segment before and after a run: who runs it, in which order, its stages and their policies.
-pub(crate) fn write_segment(
+/// The time that was spent outside of the segments.
+#[derive(Clone, Copy)]
+pub(crate) struct Times {
+    pub(crate) source_busy: Duration,
+    pub(crate) sink_busy: Duration,
+}
+
+/// The rows of a report, and of an `explain`: segments, and the edges between them. With numbers where there was a run.
+pub(crate) fn write_rows(
     f: &mut fmt::Formatter<'_>,
-    index: usize,
-    segment: &SegmentReport,
+    segments: &[SegmentReport],
+    times: Option<Times>,
 ) -> fmt::Result {
+    let outside = times.map_or(Duration::ZERO, |times| times.source_busy + times.sink_busy);
+    let all = outside + segments.iter().filter_map(|segment| segment.busy).sum::<Duration>();
+    for (index, segment) in segments.iter().enumerate() {
+        if index > 0 {
+            write_edge(f, &segments[index - 1])?;
+        }
+        write_segment(f, index, segment)?;
+        if times.is_some() {
+            write_counts(f, segment)?;
+            segment.busy.map_or(Ok(()), |busy| write_busy(f, ", ", busy, all))?;
+        }
+        writeln!(f, "{}", if segment.had_enough { ", had enough" } else { "" })?;
+    }
+    let Some(Times { source_busy, sink_busy }) = times.filter(|_| !outside.is_zero()) else { return Ok(()) };
+    write_busy(f, "source ", source_busy, all)?;
+    write_busy(f, ", sink ", sink_busy, all)?;
+    writeln!(f)
+}
+
+fn write_busy(f: &mut fmt::Formatter<'_>, what: &str, busy: Duration, all: Duration) -> fmt::Result {
+    let share = 100.0 * busy.as_secs_f64() / all.as_secs_f64().max(1e-9);
+    write!(f, "{what}busy {:.3} s ({share:.0}%)", busy.as_secs_f64())
+}
+
+/// The edge behind a segment.
+fn write_edge(f: &mut fmt::Formatter<'_>, before: &SegmentReport) -> fmt::Result {
+    let order = if before.order == Order::Any { "any order" } else { "in order" };
+    let bytes = before.batch_bytes;
+    let (size, unit) = if bytes < 1 << 10 { (bytes, "bytes") } else { (bytes >> 10, "KiB") };
+    writeln!(f, "  edge, {order}: batches of at most {size} {unit}")
+}
+
+fn write_counts(f: &mut fmt::Formatter<'_>, segment: &SegmentReport) -> fmt::Result {
+    write!(f, ": {} taken, {} emitted", segment.taken, segment.emitted)?;
+    for stage in &segment.stages {
+        let name = &stage.name;
+        stage.passed.map_or(Ok(()), |passed| write!(f, ", {passed} passed {name}"))?;
+        for (count, what) in
+            [(stage.skipped, "skipped"), (stage.dead_lettered, "dead-lettered"), (stage.retried, "retried")]
+        {
+            if count > 0 {
+                write!(f, ", {name} {what} {count}")?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What is known of a segment before and after a run: who runs it, in which order, its stages and their policies.
+fn write_segment(f: &mut fmt::Formatter<'_>, index: usize, segment: &SegmentReport) -> fmt::Result {
     write!(f, "segment {index} (")?;
     match segment.kind {
         SegmentKind::Parallel => write!(f, "parallel")?,

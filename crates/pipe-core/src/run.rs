@@ -34,6 +34,9 @@ pub struct RunState {
     started: Duration,
     bytes: AtomicU64,
     written: AtomicU64,
+    /// In nanoseconds.
+    source_busy: AtomicU64,
+    sink_busy: AtomicU64,
     workers: AtomicUsize,
     events: Mutex<Vec<Event>>,
 }
@@ -56,6 +59,8 @@ struct SegmentState {
     elided: AtomicBool,
     taken: AtomicU64,
     emitted: AtomicU64,
+    /// In nanoseconds.
+    busy: AtomicU64,
     /// A stage had enough: what was still to come was dropped.
     enough: AtomicBool,
 }
@@ -63,9 +68,14 @@ struct SegmentState {
 /// Whether a stage's share of failures is looked at: from so many items on.
 const RATIO_FROM: u64 = 1_000;
 
+/// [`RunState::batch_bytes`].
+pub(crate) fn batch_bytes(limit: usize, segments: usize) -> usize {
+    (limit / (segments + 1)).clamp(1, Want::MOST.bytes)
+}
+
 impl RunState {
     pub(crate) fn new(settings: Settings, profile: Profile, runner: Arc<dyn Runner>) -> Arc<Self> {
-        let Settings { stages, segments, weighers, mut stop, .. } = settings;
+        let Settings { stages, segments, weighers, stop, .. } = settings;
         let stage = |info: StageInfo| StageState {
             policy: info.policy.clone().unwrap_or_default(),
             info,
@@ -86,13 +96,11 @@ impl RunState {
                 elided: AtomicBool::new(false),
                 taken: AtomicU64::new(0),
                 emitted: AtomicU64::new(0),
+                busy: AtomicU64::new(0),
                 enough: AtomicBool::new(false),
             }
         };
-        let control = stop.control().clone();
-        if let Some(span) = stop.within {
-            control.end_within(span);
-        }
+        let control = stop.start();
         let run = Arc::new(RunState {
             stages: stages.into_iter().map(stage).collect(),
             segments: segments.into_iter().map(segment).collect(),
@@ -104,6 +112,8 @@ impl RunState {
             runner,
             bytes: AtomicU64::new(0),
             written: AtomicU64::new(0),
+            source_busy: AtomicU64::new(0),
+            sink_busy: AtomicU64::new(0),
             workers: AtomicUsize::new(1),
             events: Mutex::default(),
         });
@@ -161,7 +171,7 @@ impl RunState {
 
     /// The bytes that one batch may have, so that one on each edge fits into the memory limit; at most what sources are asked for.
     pub fn batch_bytes(&self) -> usize {
-        (self.budget.limit() / (self.segments.len() + 1)).clamp(1, Want::MOST.bytes)
+        batch_bytes(self.budget.limit(), self.segments.len())
     }
 
     /// What the executor said of itself.
@@ -190,6 +200,13 @@ impl RunState {
     }
 }
 
+/// A run whose future was dropped ends without a word to its executor.
+impl Drop for RunState {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
 /// Failures. Called by the harness of sync segments, and by the drivers of async stages.
 impl RunState {
     /// The first stage of a segment: the only one of an async segment.
@@ -214,9 +231,11 @@ impl RunState {
     /// What ends the run: the stage's error itself, or that the letter could not be written.
     pub fn failed(&self, stage: u16, failure: Failure<'_>) -> Result<(), RunError> {
         let state = &self.stages[usize::from(stage)];
+        // A driver has the bare number, and that may be the one of no place.
+        let at = failure.at.and_then(|at| Position::known(at.raw()));
         match &state.policy.then {
             Then::Fail => {
-                let (stage, at) = (state.info.name.clone(), failure.at);
+                let stage = state.info.name.clone();
                 return Err(RunError::Stage { stage, at, source: failure.error });
             }
             Then::Skip => {
@@ -225,7 +244,7 @@ impl RunState {
             Then::DeadLetter(letters) => {
                 let letter = DeadLetter {
                     stage: &state.info.name,
-                    at: failure.at,
+                    at,
                     record: failure.record,
                     error: &*failure.error,
                     attempts: failure.attempts,
@@ -377,9 +396,24 @@ impl RunState {
         self.written.fetch_add(items, Relaxed);
     }
 
+    /// How long a segment, or behind the last one the sink, was busy. Per batch.
+    pub(crate) fn count_busy(&self, segment: usize, span: Duration) {
+        let busy = self.segments.get(segment).map_or(&self.sink_busy, |segment| &segment.busy);
+        busy.fetch_add(nanoseconds(span), Relaxed);
+    }
+
+    pub(crate) fn count_source_busy(&self, span: Duration) {
+        self.source_busy.fetch_add(nanoseconds(span), Relaxed);
+    }
+
     /// A stage of this segment has had enough: items that were on their way to it are dropped.
     pub(crate) fn had_enough(&self, segment: usize) {
         self.segments[segment].enough.store(true, Relaxed);
+    }
+
+    /// Leaves the last progress to the handles.
+    pub(crate) fn end(&self) {
+        self.control.end(self.progress());
     }
 
     pub(crate) fn elapsed(&self) -> Duration {
@@ -396,6 +430,8 @@ impl RunState {
                 stages: stages.map(StageState::report).collect(),
                 taken: segment.taken.load(Relaxed),
                 emitted: segment.emitted.load(Relaxed),
+                busy: (segment.info.kind != SegmentKind::Async).then(|| busy(&segment.busy)),
+                batch_bytes: self.batch_bytes(),
                 had_enough: segment.enough.load(Relaxed),
             }
         };
@@ -421,6 +457,8 @@ impl RunState {
             workers: self.workers.load(Relaxed),
             segments: self.segment_reports(),
             written: self.written.load(Relaxed),
+            source_busy: busy(&self.source_busy),
+            sink_busy: busy(&self.sink_busy),
             drained: self.is_draining(),
             events: self.events.lock().unwrap_or_else(PoisonError::into_inner).clone(),
         }
@@ -433,6 +471,14 @@ impl RunState {
     pub(crate) fn written(&self) -> u64 {
         self.written.load(Relaxed)
     }
+}
+
+fn nanoseconds(span: Duration) -> u64 {
+    u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
+}
+
+fn busy(counter: &AtomicU64) -> Duration {
+    Duration::from_nanos(counter.load(Relaxed))
 }
 
 impl StageState {

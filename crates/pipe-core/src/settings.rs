@@ -1,7 +1,7 @@
 //! What the builder collects beside the types, and checks before a run.
 
 use crate::cancel::Cancel;
-use crate::clock::Clock;
+use crate::clock::{Clock, SystemClock};
 use crate::control::Control;
 use crate::error::RunError;
 use crate::order::Order;
@@ -32,30 +32,33 @@ pub(crate) struct Stop {
     parents: Vec<Cancel>,
     clock: Option<Arc<dyn Clock>>,
     pub within: Option<Duration>,
-    /// Made with the first handle, or by the run itself.
+    /// Those of the handle that was named with `handled_by`.
     control: Option<Arc<Control>>,
 }
 
 impl Stop {
     pub(crate) fn cancelled_by(&mut self, cancel: &Cancel) {
         self.parents.push(cancel.clone());
-        if let Some(control) = &self.control {
-            cancel.adopt(control.cancel());
-        }
+    }
+
+    /// False, if there is another handle already.
+    pub(crate) fn handled_by(&mut self, control: &Arc<Control>) -> bool {
+        Arc::ptr_eq(self.control.get_or_insert_with(|| control.clone()), control)
     }
 
     pub(crate) fn clocked_by(&mut self, clock: impl Clock + 'static) {
         self.clock = Some(Arc::new(clock));
     }
 
-    /// The control of the run: there is one.
-    pub(crate) fn control(&mut self) -> &Arc<Control> {
-        let (parents, clock) = (&self.parents, &self.clock);
-        self.control.get_or_insert_with(|| {
-            let control = Control::new(clock.clone());
-            parents.iter().for_each(|parent| parent.adopt(control.cancel()));
-            Arc::new(control)
-        })
+    /// The run begins.
+    pub(crate) fn start(self) -> Arc<Control> {
+        let control = self.control.unwrap_or_else(|| Arc::new(Control::new()));
+        self.parents.iter().for_each(|parent| parent.adopt(control.cancel()));
+        control.start(self.clock.unwrap_or_else(|| Arc::new(SystemClock::new())));
+        if let Some(span) = self.within {
+            control.end_within(span);
+        }
+        control
     }
 }
 
@@ -164,6 +167,22 @@ impl Settings {
     pub(crate) fn refusal(&self) -> Option<RunError> {
         let (field, value, why) = self.refused.clone().or_else(|| self.check())?;
         Some(RunError::Config { field, value, why })
+    }
+
+    /// Takes the settings for a run: with its handle, which is then that of no other.
+    ///
+    /// # Errors
+    /// `Config`, if something is wrong with them, or the handle is taken. Then it stays as it is.
+    pub(crate) fn claim(&self) -> Result<(), RunError> {
+        self.refusal().map_or(Ok(()), Err)?;
+        match &self.stop.control {
+            Some(control) if !control.claim() => Err(RunError::Config {
+                field: "handled_by",
+                value: "a `Run`".to_owned(),
+                why: "it is the handle of another run: make one for each",
+            }),
+            _ => Ok(()),
+        }
     }
 
     fn check(&self) -> Option<Refused> {

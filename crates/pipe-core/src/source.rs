@@ -31,14 +31,27 @@ impl Want {
 pub type Pulled<B> = Poll<Result<Option<B>, BoxError>>;
 
 /// Gives batches until it ends. One worker at a time pulls, under the executor's lock.
+///
+/// ```
+/// use pipe_core::{FromIter, Inline, Source, concat};
+///
+/// let all = concat([FromIter::new(1..3), FromIter::new(7..9)]).pipeline().map(|n| n * 10).collect();
+/// assert_eq!(all.run_on(&Inline)?.value, [10, 20, 70, 80]);
+/// # Ok::<(), pipe_core::RunError>(())
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a source",
+    label = "this gives no batches",
+    note = "a source made of an iterator is `FromIter::new(..)`; `from_iter(..)` starts a whole pipeline, which is no source of another"
+)]
 pub trait Source: Send {
     /// What its items are.
     type Item: Item;
     /// What carries them.
     type Batch: for<'a> Batch<Item<'a> = <Self::Item as Item>::Of<'a>> + Send + 'static;
 
-    /// The next batch, or `None` at the end. It has at least one item, unless that is not known before it is
-    /// [loaded](Batch::load). Not called again after `None` or an error.
+    /// The next batch, or `None` at the end. It has at least one item, unless that is only known once it was
+    /// [loaded](Batch::load) and driven. Not called again after `None` or an error.
     ///
     /// # Errors
     /// Whatever keeps it from reading on. The run ends with [`RunError::Source`](crate::RunError::Source).
@@ -58,6 +71,14 @@ pub trait Source: Send {
     /// pull; a source made of sources hands on what these say.
     fn take_events(&mut self) -> Vec<Event> {
         Vec::new()
+    }
+
+    /// Starts a pipeline from it.
+    fn pipeline(self) -> Pipeline<Start<Self>, Identity, Self::Item>
+    where
+        Self: Sized,
+    {
+        Pipeline::start(self)
     }
 }
 
@@ -86,12 +107,19 @@ pub(crate) fn pulled<B>(answer: Pulled<B>) -> Result<Option<B>, BoxError> {
     }
 }
 
-/// Starts a pipeline from a source.
+/// Starts a pipeline from a source: [`Source::pipeline`] as a function.
 pub fn from_source<S: Source>(source: S) -> Pipeline<Start<S>, Identity, S::Item> {
     Pipeline::start(source)
 }
 
 /// Starts a pipeline from an iterator. Positions are indices.
+///
+/// Items are `'static`, since they may wait on an edge for another thread. Of what borrows from something shorter-lived (`&str` of a local
+/// `String`) own each item first, `text.lines().map(str::to_owned)`; or write a source that owns the text and lends it, as the lines of
+/// `pipe-stream` do.
+///
+/// Behind it stands [`try_map`](Pipeline::try_map), not [`parse`](Pipeline::parse): that is for rows which borrow from their batch, and an
+/// item of an iterator is moved into the stage. The compiler says of the latter that "one type is more general than the other".
 ///
 /// ```
 /// use pipe_core::{Inline, from_iter};

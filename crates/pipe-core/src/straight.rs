@@ -13,7 +13,7 @@ use crate::context::{Context, SINK};
 use crate::error::{Payload, RunError};
 use crate::item::Own;
 use crate::lower::Counted;
-use crate::plan::{Loop, Node, Nodes, Ran, Work, Worker};
+use crate::plan::{Loop, Nodes, Ran, Worker};
 use crate::position::Position;
 use crate::resident::Resident;
 use crate::run::RunState;
@@ -22,12 +22,14 @@ use crate::sink::Sink;
 use crate::sink_node::SinkNode;
 use crate::source::FromIter;
 use crate::stage::{BoxError, Emit, Flow, Stage, Step};
+use crate::timed::{self, Timed};
 use std::any::Any;
 use std::mem;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 /// The chain between an iterator's items and `T`.
 type Segment<I, C, T> = Fused<C, Items<<I as Iterator>::Item>, Own<<I as Iterator>::Item>, T, false>;
@@ -78,33 +80,8 @@ where
         if self.context.is_noted() { self.context.settle(at, None) } else { Ok(()) }
     }
 
-    /// An accumulator counts against the memory limit.
-    fn weigh(&mut self) -> Result<(), RunError> {
-        let Some(state) = &self.state else { return Ok(()) };
-        let chain = &self.segment.chain;
-        self.weight.weigh(&self.run, || chain.state_bytes(state))
-    }
-
-    #[cold]
-    fn panicked(&mut self, at: Option<u64>, emitted: u64, thrown: Box<dyn Any + Send>) -> RunError {
-        let (stage, at) = match self.context.take_panicked() {
-            Some(SINK) => ("sink".to_owned(), Some(self.sink.written + emitted)),
-            None if at.is_some() => ("source".to_owned(), None),
-            stage => (self.run.name(stage), at),
-        };
-        let at = at.map(Position::from_raw);
-        RunError::Panicked { stage, at, payload: Payload::new(thrown) }
-    }
-}
-
-impl<'p, I, C, T, S> Loop<'p> for Straight<I, C, T, S>
-where
-    I: Iterator<Item: Send + 'static> + Send + 'p,
-    T: Send + 'static,
-    C: Step<I::Item, Out = T> + 'p,
-    S: Sink<T, Done: 'p> + 'p,
-{
-    fn run(&mut self, limit: usize) -> Result<Ran, RunError> {
+    /// Up to `limit` items.
+    fn slice(&mut self, limit: usize) -> Result<Ran, RunError> {
         if self.run.is_draining() {
             return Ok(Ran::Done(0));
         }
@@ -162,7 +139,8 @@ where
         })
     }
 
-    fn finish(&mut self) -> Result<(), RunError> {
+    /// Lets the stages emit what they kept, and commits the sink.
+    fn end(&mut self) -> Result<(), RunError> {
         let state = match self.state.take() {
             Some(state) => state,
             None => self.segment.make_state(&self.run)?,
@@ -185,18 +163,62 @@ where
         self.sink.commit()
     }
 
+    fn count_busy(&self, started: Duration) {
+        self.run.count_busy(0, self.run.clock().now().saturating_sub(started));
+    }
+
+    /// An accumulator counts against the memory limit.
+    fn weigh(&mut self) -> Result<(), RunError> {
+        let Some(state) = &self.state else { return Ok(()) };
+        let chain = &self.segment.chain;
+        self.weight.weigh(&self.run, || chain.state_bytes(state))
+    }
+
+    #[cold]
+    fn panicked(&mut self, at: Option<u64>, emitted: u64, thrown: Box<dyn Any + Send>) -> RunError {
+        let (stage, at) = match self.context.take_panicked() {
+            Some(SINK) => ("sink".to_owned(), Some(self.sink.written + emitted)),
+            None if at.is_some() => ("source".to_owned(), None),
+            stage => (self.run.name(stage), at),
+        };
+        let at = at.map(Position::from_raw);
+        RunError::Panicked { stage, at, payload: Payload::new(thrown) }
+    }
+}
+
+impl<'p, I, C, T, S> Loop<'p> for Straight<I, C, T, S>
+where
+    I: Iterator<Item: Send + 'static> + Send + 'p,
+    T: Send + 'static,
+    C: Step<I::Item, Out = T> + 'p,
+    S: Sink<T, Done: 'p> + 'p,
+{
+    /// Source, stages and sink are one loop, so their time is one: it is written down as that of the segment.
+    fn run(&mut self, limit: usize) -> Result<Ran, RunError> {
+        let started = self.run.clock().now();
+        let ran = self.slice(limit);
+        self.count_busy(started);
+        ran
+    }
+
+    fn finish(&mut self) -> Result<(), RunError> {
+        let started = self.run.clock().now();
+        let finished = self.end();
+        self.count_busy(started);
+        finished
+    }
+
     fn open(self: Box<Self>) -> Nodes<'p> {
         let this = *self;
         let source = this.source.expect("a loop that failed is not opened");
-        let segment = this.segment;
+        let (segment, run) = (this.segment, this.run);
         let first = this.state.map(|state| {
-            let worker = FusedWorker::new(segment.clone(), Slot::Ready(state), this.run.clone());
-            Box::new(worker) as Box<dyn Worker + 'p>
+            let worker = FusedWorker::new(segment.clone(), Slot::Ready(state), run.clone());
+            Box::new(Timed::new(Box::new(worker), 0, run.clone())) as Box<dyn Worker + 'p>
         });
-        let source = Box::new(Counted { source, run: this.run });
-        let segment = Node { segment: 0, work: Work::Parallel(segment) };
-        let sink = Node { segment: 1, work: Work::Serial(Box::new(this.sink)) };
-        Nodes { source, nodes: vec![segment, sink], first }
+        let source = Box::new(Counted { source, run: run.clone() });
+        let nodes = vec![timed::parallel(segment, 0), timed::serial(Box::new(this.sink), 1, &run)];
+        Nodes { source, nodes, first }
     }
 }
 

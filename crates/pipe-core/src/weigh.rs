@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 /// The bytes of a value, with what it owns elsewhere. Memory limits count these.
 ///
-/// Strings, byte vectors and vectors of numbers are weighed wherever they cross an edge. For a type of yours implement this, and say
+/// Strings, byte vectors and vectors of numbers are weighed wherever they cross an edge; so are an `Option`, a vector, a pair, a map or a set of
+/// strings or byte vectors, and pairs and maps of one of these with a number. For a type of yours implement this, and say
 /// [`Pipeline::weighed`](crate::Pipeline::weighed) once; a type that is not weighed counts as its `size_of`.
 ///
 /// ```
@@ -188,27 +189,52 @@ impl Weighers {
     /// `None`: a `T` is not weighed.
     pub(crate) fn get<T: 'static>(&self) -> Option<Weigher<T>> {
         let named = self.named.iter().find_map(|weigher| weigher.downcast_ref::<Weigher<T>>());
-        named.copied().or_else(known)
+        named.copied().or_else(|| known(TypeId::of::<T>())?.downcast_ref::<Weigher<T>>().copied())
     }
 }
 
-/// The common types that own memory, so that nobody has to name them.
-fn known<T: 'static>() -> Option<Weigher<T>> {
+/// The weigher of a common type that owns memory, so that nobody has to name it: a [`Weigher`] of the type with this id.
+///
+/// Vectors of numbers, and text and bytes, however these are owned; and what is made of one of the latter in one step: see [`made_of`].
+/// Deeper nesting is somebody's own data structure, and named by them. Asked once per worker; not generic, so that it is compiled once.
+fn known(id: TypeId) -> Option<Box<dyn Any>> {
     macro_rules! first_of {
-        ($($k:ty),+) => { $( if TypeId::of::<T>() == TypeId::of::<$k>() { return cast::<$k, T>(); } )+ };
+        ($look:ident: $($t:ty),+) => { None$(.or_else(|| $look::<$t>(id)))+ };
     }
-    first_of!(
-        String, Box<str>, Arc<str>, Vec<u8>, Box<[u8]>, Arc<[u8]>, Vec<u16>, Vec<u32>, Vec<u64>, Vec<usize>, Vec<i16>, Vec<i32>,
-        Vec<i64>, Vec<f32>, Vec<f64>, Vec<String>, Vec<Vec<u8>>, Option<String>, Option<Vec<u8>>, (String, String), (String, u64),
-        (String, u32), (String, i64), (String, f64), (u64, String), (Vec<u8>, Vec<u8>), (Vec<u8>, u64), (u64, Vec<u8>),
-        HashMap<String, u64>, HashMap<Vec<u8>, u64>, BTreeMap<String, u64>
+    // For example: None.or_else(|| exactly::<Vec<u16>>(id)).or_else(|| exactly::<Vec<u32>>(id))
+    let numbers: Option<_> = first_of!(
+        exactly: Vec<u16>, Vec<u32>, Vec<u64>, Vec<u128>, Vec<usize>, Vec<i8>, Vec<i16>, Vec<i32>, Vec<i64>, Vec<i128>, Vec<isize>,
+        Vec<f32>, Vec<f64>
     );
-    None
+    numbers.or_else(|| first_of!(made_of: String, Box<str>, Arc<str>, Vec<u8>, Box<[u8]>, Arc<[u8]>))
 }
 
-fn cast<K: Weigh + 'static, T: 'static>() -> Option<Weigher<T>> {
-    let weigher: Box<dyn Any> = Box::new(K::heap as Weigher<K>);
-    weigher.downcast::<Weigher<T>>().ok().map(|weigher| *weigher)
+/// `T` itself, some of them, and `T` with a number.
+fn made_of<T: Weigh + 'static>(id: TypeId) -> Option<Box<dyn Any>> {
+    exactly::<T>(id)
+        .or_else(|| exactly::<Option<T>>(id))
+        .or_else(|| exactly::<Vec<T>>(id))
+        .or_else(|| exactly::<(T, T)>(id))
+        .or_else(|| exactly::<HashSet<T>>(id))
+        .or_else(|| exactly::<HashMap<T, T>>(id))
+        .or_else(|| exactly::<BTreeMap<T, T>>(id))
+        .or_else(|| with_number::<T, u32>(id))
+        .or_else(|| with_number::<T, u64>(id))
+        .or_else(|| with_number::<T, usize>(id))
+        .or_else(|| with_number::<T, i32>(id))
+        .or_else(|| with_number::<T, i64>(id))
+        .or_else(|| with_number::<T, f64>(id))
+}
+
+fn with_number<T: Weigh + 'static, N: Weigh + 'static>(id: TypeId) -> Option<Box<dyn Any>> {
+    exactly::<(T, N)>(id)
+        .or_else(|| exactly::<(N, T)>(id))
+        .or_else(|| exactly::<HashMap<T, N>>(id))
+        .or_else(|| exactly::<BTreeMap<T, N>>(id))
+}
+
+fn exactly<T: Weigh + 'static>(id: TypeId) -> Option<Box<dyn Any>> {
+    (id == TypeId::of::<T>()).then(|| Box::new(T::heap as Weigher<T>) as Box<dyn Any>)
 }
 
 #[cfg(test)]
@@ -240,6 +266,10 @@ mod tests {
         let mut weighers = Weighers::default();
         let heap = weighers.get::<String>().expect("a string is known");
         assert_eq!(heap(&"12345".to_owned()), 5);
+        let heap = weighers.get::<(i32, Option<Vec<u8>>)>();
+        assert!(heap.is_none(), "two steps are one too many");
+        assert_eq!(weighers.get::<(Vec<u8>, i32)>().map(|heap| heap(&(vec![0; 7], 1))), Some(7));
+        assert_eq!(weighers.get::<Vec<Box<str>>>().map(|heap| heap(&vec!["abc".into()])), Some(16 + 3));
         assert!(weighers.get::<u64>().is_none());
         assert!(weighers.get::<Mine>().is_none());
         weighers.add::<Mine>();

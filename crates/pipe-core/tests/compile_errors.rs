@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// What is wrong, the program, and the sentences that the compiler has to say.
-const MISTAKES: [(&str, &str, &[&str]); 6] = [
+const MISTAKES: [(&str, &str, &[&str]); 7] = [
     (
         "an async stage on an executor without a reactor",
         "let _ = from_iter(0..3).map_async(|n| async move { n + 1 }).collect().run_on(&Inline);",
@@ -33,6 +33,11 @@ const MISTAKES: [(&str, &str, &[&str]); 6] = [
         "a serial stage among the parallel ones",
         "let _ = from_iter(0..3).stage(First).collect().run_on(&Inline);",
         &["a serial stage is added with `.serial(..)`"],
+    ),
+    (
+        "a pipeline where a source is asked for",
+        "let _ = pipe_core::concat([from_iter(0..3), from_iter(5..9)]);",
+        &["is not a source", "a source made of an iterator is `FromIter::new(..)`"],
     ),
     (
         "nothing",

@@ -1,4 +1,4 @@
-//! Runs a pipeline in little memory.
+//! Runs a pipeline in little memory, and lends memory that is used again.
 //!
 //! ```
 //! use pipe_core::from_iter;
@@ -10,7 +10,7 @@
 //! # Ok::<(), pipe_core::RunError>(())
 //! ```
 //!
-//! # The model
+//! # The executor
 //!
 //! ```text
 //! source --batch--> [ segment ] --batch--> [ segment ] --batch--> sink        one thread, nothing read ahead
@@ -24,18 +24,52 @@
 //! a vector of numbers, or if the pipeline says `.weighed()`. Counted are batches and the accumulators of folds, which stay until the end.
 //! What a closure allocates for itself, and what the sink keeps, is not.
 //!
-//! # When to use it, and when not
+//! Use it where memory is short and the input is not: containers of a few megabytes, items of megabytes, a pipeline inside a program that
+//! needs its memory for something else. `Inline` of pipe-core runs cheap numbers faster, since it makes no batch where it needs none and
+//! counts nothing; `pipe-parallel` uses more cores, and holds a few batches for each.
 //!
-//! Where memory is short and the input is not: containers of a few megabytes, items of megabytes, a pipeline inside a program that needs its
-//! memory for something else. `Inline` of pipe-core runs cheap numbers faster, since it makes no batch where it needs none and counts
-//! nothing; `pipe-parallel` uses more cores, and holds a few batches for each.
+//! # Memory that is used again
+//!
+//! ```text
+//!  thread: magazine of 32 <--16--> depot: idle objects, one lock <--16--> magazine of 32 :thread
+//!             ^     |                                                       ^     |
+//!            put   get                  no lock, no shared memory          put   get
+//! ```
+//!
+//! | what | for | a get and a put cost |
+//! | --- | --- | --- |
+//! | [`Pool`] | buffers, batches, arenas that come and go by the million | no lock, no allocation |
+//! | [`LimitedPool`] | what there are only so many of; threads and futures wait in line | two locks |
+//! | [`SimplePool`] | a fixed handful that is made beforehand | two locks |
+//! | [`ArenaPool`], [`InArena`] | the parts of records: texts, slices, rows | an [`Arena`] for each batch, no allocation per item |
+//! | [`WeakCache`] | values that several share and that should not stay for ever | a lock and a look into a table |
+//!
+//! All three pools implement [`Lend`] and keep its laws. Objects are reset when they come back, dropped when a panic drops their guard,
+//! and free themselves when they outlive their pool.
+//!
+//! None of this is worth it for what is small and made once: the allocator takes 30 ns. It pays for what is large, for what owns several
+//! allocations, and for what is freed on another thread than it was made on.
+//!
+//! # Features
+//!
+//! * `object-pool` (default): [`SimplePool`], on the crate of that name.
 
-#![forbid(unsafe_code)]
-
+mod arena;
+mod arena_pool;
+mod in_arena;
 mod lazy;
+mod pool;
+mod weak_cache;
 mod weighed;
 
+pub use arena::{Arena, ArenaBox};
+pub use arena_pool::ArenaPool;
+pub use in_arena::{ArenaBatch, Build, InArena};
 pub use lazy::Lazy;
+pub use pool::{Acquire, Exhausted, Lend, LimitedPool, Pool, PoolStatistics, Pooled};
+#[cfg(feature = "object-pool")]
+pub use pool::{SimplePool, SimplePooled};
+pub use weak_cache::{CacheStatistics, WeakCache};
 
 #[doc = include_str!("../README.md")]
 #[cfg(doctest)]

@@ -7,6 +7,7 @@ use crate::hands::{Hands, Row};
 use crate::job::{Job, Rest};
 use crate::ledger::Part;
 use crate::meter::{Account, Meter};
+use crate::parallel::Start;
 use crate::seat::{Place, Seat};
 use crate::stretch::Stretch;
 use pipe_core::plan::{AnySource, BoxBatch, Outlet, RunState, Segment, Worker};
@@ -14,6 +15,7 @@ use pipe_core::{Event, Flow, Pace, Payload, Permit, RunError, Want};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 use std::time::Instant;
 
 /// Shared by the workers of one run.
@@ -60,7 +62,12 @@ impl<'p> Crew<'p> {
 
     /// The calling thread's part. `start` starts one helper and says whether there may be more.
     /// `first` is the worker of the first segment that this thread has used already, if it has.
-    pub(crate) fn lead(&self, mut first: Option<Box<dyn Worker + 'p>>, mut start: impl FnMut(usize) -> bool) {
+    pub(crate) fn lead(
+        &self,
+        mut first: Option<Box<dyn Worker + 'p>>,
+        when: Start,
+        mut start: impl FnMut(usize) -> bool,
+    ) {
         let mut rows = self.rows();
         // All of them at once: a state that cannot be made ends the run before anything is pulled, as on one thread.
         for row in &mut rows {
@@ -70,7 +77,13 @@ impl<'p> Crew<'p> {
         }
         self.gates.join(LEADER);
         // `None` once there are helpers. Until then each trial is followed by another: cheap items may become heavy ones.
-        let mut meter = (self.workers > 1).then(|| Meter::new(self.rows.len()));
+        let mut meter = (self.workers > 1 && when == Start::WhenItPays).then(|| Meter::new(self.rows.len()));
+        if when == Start::AtOnce && (1..self.workers).all(&mut start) {
+            // Each of them takes a seat, whatever else it does.
+            while self.seats.load(Relaxed) > 0 {
+                thread::yield_now();
+            }
+        }
         let mut stayed = None;
         self.work(LEADER, &mut rows, &mut meter, |measuring, before| {
             let Some(meter) = measuring else { return };

@@ -23,12 +23,22 @@ pub struct Parallel {
     workers: Option<usize>,
     /// `None`: [`default_memory_limit`].
     memory_limit: Option<usize>,
+    start: Start,
+}
+
+/// When the other workers are started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Start {
+    /// When it has been measured that they pay.
+    WhenItPays,
+    /// Before anything is pulled, which waits for all of them: for tests.
+    AtOnce,
 }
 
 impl Parallel {
     /// One worker per core that this process may use, at most [`default_memory_limit`] in flight.
     pub fn new() -> Self {
-        Parallel { workers: None, memory_limit: None }
+        Parallel { workers: None, memory_limit: None, start: Start::WhenItPays }
     }
 
     /// How many workers, the calling thread included. Zero is a config error when the pipeline is run.
@@ -45,6 +55,13 @@ impl Parallel {
     /// error.
     pub fn memory_limit(mut self, bytes: usize) -> Self {
         self.memory_limit = Some(bytes);
+        self
+    }
+
+    /// Starts all workers before anything is pulled, and measures nothing: for tests, whose cases are too small to pay.
+    #[doc(hidden)]
+    pub fn spread_at_once(mut self) -> Self {
+        self.start = Start::AtOnce;
         self
     }
 
@@ -81,17 +98,18 @@ impl<'p> Executor<'p> for Parallel {
         let run = plan.run().clone();
         let nodes = match plan.into_loop() {
             Err(nodes) => nodes,
+            Ok(whole) if self.start == Start::AtOnce => whole.open(),
             Ok(whole) => match alone(whole, workers, &run)? {
                 Alone::Ended => return Ok(()),
                 Alone::Opened(nodes) => nodes,
             },
         };
-        together(nodes, workers, &run)
+        together(nodes, workers, self.start, &run)
     }
 }
 
 /// Runs the nodes on the calling thread and on those that it starts when they pay.
-fn together<'p>(nodes: Nodes<'p>, workers: usize, run: &Arc<RunState>) -> Result<(), RunError> {
+fn together<'p>(nodes: Nodes<'p>, workers: usize, start: Start, run: &Arc<RunState>) -> Result<(), RunError> {
     let mut stretches = stretches(nodes.nodes, run);
     if let [only] = &mut stretches[..]
         && only.row.is_empty()
@@ -100,7 +118,7 @@ fn together<'p>(nodes: Nodes<'p>, workers: usize, run: &Arc<RunState>) -> Result
     }
     let crew = Crew::new(nodes.source, stretches, workers, run.clone());
     thread::scope(|scope| {
-        crew.lead(nodes.first, |index| {
+        crew.lead(nodes.first, start, |index| {
             let crew = &crew;
             let thread = thread::Builder::new().name(format!("pipe-worker-{index}"));
             match thread.spawn_scoped(scope, move || crew.help(index)) {

@@ -3,7 +3,9 @@
 mod work;
 
 use pipe_core::testing::{Live, Pull, Rng, ScriptedSink, ScriptedSource};
-use pipe_core::{Cancel, Clock, Emit, Flow, Inline, RunError, Sharing, Stage, Step, from_iter, from_source};
+use pipe_core::{
+    Cancel, Clock, Emit, Flow, Inline, Run, RunError, Sharing, Stage, Step, from_iter, from_source,
+};
 use pipe_parallel::Parallel;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -214,12 +216,13 @@ fn a_deadline_ends_the_run_as_timed_out() {
 #[test]
 fn a_drained_run_delivers_what_it_has_read() {
     for workers in [1, 2, 7] {
-        let mut whole = from_iter(0i64..)
+        let run = Run::new();
+        let whole = from_iter(0i64..)
             .map(|n| after(n, 100))
             .batch(10)
             .map(|group| group.iter().map(|n| after(*n, 50)).collect::<Vec<_>>())
-            .collect();
-        let run = whole.handle();
+            .collect()
+            .handled_by(&run);
         let report = thread::scope(|scope| {
             let ended = scope.spawn(|| whole.run_on(&Parallel::new().workers(workers)));
             while run.progress().taken < 5_000 {

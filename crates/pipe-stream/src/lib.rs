@@ -38,6 +38,8 @@
 //! * [`FileSink`] and [`WriterSink`] write each item and a line feed. An error of the last flush is an error of the run, and a file
 //!   appears under its name only when it is whole.
 //! * [`DeadLetterFile`] keeps the records that failed, and [`Replay`] sends them through the same definition again.
+//! * [`number`], [`decimal`] and [`decimal_at_end`] read numbers from bytes, and [`Groups`] has a value for each key: the two halves of most
+//!   programs over lines.
 //! * Any byte sequence is an input. Text is checked where you ask for it, not here.
 //!
 //! # Limits
@@ -73,11 +75,13 @@ mod chunk;
 mod csv;
 mod error;
 mod framing;
+mod groups;
 mod letters;
 #[cfg(feature = "mmap")]
 mod mapped;
 mod mask;
 mod newlines;
+mod numbers;
 mod opened;
 mod parts;
 mod positioned;
@@ -86,6 +90,7 @@ mod room;
 mod sink;
 mod storage;
 mod stream;
+mod tally;
 mod text;
 
 pub use backend::{Backend, Taken};
@@ -93,16 +98,19 @@ pub use chunk::Chunk;
 pub use csv::{BadField, Column, Csv, Field, NoColumn, Quotes, Row, Table, csv};
 pub use error::{StreamError, StreamErrorKind};
 pub use framing::{
-    Cursor, Custom, Delimited, FixedWidth, Framing, LengthPrefixed, Newline, NoDelimiter, NotARecord,
-    Preamble, PrefixBytes, Rest,
+    Blocks, Containing, Cursor, Custom, Delimited, FixedWidth, Framing, LengthPrefixed, Newline, NoDelimiter,
+    NotARecord, NotInALine, Preamble, PrefixBytes, Rest,
 };
+pub use groups::Groups;
 pub use letters::{DeadLetterFile, Replay, ReplayBatch};
 #[cfg(feature = "mmap")]
 pub use mapped::Mapping;
+pub use numbers::{BadNumber, BadNumberKind, Number, decimal, decimal_at_end, number};
 pub use opened::Opened;
 pub use positioned::{Line, Positioned, PositionedChunk};
 pub use records::{Lines, Records, lines};
 pub use sink::{FileSink, WriterSink};
+pub use tally::Tally;
 pub use text::Text;
 
 #[doc = include_str!("../README.md")]

@@ -61,6 +61,18 @@ fn portable(block: &[u8; BLOCK], byte: u8) -> u64 {
     bits
 }
 
+/// Bit `i` says whether byte `i` is white space: a space, or one of the five from tab to carriage return.
+#[inline(always)]
+pub(crate) fn spaces(block: &[u8; BLOCK]) -> u64 {
+    // The five are those that are at most four above a tab. Where they are, the smaller of that distance and four is the distance.
+    let mut above = [0u8; BLOCK];
+    for (above, byte) in above.iter_mut().zip(block) {
+        let distance = byte.wrapping_sub(b'\t');
+        *above = u8::from(distance.min(4) == distance) | u8::from(*byte == b' ');
+    }
+    equal(&above, 1)
+}
+
 /// The block at the head of `rest`, filled up with zeros where there is less.
 #[inline(always)]
 pub(crate) fn block(rest: &[u8]) -> [u8; BLOCK] {

@@ -4,7 +4,7 @@ use crate::backend::{Backend, Taken};
 use crate::buffer::Pool;
 use crate::chunk::Chunk;
 use crate::error::{StreamError, Subject};
-use crate::framing::{Framing, Newline};
+use crate::framing::{Blocks, Framing, Newline};
 #[cfg(feature = "mmap")]
 use crate::mapped::{Mapped, Mapping, Otherwise};
 use crate::opened::Opened;
@@ -143,6 +143,12 @@ impl<R: Read + Send, F: Framing> Records<R, F> {
     pub fn framed<G: Framing>(self, framing: G) -> Records<R, G> {
         let Records { stream, max_record, buffer, backend, why, told, seekable, way, .. } = self;
         Records { stream, framing, max_record, buffer, backend, why, told, seekable, way }
+    }
+
+    /// All whole records of a batch at once, as bytes: see [`Blocks`].
+    pub fn blocks(self) -> Records<R, Blocks<F>> {
+        let framing = Blocks::of(self.framing.clone());
+        self.framed(framing)
     }
 
     /// The most bytes that a record may have, a line without its line feed; 64 MiB unless set. A longer one ends the run with

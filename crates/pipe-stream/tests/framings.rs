@@ -7,8 +7,8 @@
 use pipe_core::testing::{Rng, laws};
 use pipe_core::{Batch, Flow, Source, Want};
 use pipe_stream::{
-    Backend, Custom, Delimited, FixedWidth, Framing, LengthPrefixed, Lines, Mapping, Newline, NoDelimiter,
-    PrefixBytes, StreamError, StreamErrorKind, Text,
+    Backend, Blocks, Containing, Custom, Delimited, FixedWidth, Framing, LengthPrefixed, Lines, Mapping,
+    Newline, NoDelimiter, NotInALine, PrefixBytes, StreamError, StreamErrorKind, Text,
 };
 use std::fs;
 use std::num::NonZeroUsize;
@@ -130,6 +130,62 @@ fn lines_end_with_line_feeds_and_lose_their_carriage_returns_only_where_asked() 
         let strip = |(at, line): &Record| (*at, line.strip_suffix(b"\r").unwrap_or(line).to_vec());
         let stripped: Vec<Record> = kept.iter().map(strip).collect();
         reads_as(&Newline::crlf(), &input, &stripped, &folder.path().join("input"));
+    }
+}
+
+#[test]
+fn empty_lines_are_left_out_where_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let input = b"\n\none\r\n\r\n\n\ntwo\n\r\n\nthree\n\n";
+    let expected = [(2, b"one".to_vec()), (11, b"two".to_vec()), (18, b"three".to_vec())];
+    reads_as(&Newline::crlf().skip_empty(), input, &expected, &folder.path().join("input"));
+}
+
+#[test]
+fn lines_that_hold_a_literal_are_those_of_a_filter() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut rng = Rng::new(9);
+    for literal in ["a", "ab", "bb", "a longer one", "\r"] {
+        for _ in 0..12 {
+            let mut input = words(&mut rng, b"abc\n\n\r", 120);
+            if rng.below(2) == 0 {
+                input.extend(b"what is a longer one\n");
+            }
+            let whole = input.strip_suffix(b"\n").unwrap_or(&input);
+            let lines = placed(whole.split(|byte| *byte == b'\n').map(|line| (line, 0, 1)));
+            let holds = |line: &[u8]| line.windows(literal.len()).any(|part| part == literal.as_bytes());
+            let expected: Vec<Record> = lines.into_iter().filter(|(_, line)| holds(line)).collect();
+            reads_as(&Containing::new(literal).unwrap(), &input, &expected, &folder.path().join("input"));
+        }
+    }
+    assert!(["", "a\nb"].iter().all(|literal| Containing::new(literal).err() == Some(NotInALine)));
+}
+
+#[test]
+fn blocks_are_whole_records_one_behind_the_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("input");
+    let mut rng = Rng::new(10);
+    for _ in 0..40 {
+        let input = words(&mut rng, b"abc\n", 200);
+        fs::write(&path, &input).unwrap();
+        for size in [1, 2, 3, 7, 30, 64, 1 << 16] {
+            let all = [
+                drain(Lines::open(&path).unwrap().blocks().buffer(size), usize::MAX),
+                drain(Lines::from_reader(&input[..]).blocks().buffer(size), usize::MAX),
+                drain(Text::new(input.clone()).framed(Blocks::<Newline>::default()), size),
+            ];
+            for (blocks, error) in all {
+                assert!(error.is_none());
+                let mut at = 0;
+                for (start, block) in &blocks {
+                    assert_eq!(*start, at);
+                    at += block.len() as u64;
+                    assert!(block.ends_with(b"\n") || at == input.len() as u64);
+                }
+                assert_eq!(blocks.into_iter().map(|(_, block)| block).collect::<Vec<_>>().concat(), input);
+            }
+        }
     }
 }
 

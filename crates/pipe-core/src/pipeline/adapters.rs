@@ -39,7 +39,9 @@ impl<U, C, I: Item> Pipeline<U, C, I> {
         self.then("try_map", Emits::One, TryMap(f))
     }
 
-    /// Turns each item into a row that borrows from it, or fails the item. `f` is a named function, `rows!` names the row.
+    /// Turns each item into a row that borrows from it, or fails the item. `f` is a named function, `rows!` names the row. For sources that
+    /// lend their items; behind [`from_iter`](crate::from_iter), whose items are moved, the same function goes into
+    /// [`try_map`](Self::try_map).
     ///
     /// ```
     /// use pipe_core::{Inline, from_iter, rows};

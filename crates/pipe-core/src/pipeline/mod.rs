@@ -52,6 +52,12 @@ impl<U, C, I: Item> Pipeline<U, C, I> {
         Pipeline { up: self.up, chain, settings: self.settings, item: PhantomData }
     }
 
+    /// The same behind another upstream, which gives the same items.
+    #[cfg(feature = "testing")]
+    pub(crate) fn over_upstream<V>(self, wrap: impl FnOnce(U) -> V) -> Pipeline<V, C, I> {
+        Pipeline { up: wrap(self.up), chain: self.chain, settings: self.settings, item: PhantomData }
+    }
+
     /// The same with its items under the other name of their type.
     fn renamed<J>(self) -> Pipeline<U, C, J>
     where

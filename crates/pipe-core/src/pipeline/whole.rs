@@ -45,9 +45,15 @@ impl<U, C, I, S> Whole<U, C, I, S> {
         self
     }
 
-    /// A handle of the run to come: progress, cancel, drain, from any thread. Take it before `run_on`.
-    pub fn handle(&mut self) -> Run {
-        Run::of(&mut self.pipeline.settings.stop)
+    /// Makes `run` the handle of the run to come: progress, cancel, drain, from any thread.
+    ///
+    /// A handle is of one run, and a run has one: a second one is a `Config` error when the pipeline is run. Its clones are the same one.
+    pub fn handled_by(mut self, run: &Run) -> Self {
+        let settings = &mut self.pipeline.settings;
+        if !settings.stop.handled_by(run.control()) {
+            settings.refuse("handled_by", "a second `Run`", "it has one already: clone that");
+        }
+        self
     }
 }
 
@@ -88,9 +94,9 @@ impl<U: Feed, C, I: Owned, S> Whole<U, C, I, S> {
         S: Sink<I::T, Done: 'p> + 'p,
     {
         let Pipeline { up, chain, settings, .. } = self.pipeline;
-        let profile = match (executor.profile(), settings.refusal()) {
-            (Ok(profile), None) => profile,
-            (Err(error), _) | (Ok(_), Some(error)) => {
+        let profile = match executor.profile().and_then(|profile| settings.claim().map(|()| profile)) {
+            Ok(profile) => profile,
+            Err(error) => {
                 return X::Ran::refused(error).with(|refused| match refused {
                     Err(error) => Err(error),
                     Ok(()) => unreachable!("a refused run is an error"),
@@ -103,6 +109,7 @@ impl<U: Feed, C, I: Owned, S> Whole<U, C, I, S> {
         let cut = Cut::<_, _, I::T, Last>::new(up, chain, last);
         let plan = Close::<'p, X, I::T>::close(cut, self.sink, done.clone(), run.clone());
         executor.execute(plan).with(move |ended| {
+            run.end();
             let letters = run.finish_letters();
             ended.and(letters)?;
             let value = done.lock().unwrap_or_else(PoisonError::into_inner).take();

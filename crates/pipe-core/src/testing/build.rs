@@ -2,21 +2,18 @@
 
 use crate::adapters::Identity;
 use crate::item::Own;
-use crate::lower::Boxed;
+use crate::lower::{AnyWorkers, Cut, Lower};
 use crate::pipeline::{Pipeline, Retries};
 use crate::retry::{Retry, exponential};
-use crate::source::{from_iter, from_source};
 use crate::stage::Step;
 use crate::testing::case::{Block, Case};
+use crate::testing::sealed::{Numbers, Sealed, sealed};
 use crate::testing::steps::{self, Same};
-use crate::testing::{LetterLog, Num, Op, Pull, ScriptedSource};
+use crate::testing::{LetterLog, Num, Op, Provable, reactor};
 use std::time::Duration;
 
-/// A pipeline over numbers whose type has ended.
-pub(crate) type Numbers = Open<Identity>;
-
-/// The same with stages that wait to be fused.
-type Open<C> = Pipeline<Boxed<'static, Num>, C, Own<Num>>;
+/// A pipeline over numbers with stages that wait to be fused.
+type Open<C> = Pipeline<Sealed, C, Own<Num>>;
 
 /// Attempts without waits.
 pub(crate) fn at_once(attempts: u32) -> Retry {
@@ -26,20 +23,13 @@ pub(crate) fn at_once(attempts: u32) -> Retry {
 impl Case {
     /// The pipeline, up to its end. Letters go to `log`.
     pub(crate) fn pipeline(&self, log: &LetterLog) -> Numbers {
-        let start = if self.from_iter {
-            let given = self.script.iter().flat_map(|pull| match pull {
-                Pull::Give(items) => items.clone(),
-                Pull::Fail(_) | Pull::Panic(_) => Vec::new(),
-            });
-            from_iter(given.collect::<Vec<_>>()).boxed()
-        } else {
-            from_source(ScriptedSource::new(self.script.clone())).boxed()
-        };
+        let start = self.input.pipeline(&self.script, self.input_attempts);
         let built = self.blocks.iter().fold(start, |pipeline, block| {
             let pipeline = match block.ops[0] {
                 op if op.is_serial() => serial(pipeline, op),
-                Op::Edge if block.unordered => pipeline.edge().unordered().boxed(),
-                Op::Edge => pipeline.edge().boxed(),
+                op if op.is_async() => asynchronous(pipeline, block),
+                Op::Edge if block.unordered => sealed(pipeline.edge().unordered()),
+                Op::Edge => sealed(pipeline.edge()),
                 _ => first(pipeline, block),
             };
             match block.rule {
@@ -70,6 +60,10 @@ macro_rules! fuse {
             Op::Panics(n) => $then($pipeline.inspect(steps::panics(n)), $($more),*),
             Op::Counted => $then($pipeline.counted(), $($more),*),
             Op::Own(n) => $then($pipeline.stage(steps::Own(n)), $($more),*),
+            Op::Kernel(n) => $then(
+                $pipeline.map(steps::block).kernel(steps::program(n)).map(steps::of_block(n)),
+                $($more),*
+            ),
             other => unreachable!("{other:?} does not fuse"),
         }
     };
@@ -79,10 +73,7 @@ fn first(pipeline: Numbers, block: &Block) -> Numbers {
     fuse!(pipeline, block.ops[0], second, block)
 }
 
-fn second<C: Step<Num, Out = Num> + Retries<Boxed<'static, Num>> + 'static>(
-    pipeline: Open<C>,
-    block: &Block,
-) -> Numbers {
+fn second<C: Step<Num, Out = Num> + Retries<Sealed> + 'static>(pipeline: Open<C>, block: &Block) -> Numbers {
     let pipeline = tried(pipeline, block.attempts[0]);
     match block.ops.get(1) {
         None => closed(pipeline, block),
@@ -90,14 +81,11 @@ fn second<C: Step<Num, Out = Num> + Retries<Boxed<'static, Num>> + 'static>(
     }
 }
 
-fn third<C: Step<Num, Out = Num> + Retries<Boxed<'static, Num>> + 'static>(
-    pipeline: Open<C>,
-    block: &Block,
-) -> Numbers {
+fn third<C: Step<Num, Out = Num> + Retries<Sealed> + 'static>(pipeline: Open<C>, block: &Block) -> Numbers {
     closed(tried(pipeline, block.attempts[1]), block)
 }
 
-fn tried<C: Retries<Boxed<'static, Num>>>(pipeline: Open<C>, attempts: Option<u32>) -> Open<C> {
+fn tried<C: Retries<Sealed>>(pipeline: Open<C>, attempts: Option<u32>) -> Open<C> {
     match attempts {
         Some(attempts) => pipeline.retry(at_once(attempts)),
         None => pipeline,
@@ -105,21 +93,48 @@ fn tried<C: Retries<Boxed<'static, Num>>>(pipeline: Open<C>, attempts: Option<u3
 }
 
 fn closed<C: Step<Num, Out = Num> + 'static>(pipeline: Open<C>, block: &Block) -> Numbers {
-    if block.unordered { pipeline.unordered().boxed() } else { pipeline.boxed() }
+    if block.unordered { sealed(pipeline.unordered()) } else { sealed(pipeline) }
+}
+
+fn asynchronous(pipeline: Numbers, block: &Block) -> Numbers {
+    // Setters behind an async stage mean that stage.
+    match block.ops[0] {
+        Op::MapAsync(n, most) => {
+            let pipeline = pipeline.map_async(reactor::passing(n)).concurrency(most);
+            waited(pipeline, block)
+        }
+        Op::TryMapAsync(n, fails, most) => {
+            let pipeline = pipeline.try_map_async(reactor::failing(n, fails)).concurrency(most);
+            waited(pipeline, block)
+        }
+        other => unreachable!("{other:?} does not wait"),
+    }
+}
+
+fn waited<U: 'static>(pipeline: Pipeline<U, Identity, Own<Num>>, block: &Block) -> Numbers
+where
+    Identity: Retries<U>,
+    Cut<U, Identity, Num, AnyWorkers>: Lower<'static, dyn Provable>,
+{
+    let pipeline = match block.attempts[0] {
+        Some(attempts) => pipeline.retry(at_once(attempts)),
+        None => pipeline,
+    };
+    if block.unordered { sealed(pipeline.unordered()) } else { sealed(pipeline) }
 }
 
 fn serial(pipeline: Numbers, op: Op) -> Numbers {
     match op {
-        Op::Scan => pipeline.scan(steps::zero, steps::sum).boxed(),
-        Op::Take(n) => pipeline.take(n).boxed(),
-        Op::Skip(n) => pipeline.skip(n).boxed(),
-        Op::TakeWhile(n) => pipeline.take_while(steps::filter(n)).boxed(),
-        Op::Enumerate => pipeline.enumerate().map(steps::numbered).boxed(),
-        Op::Dedup => pipeline.map(Same).dedup().map(steps::different).boxed(),
-        Op::DedupBy(n) => pipeline.dedup_by_key(steps::quotient(n)).boxed(),
-        Op::Batch(n) => pipeline.batch(n).map(steps::joined).boxed(),
-        Op::Windows(size, every) => pipeline.windows(size, every).map(steps::joined).boxed(),
-        Op::Serial(n) => pipeline.serial(steps::Delta(n)).boxed(),
+        Op::Scan => sealed(pipeline.scan(steps::zero, steps::sum)),
+        Op::Take(n) => sealed(pipeline.take(n)),
+        Op::Skip(n) => sealed(pipeline.skip(n)),
+        Op::TakeWhile(n) => sealed(pipeline.take_while(steps::filter(n))),
+        Op::Enumerate => sealed(pipeline.enumerate().map(steps::numbered)),
+        Op::Dedup => sealed(pipeline.map(Same).dedup().map(steps::different)),
+        Op::DedupBy(n) => sealed(pipeline.dedup_by_key(steps::quotient(n))),
+        Op::Batch(n) => sealed(pipeline.batch(n).map(steps::joined)),
+        Op::Windows(size, every) => sealed(pipeline.windows(size, every).map(steps::joined)),
+        Op::Serial(n) => sealed(pipeline.serial(steps::Delta(n))),
         other => unreachable!("{other:?} fuses"),
     }
 }

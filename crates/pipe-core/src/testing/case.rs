@@ -1,9 +1,9 @@
 //! A random pipeline with its input, made from a seed.
 
-use crate::settings::SegmentKind;
+use crate::testing::input::{self, Input};
 use crate::testing::oracle::{self, End, Expected};
 use crate::testing::shape::{Outcome, Rule, Shape};
-use crate::testing::{Num, Op, Pull, Rng};
+use crate::testing::{Finish, LetterLog, Num, Op, Provable, Pull, Rng};
 use std::fmt;
 
 /// A pipeline as data: printed it reads like the program, and the seed makes it again.
@@ -13,8 +13,10 @@ pub struct Case {
     pub seed: u64,
     /// The input, batch by batch.
     pub script: Vec<Pull<Num>>,
-    /// Whether the input comes from an iterator, cut into batches by the executor, and not from a script.
-    pub from_iter: bool,
+    /// The form of the source.
+    pub input: Input,
+    /// `.retry(..)` with so many attempts, behind the stages that belong to the source.
+    pub input_attempts: Option<u32>,
     /// The stages.
     pub blocks: Vec<Block>,
     /// `.on_error(..)` at the end.
@@ -36,39 +38,47 @@ pub struct Block {
     pub unordered: bool,
 }
 
-/// Where a random pipeline ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Finish {
-    /// In a sink that may be told to fail.
-    Sink(End),
-    /// In a sink that asks for positions.
-    Placed(End),
-    /// In a fold.
-    Fold,
-}
-
 impl Case {
-    /// The case of this seed.
+    /// The case of this seed. Sources and ends come in turn, so that each pair of them comes once in 64 seeds in a row.
     pub fn new(seed: u64) -> Case {
         let mut rng = Rng::new(seed);
-        let blocks = blocks(&mut rng);
-        let unordered = blocks.iter().any(|block| block.unordered);
-        let from_iter = rng.below(3) == 0;
-        let script = script(&mut rng, from_iter || unordered);
-        let last_rule = Some(Rule::random(&mut rng)).filter(|_| rng.below(8) > 0);
+        let mut blocks = blocks(&mut rng);
+        let input = Input::of_turn(seed, &mut rng);
+        let input_attempts = (rng.below(3) == 0).then(|| 1 + rng.below(4) as u32);
         let end = match rng.below(10) {
-            0 if !unordered => End { full_at: Some(rng.below(200) as usize), fails_to_commit: false },
+            0 => End { full_at: Some(rng.below(200) as usize), fails_to_commit: false },
             1 => End { full_at: None, fails_to_commit: true },
             _ => End::default(),
         };
-        let finish = match rng.below(5) {
-            0 => Finish::Fold,
-            1 => Finish::Placed(end),
-            _ => Finish::Sink(end),
-        };
-        let mut case = Case { seed, script, from_iter, blocks, last_rule, finish };
+        let mut finish = Finish::of_turn(seed / Input::NAMES.len() as u64, end, &mut rng);
+        if finish.asks_for_order() {
+            blocks.iter_mut().for_each(|block| block.unordered = false);
+        }
+        let unordered = blocks.iter().any(|block| block.unordered);
+        if unordered {
+            finish = finish.with(End { full_at: None, ..finish.end() });
+        }
+        let script = script(&mut rng, unordered || !input.can_fail());
+        let last_rule = Some(Rule::random(&mut rng)).filter(|_| rng.below(8) > 0);
+        let mut case = Case { seed, script, input, input_attempts, blocks, last_rule, finish };
         case.make_determinate();
         case
+    }
+
+    /// The case of this seed, for this executor: without async stages, if it has no reactor.
+    pub(crate) fn on(executor: &dyn Provable, seed: u64) -> Case {
+        let mut case = Case::new(seed);
+        if !executor.has_reactor() {
+            case.make_sync();
+        }
+        case
+    }
+
+    /// Puts a stage that does the same in the place of each async one.
+    pub fn make_sync(&mut self) {
+        for op in self.blocks.iter_mut().flat_map(|block| &mut block.ops) {
+            *op = op.in_sync();
+        }
     }
 
     /// Takes out what would let the result depend on who comes first.
@@ -95,6 +105,10 @@ impl Case {
             }
         }
         self.last_rule.iter_mut().for_each(tame);
+        if matches!(self.input, Input::Merge(_)) && (!unordered || self.ops().any(Op::is_serial)) {
+            // Batches come in turn, and an executor may want smaller ones: only those of one item come in the same order each time.
+            self.script = input::single(&self.script);
+        }
         for block in self.blocks.iter_mut().filter(|block| ends_early && block.ops.len() > 1) {
             // Nor may one record fail more than once.
             if matches!(block.ops[0], Op::FlatMap(_) | Op::Own(_)) {
@@ -115,7 +129,11 @@ impl Case {
 
     /// Its segments.
     pub fn shape(&self) -> Shape {
-        let mut shape = Shape::new();
+        let mut shape = self.input.shape();
+        if matches!(self.input, Input::Text(..)) {
+            // The stage behind `parse` has none: it comes later.
+            self.input_attempts.iter().for_each(|attempts| shape.retry_first(*attempts));
+        }
         for block in &self.blocks {
             for (op, attempts) in block.ops.iter().zip(&block.attempts) {
                 shape.add(*op);
@@ -126,7 +144,7 @@ impl Case {
                 shape.unordered();
             }
             // Each block is boxed.
-            shape.cut(SegmentKind::Parallel);
+            shape.edge();
         }
         self.last_rule.iter().for_each(|rule| shape.on_error(*rule));
         if self.finish == Finish::Fold {
@@ -135,19 +153,22 @@ impl Case {
         shape.finished()
     }
 
+    /// A letter of a stage right behind the source carries the record as it stood there, where the source lends it.
+    pub(crate) fn records_agree(&self, log: &LetterLog) -> Result<(), String> {
+        let shape = self.shape();
+        let first = shape.first_stages();
+        for letter in log.letters().iter().filter(|letter| first.contains(&&*letter.stage)) {
+            let record = letter.at.and_then(|at| self.input.record(&self.script, at));
+            if record.is_some() && letter.record != record {
+                return Err(format!("another record than that of its line: {letter:?}"));
+            }
+        }
+        Ok(())
+    }
+
     /// What it has to give.
     pub fn expected(&self) -> Expected {
-        oracle::expect(&self.shape(), &self.script, self.finish.end())
-    }
-}
-
-impl Finish {
-    /// How the sink fails.
-    pub fn end(self) -> End {
-        match self {
-            Finish::Sink(end) | Finish::Placed(end) => end,
-            Finish::Fold => End::default(),
-        }
+        oracle::expect_read(&self.shape(), &self.input.naive(&self.script), self.finish.end())
     }
 }
 
@@ -166,14 +187,15 @@ fn blocks(rng: &mut Rng) -> Vec<Block> {
 }
 
 fn block(rng: &mut Rng) -> Block {
-    let ops = match rng.below(10) {
+    let ops = match rng.below(12) {
         0..=2 => vec![Op::serial(rng)],
         3 => vec![Op::Edge],
+        10 | 11 => vec![Op::asynchronous(rng)],
         4 | 5 => vec![Op::fusable(rng)],
         _ => vec![Op::fusable(rng), Op::fusable(rng)],
     };
     let retry = |op: &Op, rng: &mut Rng| {
-        let worth = matches!(op, Op::Flaky(..) | Op::TryMap(_) | Op::Own(_));
+        let worth = matches!(op, Op::Flaky(..) | Op::TryMap(_) | Op::Own(_) | Op::TryMapAsync(..));
         (!op.is_serial() && rng.below(if worth { 2 } else { 8 }) == 0).then(|| 1 + rng.below(4) as u32)
     };
     let attempts = ops.iter().map(|op| retry(op, rng)).collect();
@@ -183,11 +205,11 @@ fn block(rng: &mut Rng) -> Block {
 
 fn script(rng: &mut Rng, must_end_well: bool) -> Vec<Pull<Num>> {
     // Nothing, one item, few, thousands.
-    let (batches, longest) = match rng.below(16) {
-        0 => (0, 1),
-        1 => (1, 1),
-        2 | 3 => (1 + rng.below(12), 1),
-        4..=14 => (1 + rng.below(12), 1 + rng.below(40)),
+    let (batches, longest) = match rng.below(32) {
+        0 | 1 => (0, 1),
+        2 | 3 => (1, 1),
+        4..=7 => (1 + rng.below(12), 1),
+        8..=30 => (1 + rng.below(12), 1 + rng.below(40)),
         _ => (1 + rng.below(6), 700),
     };
     let (span, mut next) = (2 + rng.below(1_000), 0);
@@ -220,8 +242,14 @@ impl fmt::Display for Case {
                 Pull::Panic(_) => "panic".to_owned(),
             })
             .collect();
-        let start = if self.from_iter { "from_iter" } else { "from_source" };
-        writeln!(f, "{start}(batches of {})", lengths.join(", "))?;
+        writeln!(f, "script: batches of {}", lengths.join(", "))?;
+        write!(f, "{}", self.input)?;
+        let retried = self.input_attempts.filter(|_| matches!(self.input, Input::Text(..)));
+        writeln!(
+            f,
+            "{}.boxed()",
+            retried.map_or(String::new(), |attempts| format!("/* parse.retry({attempts}) */"))
+        )?;
         for block in &self.blocks {
             write!(f, "    ")?;
             for (op, attempts) in block.ops.iter().zip(&block.attempts) {
@@ -232,20 +260,6 @@ impl fmt::Display for Case {
             writeln!(f, "{}.boxed()", if block.unordered { ".unordered()" } else { "" })?;
         }
         self.last_rule.map_or(Ok(()), |rule| writeln!(f, "    .on_error({rule})"))?;
-        match self.finish {
-            Finish::Sink(end) => write!(f, "    .to(sink, {end})"),
-            Finish::Placed(end) => write!(f, "    .to(sink with positions, {end})"),
-            Finish::Fold => write!(f, "    .fold(count and sum)"),
-        }
-    }
-}
-
-impl fmt::Display for End {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.full_at, self.fails_to_commit) {
-            (Some(at), _) => write!(f, "full at {at}"),
-            (None, true) => write!(f, "fails to commit"),
-            (None, false) => write!(f, "takes all"),
-        }
+        write!(f, "    {}", self.finish)
     }
 }

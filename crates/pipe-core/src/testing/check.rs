@@ -5,23 +5,42 @@ use crate::error::RunError;
 use crate::item::Own;
 use crate::lower::{Close, Cut, Feed, Last};
 use crate::pipeline::Pipeline;
-use crate::report::SegmentReport;
+use crate::report::{Report, SegmentReport};
 use crate::stage::Then;
 use crate::testing::oracle::{End, Expected};
 use crate::testing::steps::{self, Total};
-use crate::testing::{Finish, LetterLog, Num, PlacedSink, Provable, ScriptedSink, Shape};
+use crate::testing::{Finish, LetterLog, Num, PlacedSink, Provable, ScriptedSink, Shape, SinkLog, ends};
 
 /// What came of a run.
 pub(crate) struct Ran {
     pub(crate) segments: Result<Vec<SegmentReport>, RunError>,
     pub(crate) explained: Vec<SegmentReport>,
-    /// What the sink got, with positions where it asked for them.
-    items: Vec<(Option<u64>, Num)>,
-    places: bool,
+    sinks: Vec<Sunk>,
+    /// What is wrong with the run behind a branch.
+    behind: Result<(), String>,
     total: Option<Total>,
+    pub(crate) written: u64,
+    /// How many workers took part, if it ended well.
+    pub(crate) workers: Option<usize>,
+}
+
+/// What one of its sinks saw.
+pub(crate) struct Sunk {
+    /// With positions where it asked for them.
+    items: Vec<(Option<u64>, Num)>,
     commits: usize,
     drops: usize,
-    written: u64,
+}
+
+impl Sunk {
+    pub(crate) fn plain(log: &SinkLog<Num>) -> Self {
+        let items = log.items().into_iter().map(|item| (None, item)).collect();
+        Sunk { items, commits: log.commits(), drops: log.drops() }
+    }
+
+    pub(crate) fn placed(log: &SinkLog<(Option<u64>, Num)>) -> Self {
+        Sunk { items: log.items(), commits: log.commits(), drops: log.drops() }
+    }
 }
 
 /// Ends a pipeline as `finish` says and runs it.
@@ -35,6 +54,9 @@ where
         Finish::Sink(end) => into_sink(pipeline, end, executor),
         Finish::Placed(end) => into_placed_sink(pipeline, end, executor),
         Finish::Fold => into_fold(pipeline, executor),
+        Finish::Tee(end) => ends::into_tee(pipeline, end, executor),
+        Finish::Route(n, end) => ends::into_route(pipeline, n, end, executor),
+        Finish::Branch(overflow, room) => ends::into_branch(pipeline, overflow, room, executor),
     }
 }
 
@@ -44,11 +66,8 @@ where
     for<'x> Cut<U, C, Num, Last>: Close<'static, dyn Provable + 'x, Num>,
 {
     let (sink, log) = ScriptedSink::new();
-    let whole = pipeline.to(sink.told(end.full_at, end.fails_to_commit));
-    let explained = whole.explain(executor).expect("its settings make sense").segments;
-    let ended = whole.run_on(executor).map(|report| (report.segments, report.written));
-    let items = log.items().into_iter().map(|item| (None, item)).collect();
-    Ran::of(ended, explained, items).sunk(log.commits(), log.drops())
+    let ran = ends::into(pipeline, sink.told(end.full_at, end.fails_to_commit), executor).0;
+    ran.sunk(vec![Sunk::plain(&log)])
 }
 
 pub(crate) fn into_placed_sink<U, C>(
@@ -61,11 +80,8 @@ where
     for<'x> Cut<U, C, Num, Last>: Close<'static, dyn Provable + 'x, Num>,
 {
     let (sink, log) = PlacedSink::new();
-    let whole = pipeline.to(sink.told(end.full_at, end.fails_to_commit));
-    let explained = whole.explain(executor).expect("its settings make sense").segments;
-    let ended = whole.run_on(executor).map(|report| (report.segments, report.written));
-    let ran = Ran { places: true, ..Ran::of(ended, explained, log.items()) };
-    ran.sunk(log.commits(), log.drops())
+    let ran = ends::into(pipeline, sink.told(end.full_at, end.fails_to_commit), executor).0;
+    ran.sunk(vec![Sunk::placed(&log)])
 }
 
 pub(crate) fn into_fold<U, C>(pipeline: Pipeline<U, C, Own<Num>>, executor: &dyn Provable) -> Ran
@@ -78,8 +94,7 @@ where
     let explained = whole.explain(executor).expect("its settings make sense").segments;
     let ran = whole.run_on(executor);
     let total = ran.as_ref().ok().map(|report| report.value);
-    let ended = ran.map(|report| (report.segments, report.written));
-    Ran { total, ..Ran::of(ended, explained, Vec::new()) }
+    Ran { total, ..Ran::of(ran, explained) }
 }
 
 /// What a fold of a test does with an item.
@@ -89,18 +104,20 @@ type FoldFn = fn(&mut Total, Num);
 pub(crate) type FoldCut<U, C> = Cut<U, Then<C, Fold<fn() -> Total, FoldFn, Total>>, Total, Last>;
 
 impl Ran {
-    fn of(
-        ended: Result<(Vec<SegmentReport>, u64), RunError>,
-        explained: Vec<SegmentReport>,
-        items: Vec<(Option<u64>, Num)>,
-    ) -> Self {
-        let written = ended.as_ref().map_or(0, |(_, written)| *written);
-        let segments = ended.map(|(segments, _)| segments);
-        Ran { segments, explained, items, places: false, total: None, commits: 0, drops: 0, written }
+    pub(crate) fn of<T>(ended: Result<Report<T>, RunError>, explained: Vec<SegmentReport>) -> Self {
+        let report = ended.as_ref().ok();
+        let (written, workers) =
+            (report.map_or(0, |report| report.written), report.map(|report| report.workers));
+        let segments = ended.map(|report| report.segments);
+        Ran { segments, explained, sinks: Vec::new(), behind: Ok(()), total: None, written, workers }
     }
 
-    fn sunk(self, commits: usize, drops: usize) -> Self {
-        Ran { commits, drops, ..self }
+    pub(crate) fn sunk(self, sinks: Vec<Sunk>) -> Self {
+        Ran { sinks, ..self }
+    }
+
+    pub(crate) fn and_behind(self, behind: Result<(), String>) -> Self {
+        Ran { behind, ..self }
     }
 }
 
@@ -130,6 +147,7 @@ pub(crate) fn differs(
         }
     }
     outputs_agree(ran, finish, expected, unordered)?;
+    ran.behind.clone()?;
     letters_agree(ran, expected, log)?;
     if let Ok(segments) = &ran.segments {
         accounts_agree(segments, ran.written, shape, expected)?;
@@ -173,24 +191,29 @@ fn outputs_agree(ran: &Ran, finish: Finish, expected: &Expected, unordered: bool
         let total = expected.error.is_none().then_some(expected.total);
         return same("the fold's result", &ran.total, &total);
     }
-    let commits = usize::from(expected.error.is_none());
-    same("commits and drops of the sink", &(ran.commits, ran.drops), &(commits, 1))?;
-    let place = |at: Option<u64>| if ran.places { Some(at.unwrap_or(u64::MAX)) } else { None };
-    let mut wanted: Vec<_> = expected.outputs.iter().map(|(at, item)| (place(*at), *item)).collect();
-    let mut got = ran.items.clone();
-    if unordered {
-        wanted.sort_unstable();
-        got.sort_unstable();
-    }
-    if got != wanted {
-        let at = got.iter().zip(&wanted).position(|(a, b)| a != b).unwrap_or(got.len().min(wanted.len()));
-        return Err(format!(
-            "the sink got {} items, and not {}; the first other one is number {at}: {:?}, and not {:?}",
-            got.len(),
-            wanted.len(),
-            got.get(at),
-            wanted.get(at)
-        ));
+    for (number, (sunk, wanted)) in ran.sinks.iter().zip(finish.wanted(expected)).enumerate() {
+        let what = format!("commits and drops of sink {number}");
+        same(&what, &(sunk.commits, sunk.drops), &(wanted.commits, 1))?;
+        let place = |at: Option<u64>| wanted.places.then(|| at.unwrap_or(u64::MAX));
+        let mut items: Vec<_> = wanted.items.iter().map(|(at, item)| (place(*at), *item)).collect();
+        let mut got = sunk.items.clone();
+        if unordered {
+            items.sort_unstable();
+            got.sort_unstable();
+        }
+        if !wanted.all {
+            items.truncate(got.len());
+        }
+        if got != items {
+            let at = got.iter().zip(&items).position(|(a, b)| a != b).unwrap_or(got.len().min(items.len()));
+            return Err(format!(
+                "sink {number} got {} items, and not {}; the first other one is number {at}: {:?}, and not {:?}",
+                got.len(),
+                items.len(),
+                got.get(at),
+                items.get(at)
+            ));
+        }
     }
     Ok(())
 }
@@ -242,10 +265,15 @@ fn aborted(ran: &Ran, finish: Finish, expected: &Expected, unordered: bool) -> R
     if finish == Finish::Fold {
         return Ok(());
     }
-    same("commits and drops of the sink", &(ran.commits, ran.drops), &(0, 1))?;
-    let begins = ran.items.len() <= expected.outputs.len()
-        && (unordered || ran.items.iter().zip(&expected.outputs).all(|((_, a), (_, b))| a == b));
-    if begins { Ok(()) } else { Err("the sink of an aborted run got other items".to_owned()) }
+    for (sunk, wanted) in ran.sinks.iter().zip(finish.wanted(expected)) {
+        same("commits and drops of a sink", &(sunk.commits, sunk.drops), &(0, 1))?;
+        let begins = sunk.items.len() <= wanted.items.len()
+            && (unordered || sunk.items.iter().zip(&wanted.items).all(|((_, a), (_, b))| a == b));
+        if !begins {
+            return Err("a sink of an aborted run got other items".to_owned());
+        }
+    }
+    Ok(())
 }
 
 fn same<T: PartialEq + std::fmt::Debug>(what: &str, got: &T, wanted: &T) -> Result<(), String> {

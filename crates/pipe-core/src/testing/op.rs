@@ -34,6 +34,12 @@ pub enum Op {
     Counted,
     /// `stage` with a stage of one's own: emits one or two, and then fails multiples.
     Own(i64),
+    /// `kernel`, over a block made of each item: halves, adds, clamps.
+    Kernel(i64),
+    /// `map_async`: adds; so many operations at once.
+    MapAsync(i64, usize),
+    /// `try_map_async`: multiples fail so many times; so many operations at once.
+    TryMapAsync(i64, u32, usize),
     /// `edge`.
     Edge,
     /// `scan`: running sums.
@@ -82,7 +88,7 @@ impl Op {
     /// One that fuses with its neighbours.
     pub fn fusable(rng: &mut Rng) -> Op {
         let n = 2 + rng.below(6) as i64;
-        match rng.below(24) {
+        match rng.below(26) {
             0 | 1 => Op::Map(n),
             2 | 3 => Op::Filter(n),
             4 | 5 => Op::FilterMap(n),
@@ -93,8 +99,33 @@ impl Op {
             18 => Op::Inspect,
             19 => Op::Panics(200 + n * 13),
             20 | 21 => Op::Counted,
+            22 | 23 => Op::Kernel(n),
             _ => Op::Own(n + 2),
         }
+    }
+
+    /// One that waits.
+    pub fn asynchronous(rng: &mut Rng) -> Op {
+        let (n, concurrency) = (2 + rng.below(6) as i64, 1 + rng.below(9) as usize);
+        match rng.below(2) {
+            0 => Op::MapAsync(n, concurrency),
+            _ => Op::TryMapAsync(n, 1 + rng.below(4) as u32, concurrency),
+        }
+    }
+
+    /// One that does the same and does not wait.
+    #[must_use]
+    pub fn in_sync(self) -> Op {
+        match self {
+            Op::MapAsync(n, _) => Op::Map(n),
+            Op::TryMapAsync(n, fails, _) => Op::Flaky(n, fails),
+            other => other,
+        }
+    }
+
+    /// Whether it is a segment of its own, run by a reactor.
+    pub fn is_async(self) -> bool {
+        self.in_sync() != self
     }
 
     /// One that needs all items in order.
@@ -149,6 +180,9 @@ impl Op {
             Op::Inspect | Op::Panics(_) => "inspect",
             Op::Counted => "counted",
             Op::Own(_) => "stage",
+            Op::Kernel(_) => "kernel",
+            Op::MapAsync(..) => "map_async",
+            Op::TryMapAsync(..) => "try_map_async",
             Op::Edge => "edge",
             Op::Scan => "scan",
             Op::Take(_) => "take",
@@ -167,14 +201,15 @@ impl Op {
         let value = item.value;
         match self {
             Op::Pass | Op::Inspect | Op::Counted | Op::Edge => vec![Does::Emit(item)],
-            Op::Map(n) => vec![Does::Emit(item.with(value.wrapping_add(n)))],
+            Op::Map(n) | Op::MapAsync(n, _) => vec![Does::Emit(item.with(value.wrapping_add(n)))],
+            Op::Kernel(n) => vec![Does::Emit(item.with(steps::computed(n, value)))],
             Op::Filter(n) | Op::FilterMap(n) if value % n == 0 => vec![],
             Op::Filter(_) => vec![Does::Emit(item)],
             Op::FilterMap(_) => vec![Does::Emit(item.with(value / 2))],
             Op::TryMap(n) | Op::Parse(n) if value % n == 0 => vec![Does::Fail(steps::refusal(item, n))],
             Op::TryMap(_) | Op::Parse(_) => vec![Does::Emit(item)],
-            Op::Flaky(n, _) if value % n != 0 => vec![Does::Emit(item)],
-            Op::Flaky(_, fails) => {
+            Op::Flaky(n, _) | Op::TryMapAsync(n, ..) if value % n != 0 => vec![Does::Emit(item)],
+            Op::Flaky(_, fails) | Op::TryMapAsync(_, fails, _) => {
                 let calls = memory.calls.entry(item.id).or_default();
                 *calls += 1;
                 vec![if *calls <= fails { Does::Fail(steps::busy(item)) } else { Does::Emit(item) }]
@@ -283,6 +318,11 @@ impl fmt::Display for Op {
             Op::Batch(n) => write!(f, ".batch({n}).map(sum)"),
             Op::Windows(size, every) => write!(f, ".windows({size}, {every}).map(sum)"),
             Op::Enumerate => write!(f, ".enumerate().map(add)"),
+            Op::Kernel(n) => write!(f, ".map(block).kernel(x / 2 + {n}, clamped).map(item)"),
+            Op::MapAsync(n, most) => write!(f, ".map_async(|n| n + {n}).concurrency({most})"),
+            Op::TryMapAsync(n, k, most) => {
+                write!(f, ".try_map_async(|n| fail multiples of {n} {k} times).concurrency({most})")
+            }
             other => write!(f, ".{}(..)", other.name()),
         }
     }

@@ -3,6 +3,8 @@
 //! Nothing here is shared with the harness: no batches, no workers, no policies applied by anybody else. So where the two agree, both
 //! are right, or both have misread the same sentence of the documentation.
 
+use crate::position::Position;
+use crate::testing::input::{Input, Read};
 use crate::testing::letters::Letter;
 use crate::testing::op::{Does, Memory};
 use crate::testing::shape::{Link, Outcome, Part, Shape};
@@ -33,6 +35,8 @@ pub struct Expected {
     pub accounts: Vec<Account>,
     /// From this segment on the accounts are exact; those before have read ahead of a stage that had enough.
     pub exact_from: usize,
+    /// Whether the error is that the sink failed to commit.
+    pub(crate) fails_to_commit: bool,
     /// Stages whose share of failures may end the run on the way, depending on who fails first.
     pub may_abort: Vec<String>,
 }
@@ -81,14 +85,19 @@ enum Stop {
     Enough,
 }
 
-/// Runs a pipeline of this shape over what the source gives.
+/// Runs a pipeline of this shape over what a script gives, whose positions are indices.
 pub fn expect(shape: &Shape, script: &[Pull<Num>], end: End) -> Expected {
+    expect_read(shape, &Input::Script.naive(script), end)
+}
+
+/// Runs a pipeline of this shape over what the source gives.
+pub(crate) fn expect_read(shape: &Shape, reads: &[Read], end: End) -> Expected {
     let parts = &shape.parts;
     let memories = parts.iter().map(|part| part.links.iter().map(|_| Memory::default()).collect()).collect();
     let account = |part: &Part| Account { stages: vec![[0; 3]; part.links.len()], ..Account::default() };
     let expected = Expected { accounts: parts.iter().map(account).collect(), ..Expected::default() };
     let mut naive = Naive { parts, folds: shape.folds, end, memories, expected };
-    match naive.run(script) {
+    match naive.run(reads) {
         Ok(()) | Err(Halt::Enough(_)) => {}
         Err(Halt::Fails(error)) => naive.expected.error = Some(error),
     }
@@ -98,8 +107,8 @@ pub fn expect(shape: &Shape, script: &[Pull<Num>], end: End) -> Expected {
 }
 
 impl Naive<'_> {
-    fn run(&mut self, script: &[Pull<Num>]) -> Result<(), Halt> {
-        match self.read(script) {
+    fn run(&mut self, reads: &[Read]) -> Result<(), Halt> {
+        match self.read(reads) {
             Err(Halt::Enough(segment)) => self.expected.exact_from = segment,
             read => read?,
         }
@@ -107,14 +116,12 @@ impl Naive<'_> {
         self.commit()
     }
 
-    fn read(&mut self, script: &[Pull<Num>]) -> Result<(), Halt> {
-        let mut next = 0;
-        for pull in script {
-            match pull {
+    fn read(&mut self, reads: &[Read]) -> Result<(), Halt> {
+        for read in reads {
+            match read {
                 Pull::Give(items) => {
-                    for item in items {
-                        self.record(0, Some(next), *item)?;
-                        next += 1;
+                    for (at, item) in items {
+                        self.record(0, Some(*at), *item)?;
                     }
                 }
                 Pull::Fail(why) => return Err(Halt::Fails(format!("source: {why}"))),
@@ -152,6 +159,7 @@ impl Naive<'_> {
             return Err(Halt::Fails(error));
         }
         if self.end.fails_to_commit {
+            self.expected.fails_to_commit = true;
             return Err(Halt::Fails(self.full()));
         }
         Ok(())
@@ -199,7 +207,7 @@ impl Naive<'_> {
             }
         }
         let name = |stage: usize| &part.links[stage].name;
-        let place = at.map_or(String::new(), |at| format!(" at {at}"));
+        let place = at.map_or(String::new(), |at| format!(" at {}", Position::from_raw(at)));
         match attempt.halt {
             None => Ok(()),
             Some(Stop::Enough) => Err(Halt::Enough(segment)),

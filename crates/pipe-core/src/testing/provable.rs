@@ -4,7 +4,7 @@ use crate::error::RunError;
 use crate::executor::{BlockingExecutor, Executor, Profile};
 use crate::kernel::Runner;
 use crate::plan::Plan;
-use std::convert::Infallible;
+use crate::testing::reactor::{Waiting, driven, nowhere};
 use std::sync::Arc;
 
 /// An executor on trial: every [`BlockingExecutor<'static>`](BlockingExecutor) is one, so `&MyExecutor` can be handed to each law.
@@ -22,11 +22,16 @@ pub trait Provable {
     /// [`Executor::runner`].
     fn computes(&self) -> Arc<dyn Runner>;
 
-    /// [`Executor::execute`], for a plan without async stages.
+    /// Whether its plans may have async stages. See [`WithReactor`](crate::testing::WithReactor).
+    fn has_reactor(&self) -> bool {
+        false
+    }
+
+    /// [`Executor::execute`].
     ///
     /// # Errors
     /// As there.
-    fn runs(&self, plan: Plan<'static>) -> Result<(), RunError>;
+    fn runs(&self, plan: Plan<'static, Waiting>) -> Result<(), RunError>;
 }
 
 impl<X: BlockingExecutor<'static>> Provable for X {
@@ -38,18 +43,14 @@ impl<X: BlockingExecutor<'static>> Provable for X {
         self.runner()
     }
 
-    fn runs(&self, plan: Plan<'static>) -> Result<(), RunError> {
-        let run = plan.run().clone();
-        self.execute(match plan.into_loop() {
-            Ok(whole) => Plan::of_loop(whole, run),
-            Err(nodes) => Plan::of_nodes(nodes.widen(), run),
-        })
+    fn runs(&self, plan: Plan<'static, Waiting>) -> Result<(), RunError> {
+        self.execute(driven(plan, nowhere))
     }
 }
 
 impl Executor<'static> for dyn Provable + '_ {
     type Ran = Result<(), RunError>;
-    type Async = Infallible;
+    type Async = Waiting;
 
     fn profile(&self) -> Result<Profile, RunError> {
         self.says()
@@ -59,7 +60,7 @@ impl Executor<'static> for dyn Provable + '_ {
         self.computes()
     }
 
-    fn execute(&self, plan: Plan<'static>) -> Result<(), RunError> {
+    fn execute(&self, plan: Plan<'static, Waiting>) -> Result<(), RunError> {
         self.runs(plan)
     }
 }

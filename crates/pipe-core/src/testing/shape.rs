@@ -128,7 +128,7 @@ impl Shape {
     /// Adds what `op` adds.
     pub fn add(&mut self, op: Op) {
         match op {
-            Op::Edge => self.cut(SegmentKind::Parallel),
+            Op::Edge => self.edge(),
             Op::Dedup => {
                 self.link(Op::Pass, "map");
                 self.serially(op);
@@ -138,9 +138,20 @@ impl Shape {
                 self.serially(op);
                 self.link(Op::Pass, "map");
             }
+            Op::Kernel(_) => {
+                self.link(Op::Pass, "map");
+                self.link(op, op.name());
+                self.link(Op::Pass, "map");
+            }
+            op if op.is_async() => self.apart(op, SegmentKind::Async),
             op if op.is_serial() => self.serially(op),
             op => self.link(op, op.name()),
         }
+    }
+
+    /// Adds what `op` adds, under the name of another adapter.
+    pub(crate) fn add_named(&mut self, op: Op, name: &str) {
+        self.link(op, name);
     }
 
     /// `.on_error(..)`.
@@ -152,13 +163,19 @@ impl Shape {
 
     /// `.retry(..)`.
     pub fn retry(&mut self, attempts: u32) {
-        for link in &mut self.open().links {
+        for link in &mut self.last().links {
             link.attempts.get_or_insert(attempts);
         }
     }
 
+    /// `.retry(..)` behind the first stage, before there was another one.
+    pub(crate) fn retry_first(&mut self, attempts: u32) {
+        self.parts[0].links[0].attempts = Some(attempts);
+    }
+
     /// `.unordered()`.
     pub fn unordered(&mut self) {
+        self.last().any_order = true;
         self.open().any_order = true;
     }
 
@@ -169,9 +186,18 @@ impl Shape {
     }
 
     /// `.edge()`, `.boxed()`.
-    pub fn cut(&mut self, next: SegmentKind) {
+    pub fn edge(&mut self) {
+        self.cut(SegmentKind::Parallel);
+    }
+
+    fn cut(&mut self, next: SegmentKind) {
         let any_order = self.open().any_order;
         self.parts.push(Part { any_order, ..Part::new(next) });
+    }
+
+    /// The names of the stages in its first segment.
+    pub(crate) fn first_stages(&self) -> Vec<&str> {
+        self.parts.first().into_iter().flat_map(|part| &part.links).map(|link| &*link.name).collect()
     }
 
     /// Without the segments that have no stage: they are not run.
@@ -183,9 +209,22 @@ impl Shape {
     }
 
     fn serially(&mut self, op: Op) {
-        self.cut(SegmentKind::Serial);
+        self.apart(op, SegmentKind::Serial);
+    }
+
+    /// As a segment of its own.
+    fn apart(&mut self, op: Op, kind: SegmentKind) {
+        self.cut(kind);
         self.link(op, op.name());
-        self.cut(SegmentKind::Parallel);
+        self.edge();
+    }
+
+    /// The part that a setter means: the open one, or the async stage just added.
+    fn last(&mut self) -> &mut Part {
+        let open = self.parts.len() - 1;
+        let before = open.saturating_sub(1);
+        let is_async = self.parts[open].links.is_empty() && self.parts[before].kind == SegmentKind::Async;
+        &mut self.parts[if is_async { before } else { open }]
     }
 
     fn link(&mut self, op: Op, name: &str) {

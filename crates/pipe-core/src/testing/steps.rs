@@ -1,5 +1,6 @@
 //! The closures and stages behind [`Op`](crate::testing::Op): what each adapter is given.
 
+use crate::kernel::Program;
 use crate::stage::{Emit, Flow, Sharing, Stage, Step};
 use crate::testing::Num;
 use std::collections::HashMap;
@@ -156,6 +157,31 @@ pub(crate) fn different(Same(item): Same) -> Num {
 
 pub(crate) fn quotient(n: i64) -> impl Fn(&Num) -> i64 + Send + Sync + 'static {
     move |item| item.value / n
+}
+
+/// An item as a block of numbers: the halves of its id, which the program leaves within its bounds, and its value.
+pub(crate) fn block(item: Num) -> Vec<f64> {
+    vec![(item.id >> 32) as f64, f64::from(item.id as u32), item.value as f64]
+}
+
+const LOW: f64 = -1e6;
+const HIGH: f64 = 1e10;
+
+/// What is computed over a block.
+pub(crate) fn program(n: i64) -> Program<f64> {
+    Program::new().scale(0.5).add(n as f64).clamp(LOW, HIGH)
+}
+
+/// The item of a block that was computed.
+pub(crate) fn of_block(n: i64) -> impl Fn(Vec<f64>) -> Num + Send + Sync + 'static {
+    let back = move |x: f64| ((x - n as f64) * 2.0) as u64;
+    move |block| Num { id: back(block[0]) << 32 | back(block[1]), value: block[2] as i64 }
+}
+
+/// What becomes of a value in a block.
+pub(crate) fn computed(n: i64, value: i64) -> i64 {
+    let halved = value as f64 / 2.0 + n as f64;
+    (if halved < LOW { LOW } else { halved.min(HIGH) }) as i64
 }
 
 pub(crate) fn look(_: &Num) {}

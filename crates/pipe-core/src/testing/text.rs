@@ -1,6 +1,7 @@
 //! Rows of text: a source whose items borrow from their batch.
 
 use crate::batch::{Batch, Reread};
+use crate::rows::Truncate;
 use crate::source::{Source, Want};
 use crate::stage::{BoxError, Flow};
 use std::collections::VecDeque;
@@ -33,12 +34,21 @@ impl Source for TextSource {
     type Batch = Texts;
 
     fn pull(&mut self, want: Want) -> Result<Option<Texts>, BoxError> {
-        let items = want.items.clamp(1, 1 + want.bytes / 16).min(self.lines.len());
+        let mut bytes = 0;
+        let fits = self.lines.iter().take(want.items).take_while(|line| {
+            bytes += weight(line);
+            bytes <= want.bytes
+        });
+        let items = fits.count().max(1).min(self.lines.len());
         let first = self.next;
         self.next += items as u64;
         let lines: Vec<String> = self.lines.drain(..items).collect();
         Ok((!lines.is_empty()).then_some(Texts { lines, first, lent: 0 }))
     }
+}
+
+fn weight(line: &String) -> usize {
+    size_of::<String>() + line.capacity()
 }
 
 /// The batch of a [`TextSource`].
@@ -54,7 +64,7 @@ impl Batch for Texts {
     type Item<'a> = &'a str;
 
     fn bytes(&self) -> usize {
-        self.lines.iter().map(|line| size_of::<String>() + line.capacity()).sum()
+        self.lines.iter().map(weight).sum()
     }
 
     fn drive(&mut self, limit: usize, mut each: impl for<'a> FnMut(u64, &'a str) -> Flow) -> usize {
@@ -88,5 +98,12 @@ impl Reread for Texts {
     fn reread(&self) -> Option<Self> {
         let line = self.lines.get(self.lent)?.clone();
         Some(Texts { lines: vec![line], first: self.first + self.lent as u64, lent: 0 })
+    }
+}
+
+impl Truncate for Texts {
+    fn truncate(&mut self, items: usize) -> usize {
+        self.lines.truncate(self.lent.saturating_add(items));
+        self.lines.len() - self.lent
     }
 }

@@ -6,6 +6,7 @@ use crate::kernel::Runner;
 use crate::plan::{Plan, RunState};
 use crate::report::SegmentReport;
 use crate::testing::Provable;
+use crate::testing::reactor::driven;
 use std::cell::RefCell;
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -46,6 +47,6 @@ impl Executor<'static> for Watch<'_> {
 
     fn execute(&self, plan: Plan<'static>) -> Result<(), RunError> {
         *self.run.borrow_mut() = Some(plan.run().clone());
-        self.executor.runs(plan)
+        self.executor.runs(driven(plan, |never| match never {}))
     }
 }

@@ -1,5 +1,7 @@
 //! Where records begin and end.
 
+mod blocks;
+mod containing;
 mod cursor;
 mod custom;
 mod delimited;
@@ -9,6 +11,8 @@ mod prefixed;
 
 use crate::error::{StreamError, Subject};
 use crate::framing::cursor::walk;
+pub use blocks::Blocks;
+pub use containing::{Containing, NotInALine};
 pub use cursor::Cursor;
 pub(crate) use cursor::Place;
 pub use custom::Custom;

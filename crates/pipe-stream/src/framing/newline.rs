@@ -11,6 +11,14 @@ use pipe_core::Flow;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Newline {
     returns: Returns,
+    empty: Empty,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Empty {
+    #[default]
+    Lent,
+    Skipped,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -23,7 +31,12 @@ enum Returns {
 impl Newline {
     /// Lines that end with a line feed, or a carriage return and a line feed; neither is lent.
     pub fn crlf() -> Self {
-        Newline { returns: Returns::Stripped }
+        Newline { returns: Returns::Stripped, ..Newline::default() }
+    }
+
+    /// Leaves out lines without a byte: between the values of newline-delimited JSON, say, they are allowed and mean nothing.
+    pub fn skip_empty(self) -> Self {
+        Newline { empty: Empty::Skipped, ..self }
     }
 }
 
@@ -52,7 +65,12 @@ impl Framing for Newline {
             if self.returns == Returns::Stripped {
                 line = line.strip_suffix(b"\r").unwrap_or(line);
             }
-            cursor.step(window.len().min(end + 1));
+            let next = window.len().min(end + 1);
+            if self.empty == Empty::Skipped && line.is_empty() {
+                cursor.skip(next);
+                continue;
+            }
+            cursor.step(next);
             if each(start, line).is_break() {
                 break;
             }

@@ -36,5 +36,6 @@ pub(super) fn chains() -> Vec<Chain> {
         [Filter(5)] [Filter(3)] [Map(2)] [Map(3)];
         [Map(1)] [Filter(9)] [FlatMap(2)] [TryMap(8)] [MapWith(3)] [Flaky(7, 3)] [Own(9)] [Counted];
         [Own(8)] [Flaky(4, 2)] [FlatMap(2)] [Flaky(6, 1)] [Inspect] [FilterMap(5)] [Map(4)];
+        [TryMap(4)] [Kernel(3)] [Flaky(5, 1)] [Kernel(1)];
     }
 }

@@ -32,6 +32,9 @@ macro_rules! adapter {
     ($p:expr, Own($n:expr)) => {
         $p.stage(steps::Own($n))
     };
+    ($p:expr, Kernel($n:expr)) => {
+        $p.map(steps::block).kernel(steps::program($n)).map(steps::of_block($n))
+    };
     ($p:expr, Edge) => {
         $p.edge()
     };

@@ -150,7 +150,7 @@ impl Trial<'_> {
         let pipeline = self.set(pipeline);
         match self.finish {
             Finish::Fold => check::into_fold(pipeline, self.executor),
-            Finish::Sink(end) | Finish::Placed(end) => check::into_sink(pipeline, end, self.executor),
+            other => check::into_sink(pipeline, other.end(), self.executor),
         }
     }
 

@@ -7,29 +7,8 @@ use crate::pipeline::{Pipeline, Retries};
 use crate::source::from_source;
 use crate::stage::{Emit, Flow, Stage, Step};
 use crate::testing::check::Ran;
+use crate::testing::row::{Row, again, line, row};
 use crate::testing::{Num, Op, TextSource, steps};
-
-/// A number that is still text.
-struct Row<'a> {
-    text: &'a str,
-    num: Num,
-}
-
-crate::rows!(Row);
-
-/// Multiples of 5 fail, as in [`Op::Parse`].
-fn row(text: &str) -> Result<Row<'_>, String> {
-    let (id, value) = text.split_once(' ').ok_or("no space")?;
-    let number = |why: std::num::ParseIntError| why.to_string();
-    let num = Num { id: id.parse().map_err(number)?, value: value.parse().map_err(number)? };
-    steps::try_map(5)(num).map(|num| Row { text, num })
-}
-
-/// What the text says, read again: so the row has to be there still.
-fn again(row: &Row<'_>) -> Num {
-    let value = row.text.split_once(' ').and_then(|(_, value)| value.parse().ok());
-    row.num.with(value.expect("it was parsed before"))
-}
 
 /// [`steps::Own`] over rows.
 struct OwnRows(steps::Own);
@@ -53,8 +32,7 @@ impl Step<Row<'_>> for OwnRows {
 type Texts = Pipeline<Start<TextSource>, crate::adapters::Identity, &'static str>;
 
 fn texts(trial: &Trial<'_>) -> Texts {
-    let lines = trial.items().into_iter().map(|item| format!("{} {}", item.id, item.value));
-    from_source(TextSource::new(lines.collect::<Vec<_>>()))
+    from_source(TextSource::new(trial.items().into_iter().map(line)))
 }
 
 /// A chain from text: what it adds, and the same as data.
@@ -73,29 +51,31 @@ macro_rules! chain {
 pub(super) fn chains() -> Vec<Chain> {
     use Op::{Counted, Filter, FilterMap, FlatMap, Inspect, Map, MapWith, Own, Parse, Pass, TryMap};
     vec![
-        chain!([Parse(5), Map(2)], |texts| texts.parse(row).map(|row| steps::map(2)(again(&row)))),
+        chain!([Parse(5), Map(2)], |texts| texts.parse(row(5)).map(|row| steps::map(2)(again(&row)))),
         chain!([Parse(5), Filter(3), Pass], |texts| {
-            texts.parse(row).filter(|row| steps::filter(3)(&row.num)).map(|row| again(&row))
+            texts.parse(row(5)).filter(|row| steps::filter(3)(&row.num)).map(|row| again(&row))
         }),
         chain!([Parse(5), FilterMap(2)], |texts| {
-            texts.parse(row).filter_map(|row| steps::filter_map(2)(again(&row)))
+            texts.parse(row(5)).filter_map(|row| steps::filter_map(2)(again(&row)))
         }),
-        chain!([Parse(5), TryMap(4)], |texts| texts.parse(row).try_map(|row| steps::try_map(4)(again(&row)))),
+        chain!([Parse(5), TryMap(4)], |texts| texts
+            .parse(row(5))
+            .try_map(|row| steps::try_map(4)(again(&row)))),
         chain!([Parse(5), FlatMap(3)], |texts| {
-            texts.parse(row).flat_map(|row| steps::flat_map(3)(again(&row)))
+            texts.parse(row(5)).flat_map(|row| steps::flat_map(3)(again(&row)))
         }),
         chain!([Parse(5), MapWith(3)], |texts| {
             let multiply = |n: &mut std::rc::Rc<i64>, row: Row<'_>| steps::multiply(n, again(&row));
-            texts.parse(row).map_with(steps::multiplier(3), multiply)
+            texts.parse(row(5)).map_with(steps::multiplier(3), multiply)
         }),
-        chain!([Parse(5), Inspect, Pass], |texts| texts.parse(row).inspect(|_| ()).map(|row| again(&row))),
-        chain!([Parse(5), Counted, Pass], |texts| texts.parse(row).counted().map(|row| again(&row))),
-        chain!([Parse(5), Own(6)], |texts| texts.parse(row).stage(OwnRows(steps::Own(6)))),
-        chain!([Inspect, Parse(5), Pass], |texts| texts.inspect(|_| ()).parse(row).map(|row| again(&row))),
-        chain!([Counted, Parse(5), Pass], |texts| texts.counted().parse(row).map(|row| again(&row))),
+        chain!([Parse(5), Inspect, Pass], |texts| texts.parse(row(5)).inspect(|_| ()).map(|row| again(&row))),
+        chain!([Parse(5), Counted, Pass], |texts| texts.parse(row(5)).counted().map(|row| again(&row))),
+        chain!([Parse(5), Own(6)], |texts| texts.parse(row(5)).stage(OwnRows(steps::Own(6)))),
+        chain!([Inspect, Parse(5), Pass], |texts| texts.inspect(|_| ()).parse(row(5)).map(|row| again(&row))),
+        chain!([Counted, Parse(5), Pass], |texts| texts.counted().parse(row(5)).map(|row| again(&row))),
         chain!([Filter(2), Parse(5), Pass], |texts| {
             let odd = |line: &&str| line.ends_with(['1', '3', '5', '7', '9']);
-            texts.filter(odd).parse(row).map(|row| again(&row))
+            texts.filter(odd).parse(row(5)).map(|row| again(&row))
         }),
     ]
 }
@@ -112,10 +92,10 @@ where
     let lines = trial.items();
     for letter in trial.log.letters() {
         let at = letter.at.and_then(|at| usize::try_from(at).ok()).expect("every line has a place");
-        let line = format!("{} {}", lines[at].id, lines[at].value);
+        let text = line(lines[at]);
         assert_eq!(
             letter.record.as_deref(),
-            Some(line.as_bytes()),
+            Some(text.as_bytes()),
             "a letter of line {at} carries another record"
         );
     }

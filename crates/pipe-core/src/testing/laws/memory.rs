@@ -1,5 +1,6 @@
 //! Memory is bounded.
 
+use super::one_item_may_become;
 use super::work::after;
 use crate::error::RunError;
 use crate::source::from_iter;
@@ -123,6 +124,28 @@ pub fn accumulators_count_against_the_limit(executor: &dyn Provable) {
     }
     let peak = grow(limit / 20).expect("half of the limit fits");
     assert!(peak > limit / 20, "the report says that {peak} bytes were in use at most");
+}
+
+/// With limits from 4 KiB to 1 MiB: what explodes, waits for a slow sink or owns memory stays within them, one item may become ten thousand
+/// or a million (in release a hundred million), and [`any_memory_limit_will_do`].
+///
+/// `make` makes an executor with that limit. `beside` says how many bytes may be alive beside it, in a plan of so many rows of parallel
+/// stages: what workers fill and hand on.
+pub fn within_limits(make: &dyn Fn(usize) -> Box<dyn Provable>, beside: &dyn Fn(usize) -> usize) {
+    for limit in [4 << 10, 64 << 10, 1 << 20] {
+        let executor = make(limit);
+        an_exploding_item_stays_within(&*executor, limit + beside(1));
+        a_slow_sink_slows_the_source(&*executor, limit + beside(2));
+        // An item owns 16 KiB.
+        if limit >= 64 << 10 {
+            weighed_items_stay_within(&*executor, limit + beside(3));
+        }
+    }
+    let most = if cfg!(debug_assertions) { 1_000_000 } else { 100_000_000 };
+    for outputs in [1, 10_000, most] {
+        one_item_may_become(&*make(1 << 20), outputs, (1 << 20) + beside(2));
+    }
+    any_memory_limit_will_do(make);
 }
 
 /// A limit of one byte, of one item, of a few: the outputs are right, or the run ends with the typed error where an item alone is larger.

@@ -2,7 +2,7 @@
 //!
 //! Each law is a function, named as the sentence that it checks, that panics where it is broken. [`executor()`] checks all that need no
 //! more than the executor. The others ask for something: the bytes that may be alive ([`an_exploding_item_stays_within`]), a way to make
-//! the executor ([`any_memory_limit_will_do`], [`a_stopped_run_returns`]), or time ([`many_items_go_through`]).
+//! the executor ([`within_limits`], [`a_stopped_run_returns`]), or time ([`many_items_go_through`]).
 
 mod accounts;
 mod attempts;
@@ -32,7 +32,7 @@ pub use failures::{
 };
 pub use memory::{
     a_slow_sink_slows_the_source, accumulators_count_against_the_limit, an_exploding_item_comes_in_order,
-    an_exploding_item_stays_within, any_memory_limit_will_do, weighed_items_stay_within,
+    an_exploding_item_stays_within, any_memory_limit_will_do, weighed_items_stay_within, within_limits,
 };
 pub use outputs::{
     a_fold_takes_every_item_once, a_fold_takes_rows, a_stage_that_has_had_enough_ends_the_run_well,

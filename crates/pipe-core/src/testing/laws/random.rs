@@ -1,7 +1,8 @@
 //! Random pipelines against the naive loop.
 
 use crate::error::RunError;
-use crate::testing::{Case, Coverage, Finish, LetterLog, Num, Provable, check, expect};
+use crate::testing::oracle::expect_read;
+use crate::testing::{Case, Coverage, Finish, LetterLog, Num, Provable, check};
 use std::ops::Range;
 
 /// The seeds of a test: these, or the one in the environment variable `PIPE_SEED`, to see a failure again.
@@ -23,33 +24,40 @@ pub fn seeds(all: Range<u64>) -> Range<u64> {
 pub fn random_cases(executor: &dyn Provable, seeds: Range<u64>) -> Coverage {
     let mut coverage = Coverage::new();
     for seed in seeds {
-        coverage.merge(random_case(executor, seed));
+        check_case(executor, seed, &mut coverage);
     }
     coverage
 }
 
 /// One of them.
 pub fn random_case(executor: &dyn Provable, seed: u64) -> Coverage {
-    let case = Case::new(seed);
+    let mut coverage = Coverage::new();
+    check_case(executor, seed, &mut coverage);
+    coverage
+}
+
+fn check_case(executor: &dyn Provable, seed: u64, coverage: &mut Coverage) {
+    let case = Case::on(executor, seed);
     let (shape, expected, log) = (case.shape(), case.expected(), LetterLog::new());
     let ran = check::run(case.pipeline(&log), case.finish, executor);
-    if let Err(why) = check::differs(&ran, &shape, case.finish, &expected, &log) {
+    let agrees = check::differs(&ran, &shape, case.finish, &expected, &log);
+    if let Err(why) = agrees.and_then(|()| case.records_agree(&log)) {
         let name = executor.says().map_or("an executor", |profile| profile.name);
         panic!("{name} gives something else than the naive loop (PIPE_SEED={seed}): {why}\n{case}");
     }
-    let mut coverage = Coverage::new();
     coverage.note_run(executor, &ran);
-    coverage
+    coverage.note_form(executor, case.input, case.finish);
 }
 
 /// A random pipeline as an iterator: it gives the outputs of the naive loop, then its error; and a part of it gives a part of them, and
 /// can be dropped at any place.
 pub fn random_iterator(seed: u64) {
     let mut case = Case::new(seed);
+    case.make_sync();
     // An iterator is the end itself, and gives its outputs in order also where any would do.
     case.finish = Finish::Sink(crate::testing::End::default());
     let shape = case.shape();
-    let expected = expect(&shape, &case.script, case.finish.end());
+    let expected = expect_read(&shape, &case.input.naive(&case.script), case.finish.end());
     let wanted: Vec<Num> = expected.outputs.iter().map(|(_, item)| *item).collect();
     let log = LetterLog::new();
     let part = wanted.len() / 2;

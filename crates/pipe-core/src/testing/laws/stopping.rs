@@ -7,8 +7,8 @@ use crate::retry::exponential;
 use crate::source::{from_iter, from_source};
 use crate::testing::{LetterLog, Provable, Pull, Rng, ScriptedSink, ScriptedSource, VirtualClock};
 use crate::{Run, skip};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::SeqCst};
-use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// A cancelled run ends soon, with its own error, and commits nothing. Cancelled at random items, in the first segment and behind edges.
@@ -122,23 +122,18 @@ pub fn a_deadline_holds_between_attempts(executor: &dyn Provable) {
 /// A drained run reads no more, delivers what it has read, commits its sink, and says so.
 pub fn draining_ends_the_run_well(executor: &dyn Provable) {
     for (at, edges) in [(0u64, false), (1_000, false), (777, true), (30_000, true)] {
-        let handle = Arc::new(OnceLock::<Run>::new());
-        let seen = handle.clone();
+        let run = Run::new();
+        let seen = run.clone();
         let (sink, log) = ScriptedSink::new();
         let items = from_iter(0u64..).inspect(move |n| {
             if *n == at {
-                let run = seen.get().expect("the handle is taken before the run");
-                run.drain(Duration::from_secs(3_600));
+                seen.drain(Duration::from_secs(3_600));
             }
         });
         let report = if edges {
-            let mut whole = items.edge().map(|n| after(n, 20)).to(sink);
-            handle.get_or_init(|| whole.handle());
-            whole.run_on(executor)
+            items.edge().map(|n| after(n, 20)).to(sink).handled_by(&run).run_on(executor)
         } else {
-            let mut whole = items.map(|n| after(n, 20)).to(sink);
-            handle.get_or_init(|| whole.handle());
-            whole.run_on(executor)
+            items.map(|n| after(n, 20)).to(sink).handled_by(&run).run_on(executor)
         };
         let report = report.expect("a drained run ends well");
         assert!(report.drained, "the report does not say that it was drained");
@@ -149,8 +144,9 @@ pub fn draining_ends_the_run_well(executor: &dyn Provable) {
         assert_eq!((read, log.commits()), (items.len() as u64, 1), "items read and not delivered, commits");
     }
     let log = LetterLog::new();
-    let mut whole = from_iter(0..10u64).try_map(|_| Err::<u64, _>("no")).on_error(log.policy()).collect();
-    whole.handle().drain(Duration::from_secs(3_600));
-    let report = whole.run_on(executor).expect("it was drained before it began");
+    let whole = from_iter(0..10u64).try_map(|_| Err::<u64, _>("no")).on_error(log.policy()).collect();
+    let run = Run::new();
+    run.drain(Duration::from_secs(3_600));
+    let report = whole.handled_by(&run).run_on(executor).expect("it was drained before it began");
     assert_eq!((report.taken(), log.letters().len()), (0, 0), "something was read");
 }

@@ -1,0 +1,47 @@
+"""What every contender in Python does: run one function of a script, and say in one line of JSON what came of it.
+
+usage: SCRIPT FUNCTION --size ROWS --workers THREADS --input FILE
+"""
+
+import importlib
+import importlib.util
+import json
+import sys
+import time
+
+
+def fnv1a(data):
+    """The checksum that all contenders use for long answers."""
+    value = 0xCBF29CE484222325
+    for byte in data:
+        value = (value ^ byte) * 0x100000001B3 & 0xFFFFFFFFFFFFFFFF
+    return value
+
+
+def peak_rss_bytes():
+    """VmHWM, or None where the system has no /proc."""
+    try:
+        with open("/proc/self/status") as status:
+            return next(int(line.split()[1]) * 1024 for line in status if line.startswith("VmHWM:"))
+    except (OSError, StopIteration):
+        return None
+
+
+def main(*functions):
+    """Runs the function that the command line names with a path and a number of threads; it returns its answer."""
+    name = sys.argv[1]
+    function = {function.__name__: function for function in functions}[name]
+    options = dict(zip(sys.argv[2::2], sys.argv[3::2]))
+    # Starting counts for nobody: the package that a function is named after is loaded before the clock runs.
+    if importlib.util.find_spec(name):
+        importlib.import_module(name)
+    start, cpu = time.perf_counter(), time.process_time()
+    answer = function(options["--input"], int(options["--workers"]))
+    report = {
+        "seconds": time.perf_counter() - start,
+        "cpu_seconds": time.process_time() - cpu,
+        "peak_rss_bytes": peak_rss_bytes(),
+        "items": int(options["--size"]),
+        "answer": answer,
+    }
+    print(json.dumps(report))

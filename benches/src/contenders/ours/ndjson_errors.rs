@@ -1,0 +1,31 @@
+//! Two fields of the events that are errors, by serde_json, on all workers or on the calling thread.
+
+use super::MEMORY_LIMIT;
+use crate::contender::Job;
+use crate::measure::{BoxError, Outcome, timed};
+use crate::tasks::ndjson_errors::{Errors, Event};
+use pipe_core::{BlockingExecutor, Inline, rows};
+use pipe_parallel::Parallel;
+use pipe_stream::lines;
+
+rows!(Event);
+
+pub(crate) fn parallel(job: &Job) -> Result<Outcome, BoxError> {
+    errors(job, &Parallel::new().workers(job.workers).memory_limit(MEMORY_LIMIT))
+}
+
+pub(crate) fn inline(job: &Job) -> Result<Outcome, BoxError> {
+    errors(job, &Inline)
+}
+
+fn event(line: &[u8]) -> Result<Event<'_>, serde_json::Error> {
+    serde_json::from_slice(line)
+}
+
+fn errors(job: &Job, executor: &impl for<'p> BlockingExecutor<'p>) -> Result<Outcome, BoxError> {
+    timed(job.size, || {
+        let events = lines(job.input()?)?.parse(event);
+        let errors = events.fold(Errors::default, |errors, event| errors.add(&event), Errors::merge);
+        Ok(errors.run_on(executor)?.value)
+    })
+}

@@ -1,0 +1,182 @@
+//! A pool with a limit, and the waiting for it: by a thread, or by a future.
+
+use super::depot::{Depot, Open, Settings};
+use super::lend::Lend;
+use super::pooled::Pooled;
+use super::statistics::PoolStatistics;
+use pipe_core::RunError;
+use std::error::Error;
+use std::fmt;
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{self, Thread};
+use std::time::{Duration, Instant};
+
+/// Lends at most so many objects at once, and lets who asks for one more wait for its turn: connections, large buffers, licences.
+///
+/// First come, first served: nobody overtakes who waits. The limit is exact, so each get takes a lock; what is got a million times a
+/// second and needs no limit belongs in a [`Pool`](crate::Pool). Clones share the objects.
+///
+/// ```
+/// use pipe_mem::LimitedPool;
+/// use std::time::Duration;
+///
+/// let seats = LimitedPool::new(2, || Vec::<u8>::with_capacity(1 << 20), Vec::clear)?;
+/// let (one, two) = (seats.try_get(), seats.try_get());
+/// assert!(two.is_some() && seats.try_get().is_none());
+/// drop(one);
+/// let third = seats.get_within(Duration::from_secs(1))?;     // or `seats.get().await`, on any runtime
+/// # drop(third);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct LimitedPool<T: Send + 'static> {
+    open: Arc<Open<T>>,
+}
+
+impl<T: Send + 'static> LimitedPool<T> {
+    /// An empty pool, which makes up to `limit` objects as they are asked for. `reset` is as in [`Pool::new`](crate::Pool::new).
+    ///
+    /// # Errors
+    /// [`RunError::Config`] if `limit` is zero.
+    pub fn new(
+        limit: usize,
+        make: impl Fn() -> T + Send + Sync + 'static,
+        reset: impl Fn(&mut T) + Send + Sync + 'static,
+    ) -> Result<Self, RunError> {
+        if limit == 0 {
+            let (field, value) = ("limit", "0".to_owned());
+            return Err(RunError::Config { field, value, why: "every get would wait for ever" });
+        }
+        let (make, reset) = (Box::new(make), Box::new(reset));
+        let settings = Settings { make, reset, max_idle: limit, limit: Some(limit) };
+        Ok(LimitedPool { open: Arc::new(Open(Arc::new(Depot::new(settings)))) })
+    }
+
+    /// An object, without waiting. `None`: all are out, or others wait already.
+    ///
+    /// # Panics
+    /// If `make` does; the place is free again.
+    pub fn try_get(&self) -> Option<Pooled<T>> {
+        self.open.0.take().map(Pooled::new)
+    }
+
+    /// An object as soon as one is there and it is this one's turn. Dropping the future leaves the line.
+    pub fn get(&self) -> Acquire<'_, T> {
+        Acquire { depot: &self.open.0, ticket: None }
+    }
+
+    /// An object; the thread waits for it, but not longer than `patience`.
+    ///
+    /// # Errors
+    /// [`Exhausted`], when the time is over.
+    pub fn get_within(&self, patience: Duration) -> Result<Pooled<T>, Exhausted> {
+        if let Some(object) = self.try_get() {
+            return Ok(object);
+        }
+        let start = Instant::now();
+        let waker = Waker::from(Arc::new(Unpark(thread::current())));
+        let mut acquire = pin!(self.get());
+        loop {
+            if let Poll::Ready(object) = acquire.as_mut().poll(&mut Context::from_waker(&waker)) {
+                return Ok(object);
+            }
+            let waited = start.elapsed();
+            match patience.checked_sub(waited) {
+                Some(left) if !left.is_zero() => thread::park_timeout(left),
+                _ => return Err(Exhausted { limit: self.limit(), waited }),
+            }
+        }
+    }
+
+    /// How many objects there may be.
+    pub fn limit(&self) -> usize {
+        self.open.0.limit().unwrap_or(usize::MAX)
+    }
+
+    /// Frees idle objects until `count` are left. For when memory is short.
+    pub fn shrink_to(&self, count: usize) {
+        self.open.0.shrink_to(count);
+    }
+
+    /// What it has done so far.
+    pub fn statistics(&self) -> PoolStatistics {
+        self.open.0.statistics()
+    }
+}
+
+impl<T: Send + 'static> Lend for LimitedPool<T> {
+    type Object = T;
+    type Guard<'p> = Pooled<T>;
+
+    fn try_get(&self) -> Option<Pooled<T>> {
+        LimitedPool::try_get(self)
+    }
+
+    fn idle(&self) -> usize {
+        self.statistics().idle
+    }
+}
+
+impl<T: Send + 'static> Clone for LimitedPool<T> {
+    fn clone(&self) -> Self {
+        LimitedPool { open: self.open.clone() }
+    }
+}
+
+impl<T: Send + 'static> fmt::Debug for LimitedPool<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("LimitedPool").field(&self.limit()).field(&self.statistics()).finish()
+    }
+}
+
+/// Becomes an object of a [`LimitedPool`]. Needs no runtime.
+#[must_use = "a future waits only while it is polled"]
+pub struct Acquire<'p, T: Send + 'static> {
+    depot: &'p Arc<Depot<T>>,
+    /// The place in the line, once it has one.
+    ticket: Option<u64>,
+}
+
+impl<T: Send + 'static> Future for Acquire<'_, T> {
+    type Output = Pooled<T>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Pooled<T>> {
+        let this = &mut *self;
+        this.depot.poll_take(&mut this.ticket, cx.waker()).map(Pooled::new)
+    }
+}
+
+impl<T: Send + 'static> Drop for Acquire<'_, T> {
+    fn drop(&mut self) {
+        if let Some(ticket) = self.ticket {
+            self.depot.leave_line(ticket);
+        }
+    }
+}
+
+/// No object came back in time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exhausted {
+    /// How many objects there are, all of them out.
+    pub limit: usize,
+    /// How long this waited.
+    pub waited: Duration,
+}
+
+impl fmt::Display for Exhausted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "none of {} objects came back within {:?}", self.limit, self.waited)
+    }
+}
+
+impl Error for Exhausted {}
+
+struct Unpark(Thread);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
+    }
+}
