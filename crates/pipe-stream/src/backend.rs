@@ -11,12 +11,12 @@ use std::fmt;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Backend {
-    /// What is best for one pass over a file: reads. A mapping is not faster, and is more easily in the way of others.
+    /// What is best for one pass over a file: reads. A mapping is not faster, and is in the way of who writes.
     #[default]
     Auto,
     /// Reads into buffers that are used again.
     Buffered,
-    /// Records lent out of the system's own cache. One system call less to copy, one more to map.
+    /// Records lent out of the system's own cache, without a copy. Pays for large parts, and for who keeps many chunks.
     #[cfg(feature = "mmap")]
     Mapped(Mapping),
 }

@@ -4,9 +4,10 @@
 //! address lies in one of the windows that are watched. If so it maps zeros from that page to the end of the window, writes down that this
 //! window was hit, and returns: the thread goes on. If not it does what would have been done without it.
 //!
-//! Zeros in the place of records must not go unseen, so a window is asked [twice](super::Window::is_whole): before its records are lend, which is after
-//! their ends were looked for, and after they were. Both ask also for the length of the file: what is missing of a page that still is there
-//! reads as zeros without a signal. What the second look finds, some records were lent for; then the run ends with an error.
+//! Zeros in the place of records must not go unseen, so a window is asked twice: before records of it are lent, which is after their ends were
+//! looked for, and after they were. Both ask also for the length of the file: what is missing of a page that still is there reads as zeros
+//! without a signal. If only the second look finds something, records were lent that were not there; the run then ends with an error, and
+//! what became of them is not handed on.
 //!
 //! # Races
 //!
@@ -113,7 +114,7 @@ impl Slot {
         let turn = self.turn.load(Acquire);
         let window = self.start.load(Relaxed)..self.end.load(Relaxed);
         fence(Acquire);
-        (turn % 2 == 0 && self.turn.load(Relaxed) == turn).then_some(window)
+        (turn.is_multiple_of(2) && self.turn.load(Relaxed) == turn).then_some(window)
     }
 }
 

@@ -97,7 +97,7 @@ impl Lease {
             _ => format!("its file system has no leases: {error}"),
         };
         control(&file, F_SETSIG, libc::SIGURG).map_err(refused)?;
-        control(&file, libc::F_SETLEASE, libc::F_RDLCK.into()).map_err(refused)?;
+        control(&file, libc::F_SETLEASE, libc::F_RDLCK).map_err(refused)?;
         let state = Mutex::new(State { phase: Phase::Held, windows: BTreeMap::new() });
         let mut lease =
             Lease { shared: Arc::new(Shared { file, state, ended: Condvar::new() }), watcher: None };
@@ -194,7 +194,7 @@ impl Shared {
 
     /// The system then names the kind of lease that would do, which is none, or says that there is none.
     fn is_asked_back(&self) -> bool {
-        control(&self.file, libc::F_GETLEASE, 0).ok() != Some(libc::F_RDLCK.into())
+        control(&self.file, libc::F_GETLEASE, 0).ok() != Some(libc::F_RDLCK)
     }
 
     /// Puts copies in the place of the windows, and gives the lease back if that went well.
@@ -219,7 +219,7 @@ impl Shared {
 
     fn give_back(&self, state: &mut State) {
         // Refused if there is none any more.
-        let given = control(&self.file, libc::F_SETLEASE, libc::F_UNLCK.into());
+        let given = control(&self.file, libc::F_SETLEASE, libc::F_UNLCK);
         state.phase = if given.is_ok() { Phase::GivenBack } else { Phase::Lost };
     }
 
@@ -329,7 +329,7 @@ mod tests {
         let Ok(_window) = lease.map(&(0..10_000)) else { panic!("held") };
         assert!(!lease.is_lost());
         // As the system does to a process that does not answer.
-        control(file.as_file(), libc::F_SETLEASE, libc::F_UNLCK.into()).unwrap();
+        control(file.as_file(), libc::F_SETLEASE, libc::F_UNLCK).unwrap();
         assert!(lease.is_lost());
         assert!(matches!(lease.map(&(0..1)), Err(Refused::Lost)));
     }
@@ -338,7 +338,7 @@ mod tests {
     fn the_lease_ends_with_the_last_window() {
         let Some((file, lease)) = leased(&[7; 10]) else { return };
         let Ok(window) = lease.map(&(0..10)) else { panic!("held") };
-        let held = |file: &File| control(file, libc::F_GETLEASE, 0).unwrap() == c_int::from(libc::F_RDLCK);
+        let held = |file: &File| control(file, libc::F_GETLEASE, 0).unwrap() == libc::F_RDLCK;
         drop(lease);
         assert!(held(file.as_file()));
         drop(window);

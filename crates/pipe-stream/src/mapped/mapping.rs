@@ -5,8 +5,8 @@
 /// How a file is mapped: who sees to it that its bytes stay what they are while records are lent out of them.
 ///
 /// Bytes behind a `&[u8]` must not change, and a mapping shows at once what any process does to the file. So there is one safe way,
-/// [`leased`](Mapping::leased), and two for who knows more about the file than the system does. Each maps a part at a time, and unmaps it
-/// when the chunk over it is dropped: what is mapped is charged to the run as buffers are.
+/// [`leased`](Mapping::leased), and two for who knows more about the file than the system does. Each maps 2 MiB at a time, and unmaps them
+/// with the last chunk over them, but for the last two: what is lent is charged to the run as buffers are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Mapping {
     pub(crate) safety: Safety,
@@ -35,9 +35,12 @@ impl Mapping {
     /// Needs a file of this user (or `CAP_LEASE`) on ext4, XFS, Btrfs, F2FS or tmpfs that nobody has open for writing; otherwise the file is
     /// read.
     ///
-    /// One case is left: a process that is stopped as a whole (`SIGSTOP`, Ctrl-Z) for longer than the system grants, 45 seconds unless
-    /// `/proc/sys/fs/lease-break-time` says otherwise, while another one waits to write. The system then takes the lease away, and
-    /// touching what was cut off raises `SIGBUS`. Where that matters, read.
+    /// Two cases are left. A process may be stopped as a whole (`SIGSTOP`, Ctrl-Z), or have no memory for the copies, for longer than the
+    /// system grants, 45 seconds unless `/proc/sys/fs/lease-break-time` says otherwise, while another one waits to write: the system then
+    /// takes the lease away. And the disk may fail under a page that was in memory and was dropped from it since. Touching what is missing
+    /// raises `SIGBUS` then. Where that matters, read.
+    ///
+    /// Who opens the file for writing without waiting (`O_NONBLOCK`, as `truncate` does) is refused the first time.
     pub const fn leased() -> Self {
         Mapping { safety: Safety::Leased, otherwise: Otherwise::Read }
     }
