@@ -77,6 +77,7 @@ pub(crate) enum Refused {
 }
 
 /// Why files are read, that were to be mapped, since another process asked for this one.
+#[cfg(target_os = "linux")]
 const ASKED_BACK: &str = "another process wants to write to it";
 
 impl Mapped {

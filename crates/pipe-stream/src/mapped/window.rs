@@ -74,6 +74,7 @@ impl Window {
     }
 
     /// From its first page to the last byte that was asked for.
+    #[cfg(target_os = "linux")]
     pub(super) fn mapped(&self) -> usize {
         self.map.as_ref().map_or(0, |map| map.len())
     }
