@@ -32,6 +32,15 @@ pub trait Batch: Sized {
         Ok(())
     }
 
+    /// Whether what it has lent so far was what it seemed to be, where that is only known afterwards: a mapped file may be cut while its
+    /// records are looked at. Executors ask each time they have driven the batch, before they hand on what became of its items.
+    ///
+    /// # Errors
+    /// What was wrong with them. The run ends with [`RunError::Source`](crate::RunError::Source), also if a stage failed because of it.
+    fn check(&self) -> Result<(), BoxError> {
+        Ok(())
+    }
+
     /// Whether it is known that no item is left. `false` is never wrong; it costs one more call of `drive`.
     fn is_empty(&self) -> bool {
         false

@@ -123,6 +123,8 @@ where
             None => self.run_through(batch, limit, next),
             Some(again) => self.run_retrying(batch, again, limit, next),
         });
+        // First of all, and without a flush: what became of such items is not handed on.
+        batch.check().map_err(|source| RunError::Source { source })?;
         let ran = ran.and_then(|ran| self.weigh().map(|()| ran));
         match ran {
             Ok(Ran::Enough(_)) => self.run.had_enough(self.segment.id),

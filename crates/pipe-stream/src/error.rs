@@ -55,6 +55,11 @@ pub enum StreamErrorKind {
         /// Its length in bytes now.
         found: u64,
     },
+    /// This process was stopped, and another one wrote to the file while it was mapped: what was lent may have
+    /// changed meanwhile.
+    LeaseLost,
+    /// A file cannot be mapped as was asked, and reading it instead was forbidden.
+    NotMapped,
     /// A setting makes no sense. Nothing was read.
     Setting {
         /// Which one.
@@ -93,6 +98,13 @@ impl StreamError {
         StreamError::read(StreamErrorKind::NotARecord { why: no.why }, subject, offset + no.at as u64)
     }
 
+    #[cfg(feature = "mmap")]
+    pub(crate) fn not_mapped(subject: &Subject, why: &str) -> Self {
+        let source = Some(io::Error::other(why));
+        let kind = StreamErrorKind::NotMapped;
+        StreamError { kind, operation: "map", subject: subject.clone(), offset: None, source }
+    }
+
     pub(crate) fn setting(subject: &Subject, field: &'static str, value: usize, why: &'static str) -> Self {
         let kind = StreamErrorKind::Setting { field, value, why };
         StreamError { kind, operation: "set", subject: subject.clone(), offset: None, source: None }
@@ -103,7 +115,7 @@ impl StreamError {
         self.kind
     }
 
-    /// What was being done: `open`, `read`, `create`, `write`, `sync`, `rename to` or `set`.
+    /// What was being done: `open`, `read`, `map`, `create`, `write`, `sync`, `rename to` or `set`.
     pub fn operation(&self) -> &'static str {
         self.operation
     }
@@ -150,6 +162,17 @@ impl fmt::Display for StreamError {
                     "{operation} {subject} at byte {offset}: it was cut from {expected} to {found} bytes meanwhile"
                 )
             }
+            StreamErrorKind::LeaseLost => {
+                let offset = offset.unwrap_or_default();
+                write!(
+                    f,
+                    "{operation} {subject} at byte {offset}: it was mapped, and may have been written to meanwhile"
+                )
+            }
+            StreamErrorKind::NotMapped => match source {
+                Some(why) => write!(f, "{operation} {subject}: {why}"),
+                None => write!(f, "{operation} {subject}: it is not mapped"),
+            },
             StreamErrorKind::Setting { field, value, why } => write!(f, "{field} = {value}: {why}"),
         }
     }
