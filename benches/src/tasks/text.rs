@@ -17,6 +17,15 @@ pub(crate) struct Counts {
     pub(crate) bytes: u64,
 }
 
+impl Counts {
+    #[inline]
+    pub(crate) fn merge(&mut self, other: Self) {
+        self.lines += other.lines;
+        self.words += other.words;
+        self.bytes += other.bytes;
+    }
+}
+
 impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} lines {} words {} bytes", self.lines, self.words, self.bytes)
