@@ -27,6 +27,10 @@ struct Architecture;
 #[cfg(doctest)]
 struct FirstPipeline;
 
+#[doc = include_str!("../guide/files.md")]
+#[cfg(doctest)]
+struct Files;
+
 #[doc = include_str!("../guide/executors.md")]
 #[cfg(doctest)]
 struct Executors;

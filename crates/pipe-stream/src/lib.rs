@@ -1,4 +1,4 @@
-//! Large files through a pipeline in constant memory: lines borrowed from reused buffers, and sinks that do not lie.
+//! Large files through a pipeline in constant memory: records borrowed from reused buffers, and sinks that do not lie.
 //!
 //! ```
 //! use pipe_core::{Inline, skip};
@@ -29,10 +29,13 @@
 //!                                                         `-- carried to the next buffer
 //! ```
 //!
-//! * [`Lines`] reads into a buffer of its pool, one `read` per batch, and hands the buffer on as a [`Chunk`] that ends at a line feed.
-//!   What is behind it is copied to the head of the next buffer.
-//! * A [`Chunk`] is a reference-counted window. It lends each line, moves between threads, and splits between lines; when the last part of
-//!   it is dropped the buffer is filled again. So the memory in use is the batches in flight, however long the input.
+//! * [`Lines`] are [`Records`] cut at line feeds; another [`Framing`] cuts otherwise: [`Delimited`], [`FixedWidth`], [`LengthPrefixed`], [`Csv`],
+//!   [`Custom`]. A [`Table`] has a header, so columns have names. [`Containing`] and [`Blocks`] are for who needs few records, or none.
+//! * A regular file is read in parts, outside the source lock, by the workers that lend their records, where the framing can tell where
+//!   records start. What is no file, or no such framing, is read from its front: one `read` per batch, and what is behind its last whole
+//!   record is copied to the head of the next buffer.
+//! * A [`Chunk`] is a reference-counted window. It lends each record, moves between threads, and splits between records; when the last part
+//!   of it is dropped the buffer is filled again. So the memory in use is the batches in flight, however long the input.
 //! * A line is a slice of the buffer: a pipeline that folds or parses lines copies nothing and allocates nothing per line.
 //! * [`Text`] is the same over bytes that are in memory already; they are lent where they are.
 //! * [`FileSink`] and [`WriterSink`] write each item and a line feed. An error of the last flush is an error of the run, and a file
@@ -44,7 +47,7 @@
 //!
 //! # Limits
 //!
-//! A line may have 64 MiB ([`Lines::max_record`]), so an input without line feeds ends in an error and not in all of the memory. Spare
+//! A record may have 64 MiB ([`Lines::max_record`]), so an input without line feeds ends in an error and not in all of the memory. Spare
 //! buffers are at most eight. Reads block: a run that is cancelled while it waits for a terminal or a pipe ends when that gives
 //! something.
 //!
@@ -52,7 +55,6 @@
 //!
 //! * Many small files, or many connections: then waiting dominates, and that is work for an asynchronous executor.
 //! * Random access, or looking back at earlier records: a chunk is gone when it was lent.
-//! * Records that are not lines.
 //!
 //! # Backends
 //!
