@@ -74,7 +74,7 @@ fn an_attempt_that_failed_leaves_no_bytes() {
         // Of each record two lines; the second fails now and then, and for 7 always.
         let flaky = move |n: u32| match n {
             14 => Err("always"),
-            n if n % 2 == 0 && calls.fetch_add(1, Relaxed) % 3 == 0 => Err("busy"),
+            n if n % 2 == 0 && calls.fetch_add(1, Relaxed).is_multiple_of(3) => Err("busy"),
             n => Ok(n.to_string()),
         };
         let log = LetterLog::new();
@@ -118,7 +118,7 @@ fn a_record_that_cannot_be_encoded_is_a_failure_of_the_stage_and_leaves_nothing(
     impl Encoder<u8> for Half {
         fn encode(&self, n: u8, into: &mut Vec<u8>) -> Result<(), BoxError> {
             into.push(n);
-            if n % 2 == 0 { Ok(()) } else { Err("odd".into()) }
+            if n.is_multiple_of(2) { Ok(()) } else { Err("odd".into()) }
         }
     }
     let even = from_iter(0..6u8).encode(Half).on_error(skip()).collect().run_on(&Inline).unwrap();
