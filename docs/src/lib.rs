@@ -55,6 +55,10 @@ struct Memory;
 #[cfg(doctest)]
 struct Testing;
 
+#[doc = include_str!("../guide/writing.md")]
+#[cfg(doctest)]
+struct Writing;
+
 #[doc = include_str!("../guide/fan.md")]
 #[cfg(doctest)]
 struct Fan;

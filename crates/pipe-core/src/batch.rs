@@ -284,7 +284,9 @@ impl<T> Spares<T> {
         self.buffers.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
     }
 
-    fn give(&self, buffer: Vec<T>) {
+    /// Takes a buffer back: empties it, and keeps it if there is room.
+    pub fn give(&self, mut buffer: Vec<T>) {
+        buffer.clear();
         let mut buffers = self.buffers.lock().unwrap_or_else(PoisonError::into_inner);
         if buffers.len() < SPARES_KEPT && buffer.capacity() > 0 {
             buffers.push(buffer);

@@ -38,7 +38,9 @@
 //!   of it is dropped the buffer is filled again. So the memory in use is the batches in flight, however long the input.
 //! * A line is a slice of the buffer: a pipeline that folds or parses lines copies nothing and allocates nothing per line.
 //! * [`Text`] is the same over bytes that are in memory already; they are lent where they are.
-//! * [`FileSink`] and [`WriterSink`] write each item and a line feed. An error of the last flush is an error of the run, and a file
+//! * [`Encode::encode`] lets the workers turn records, borrowed or owned, into [`Block`]s of bytes: [`AsLines`], [`AsCsv`], [`AsNdjson`],
+//!   [`LengthPrefixed`], or an [`Encoder`] of yours.
+//! * [`FileSink`] and [`WriterSink`] write blocks as they are, and other items each with a line feed. An error of the last flush is an error of the run, and a file
 //!   appears under its name only when it is whole.
 //! * [`DeadLetterFile`] keeps the records that failed, and [`Replay`] sends them through the same definition again.
 //! * [`number`], [`decimal`] and [`decimal_at_end`] read numbers from bytes, and [`Groups`] has a value for each key: the two halves of most
@@ -75,6 +77,7 @@ mod backend;
 mod buffer;
 mod chunk;
 mod csv;
+mod encode;
 mod error;
 mod framing;
 mod groups;
@@ -100,6 +103,7 @@ mod text;
 pub use backend::{Backend, Taken};
 pub use chunk::Chunk;
 pub use csv::{BadField, Column, Csv, Field, NoColumn, Quotes, Row, Table, csv};
+pub use encode::{AsCsv, AsLines, AsNdjson, Block, Encode, Encoded, Encoder, ToFields, TooLongForItsPrefix};
 pub use error::{StreamError, StreamErrorKind};
 pub use framing::{
     Blocks, Containing, Cursor, Custom, Delimited, FixedWidth, Framing, LengthPrefixed, Newline, NoDelimiter,
@@ -113,7 +117,7 @@ pub use numbers::{BadNumber, BadNumberKind, Number, decimal, decimal_at_end, num
 pub use opened::Opened;
 pub use positioned::{Line, Positioned, PositionedChunk};
 pub use records::{Lines, Records, lines};
-pub use sink::{FileSink, WriterSink};
+pub use sink::{FileSink, Fsync, WriterSink};
 pub use tally::Tally;
 pub use text::Text;
 
