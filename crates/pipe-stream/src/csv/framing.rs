@@ -8,6 +8,7 @@
 //! The parity of quotes is a prefix exclusive-or (Langdale and Lemire, "Parsing gigabytes of JSON per second", 2019, section 3.1.1), so a
 //! line feed inside quotes costs no branch. A doubled quote leaves and enters again, and is right without being looked at.
 
+use crate::csv::ends::Ends;
 use crate::csv::row::Row;
 use crate::framing::{Cursor, Framing, NotARecord, Place, Preamble, Rest};
 use crate::mask::{BLOCK, block, equal, parity};
@@ -97,31 +98,6 @@ impl Csv {
         *open = inside >> 63 == 1;
         inside
     }
-
-    /// Lends the row that ends at `end`, unless it is an empty line.
-    #[inline(always)]
-    fn lend(
-        &self,
-        window: &[u8],
-        cursor: &mut Cursor<'_>,
-        end: usize,
-        next: usize,
-        ends: &mut Vec<u32>,
-        each: &mut impl for<'a> FnMut(usize, Row<'a>) -> Flow,
-    ) -> Flow {
-        let start = cursor.next();
-        let bytes = &window[start..end];
-        let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
-        let flow = if bytes.is_empty() {
-            cursor.skip(next);
-            Flow::Continue(())
-        } else {
-            cursor.step(next);
-            each(start, Row::new(bytes, ends, self.quotes))
-        };
-        ends.clear();
-        flow
-    }
 }
 
 impl Default for Csv {
@@ -171,29 +147,39 @@ impl Framing for Csv {
         mut cursor: Cursor<'_>,
         mut each: impl for<'a> FnMut(usize, Row<'a>) -> Flow,
     ) {
-        let mut ends: Vec<u32> = Vec::with_capacity(32);
-        let (mut open, mut at) = (false, cursor.next());
-        while at < window.len() {
+        let origin = cursor.next();
+        assert!(window.len() - origin <= u32::MAX as usize, "a batch of rows has less than 4 GiB");
+        let mut ends = Ends::new();
+        // The last row of the input may lack its line feed: then it ends as if it had one.
+        let lacks = window.last() != Some(&b'\n');
+        let (mut open, mut at) = (false, origin);
+        while at < window.len() + usize::from(lacks) {
             let bytes = block(&window[at..]);
             let inside = self.inside(&bytes, &mut open);
-            let feeds = equal(&bytes, b'\n');
-            let mut bits = (equal(&bytes, self.delimiter) | feeds) & !inside;
-            while bits != 0 {
-                let place = bits.trailing_zeros();
-                let end = at + place as usize;
-                bits &= bits - 1;
-                ends.push((end - cursor.next()) as u32);
-                let ends_row = feeds >> place & 1 == 1;
-                if ends_row && self.lend(window, &mut cursor, end, end + 1, &mut ends, &mut each).is_break() {
+            let mut feeds = equal(&bytes, b'\n') & !inside;
+            if lacks && window.len() - at < BLOCK {
+                feeds |= 1 << (window.len() - at);
+            }
+            let bits = equal(&bytes, self.delimiter) & !inside | feeds;
+            let rows = ends.add(bits, (at - origin) as u32);
+            while feeds != 0 {
+                let feed = feeds.trailing_zeros();
+                feeds &= feeds - 1;
+                let (start, end) = (cursor.next(), at + feed as usize);
+                let fields = ends.take(rows + (bits << (63 - feed)).count_ones() as usize);
+                let row = &window[start..end];
+                let row = row.strip_suffix(b"\r").unwrap_or(row);
+                let next = window.len().min(end + 1);
+                if row.is_empty() {
+                    cursor.skip(next);
+                    continue;
+                }
+                cursor.step(next);
+                if each(start, Row::new(row, fields, (start - origin) as u32, self.quotes)).is_break() {
                     return;
                 }
             }
             at += BLOCK;
-        }
-        // The last row of the input may lack its line feed.
-        if cursor.next() < window.len() {
-            ends.push((window.len() - cursor.next()) as u32);
-            let _ = self.lend(window, &mut cursor, window.len(), window.len(), &mut ends, &mut each);
         }
     }
 
