@@ -40,11 +40,13 @@ fn naive(text: &[u8], delimiter: u8, quoting: bool) -> Rows {
     rows.map(|row| {
         let mut at = row.position().unwrap().byte() as usize;
         // It counts empty lines, and the line feed of a pair, to the row behind them.
+        if text[at..].starts_with(b"\xef\xbb\xbf") {
+            at += 3;
+        }
         while matches!(text.get(at), Some(b'\r' | b'\n')) {
             at += 1;
         }
-        let bom = if text[at..].starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
-        ((at + bom) as u64, row.iter().map(<[u8]>::to_vec).collect())
+        (at as u64, row.iter().map(<[u8]>::to_vec).collect())
     })
     .collect()
 }
