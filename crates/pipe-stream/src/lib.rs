@@ -89,16 +89,17 @@ mod newlines;
 mod numbers;
 mod opened;
 mod parts;
+mod plane;
 mod positioned;
 mod records;
 mod room;
 mod sink;
-#[cfg(target_arch = "x86_64")]
-mod sse2;
 mod storage;
 mod stream;
 mod tally;
 mod text;
+#[cfg(target_arch = "x86_64")]
+mod x86;
 
 pub use backend::{Backend, Taken};
 pub use chunk::Chunk;

@@ -10,7 +10,7 @@ pub(crate) const BLOCK: usize = 64;
 #[inline(always)]
 pub(crate) fn equal(block: &[u8; BLOCK], byte: u8) -> u64 {
     #[cfg(target_arch = "x86_64")]
-    return crate::sse2::equal(block, byte);
+    return crate::x86::equal(block, byte);
     #[cfg(not(target_arch = "x86_64"))]
     return portable(block, byte);
 }

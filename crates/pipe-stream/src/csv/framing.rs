@@ -12,6 +12,7 @@ use crate::csv::ends::Ends;
 use crate::csv::row::Row;
 use crate::framing::{Cursor, Framing, NotARecord, Place, Preamble, Rest};
 use crate::mask::{BLOCK, block, equal, parity};
+use crate::plane::{Plane, STRIDE, fill};
 use memchr::{memchr, memrchr};
 use pipe_core::Flow;
 
@@ -65,13 +66,17 @@ impl Csv {
     /// Where the quote is that is open at the end of `rows`, if one is. Looks at quotes and at nothing else, as most blocks have none.
     fn open_quote(&self, rows: &[u8]) -> Result<Option<usize>, NotARecord> {
         let (mut open, mut last) = (false, 0);
+        let mut plane = [0; BLOCK];
         for at in (0..rows.len()).step_by(BLOCK) {
-            let bytes = block(&rows[at..]);
-            let quotes = equal(&bytes, b'"');
+            if at % STRIDE == 0 {
+                fill(&rows[at..rows.len().min(at + STRIDE)], b'"', &mut plane);
+            }
+            let quotes = plane[at % STRIDE / BLOCK];
             if quotes == 0 {
                 continue;
             }
-            let inside = self.inside(&bytes, &mut open);
+            let bytes = block(&rows[at..]);
+            let inside = inside(quotes, &mut open);
             let (opening, closing) = (quotes & inside, quotes & !inside);
             // A field begins at the head of a record, behind a delimiter or behind a line feed; a closing quote before it is a doubled one.
             let begins = |byte: u8| byte == self.delimiter || byte == b'\n' || byte == b'"';
@@ -88,15 +93,16 @@ impl Csv {
         Ok(open.then_some(last))
     }
 
-    /// Bit `i` says whether byte `i` is between quotes, or is the first of the two. `open` is whether the byte before was inside.
-    #[inline(always)]
-    fn inside(&self, bytes: &[u8; BLOCK], open: &mut bool) -> u64 {
-        if self.quotes == Quotes::None {
-            return 0;
+    /// Where quotes, delimiters and line feeds are. Behind the last byte there is none of them.
+    fn fill(&self, bytes: &[u8], [quotes, delimiters, feeds]: &mut [Plane; 3]) {
+        match self.quotes {
+            Quotes::Enclose => fill(bytes, b'"', quotes),
+            Quotes::None => *quotes = [0; BLOCK],
         }
-        let inside = parity(equal(bytes, b'"')) ^ (*open as u64).wrapping_neg();
-        *open = inside >> 63 == 1;
-        inside
+        fill(bytes, self.delimiter, delimiters);
+        fill(bytes, b'\n', feeds);
+        let blocks = bytes.len().div_ceil(BLOCK);
+        [quotes, delimiters, feeds].into_iter().for_each(|plane| plane[blocks..].fill(0));
     }
 }
 
@@ -104,6 +110,14 @@ impl Default for Csv {
     fn default() -> Self {
         Csv::new()
     }
+}
+
+/// Bit `i` says whether byte `i` is between quotes, or is the first of the two. `open` is whether the byte before was inside.
+#[inline(always)]
+fn inside(quotes: u64, open: &mut bool) -> u64 {
+    let inside = parity(quotes) ^ u64::from(*open).wrapping_neg();
+    *open = inside >> 63 == 1;
+    inside
 }
 
 /// Behind the last line feed that is not inside quotes. `open` is whether a quote is open at the end: read backwards, each quote changes it.
@@ -153,14 +167,21 @@ impl Framing for Csv {
         // The last row of the input may lack its line feed: then it ends as if it had one.
         let lacks = window.last() != Some(&b'\n');
         let (mut open, mut at) = (false, origin);
+        let mut planes = [[0; BLOCK]; 3];
+        let mut index = BLOCK;
         while at < window.len() + usize::from(lacks) {
-            let bytes = block(&window[at..]);
-            let inside = self.inside(&bytes, &mut open);
-            let mut feeds = equal(&bytes, b'\n') & !inside;
+            if index == BLOCK {
+                self.fill(&window[at..window.len().min(at + STRIDE)], &mut planes);
+                index = 0;
+            }
+            let [quotes, delimiters, feeds] = planes.each_ref().map(|plane| plane[index]);
+            index += 1;
+            let inside = inside(quotes, &mut open);
+            let mut feeds = feeds & !inside;
             if lacks && window.len() - at < BLOCK {
                 feeds |= 1 << (window.len() - at);
             }
-            let bits = equal(&bytes, self.delimiter) & !inside | feeds;
+            let bits = delimiters & !inside | feeds;
             let rows = ends.add(bits, (at - origin) as u32);
             while feeds != 0 {
                 let feed = feeds.trailing_zeros();
