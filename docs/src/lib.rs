@@ -27,6 +27,10 @@ struct Architecture;
 #[cfg(doctest)]
 struct FirstPipeline;
 
+#[doc = include_str!("../guide/files.md")]
+#[cfg(doctest)]
+struct Files;
+
 #[doc = include_str!("../guide/executors.md")]
 #[cfg(doctest)]
 struct Executors;
@@ -50,6 +54,10 @@ struct Memory;
 #[doc = include_str!("../guide/testing.md")]
 #[cfg(doctest)]
 struct Testing;
+
+#[doc = include_str!("../guide/writing.md")]
+#[cfg(doctest)]
+struct Writing;
 
 #[doc = include_str!("../guide/fan.md")]
 #[cfg(doctest)]

@@ -2,6 +2,7 @@
 
 pub(crate) mod access_log;
 pub(crate) mod compressed;
+pub(crate) mod csv_sum;
 pub(crate) mod filtered_write;
 pub(crate) mod fused_numbers;
 pub(crate) mod fused_rows;

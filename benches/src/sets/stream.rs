@@ -56,12 +56,10 @@ pub(crate) fn workloads(mode: Mode, capacity: Capacity) -> Vec<Workload> {
         on("filter-literal", FILTER, asked(Asked::RareLiteral), text).with(on_filter()),
         on("csv-sum", CSV, Input::Sales, table).with(on_csv()).with(queries(CSV_PY)),
         on("ndjson-errors", NDJSON, Input::Events, events).with(on_events()).with(queries(NDJSON_PY)),
-        on("empty-stage", EMPTY, asked(Asked::Bytes), text).with([contender!(
-            "read-loop",
-            Limit,
-            "text.rs",
-            text::read_loop
-        )]),
+        on("empty-stage", EMPTY, asked(Asked::Bytes), text).with([
+            contender!("ours-inline", Ours, "ours/text.rs", ours::text::empty_inline),
+            contender!("read-loop", Limit, "text.rs", text::read_loop),
+        ]),
         on("gzip-lines", GZIP, Input::TextGzip, some).with(on_gzip()),
         on("zstd-lines", ZSTD, Input::TextZstd, some).with(on_zstd()),
         on("filtered-write", WRITE, asked(Asked::CommonLiteral), some).with(on_write()),
@@ -128,8 +126,10 @@ fn on_filter() -> [Contender; 7] {
     ]
 }
 
-fn on_csv() -> [Contender; 4] {
+fn on_csv() -> [Contender; 6] {
     [
+        contender!("ours-parallel", Ours, "ours/csv_sum.rs", ours::csv_sum::parallel),
+        contender!("ours-inline", Ours, "ours/csv_sum.rs", ours::csv_sum::inline),
         contender!("csv-byte-record", Peer, "csv_sum.rs", csv_sum::byte_record),
         contender!("csv-string-records", Baseline, "csv_sum.rs", csv_sum::string_records),
         Contender::package("pandas", CSV_PY),
@@ -137,8 +137,20 @@ fn on_csv() -> [Contender; 4] {
     ]
 }
 
-fn on_events() -> [Contender; 5] {
+fn on_events() -> [Contender; 7] {
     [
+        contender!(
+            "ours-prefiltered-parallel",
+            Ours,
+            "ours/ndjson_errors.rs",
+            ours::ndjson_errors::filtered_parallel
+        ),
+        contender!(
+            "ours-prefiltered-inline",
+            Ours,
+            "ours/ndjson_errors.rs",
+            ours::ndjson_errors::filtered_inline
+        ),
         contender!("ours-parallel", Ours, "ours/ndjson_errors.rs", ours::ndjson_errors::parallel),
         contender!("ours-inline", Ours, "ours/ndjson_errors.rs", ours::ndjson_errors::inline),
         contender!("rayon-memmap-serde", Peer, "ndjson_errors.rs", ndjson_errors::rayon),

@@ -76,6 +76,13 @@ impl Stats {
     }
 }
 
+impl Default for Stats {
+    /// Of no reading.
+    fn default() -> Self {
+        Self { min: i64::MAX, max: i64::MIN, sum: 0, count: 0 }
+    }
+}
+
 impl fmt::Display for Stats {
     /// `min/mean/max`; the mean is rounded half up, towards plus infinity.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -18,13 +18,6 @@ pub(crate) struct Counts {
 }
 
 impl Counts {
-    /// Takes one line, without its line feed.
-    #[inline]
-    pub(crate) fn add(&mut self, line: &[u8]) {
-        let words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).count();
-        self.merge(Self { lines: 1, words: words as u64, bytes: line.len() as u64 + 1 });
-    }
-
     #[inline]
     pub(crate) fn merge(&mut self, other: Self) {
         self.lines += other.lines;
@@ -99,13 +92,6 @@ impl fmt::Display for Found {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn words_are_what_is_between_white_space() {
-        let mut counts = Counts::default();
-        [&b""[..], b"  ", b"one", b" two\tthree  four\r"].into_iter().for_each(|line| counts.add(line));
-        assert_eq!(counts.to_string(), "4 lines 4 words 26 bytes");
-    }
 
     #[test]
     fn what_is_found_can_be_merged_and_its_order_counts() {

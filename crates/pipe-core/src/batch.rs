@@ -32,6 +32,15 @@ pub trait Batch: Sized {
         Ok(())
     }
 
+    /// Whether what it has lent so far was what it seemed to be, where that is only known afterwards: a mapped file may be cut while its
+    /// records are looked at. Executors ask each time they have driven the batch, before they hand on what became of its items.
+    ///
+    /// # Errors
+    /// What was wrong with them. The run ends with [`RunError::Source`](crate::RunError::Source), also if a stage failed because of it.
+    fn check(&self) -> Result<(), BoxError> {
+        Ok(())
+    }
+
     /// Whether it is known that no item is left. `false` is never wrong; it costs one more call of `drive`.
     fn is_empty(&self) -> bool {
         false
@@ -275,7 +284,9 @@ impl<T> Spares<T> {
         self.buffers.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
     }
 
-    fn give(&self, buffer: Vec<T>) {
+    /// Takes a buffer back: empties it, and keeps it if there is room.
+    pub fn give(&self, mut buffer: Vec<T>) {
+        buffer.clear();
         let mut buffers = self.buffers.lock().unwrap_or_else(PoisonError::into_inner);
         if buffers.len() < SPARES_KEPT && buffer.capacity() > 0 {
             buffers.push(buffer);

@@ -77,7 +77,11 @@ impl<S: Source> AnySource for Counted<S> {
             return Ok(None);
         }
         let started = self.run.clock().now();
-        let pulled = catch_unwind(AssertUnwindSafe(|| self.source.pull(want)));
+        let pulled = catch_unwind(AssertUnwindSafe(|| {
+            let pulled = self.source.pull(want);
+            self.source.take_events().into_iter().for_each(|event| self.run.note(event));
+            pulled
+        }));
         self.run.count_source_busy(self.run.clock().now().saturating_sub(started));
         let pulled = pulled.map_err(|thrown| RunError::Panicked {
             stage: "source".to_owned(),

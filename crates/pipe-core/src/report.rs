@@ -143,6 +143,15 @@ pub enum Event {
         /// Why that is not worth other threads.
         why: &'static str,
     },
+    /// A source works otherwise than it was asked to.
+    Fallback {
+        /// What it was asked for.
+        wanted: String,
+        /// What it does instead.
+        got: String,
+        /// Why.
+        why: String,
+    },
     /// The system refused threads; the run went on with those it had.
     FewerWorkers {
         /// How many were asked for.
@@ -337,6 +346,7 @@ impl fmt::Display for Event {
             Event::StayedInline { ns_per_item, why } => {
                 write!(f, "stayed on the calling thread: {ns_per_item:.1} ns per item, {why}")
             }
+            Event::Fallback { wanted, got, why } => write!(f, "{got} instead of {wanted}: {why}"),
             Event::FewerWorkers { wanted, got, why } => write!(f, "{got} workers instead of {wanted}: {why}"),
         }
     }

@@ -80,6 +80,8 @@ pub(crate) struct FusedWorker<C: Stage, B, I, T, const TRACK: bool> {
     run: Arc<RunState>,
     again: Option<Again<B>>,
     weight: Resident,
+    /// Where the item lent last was: what the stages gathered came up to there.
+    at: u64,
 }
 
 /// The state of a worker.
@@ -101,7 +103,7 @@ impl<C: Stage, B: 'static, I, T: Send + 'static, const TRACK: bool> FusedWorker<
         let context = Context::new(run.clone(), id, leash.knife());
         let (held, again) = (Held::new(id, &run), run.again(id));
         let weight = Resident::new(&run, id);
-        FusedWorker { segment, state, held, context, leash, run, again, weight }
+        FusedWorker { segment, state, held, context, leash, run, again, weight, at: Position::NOWHERE }
     }
 }
 
@@ -123,6 +125,12 @@ where
             None => self.run_through(batch, limit, next),
             Some(again) => self.run_retrying(batch, again, limit, next),
         });
+        // First of all, and without a flush: what became of such items is not handed on.
+        batch.check().map_err(|source| RunError::Source { source })?;
+        let ran = ran.and_then(|ran| match ran {
+            Ran::More(_) => Ok(ran),
+            Ran::Done(_) | Ran::Enough(_) => self.rest(next).map(|()| ran),
+        });
         let ran = ran.and_then(|ran| self.weigh().map(|()| ran));
         match ran {
             Ok(Ran::Enough(_)) => self.run.had_enough(self.segment.id),
@@ -134,8 +142,10 @@ where
     }
 
     fn flush(&mut self, next: &mut dyn Outlet) {
-        // Whether the outlet has had enough is its owner's business: nothing is left here that could stop.
-        let _ = self.held.hand_on(next, &self.run);
+        // Something is gathered where a batch was left before its end: because of a failure, or because nothing more is wanted. What
+        // fails here fails behind that, and never happened.
+        let _ = self.rest(next);
+        self.hand_on(next);
     }
 
     fn finish(&mut self, next: &mut dyn Outlet) -> Result<(), RunError> {
@@ -148,11 +158,11 @@ where
             let _ = chain.finish(state, &mut end);
         }));
         if let Err(thrown) = ran {
-            self.flush(next);
+            self.hand_on(next);
             return Err(self.panicked(None, thrown));
         }
         self.settle(None, next)?;
-        self.flush(next);
+        self.hand_on(next);
         Ok(())
     }
 }
@@ -203,8 +213,11 @@ where
                 self.context.begin_attempt(attempt);
                 let mut staged = Staged { limit: self.run.budget().limit(), bytes: 0, batches: Vec::new() };
                 let before = self.held.len();
-                let flow = match self.slice(&mut one, 1, &mut staged) {
-                    Ok((_, flow)) => flow,
+                let ran = self.slice(&mut one, 1, &mut staged);
+                // Also after a failure: what the attempt gathered is dropped with the rest of it.
+                let ran = ran.and_then(|(_, flow)| self.emit_rest(&mut staged).map(|()| flow));
+                let flow = match ran {
+                    Ok(flow) => flow,
                     Err(panicked) => {
                         self.discard(staged, before, next);
                         return Err(panicked);
@@ -321,7 +334,29 @@ where
         let (items, flow, state) =
             ran.map_err(|thrown| self.panicked(Some(Batch::position(batch)), thrown))?;
         self.state = Slot::Ready(state);
+        self.at = Batch::position(batch);
         Ok((items, flow))
+    }
+
+    /// At a pause: lets the stages emit what they gathered.
+    fn rest(&mut self, next: &mut dyn Outlet) -> Result<(), RunError> {
+        self.emit_rest(next)?;
+        self.settle(None, next)
+    }
+
+    fn emit_rest(&mut self, next: &mut dyn Outlet) -> Result<(), RunError> {
+        let Slot::Ready(state) = &mut self.state else { return Ok(()) };
+        let (chain, held, context, at) = (&self.segment.chain, &mut self.held, &mut self.context, self.at);
+        let ran = catch_unwind(AssertUnwindSafe(move || {
+            let mut end = End::<T, TRACK>::new(held, next, context);
+            end.at = at;
+            // A `Break` is noted, or is that of an outlet that wants nothing more.
+            let _ = chain.rest(state, &mut end);
+        }));
+        ran.map_err(|thrown| {
+            self.state = Slot::Gone;
+            self.panicked(None, thrown)
+        })
     }
 
     fn take_state(&mut self) -> Result<C::State, RunError> {
@@ -347,9 +382,14 @@ where
         let record = batch.zip(at).and_then(|(batch, at)| batch.record(at));
         let settled = self.context.settle(at, record);
         if settled.is_err() {
-            self.flush(next);
+            self.hand_on(next);
         }
         settled
+    }
+
+    fn hand_on(&mut self, next: &mut dyn Outlet) {
+        // Whether the outlet has had enough is its owner's business: nothing is left here that could stop.
+        let _ = self.held.hand_on(next, &self.run);
     }
 
     fn weigh(&mut self) -> Result<(), RunError> {

@@ -5,6 +5,7 @@ use crate::batch::{Batch, Items, Spares};
 use crate::item::{Item, Own};
 use crate::lower::{Start, StartIter};
 use crate::pipeline::Pipeline;
+use crate::report::Event;
 use crate::stage::BoxError;
 use crate::weigh::{Weigher, Weighers};
 use std::task::{Poll, Waker};
@@ -66,6 +67,12 @@ pub trait Source: Send {
         Poll::Ready(self.pull(want))
     }
 
+    /// What it has to say in the report since it was asked last: that it does otherwise than it was asked to, say. A run asks after each
+    /// pull; a source made of sources hands on what these say.
+    fn take_events(&mut self) -> Vec<Event> {
+        Vec::new()
+    }
+
     /// Starts a pipeline from it.
     fn pipeline(self) -> Pipeline<Start<Self>, Identity, Self::Item>
     where
@@ -85,6 +92,10 @@ impl<S: Source + ?Sized> Source for Box<S> {
 
     fn poll_pull(&mut self, want: Want, waker: &Waker) -> Pulled<Self::Batch> {
         (**self).poll_pull(want, waker)
+    }
+
+    fn take_events(&mut self) -> Vec<Event> {
+        (**self).take_events()
     }
 }
 

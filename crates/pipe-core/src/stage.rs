@@ -85,7 +85,49 @@ pub trait Step<In>: Stage {
     /// has had enough, which ends the whole run without an error.
     fn push<O: Emit<Self::Out>>(&self, state: &mut Self::State, item: In, out: &mut O) -> Flow;
 
-    /// Called once per worker after its last item, unless the run failed or was cancelled.
+    /// Called where a worker pauses: behind its batch, before what it emitted is put into its place among the batches of others. A step
+    /// that gathers items into larger ones, and whose outputs have an order, emits what it has gathered here; what it keeps over a pause
+    /// comes out behind the items of later batches. Under [`Pipeline::retry`](crate::Pipeline::retry) called for each attempt, so that
+    /// one that failed leaves nothing. May be called again with nothing in between.
+    ///
+    /// ```
+    /// use pipe_core::{Emit, Flow, Inline, Stage, Step, from_iter};
+    ///
+    /// /// Adds up what is next to each other; where the sums are cut is nobody's business, their order is.
+    /// struct Sums;
+    ///
+    /// impl Stage for Sums {
+    ///     type State = Option<u64>;
+    ///     fn state(&self) -> Option<u64> {
+    ///         None
+    ///     }
+    /// }
+    ///
+    /// impl Step<u64> for Sums {
+    ///     type Out = u64;
+    ///     fn push<O: Emit<u64>>(&self, sum: &mut Option<u64>, n: u64, _: &mut O) -> Flow {
+    ///         *sum.get_or_insert(0) += n;
+    ///         Flow::Continue(())
+    ///     }
+    ///     fn rest<O: Emit<u64>>(&self, sum: &mut Option<u64>, out: &mut O) -> Flow {
+    ///         sum.take().map_or(Flow::Continue(()), |sum| out.emit(sum))
+    ///     }
+    ///     fn finish<O: Emit<u64>>(&self, mut sum: Option<u64>, out: &mut O) -> Flow {
+    ///         self.rest(&mut sum, out)
+    ///     }
+    /// }
+    ///
+    /// let sums = from_iter(0..1_000).stage(Sums).collect().run_on(&Inline)?;
+    /// assert_eq!(sums.value.iter().sum::<u64>(), 499_500);
+    /// # Ok::<(), pipe_core::RunError>(())
+    /// ```
+    #[inline(always)]
+    fn rest<O: Emit<Self::Out>>(&self, state: &mut Self::State, out: &mut O) -> Flow {
+        let _ = (state, out);
+        Flow::Continue(())
+    }
+
+    /// Called once per worker after its last item, unless the run failed or was cancelled. There may be something gathered then.
     fn finish<O: Emit<Self::Out>>(&self, state: Self::State, out: &mut O) -> Flow {
         let _ = (state, out);
         Flow::Continue(())
@@ -147,6 +189,12 @@ impl<In, A: Step<In>, B: Step<A::Out>> Step<In> for Then<A, B> {
     #[inline(always)]
     fn push<O: Emit<B::Out>>(&self, (a, b): &mut Self::State, item: In, out: &mut O) -> Flow {
         self.first.push(a, item, &mut Link { stage: &self.second, state: b, id: self.id, out })
+    }
+
+    #[inline(always)]
+    fn rest<O: Emit<B::Out>>(&self, (a, b): &mut Self::State, out: &mut O) -> Flow {
+        self.first.rest(a, &mut Link { stage: &self.second, state: &mut *b, id: self.id, out: &mut *out })?;
+        named(self.id, out, |out| self.second.rest(b, out))
     }
 
     fn finish<O: Emit<B::Out>>(&self, (a, mut b): Self::State, out: &mut O) -> Flow {

@@ -114,6 +114,10 @@ where
                 },
             );
             drop(tally);
+            // The pause is short, but behind it there may be several workers: see `open`.
+            if end.torn.is_none() {
+                let _ = chain.rest(&mut state, &mut end);
+            }
             let torn = end.torn.take();
             drop(end);
             (stopped, state, source, sink, torn)

@@ -141,6 +141,11 @@ impl<F: Framing> Batch for Chunk<F> {
         Ok(self.read()?)
     }
 
+    /// An error if the file that it is a [mapping](crate::Backend) of was cut before the records that it lent were done with.
+    fn check(&self) -> Result<(), BoxError> {
+        Ok(self.storage().map_or(Ok(()), |storage| storage.check(self.offset))?)
+    }
+
     #[inline(always)]
     fn drive(&mut self, limit: usize, mut each: impl for<'a> FnMut(u64, Self::Item<'a>) -> Flow) -> usize {
         if limit == 0 || self.is_empty() {

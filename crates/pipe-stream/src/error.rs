@@ -78,6 +78,11 @@ pub enum StreamErrorKind {
     NoFiles,
     /// A pattern for the names of files is none. Nothing was looked for.
     Pattern,
+    /// This process was stopped, and another one wrote to the file while it was mapped: what was lent may have
+    /// changed meanwhile.
+    LeaseLost,
+    /// A file cannot be mapped as was asked, and reading it instead was forbidden.
+    NotMapped,
     /// A setting makes no sense. Nothing was read.
     Setting {
         /// Which one.
@@ -134,6 +139,13 @@ impl StreamError {
         StreamError { kind, operation: "find", subject, offset: None, source }
     }
 
+    #[cfg(feature = "mmap")]
+    pub(crate) fn not_mapped(subject: &Subject, why: &str) -> Self {
+        let source = Some(io::Error::other(why));
+        let kind = StreamErrorKind::NotMapped;
+        StreamError { kind, operation: "map", subject: subject.clone(), offset: None, source }
+    }
+
     pub(crate) fn setting(subject: &Subject, field: &'static str, value: usize, why: &'static str) -> Self {
         let kind = StreamErrorKind::Setting { field, value, why };
         StreamError { kind, operation: "set", subject: subject.clone(), offset: None, source: None }
@@ -144,7 +156,7 @@ impl StreamError {
         self.kind
     }
 
-    /// What was being done: `find`, `open`, `read`, `decode`, `create`, `write`, `sync`, `rename to` or `set`.
+    /// What was being done: `find`, `open`, `read`, `decode`, `map`, `create`, `write`, `sync`, `rename to` or `set`.
     pub fn operation(&self) -> &'static str {
         self.operation
     }
@@ -213,6 +225,17 @@ impl fmt::Display for StreamError {
             StreamErrorKind::Pattern => match source {
                 Some(why) => write!(f, "{operation} {subject}: {why}"),
                 None => write!(f, "{operation} {subject}: not a pattern"),
+            },
+            StreamErrorKind::LeaseLost => {
+                let offset = offset.unwrap_or_default();
+                write!(
+                    f,
+                    "{operation} {subject} at byte {offset}: it was mapped, and may have been written to meanwhile"
+                )
+            }
+            StreamErrorKind::NotMapped => match source {
+                Some(why) => write!(f, "{operation} {subject}: {why}"),
+                None => write!(f, "{operation} {subject}: it is not mapped"),
             },
             StreamErrorKind::Setting { field, value, why } => write!(f, "{field} = {value}: {why}"),
         }

@@ -1,4 +1,4 @@
-//! Large files through a pipeline in constant memory: lines borrowed from reused buffers, and sinks that do not lie.
+//! Large files through a pipeline in constant memory: records borrowed from reused buffers, and sinks that do not lie.
 //!
 //! ```
 //! use pipe_core::{Inline, skip};
@@ -29,15 +29,20 @@
 //!                                                         `-- carried to the next buffer
 //! ```
 //!
-//! * [`Lines`] reads into a buffer of its pool, one `read` per batch, and hands the buffer on as a [`Chunk`] that ends at a line feed.
-//!   What is behind it is copied to the head of the next buffer.
-//! * A [`Chunk`] is a reference-counted window. It lends each line, moves between threads, and splits between lines; when the last part of
-//!   it is dropped the buffer is filled again. So the memory in use is the batches in flight, however long the input.
+//! * [`Lines`] are [`Records`] cut at line feeds; another [`Framing`] cuts otherwise: [`Delimited`], [`FixedWidth`], [`LengthPrefixed`], [`Csv`],
+//!   [`Custom`]. A [`Table`] has a header, so columns have names. [`Containing`] and [`Blocks`] are for who needs few records, or none.
+//! * A regular file is read in parts, outside the source lock, by the workers that lend their records, where the framing can tell where
+//!   records start. What is no file, or no such framing, is read from its front: one `read` per batch, and what is behind its last whole
+//!   record is copied to the head of the next buffer.
+//! * A [`Chunk`] is a reference-counted window. It lends each record, moves between threads, and splits between records; when the last part
+//!   of it is dropped the buffer is filled again. So the memory in use is the batches in flight, however long the input.
 //! * A line is a slice of the buffer: a pipeline that folds or parses lines copies nothing and allocates nothing per line.
 //! * A file that is compressed by gzip or zstd is recognised, and decoded by a thread of its own; [`Lines::decoded`] does that for any reader.
 //! * [`Files`] is many files as one source: found by a pattern, or below a folder, and opened when it is their turn.
 //! * [`Text`] is the same over bytes that are in memory already; they are lent where they are.
-//! * [`FileSink`] and [`WriterSink`] write each item and a line feed. An error of the last flush is an error of the run, and a file
+//! * [`Encode::encode`] lets the workers turn records, borrowed or owned, into [`Block`]s of bytes: [`AsLines`], [`AsCsv`], [`AsNdjson`],
+//!   [`LengthPrefixed`], or an [`Encoder`] of yours.
+//! * [`FileSink`] and [`WriterSink`] write blocks as they are, and other items each with a line feed. An error of the last flush is an error of the run, and a file
 //!   appears under its name only when it is whole.
 //! * [`DeadLetterFile`] keeps the records that failed, and [`Replay`] sends them through the same definition again.
 //! * [`number`], [`decimal`] and [`decimal_at_end`] read numbers from bytes, and [`Groups`] has a value for each key: the two halves of most
@@ -46,7 +51,7 @@
 //!
 //! # Limits
 //!
-//! A line may have 64 MiB ([`Lines::max_record`]), so an input without line feeds ends in an error and not in all of the memory. Spare
+//! A record may have 64 MiB ([`Lines::max_record`]), so an input without line feeds ends in an error and not in all of the memory. Spare
 //! buffers are at most eight. A decoder has four buffers of 256 KiB, and what the format asks for: 32 KiB for gzip, at most 128 MiB for
 //! zstd, 8 MiB from its usual levels. Reads block: a run that is cancelled while it waits for a terminal or a pipe ends when that gives
 //! something.
@@ -55,44 +60,60 @@
 //!
 //! * Many small files, or many connections: then waiting dominates, and that is work for an asynchronous executor.
 //! * Random access, or looking back at earlier records: a chunk is gone when it was lent.
-//! * Records that are not lines.
 //!
-//! Mapping files into memory is not faster for one pass over cached files (measured: 7.2 GB/s read, 7.0 mapped), counts as resident
-//! memory, and kills the process if the file is cut meanwhile. This crate reads.
+//! # Backends
+//!
+//! Files are read, unless a [`Backend`] is set. Reading is the default because it is as fast for one pass (a mapping gave between 0.75 and 1.1
+//! of its rate here), takes a buffer or two of memory instead of windows of 2 MiB, and is in nobody's way. `Backend::Mapped` is for who
+//! keeps many chunks at once, which then are the system's cache and no memory of the process beside it, and for parts of a megabyte and
+//! more, which leave the processor's cache when they are read.
+//!
+//! A mapping shows what others do to the file, and `&[u8]` must not change. So the safe way to map is `Mapping::leased`: the system keeps
+//! writers waiting for some milliseconds, until what is lent was copied. Where that cannot be had the file is read, and the run's report
+//! says why. `Mapping::guarded`, which turns the signal of a cut file into an error, and `Mapping::trusted` are unsafe functions.
 //!
 //! # Features
 //!
-//! None is on by default. Without the first two a compressed file is an error that names the feature.
-//!
+//! * `mmap`, on by default: `Backend::Mapped`. Without it there is no memmap2 and no libc, and `Backend` can only read.
 //! * `gzip`: decodes gzip, with flate2 on zlib-rs, which is Rust.
 //! * `zstd`: decodes zstd, with the zstd crate, which builds the C library and needs a C compiler.
 //! * `files`: finds files by a pattern or below a folder, with globset and walkdir. [`Files::of`] needs it not.
 
+mod backend;
 mod buffer;
 mod chunk;
 mod compressed;
 mod csv;
+mod encode;
 mod error;
 mod files;
 mod framing;
 mod groups;
 mod letters;
+#[cfg(feature = "mmap")]
+mod mapped;
 mod mask;
 mod newlines;
 mod numbers;
 mod opened;
 mod parts;
+mod plane;
 mod positioned;
 mod records;
+mod room;
 mod sink;
 mod storage;
 mod stream;
 mod tally;
 mod text;
+#[cfg(target_arch = "x86_64")]
+mod x86;
 
+pub use backend::{Backend, Taken};
 pub use chunk::Chunk;
 pub use compressed::{Codec, Compression, Decoded};
 pub use csv::{BadField, Column, Csv, Field, NoColumn, Quotes, Row, Table, csv};
+pub use encode::{AsCsv, AsLines, AsNdjson, Block, Encode, Encoded, Encoder, ToFields, TooLongForItsPrefix};
 pub use error::{StreamError, StreamErrorKind};
 #[cfg(feature = "files")]
 pub use files::files;
@@ -103,11 +124,13 @@ pub use framing::{
 };
 pub use groups::Groups;
 pub use letters::{DeadLetterFile, Replay, ReplayBatch};
+#[cfg(feature = "mmap")]
+pub use mapped::Mapping;
 pub use numbers::{BadNumber, BadNumberKind, Number, decimal, decimal_at_end, number};
 pub use opened::Opened;
 pub use positioned::{Line, Positioned, PositionedChunk};
 pub use records::{Lines, Records, lines};
-pub use sink::{FileSink, WriterSink};
+pub use sink::{FileSink, Fsync, WriterSink};
 pub use tally::Tally;
 pub use text::Text;
 

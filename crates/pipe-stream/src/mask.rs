@@ -3,43 +3,16 @@
 //! On x86-64 four comparisons of 16 bytes, which every such processor has; elsewhere a loop that the compiler turns into vector code for
 //! its target.
 
-#![cfg_attr(
-    target_arch = "x86_64",
-    expect(
-        unsafe_code,
-        reason = "calls of functions with a target feature, which every x86-64 processor has"
-    )
-)]
-
 /// As many bytes as a `u64` has bits.
 pub(crate) const BLOCK: usize = 64;
 
 /// Bit `i` says whether byte `i` is `byte`.
 #[inline(always)]
 pub(crate) fn equal(block: &[u8; BLOCK], byte: u8) -> u64 {
-    // SAFETY: SSE2 is part of x86-64, so what `sse2` asks of the processor is always there.
     #[cfg(target_arch = "x86_64")]
-    return unsafe { sse2(block, byte) };
+    return crate::x86::equal(block, byte);
     #[cfg(not(target_arch = "x86_64"))]
     return portable(block, byte);
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "sse2")]
-#[inline]
-fn sse2(block: &[u8; BLOCK], byte: u8) -> u64 {
-    use std::arch::x86_64::{_mm_cmpeq_epi8, _mm_movemask_epi8, _mm_set_epi64x, _mm_set1_epi8};
-    let (words, _) = block.as_chunks::<8>();
-    let wanted = _mm_set1_epi8(byte as i8);
-    let mut bits = 0;
-    for quarter in 0..4 {
-        // Becomes one load: the compiler sees that the halves are neighbours.
-        let word = |index: usize| i64::from_le_bytes(words[index]);
-        let bytes = _mm_set_epi64x(word(2 * quarter + 1), word(2 * quarter));
-        let found = _mm_movemask_epi8(_mm_cmpeq_epi8(bytes, wanted)) as u16;
-        bits |= u64::from(found) << (16 * quarter);
-    }
-    bits
 }
 
 /// Compares 64 bytes into 64 zeros and ones; a multiplication gathers eight of them into eight bits.

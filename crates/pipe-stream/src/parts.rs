@@ -13,9 +13,12 @@
 //! The file may grow meanwhile: parts are handed out up to the length that was seen last, which is asked for again there. Who lends a last
 //! record that only the end of the file ends, fixes that end, under the same lock: so no later part goes on in the middle of it.
 
-use crate::buffer::{Buffer, Pool, grow};
+use crate::buffer::{Pool, grow};
 use crate::error::{StreamError, StreamErrorKind, Subject};
 use crate::framing::{Cursor, Framing, Place, Preamble, end_of_input};
+#[cfg(feature = "mmap")]
+use crate::mapped::{Mapped, Otherwise, Refused, SPAN, Slice};
+use crate::room::Room;
 use crate::storage::Storage;
 use pipe_core::Flow;
 use std::fs::File;
@@ -33,6 +36,9 @@ pub(crate) struct Parts {
     /// Where the first record starts.
     begin: u64,
     extent: Mutex<Extent>,
+    /// Parts are mapped, where they can be.
+    #[cfg(feature = "mmap")]
+    mapped: Option<Mapped>,
     /// How many bytes behind a part are read with it. Only a guess, so its order with other memory does not matter.
     ahead: AtomicUsize,
 }
@@ -53,33 +59,57 @@ const AHEAD: usize = 512;
 const AHEAD_MOST: usize = 32 << 10;
 
 impl Parts {
-    /// Looks at the head of the file, to see where the first record starts.
-    pub(crate) fn new<F: Framing>(
+    /// Looks at nothing yet.
+    pub(crate) fn new(
         (file, length): (Arc<File>, u64),
-        framing: &F,
         subject: Subject,
         pool: Arc<Pool>,
         max_record: usize,
-    ) -> Result<Arc<Self>, StreamError> {
+    ) -> Self {
+        let extent = Mutex::new(Extent { length, opened: length, ended: false });
+        Parts {
+            file,
+            subject,
+            pool,
+            max_record,
+            begin: 0,
+            extent,
+            #[cfg(feature = "mmap")]
+            mapped: None,
+            ahead: AtomicUsize::new(AHEAD),
+        }
+    }
+
+    /// The same, mapped.
+    #[cfg(feature = "mmap")]
+    pub(crate) fn mapped(self, mapped: Mapped) -> Self {
+        Parts { mapped: Some(mapped), ..self }
+    }
+
+    /// Looks at the head of the file, to see where the first record starts.
+    pub(crate) fn find_begin<F: Framing>(mut self, framing: &F) -> Result<Arc<Self>, StreamError> {
         let mut head = [0; 64];
         let mut filled = 0;
-        let extent = Mutex::new(Extent { length, opened: length, ended: false });
-        let mut parts =
-            Parts { file, subject, pool, max_record, begin: 0, extent, ahead: AtomicUsize::new(AHEAD) };
         loop {
             let preamble = framing.preamble(&head[..filled]);
             let ended = filled == head.len()
                 || preamble == Preamble::Unknown && {
                     let wanted = filled + 1;
-                    parts.fill(&mut head[..wanted], &mut filled, 0, 0)?
+                    self.fill(&mut head[..wanted], &mut filled, 0, 0)?
                 };
             if let Preamble::Bytes(bytes) = preamble {
-                parts.begin = bytes as u64;
+                self.begin = bytes as u64;
             } else if !ended {
                 continue;
             }
-            return Ok(Arc::new(parts));
+            return Ok(Arc::new(self));
         }
+    }
+
+    /// Why parts are read by now, if they were mapped.
+    #[cfg(feature = "mmap")]
+    pub(crate) fn why_read(&self) -> Option<&'static str> {
+        self.mapped.as_ref().and_then(Mapped::why_read)
     }
 
     /// Where the first part begins.
@@ -94,6 +124,9 @@ impl Parts {
             extent.length = extent.length.max(self.length()?);
         }
         let end = extent.length.min(start + bytes as u64);
+        // Then it needs one window.
+        #[cfg(feature = "mmap")]
+        let end = if self.mapped.is_some() { end.min((start / SPAN + 1) * SPAN) } else { end };
         Ok((start < end).then(|| Part { of: self.clone(), range: start..end }))
     }
 
@@ -210,19 +243,16 @@ impl Part {
         let before = if start == of.begin { 0 } else { framing.margin().min(start as usize) };
         let offset = start - before as u64;
         let edge = (end - offset) as usize;
-        let room = before + self.room();
-        let mut bytes = of.pool.take(room).map_err(|_| of.no_memory(room, start))?;
-        let (mut goal, mut filled) = (edge + of.ahead.load(Relaxed), 0);
+        let mut goal = edge + of.ahead.load(Relaxed);
+        let mut room = of.room(before + self.room(), offset, goal, start)?;
         loop {
-            if goal > bytes.len() {
-                grow(&mut bytes, goal).map_err(|_| of.no_memory(goal, start))?;
-            }
-            let ended = of.fill(&mut bytes[..goal], &mut filled, offset, start)?;
-            let block = &bytes[..filled];
+            let ended = of.extend(&mut room, goal, offset, start)?;
+            let block = room.block();
+            let filled = block.len();
             let first = if start == of.begin { Some(0) } else { framing.start(block, before, offset) };
             // Nothing starts here: all of it is the middle of a record, or the file is shorter by now.
             let Some(first) = first.filter(|first| *first < edge.min(filled)) else {
-                return Ok(of.loaded(bytes, 0..0, offset));
+                return self.loaded(room, 0..0, offset);
             };
             let last = match framing.start(block, edge.min(filled), offset) {
                 Some(last) => last,
@@ -242,16 +272,94 @@ impl Part {
             };
             of.learn(last.saturating_sub(edge));
             of.check_last(framing, &block[..last], first, offset)?;
-            return Ok(of.loaded(bytes, first..last, offset));
+            return self.loaded(room, first..last, offset);
         }
     }
 }
 
+impl Part {
+    /// What it became. An error if bytes were missing while they were looked at.
+    fn loaded(&self, room: Room, window: Range<usize>, offset: u64) -> Result<Loaded, StreamError> {
+        let (storage, bytes) = room.into_storage(&self.of);
+        storage.check(offset)?;
+        Ok(Loaded { storage, window, offset, bytes })
+    }
+}
+
 impl Parts {
-    fn loaded(&self, bytes: Vec<u8>, window: Range<usize>, offset: u64) -> Loaded {
-        let room = bytes.len();
-        let storage = Storage::Read(Buffer { bytes, pool: self.pool.clone() });
-        Loaded { storage, window, offset, bytes: room }
+    /// Where the bytes from `offset` on come to be: some `bytes` of a buffer, or a mapping up to `goal`.
+    fn room(&self, bytes: usize, offset: u64, goal: usize, start: u64) -> Result<Room, StreamError> {
+        #[cfg(feature = "mmap")]
+        if let Some(slice) = self.slice(offset, goal, start)? {
+            return Ok(Room::Slice(slice));
+        }
+        #[cfg(not(feature = "mmap"))]
+        let _ = (offset, goal);
+        let bytes = self.pool.take(bytes).map_err(|_| self.no_memory(bytes, start))?;
+        Ok(Room::Buffer { bytes, filled: 0 })
+    }
+
+    /// Makes it `goal` bytes, if the file has so many behind `offset`. True: it has not.
+    fn extend(&self, room: &mut Room, goal: usize, offset: u64, start: u64) -> Result<bool, StreamError> {
+        match room {
+            Room::Buffer { bytes, filled } => {
+                if goal > bytes.len() {
+                    grow(bytes, goal).map_err(|_| self.no_memory(goal, start))?;
+                }
+                self.fill(&mut bytes[..goal], filled, offset, start)
+            }
+            #[cfg(feature = "mmap")]
+            Room::Slice(slice) => {
+                let there = offset + slice.len() as u64;
+                if slice.len() < goal && self.length()? > there {
+                    *room = self.room(goal, offset, goal, start)?;
+                    return self.extend(room, goal, offset, start);
+                }
+                if slice.len() < goal {
+                    self.meets_end(there.max(start))?;
+                }
+                Ok(slice.len() < goal)
+            }
+        }
+    }
+
+    /// A mapping of the bytes from `offset` on, `goal` of them or up to the end of the file. `None`: they are to be read.
+    #[cfg(feature = "mmap")]
+    fn slice(&self, offset: u64, goal: usize, start: u64) -> Result<Option<Slice>, StreamError> {
+        let Some(mapped) = &self.mapped else { return Ok(None) };
+        let length = self.length()?;
+        let end = length.min(offset + goal as u64);
+        if end <= offset {
+            return Ok(None);
+        }
+        match mapped.slice(&(offset..end), length) {
+            Ok(slice) => Ok(Some(slice)),
+            Err(Refused::Unmappable) if mapped.mapping.otherwise == Otherwise::Fail => {
+                Err(StreamError::not_mapped(&self.subject, mapped.why_read().unwrap_or("the system refuses")))
+            }
+            Err(Refused::Unmappable) => Ok(None),
+            Err(Refused::Lost) => Err(StreamError::read(StreamErrorKind::LeaseLost, &self.subject, start)),
+        }
+    }
+
+    /// That no byte of a slice was missing, of which the first one stood at `offset`.
+    #[cfg(feature = "mmap")]
+    pub(crate) fn check_whole(&self, slice: &Slice, offset: u64) -> Result<(), StreamError> {
+        if slice.is_lost() {
+            return Err(StreamError::read(StreamErrorKind::LeaseLost, &self.subject, offset));
+        }
+        let Some(hit) = slice.was_hit() else { return Ok(()) };
+        let (end, found) = (offset + slice.len() as u64, self.length()?);
+        if found < end || hit {
+            let (at, expected) = (found.clamp(offset, end), self.extent().opened.max(end));
+            let kind = StreamErrorKind::Truncated { expected, found };
+            return Err(StreamError::read(kind, &self.subject, at));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn pool(&self) -> Arc<Pool> {
+        self.pool.clone()
     }
 
     /// The last record began somewhere in the part and ended that far behind it.

@@ -3,7 +3,8 @@
 use crate::chunk::Chunk;
 use crate::records::Lines;
 use pipe_core::{
-    Batch, BoxError, Flow, Identity, Pipeline, Reread, Source, Start, Truncate, Want, from_source, rows,
+    Batch, BoxError, Event, Flow, Identity, Pipeline, Reread, Source, Start, Truncate, Want, from_source,
+    rows,
 };
 use std::io::Read;
 
@@ -60,6 +61,10 @@ impl<R: Read + Send> Source for Positioned<R> {
         let chunk = self.lines.pull(want)?;
         Ok(chunk.map(|chunk| PositionedChunk { chunk }))
     }
+
+    fn take_events(&mut self) -> Vec<Event> {
+        self.lines.take_events()
+    }
 }
 
 impl Batch for PositionedChunk {
@@ -75,6 +80,10 @@ impl Batch for PositionedChunk {
 
     fn load(&mut self) -> Result<(), BoxError> {
         self.chunk.load()
+    }
+
+    fn check(&self) -> Result<(), BoxError> {
+        self.chunk.check()
     }
 
     fn is_empty(&self) -> bool {

@@ -1,14 +1,17 @@
 //! The source of records: of a file, of standard input, of any reader.
 
+use crate::backend::{Backend, Taken};
 use crate::buffer::Pool;
 use crate::chunk::Chunk;
 use crate::compressed::{Compression, Decoded, Reads};
 use crate::error::{StreamError, Subject};
 use crate::framing::{Blocks, Framing, Newline};
+#[cfg(feature = "mmap")]
+use crate::mapped::{Mapped, Mapping, Otherwise};
 use crate::opened::Opened;
 use crate::parts::Parts;
 use crate::stream::{Block, Reading, Stream};
-use pipe_core::{BoxError, Identity, Pipeline, Source, Start, Want, from_source};
+use pipe_core::{BoxError, Event, Identity, Pipeline, Source, Start, Want, from_source};
 use std::fs::File;
 use std::io::{self, Read, Stdin};
 use std::path::Path;
@@ -63,6 +66,11 @@ pub struct Records<R, F = Newline> {
     framing: F,
     max_record: usize,
     buffer: usize,
+    backend: Backend,
+    /// Why the backend that was set is not the one that is used, once that is known.
+    why: Option<String>,
+    /// That is in the report already.
+    told: bool,
     /// How a file that was opened by its path can be read in parts.
     seekable: fn(&R) -> Option<(Arc<File>, u64)>,
     /// Made at the first pull, when the settings are known.
@@ -142,15 +150,25 @@ impl<R: Read + Send> Lines<R> {
 
     fn new(stream: Stream<R>) -> Self {
         let framing = Newline::default();
-        Records { stream, framing, max_record: MAX_RECORD, buffer: BUFFER, seekable: |_| None, way: None }
+        Records {
+            stream,
+            framing,
+            max_record: MAX_RECORD,
+            buffer: BUFFER,
+            backend: Backend::Auto,
+            why: None,
+            told: false,
+            seekable: |_| None,
+            way: None,
+        }
     }
 }
 
 impl<R: Read + Send, F: Framing> Records<R, F> {
     /// The same input, cut into other records.
     pub fn framed<G: Framing>(self, framing: G) -> Records<R, G> {
-        let Records { stream, max_record, buffer, seekable, way, .. } = self;
-        Records { stream, framing, max_record, buffer, seekable, way }
+        let Records { stream, max_record, buffer, backend, why, told, seekable, way, .. } = self;
+        Records { stream, framing, max_record, buffer, backend, why, told, seekable, way }
     }
 
     /// All whole records of a batch at once, as bytes: see [`Blocks`].
@@ -179,23 +197,94 @@ impl<R: Read + Send, F: Framing> Records<R, F> {
         from_source(self)
     }
 
-    fn choose(&self) -> Result<Way, StreamError> {
-        let subject = self.stream.subject();
+    /// How the bytes of a file come into memory; [`Backend::Auto`] unless set.
+    ///
+    /// Parts are mapped: so a file is read from its front, whatever was set, if its framing cannot [tell](Framing::seeks) where records
+    /// start.
+    pub fn backend(mut self, backend: Backend) -> Self {
+        self.backend = backend;
+        self
+    }
+
+    /// The backend that is used, which is known from the first [`pull`](Source::pull) on. A run tells it in its report.
+    pub fn taken(&self) -> Option<Taken> {
+        self.way.as_ref()?;
+        let why = self.why_read().map(str::to_owned);
+        let backend = match self.backend {
+            Backend::Auto | Backend::Buffered => Backend::Buffered,
+            #[cfg(feature = "mmap")]
+            Backend::Mapped(_) if why.is_some() => Backend::Buffered,
+            #[cfg(feature = "mmap")]
+            mapped @ Backend::Mapped(_) => mapped,
+        };
+        Some(Taken { backend, why })
+    }
+
+    fn choose(&mut self) -> Result<Way, StreamError> {
+        let subject = self.stream.subject().clone();
         let check = |field, value, why| match value {
-            0 => Err(StreamError::setting(subject, field, value, why)),
+            0 => Err(StreamError::setting(&subject, field, value, why)),
             _ => Ok(()),
         };
         check("max_record", self.max_record, "a record needs room for one byte")?;
         check("buffer", self.buffer, "a read needs room for one byte")?;
         let pool = Pool::new(self.buffer);
-        Ok(match (self.seekable)(self.stream.reader()).filter(|_| self.framing.seeks()) {
-            Some(file) => {
-                let parts = Parts::new(file, &self.framing, subject.clone(), pool, self.max_record)?;
-                let begin = parts.begin();
-                Way::Parts(parts, begin)
+        let Some(file) = (self.seekable)(self.stream.reader()) else {
+            self.read_instead("it is empty, compressed, or not a regular file")?;
+            return Ok(Way::Stream(pool));
+        };
+        if !self.framing.seeks() {
+            self.read_instead("its records can only be found from the front")?;
+            return Ok(Way::Stream(pool));
+        }
+        let parts = self.choose_parts(file, subject, pool)?.find_begin(&self.framing)?;
+        let begin = parts.begin();
+        Ok(Way::Parts(parts, begin))
+    }
+
+    fn choose_parts(
+        &mut self,
+        (file, length): (Arc<File>, u64),
+        subject: Subject,
+        pool: Arc<Pool>,
+    ) -> Result<Parts, StreamError> {
+        let parts = Parts::new((file.clone(), length), subject, pool, self.max_record);
+        match self.backend {
+            #[cfg(feature = "mmap")]
+            Backend::Mapped(mapping) => match Mapped::new(file, mapping) {
+                Ok(mapped) => return Ok(parts.mapped(mapped)),
+                Err(why) => self.read_instead(&why)?,
+            },
+            Backend::Auto | Backend::Buffered => drop(file),
+        }
+        Ok(parts)
+    }
+
+    /// If it was to be mapped: notes why it is not, or fails for that.
+    fn read_instead(&mut self, why: &str) -> Result<(), StreamError> {
+        match self.backend {
+            Backend::Auto | Backend::Buffered => {
+                let _ = why;
             }
-            None => Way::Stream(pool),
-        })
+            #[cfg(feature = "mmap")]
+            Backend::Mapped(Mapping { otherwise: Otherwise::Fail, .. }) => {
+                return Err(StreamError::not_mapped(self.stream.subject(), why));
+            }
+            #[cfg(feature = "mmap")]
+            Backend::Mapped(_) => self.why = Some(why.to_owned()),
+        }
+        Ok(())
+    }
+
+    /// Why it is read, if it was to be mapped.
+    fn why_read(&self) -> Option<&str> {
+        #[cfg(feature = "mmap")]
+        if let Some(Way::Parts(parts, _)) = &self.way
+            && let Some(why) = parts.why_read()
+        {
+            return Some(why);
+        }
+        self.why.as_deref()
     }
 
     /// Where the records end that were handed on: at the end of the input, once there are no more.
@@ -213,11 +302,11 @@ impl<R: Read + Send, F: Framing> Records<R, F> {
             None => self.choose()?,
         };
         let chunk = match &mut way {
-            Way::Stream(pool) => self.next_block(pool, want)?,
-            Way::Parts(parts, next) => self.next_part(parts, next, want)?,
+            Way::Stream(pool) => self.next_block(pool, want),
+            Way::Parts(parts, next) => self.next_part(parts, next, want),
         };
         self.way = Some(way);
-        Ok(chunk)
+        chunk
     }
 
     fn next_block(&mut self, pool: &Arc<Pool>, want: Want) -> Result<Option<Chunk<F>>, StreamError> {
@@ -247,5 +336,13 @@ impl<R: Read + Send, F: Framing> Source for Records<R, F> {
 
     fn pull(&mut self, want: Want) -> Result<Option<Chunk<F>>, BoxError> {
         Ok(self.next_chunk(want)?)
+    }
+
+    fn take_events(&mut self) -> Vec<Event> {
+        let Some(why) = self.why_read().filter(|_| !self.told) else { return Vec::new() };
+        let (wanted, got) = (self.backend.to_string(), Backend::Buffered.to_string());
+        let event = Event::Fallback { wanted, got, why: format!("{}: {why}", self.stream.subject()) };
+        self.told = true;
+        vec![event]
     }
 }

@@ -5,7 +5,7 @@
 )]
 
 use pipe_core::Inline;
-use pipe_stream::Lines;
+use pipe_stream::{AsLines, Encode, Lines, WriterSink};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
@@ -32,7 +32,30 @@ unsafe impl GlobalAlloc for Counting {
 #[global_allocator]
 static COUNTING: Counting = Counting;
 
+/// One test, because the counters count what runs beside it too.
 #[test]
+fn neither_reading_nor_writing_allocates_per_line() {
+    buffers_are_made_once_and_lines_cost_no_allocation();
+    encoding_costs_no_allocation_per_line();
+}
+
+fn encoding_costs_no_allocation_per_line() {
+    let count = |text: &[u8]| {
+        let calls = CALLS.load(Relaxed);
+        let lines = Lines::from_reader(text).buffer(16 << 10).pipeline().filter(|line| !line.is_empty());
+        let report = lines.encode(AsLines).to(WriterSink::new(std::io::sink())).run_on(&Inline).unwrap();
+        assert_eq!(report.value, text.len() as u64);
+        CALLS.load(Relaxed) - calls
+    };
+    let text = b"fourteen bytes\n".repeat(1_000_000);
+    let (few, many, batches) = (count(&text[..150_000]), count(&text), text.len() / (16 << 10));
+    // Per batch: those of reading, a list of blocks, an erased batch.
+    assert!(
+        many - few <= 5 * batches + 10,
+        "{many} allocations in {batches} batches, {few} in the first few"
+    );
+}
+
 fn buffers_are_made_once_and_lines_cost_no_allocation() {
     let count = |text: &[u8]| {
         let (calls, large) = (CALLS.load(Relaxed), LARGE.load(Relaxed));

@@ -1,11 +1,14 @@
 //! Each framing gives the records that the obvious loop gives, however the input is read: as reads come, in parts of any size by several
-//! readers, or from memory.
+//! readers, mapped, or from memory.
+
+#![cfg(feature = "mmap")]
+#![expect(unsafe_code, reason = "a mapping with a guard promises what only this test knows")]
 
 use pipe_core::testing::{Rng, laws};
 use pipe_core::{Batch, Flow, Source, Want};
 use pipe_stream::{
-    Blocks, Containing, Custom, Delimited, FixedWidth, Framing, LengthPrefixed, Lines, Newline, NoDelimiter,
-    NotInALine, PrefixBytes, StreamError, StreamErrorKind, Text,
+    Backend, Blocks, Containing, Custom, Delimited, FixedWidth, Framing, LengthPrefixed, Lines, Mapping,
+    Newline, NoDelimiter, NotInALine, PrefixBytes, StreamError, StreamErrorKind, Text,
 };
 use std::fs;
 use std::num::NonZeroUsize;
@@ -19,7 +22,7 @@ fn drain<S: Source<Item = &'static [u8]>>(mut source: S, want: usize) -> (Vec<Re
     let error = loop {
         let batch = match source.pull(Want { items: 1, bytes: want }) {
             Ok(None) => return (all, None),
-            Ok(Some(mut batch)) => batch.load().map(|()| batch),
+            Ok(Some(mut batch)) => batch.load().and_then(|()| batch.check()).map(|()| batch),
             Err(error) => Err(error),
         };
         match batch {
@@ -33,6 +36,10 @@ fn drain<S: Source<Item = &'static [u8]>>(mut source: S, want: usize) -> (Vec<Re
     (all, Some(*error.downcast().expect("a StreamError")))
 }
 
+const LEASED: Backend = Backend::Mapped(Mapping::leased());
+// SAFETY: nobody else knows the files of these tests.
+const GUARDED: Backend = Backend::Mapped(unsafe { Mapping::guarded() });
+
 /// All ways to read, at all sizes that matter, give what is expected.
 fn reads_as<F: Framing<Record = &'static [u8]>>(framing: &F, input: &[u8], expected: &[Record], path: &Path) {
     fs::write(path, input).unwrap();
@@ -43,6 +50,9 @@ fn reads_as<F: Framing<Record = &'static [u8]>>(framing: &F, input: &[u8], expec
         let all = [
             drain(file().buffer(size), usize::MAX),
             drain(file(), size),
+            drain(file().backend(LEASED).buffer(size), usize::MAX),
+            drain(file().backend(LEASED), size),
+            drain(file().backend(GUARDED), size),
             drain(reader().buffer(size), usize::MAX),
             drain(reader(), size),
             drain(text(), size),
@@ -52,7 +62,10 @@ fn reads_as<F: Framing<Record = &'static [u8]>>(framing: &F, input: &[u8], expec
             assert_eq!(records, expected, "way {way} of {input:?} in steps of {size}");
         }
     }
-    laws::source(|| Lines::open(path).unwrap().framed(framing.clone()), |record: &[u8]| record.to_vec());
+    for backend in [Backend::Auto, LEASED] {
+        let file = || Lines::open(path).unwrap().framed(framing.clone()).backend(backend);
+        laws::source(file, |record: &[u8]| record.to_vec());
+    }
     if !input.is_empty() {
         let chunk = || Text::new(input.to_vec()).framed(framing.clone()).pull(Want::MOST).unwrap().unwrap();
         laws::batch(chunk, |record: &[u8]| record.to_vec());

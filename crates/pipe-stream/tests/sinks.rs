@@ -1,9 +1,11 @@
 //! A run that says `Ok` has written everything; one that does not leaves a file as it was.
 
 use pipe_core::{Cancel, Inline, RunError, Sink, from_iter};
-use pipe_stream::{FileSink, StreamError, StreamErrorKind, WriterSink};
+use pipe_stream::{AsLines, Encode, FileSink, Fsync, StreamError, StreamErrorKind, WriterSink};
 use std::fs;
 use std::io::{self, ErrorKind, Write};
+use std::iter;
+use std::num::NonZeroU64;
 use std::path::Path;
 
 fn names(folder: &Path) -> Vec<String> {
@@ -88,7 +90,8 @@ fn a_commit_replaces_the_target_also_durably_and_also_while_another_sink_writes(
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("out");
     fs::write(&path, "old\n").unwrap();
-    let (first, second) = (FileSink::create(&path).unwrap(), FileSink::create(&path).unwrap().durable());
+    let (first, second) =
+        (FileSink::create(&path).unwrap(), FileSink::create(&path).unwrap().fsync(Fsync::AtCommit));
     from_iter(["second"]).to(second).run_on(&Inline).unwrap();
     assert_eq!(fs::read(&path).unwrap(), b"second\n");
     from_iter(["first"]).to(first).run_on(&Inline).unwrap();
@@ -169,7 +172,7 @@ fn a_full_disk_is_an_error_also_if_only_the_last_flush_meets_it() {
         let expected = "write \"/dev/full\" at byte 0: No space left on device (os error 28)";
         assert_eq!(error.to_string(), expected);
     }
-    let failed = from_iter(["one"]).to(full().durable()).run_on(&Inline).unwrap_err();
+    let failed = from_iter(["one"]).to(full().fsync(Fsync::AtCommit)).run_on(&Inline).unwrap_err();
     assert_eq!(stream_error(&failed).kind(), StreamErrorKind::Io(ErrorKind::StorageFull));
 }
 
@@ -301,4 +304,100 @@ fn a_reader_that_has_gone_is_a_typed_error() {
     drop(reader);
     let failed = from_iter(["one"]).to(WriterSink::new(writer)).run_on(&Inline).unwrap_err();
     assert_eq!(stream_error(&failed).kind(), StreamErrorKind::Io(ErrorKind::BrokenPipe));
+}
+
+#[test]
+fn blocks_meet_the_same_errors_as_lines() {
+    let many = || from_iter(0..200_000).map(|n| format!("{n:09}")).encode(AsLines);
+    for full in [ErrorKind::StorageFull, ErrorKind::WriteZero] {
+        let mut slow = Slow::new(1_000, 999_999, full);
+        let failed = many().to(WriterSink::new(&mut slow)).run_on(&Inline).unwrap_err();
+        let error = stream_error(&failed);
+        assert_eq!((error.kind(), error.offset()), (StreamErrorKind::Io(full), Some(999_999)));
+    }
+    let (reader, writer) = io::pipe().unwrap();
+    drop(reader);
+    let failed = many().to(WriterSink::new(writer)).run_on(&Inline).unwrap_err();
+    assert_eq!(stream_error(&failed).kind(), StreamErrorKind::Io(ErrorKind::BrokenPipe));
+    if cfg!(target_os = "linux") {
+        for few in [1, 200_000] {
+            let lines = from_iter(0..few).map(|n| n.to_string()).encode(AsLines);
+            let failed = lines.to(FileSink::create("/dev/full").unwrap()).run_on(&Inline).unwrap_err();
+            assert_eq!(stream_error(&failed).kind(), StreamErrorKind::Io(ErrorKind::StorageFull));
+        }
+    }
+}
+
+#[test]
+fn a_writer_that_claims_more_than_it_got_is_an_error() {
+    struct Boasts;
+    impl Write for Boasts {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            Ok(bytes.len() + 1)
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    let failed = from_iter(["one"]).to(WriterSink::new(Boasts)).run_on(&Inline).unwrap_err();
+    assert_eq!(stream_error(&failed).kind(), StreamErrorKind::Io(ErrorKind::Other));
+}
+
+#[test]
+fn a_file_that_is_synchronised_as_it_grows_is_the_same_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("out");
+    let every = Fsync::EveryBytes(NonZeroU64::new(300_000).unwrap());
+    let sink = FileSink::create(&path).unwrap().fsync(every).header(b"head\n").unwrap();
+    let report =
+        from_iter(0..200_000).map(|n| n.to_string()).encode(AsLines).to(sink).run_on(&Inline).unwrap();
+    let expected: String =
+        iter::once("head\n".to_owned()).chain((0..200_000).map(|n| format!("{n}\n"))).collect();
+    assert!(fs::read_to_string(&path).unwrap() == expected);
+    assert_eq!(report.value, expected.len() as u64);
+}
+
+/// The part of the test below that runs in a process of its own, whose files may have 64 or 128 KiB.
+#[cfg(unix)]
+#[test]
+fn in_a_process_with_a_file_size_limit() {
+    let Some(path) = std::env::var_os("PIPE_STREAM_LIMITED_FILE") else { return };
+    for few in [10, 20_000] {
+        let lines = from_iter(0..few).map(|n| format!("{n:09}")).encode(AsLines);
+        let ran = lines.to(FileSink::create(&path).unwrap()).run_on(&Inline);
+        match ran {
+            Ok(report) => assert_eq!((few, report.value), (10, 100)),
+            Err(failed) => {
+                assert_eq!(
+                    (few, stream_error(&failed).kind()),
+                    (20_000, StreamErrorKind::Io(ErrorKind::FileTooLarge))
+                );
+            }
+        }
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_may_not_grow_is_a_typed_error_and_the_target_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("out");
+    // The signal is ignored, as a program does that wants the error and not its own end. 128 units of 512 or of 1,024 bytes.
+    let ran = std::process::Command::new("sh")
+        .args(["-c", "trap '' XFSZ; ulimit -f 128; exec \"$0\" --exact in_a_process_with_a_file_size_limit"])
+        .arg(std::env::current_exe().unwrap())
+        .env("PIPE_STREAM_LIMITED_FILE", &path)
+        .output();
+    let ran = match ran {
+        Ok(ran) => ran,
+        Err(_) => return skip("a_file_that_may_not_grow_is_a_typed_error_and_the_target_stays", "no sh"),
+    };
+    let said = String::from_utf8_lossy(&ran.stdout);
+    assert!(
+        ran.status.success() && said.contains("1 passed"),
+        "{said}{}",
+        String::from_utf8_lossy(&ran.stderr)
+    );
+    assert_eq!(fs::read(&path).unwrap().len(), 100, "what was there before stays");
+    assert_eq!(names(folder.path()), ["out"]);
 }

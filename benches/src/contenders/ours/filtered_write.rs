@@ -7,7 +7,7 @@ use crate::tasks::text::COMMON;
 use crate::tasks::written::Written;
 use memchr::memmem::Finder;
 use pipe_parallel::Parallel;
-use pipe_stream::{FileSink, lines};
+use pipe_stream::{AsLines, Encode, FileSink, lines};
 
 pub(crate) fn parallel(job: &Job) -> Result<Outcome, BoxError> {
     let written = Written::beside(job)?;
@@ -15,7 +15,7 @@ pub(crate) fn parallel(job: &Job) -> Result<Outcome, BoxError> {
         let literal = Finder::new(COMMON);
         lines(job.input()?)?
             .filter(move |line| literal.find(line).is_some())
-            .map(<[u8]>::to_vec)
+            .encode(AsLines)
             .to(FileSink::create(written.path())?)
             .run_on(&Parallel::new().workers(job.workers).memory_limit(MEMORY_LIMIT))?;
         Ok("")

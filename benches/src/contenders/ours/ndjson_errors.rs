@@ -6,7 +6,7 @@ use crate::measure::{BoxError, Outcome, timed};
 use crate::tasks::ndjson_errors::{Errors, Event};
 use pipe_core::{BlockingExecutor, Inline, rows};
 use pipe_parallel::Parallel;
-use pipe_stream::lines;
+use pipe_stream::{Containing, Lines, lines};
 
 rows!(Event);
 
@@ -18,6 +18,14 @@ pub(crate) fn inline(job: &Job) -> Result<Outcome, BoxError> {
     errors(job, &Inline)
 }
 
+pub(crate) fn filtered_parallel(job: &Job) -> Result<Outcome, BoxError> {
+    filtered(job, &Parallel::new().workers(job.workers).memory_limit(MEMORY_LIMIT))
+}
+
+pub(crate) fn filtered_inline(job: &Job) -> Result<Outcome, BoxError> {
+    filtered(job, &Inline)
+}
+
 fn event(line: &[u8]) -> Result<Event<'_>, serde_json::Error> {
     serde_json::from_slice(line)
 }
@@ -26,6 +34,16 @@ fn errors(job: &Job, executor: &impl for<'p> BlockingExecutor<'p>) -> Result<Out
     timed(job.size, || {
         let events = lines(job.input()?)?.parse(event);
         let errors = events.fold(Errors::default, |errors, event| errors.add(&event), Errors::merge);
+        Ok(errors.run_on(executor)?.value)
+    })
+}
+
+/// Only lines with the literal are parsed: some have it in another field, which the fold finds out.
+fn filtered(job: &Job, executor: &impl for<'p> BlockingExecutor<'p>) -> Result<Outcome, BoxError> {
+    timed(job.size, || {
+        let lines = Lines::open(job.input()?)?.framed(Containing::new("ERROR")?).pipeline();
+        let errors =
+            lines.parse(event).fold(Errors::default, |errors, event| errors.add(&event), Errors::merge);
         Ok(errors.run_on(executor)?.value)
     })
 }

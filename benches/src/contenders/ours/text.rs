@@ -4,10 +4,10 @@ use super::MEMORY_LIMIT;
 use crate::contender::Job;
 use crate::measure::{BoxError, Outcome, timed};
 use crate::tasks::text::{self, Counts, Found, RARE};
-use memchr::memmem::Finder;
+use memchr::memchr_iter;
 use pipe_core::{BlockingExecutor, Inline};
 use pipe_parallel::Parallel;
-use pipe_stream::lines;
+use pipe_stream::{Containing, Lines, Tally};
 
 fn all_workers(job: &Job) -> Parallel {
     Parallel::new().workers(job.workers).memory_limit(MEMORY_LIMIT)
@@ -23,16 +23,18 @@ pub(crate) fn lines_inline(job: &Job) -> Result<Outcome, BoxError> {
 
 fn count(job: &Job, executor: &impl for<'p> BlockingExecutor<'p>) -> Result<Outcome, BoxError> {
     timed(job.size, || {
-        let counted =
-            lines(job.input()?)?.fold(u64::default, |count, _| *count += 1, |all, part| *all += part);
-        Ok(text::lines(counted.run_on(executor)?.value))
+        let blocks = Lines::open(job.input()?)?.blocks().pipeline();
+        let count = |all: &mut u64, block: &[u8]| *all += memchr_iter(b'\n', block).count() as u64;
+        Ok(text::lines(blocks.fold(u64::default, count, |all, part| *all += part).run_on(executor)?.value))
     })
 }
 
 pub(crate) fn words_parallel(job: &Job) -> Result<Outcome, BoxError> {
     timed(job.size, || {
-        let counted = lines(job.input()?)?.fold(Counts::default, Counts::add, Counts::merge);
-        Ok(counted.run_on(&all_workers(job))?.value)
+        let tallies = Lines::open(job.input()?)?.blocks().pipeline().map(Tally::of);
+        let total = tallies.fold(Tally::default, |all, one| *all += one, |all, part| *all += part);
+        let Tally { lines, words, bytes } = total.run_on(&all_workers(job))?.value;
+        Ok(Counts { lines, words, bytes })
     })
 }
 
@@ -46,10 +48,18 @@ pub(crate) fn filter_inline(job: &Job) -> Result<Outcome, BoxError> {
 
 fn filter(job: &Job, executor: &impl for<'p> BlockingExecutor<'p>) -> Result<Outcome, BoxError> {
     timed(job.size, || {
-        let literal = Finder::new(RARE);
-        let kept = lines(job.input()?)?.filter(move |line| literal.find(line).is_some()).map(<[u8]>::to_vec);
+        let kept = Lines::open(job.input()?)?.framed(Containing::new(RARE)?).pipeline().map(<[u8]>::to_vec);
         let mut found = Found::default();
         kept.collect().run_on(executor)?.value.iter().for_each(|line| found.add(line));
         Ok(found)
+    })
+}
+
+pub(crate) fn empty_inline(job: &Job) -> Result<Outcome, BoxError> {
+    timed(job.size, || {
+        let blocks = Lines::open(job.input()?)?.blocks().pipeline();
+        let bytes =
+            blocks.fold(u64::default, |all, block| *all += block.len() as u64, |all, part| *all += part);
+        Ok(format!("{} bytes", bytes.run_on(&Inline)?.value))
     })
 }

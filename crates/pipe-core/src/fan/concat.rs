@@ -1,10 +1,11 @@
 //! One source after the other.
 
 use crate::fan::tagged::Tagged;
+use crate::report::Event;
 use crate::source::{Pulled, Source, Want, pulled};
 use crate::stage::BoxError;
 use std::task::{Poll, Waker};
-use std::vec;
+use std::{mem, vec};
 
 /// Sources in a row; behind [`concat()`].
 pub struct Concat<S> {
@@ -13,6 +14,8 @@ pub struct Concat<S> {
     open: Option<S>,
     /// Its number.
     input: usize,
+    /// What those that have ended said.
+    events: Vec<Event>,
 }
 
 /// One source made of many: all items of the first, then all of the second, and so on. Each is dropped when it has ended.
@@ -38,7 +41,7 @@ pub struct Concat<S> {
 /// Ways out: [`merge`](crate::merge) instead, an edge that may drop ([`Overflow`](crate::Overflow)), a bound as large as the need.
 pub fn concat<S: Source>(sources: impl IntoIterator<Item = S>) -> Concat<S> {
     let mut inputs = sources.into_iter().collect::<Vec<_>>().into_iter();
-    Concat { open: inputs.next(), inputs, input: 0 }
+    Concat { open: inputs.next(), inputs, input: 0, events: Vec::new() }
 }
 
 impl<S: Source> Concat<S> {
@@ -47,6 +50,7 @@ impl<S: Source> Concat<S> {
         while let Some(open) = &mut self.open {
             match ask(open) {
                 Poll::Ready(Ok(None)) => {
+                    self.events.append(&mut open.take_events());
                     self.open = self.inputs.next();
                     self.input += 1;
                 }
@@ -69,5 +73,11 @@ impl<S: Source> Source for Concat<S> {
 
     fn poll_pull(&mut self, want: Want, waker: &Waker) -> Pulled<Self::Batch> {
         self.next(|open| open.poll_pull(want, waker))
+    }
+
+    fn take_events(&mut self) -> Vec<Event> {
+        let mut events = mem::take(&mut self.events);
+        events.extend(self.open.iter_mut().flat_map(Source::take_events));
+        events
     }
 }

@@ -4,8 +4,10 @@ use crate::error::RunError;
 use crate::fan::bell::Waiter;
 use crate::fan::branch_error::{BranchError, BranchErrorKind};
 use crate::fan::tagged::Tagged;
+use crate::report::Event;
 use crate::source::{Pulled, Source, Want};
 use crate::stage::BoxError;
+use std::mem;
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
@@ -23,6 +25,8 @@ struct Turns<S> {
     inputs: Vec<(usize, S)>,
     /// The one to ask first: the neighbour of the one that gave something last.
     next: usize,
+    /// What those that have ended said.
+    events: Vec<Event>,
 }
 
 /// One source made of many, which takes from whichever has something: batches of the inputs in turn, the items of each in order.
@@ -43,7 +47,7 @@ struct Turns<S> {
 pub fn merge<S: Source>(sources: impl IntoIterator<Item = S>) -> Merged<S> {
     let inputs: Vec<_> = sources.into_iter().enumerate().collect();
     let (of, stall_after) = (inputs.len(), Duration::from_secs(60));
-    Merged { turns: Turns { inputs, next: 0 }, of, waiter: Waiter::new(), stall_after }
+    Merged { turns: Turns { inputs, next: 0, events: Vec::new() }, of, waiter: Waiter::new(), stall_after }
 }
 
 impl<S> Merged<S> {
@@ -68,6 +72,7 @@ impl<S: Source> Turns<S> {
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                 Poll::Ready(Ok(Some(batch))) => return Poll::Ready(Ok(Some(Tagged::new(batch, *number)))),
                 Poll::Ready(Ok(None)) => {
+                    self.events.append(&mut input.take_events());
                     self.inputs.remove(turn);
                     self.next = turn;
                 }
@@ -95,5 +100,11 @@ impl<S: Source> Source for Merged<S> {
 
     fn poll_pull(&mut self, want: Want, waker: &Waker) -> Pulled<Self::Batch> {
         self.turns.ask(want, waker)
+    }
+
+    fn take_events(&mut self) -> Vec<Event> {
+        let mut events = mem::take(&mut self.turns.events);
+        events.extend(self.turns.inputs.iter_mut().flat_map(|(_, input)| input.take_events()));
+        events
     }
 }

@@ -43,6 +43,10 @@ impl<B: Batch> Batch for Tagged<B> {
         self.batch.load()
     }
 
+    fn check(&self) -> Result<(), BoxError> {
+        self.batch.check()
+    }
+
     fn is_empty(&self) -> bool {
         self.batch.is_empty()
     }

@@ -2,6 +2,7 @@
 
 use crate::batch::{Batch, Items};
 use crate::item::Own;
+use crate::report::Event;
 use crate::source::{Pulled, Source, Want, pulled};
 use crate::stage::{BoxError, Flow};
 use std::collections::VecDeque;
@@ -111,5 +112,11 @@ where
 
     fn poll_pull(&mut self, want: Want, waker: &Waker) -> Pulled<Self::Batch> {
         self.next(want.items, |left| left.poll_pull(want, waker), |right| right.poll_pull(want, waker))
+    }
+
+    fn take_events(&mut self) -> Vec<Event> {
+        let mut events = self.left.source.take_events();
+        events.append(&mut self.right.source.take_events());
+        events
     }
 }

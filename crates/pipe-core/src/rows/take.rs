@@ -1,6 +1,7 @@
 //! A source that ends after its first rows.
 
 use crate::batch::Batch;
+use crate::report::Event;
 use crate::rows::truncate::Truncate;
 use crate::source::{Pulled, Source, Want, pulled};
 use crate::stage::BoxError;
@@ -48,5 +49,9 @@ impl<S: Source<Batch: Truncate>> Source for TakeRows<S> {
 
     fn poll_pull(&mut self, want: Want, waker: &Waker) -> Pulled<Self::Batch> {
         self.next(want, |source, want| source.poll_pull(want, waker))
+    }
+
+    fn take_events(&mut self) -> Vec<Event> {
+        self.source.take_events()
     }
 }

@@ -8,9 +8,11 @@
 //! The parity of quotes is a prefix exclusive-or (Langdale and Lemire, "Parsing gigabytes of JSON per second", 2019, section 3.1.1), so a
 //! line feed inside quotes costs no branch. A doubled quote leaves and enters again, and is right without being looked at.
 
+use crate::csv::ends::Ends;
 use crate::csv::row::Row;
 use crate::framing::{Cursor, Framing, NotARecord, Place, Preamble, Rest};
 use crate::mask::{BLOCK, block, equal, parity};
+use crate::plane::{Plane, STRIDE, fill};
 use memchr::{memchr, memrchr};
 use pipe_core::Flow;
 
@@ -61,40 +63,46 @@ impl Csv {
         Csv { quotes, ..self }
     }
 
-    /// Bit `i` says whether byte `i` is between quotes, or is the first of the two. `open` is whether the byte before was inside.
-    #[inline(always)]
-    fn inside(&self, bytes: &[u8; BLOCK], open: &mut bool) -> u64 {
-        if self.quotes == Quotes::None {
-            return 0;
+    /// Where the quote is that is open at the end of `rows`, if one is. Looks at quotes and at nothing else, as most blocks have none.
+    fn open_quote(&self, rows: &[u8]) -> Result<Option<usize>, NotARecord> {
+        let (mut open, mut last) = (false, 0);
+        let mut plane = [0; BLOCK];
+        for at in (0..rows.len()).step_by(BLOCK) {
+            if at % STRIDE == 0 {
+                fill(&rows[at..rows.len().min(at + STRIDE)], b'"', &mut plane);
+            }
+            let quotes = plane[at % STRIDE / BLOCK];
+            if quotes == 0 {
+                continue;
+            }
+            let bytes = block(&rows[at..]);
+            let inside = inside(quotes, &mut open);
+            let (opening, closing) = (quotes & inside, quotes & !inside);
+            // A field begins at the head of a record, behind a delimiter or behind a line feed; a closing quote before it is a doubled one.
+            let begins = |byte: u8| byte == self.delimiter || byte == b'\n' || byte == b'"';
+            let first = u64::from(at == 0 || begins(rows[at - 1]));
+            let before = equal(&bytes, self.delimiter) | equal(&bytes, b'\n') | closing;
+            let stray = opening & !(before << 1 | first);
+            if stray != 0 {
+                return Err(NotARecord { at: at + stray.trailing_zeros() as usize, why: STRAY });
+            }
+            if opening != 0 {
+                last = at + 63 - opening.leading_zeros() as usize;
+            }
         }
-        let inside = parity(equal(bytes, b'"')) ^ (*open as u64).wrapping_neg();
-        *open = inside >> 63 == 1;
-        inside
+        Ok(open.then_some(last))
     }
 
-    /// Lends the row that ends at `end`, unless it is an empty line.
-    #[inline(always)]
-    fn lend(
-        &self,
-        window: &[u8],
-        cursor: &mut Cursor<'_>,
-        end: usize,
-        next: usize,
-        ends: &mut Vec<u32>,
-        each: &mut impl for<'a> FnMut(usize, Row<'a>) -> Flow,
-    ) -> Flow {
-        let start = cursor.next();
-        let bytes = &window[start..end];
-        let bytes = bytes.strip_suffix(b"\r").unwrap_or(bytes);
-        let flow = if bytes.is_empty() {
-            cursor.skip(next);
-            Flow::Continue(())
-        } else {
-            cursor.step(next);
-            each(start, Row::new(bytes, ends, self.quotes))
-        };
-        ends.clear();
-        flow
+    /// Where quotes, delimiters and line feeds are. Behind the last byte there is none of them.
+    fn fill(&self, bytes: &[u8], [quotes, delimiters, feeds]: &mut [Plane; 3]) {
+        match self.quotes {
+            Quotes::Enclose => fill(bytes, b'"', quotes),
+            Quotes::None => *quotes = [0; BLOCK],
+        }
+        fill(bytes, self.delimiter, delimiters);
+        fill(bytes, b'\n', feeds);
+        let blocks = bytes.len().div_ceil(BLOCK);
+        [quotes, delimiters, feeds].into_iter().for_each(|plane| plane[blocks..].fill(0));
     }
 }
 
@@ -104,53 +112,45 @@ impl Default for Csv {
     }
 }
 
+/// Bit `i` says whether byte `i` is between quotes, or is the first of the two. `open` is whether the byte before was inside.
+#[inline(always)]
+fn inside(quotes: u64, open: &mut bool) -> u64 {
+    let inside = parity(quotes) ^ u64::from(*open).wrapping_neg();
+    *open = inside >> 63 == 1;
+    inside
+}
+
+/// Behind the last line feed that is not inside quotes. `open` is whether a quote is open at the end: read backwards, each quote changes it.
+fn last_end(rows: &[u8], mut open: bool) -> usize {
+    for at in (0..rows.len()).step_by(BLOCK).rev() {
+        let bytes = block(&rows[at..]);
+        let quotes = equal(&bytes, b'"');
+        let before = open ^ (quotes.count_ones() % 2 == 1);
+        let inside = parity(quotes) ^ u64::from(before).wrapping_neg();
+        let ends = equal(&bytes, b'\n') & !inside;
+        if ends != 0 {
+            return at + BLOCK - ends.leading_zeros() as usize;
+        }
+        open = before;
+    }
+    0
+}
+
 const UNCLOSED: &str = "a quote is opened and not closed";
 const STRAY: &str = "a quote stands in the middle of a field that does not begin with one";
 
 impl Framing for Csv {
     type Record = Row<'static>;
 
-    fn whole(&self, block_of_rows: &[u8], _: usize, rest: Rest) -> Result<usize, NotARecord> {
-        let rows = block_of_rows;
-        let (mut whole, mut open, mut last_quote) = (0, false, 0);
-        // Whether the byte before the block may stand before a field: at the start of a record it may.
-        let mut may_open = 1;
-        let mut at = 0;
-        if self.quotes == Quotes::None {
-            return Ok(if rest == Rest::Nothing {
-                rows.len()
-            } else {
-                memrchr(b'\n', rows).map_or(0, |feed| feed + 1)
-            });
-        }
-        while at < rows.len() {
-            let bytes = block(&rows[at..]);
-            let (quotes, feeds) = (equal(&bytes, b'"'), equal(&bytes, b'\n'));
-            let inside = self.inside(&bytes, &mut open);
-            if quotes != 0 {
-                let (opening, closing) = (quotes & inside, quotes & !inside);
-                let before = equal(&bytes, self.delimiter) | feeds | closing;
-                let stray = opening & !(before << 1 | may_open);
-                if stray != 0 {
-                    return Err(NotARecord { at: at + stray.trailing_zeros() as usize, why: STRAY });
-                }
-                if opening != 0 {
-                    last_quote = at + 63 - opening.leading_zeros() as usize;
-                }
-                may_open = before >> 63;
-            } else {
-                may_open = (equal(&bytes, self.delimiter) | feeds) >> 63;
-            }
-            let ends = feeds & !inside;
-            if ends != 0 {
-                whole = at + 64 - ends.leading_zeros() as usize;
-            }
-            at += BLOCK;
-        }
-        match rest {
-            Rest::More => Ok(whole),
-            Rest::Nothing if open => Err(NotARecord { at: last_quote, why: UNCLOSED }),
-            Rest::Nothing => Ok(rows.len()),
+    fn whole(&self, rows: &[u8], _: usize, rest: Rest) -> Result<usize, NotARecord> {
+        match (self.quotes, rest) {
+            (Quotes::None, Rest::Nothing) => Ok(rows.len()),
+            (Quotes::None, Rest::More) => Ok(memrchr(b'\n', rows).map_or(0, |feed| feed + 1)),
+            (Quotes::Enclose, rest) => match (self.open_quote(rows)?, rest) {
+                (Some(quote), Rest::Nothing) => Err(NotARecord { at: quote, why: UNCLOSED }),
+                (None, Rest::Nothing) => Ok(rows.len()),
+                (open, Rest::More) => Ok(last_end(rows, open.is_some())),
+            },
         }
     }
 
@@ -161,30 +161,46 @@ impl Framing for Csv {
         mut cursor: Cursor<'_>,
         mut each: impl for<'a> FnMut(usize, Row<'a>) -> Flow,
     ) {
-        let mut ends: Vec<u32> = Vec::with_capacity(32);
-        let (mut open, mut at) = (false, cursor.next());
-        while at < window.len() {
-            let bytes = block(&window[at..]);
-            let inside = self.inside(&bytes, &mut open);
-            let feeds = equal(&bytes, b'\n');
-            let mut bits = (equal(&bytes, self.delimiter) | feeds) & !inside;
-            while bits != 0 {
-                let place = bits.trailing_zeros();
-                let end = at + place as usize;
-                bits &= bits - 1;
-                ends.push((end - cursor.next()) as u32);
-                if feeds >> place & 1 == 1 {
-                    if self.lend(window, &mut cursor, end, end + 1, &mut ends, &mut each).is_break() {
-                        return;
-                    }
+        let origin = cursor.next();
+        assert!(window.len() - origin <= u32::MAX as usize, "a batch of rows has less than 4 GiB");
+        let mut ends = Ends::new();
+        // The last row of the input may lack its line feed: then it ends as if it had one.
+        let lacks = window.last() != Some(&b'\n');
+        let (mut open, mut at) = (false, origin);
+        let mut planes = [[0; BLOCK]; 3];
+        let mut index = BLOCK;
+        while at < window.len() + usize::from(lacks) {
+            if index == BLOCK {
+                self.fill(&window[at..window.len().min(at + STRIDE)], &mut planes);
+                index = 0;
+            }
+            let [quotes, delimiters, feeds] = planes.each_ref().map(|plane| plane[index]);
+            index += 1;
+            let inside = inside(quotes, &mut open);
+            let mut feeds = feeds & !inside;
+            if lacks && window.len() - at < BLOCK {
+                feeds |= 1 << (window.len() - at);
+            }
+            let bits = delimiters & !inside | feeds;
+            let rows = ends.add(bits, (at - origin) as u32);
+            while feeds != 0 {
+                let feed = feeds.trailing_zeros();
+                feeds &= feeds - 1;
+                let (start, end) = (cursor.next(), at + feed as usize);
+                let fields = ends.take(rows + (bits << (63 - feed)).count_ones() as usize);
+                let row = &window[start..end];
+                let row = row.strip_suffix(b"\r").unwrap_or(row);
+                let next = window.len().min(end + 1);
+                if row.is_empty() {
+                    cursor.skip(next);
+                    continue;
+                }
+                cursor.step(next);
+                if each(start, Row::new(row, fields, (start - origin) as u32, self.quotes)).is_break() {
+                    return;
                 }
             }
             at += BLOCK;
-        }
-        // The last row of the input may lack its line feed.
-        if cursor.next() < window.len() {
-            ends.push((window.len() - cursor.next()) as u32);
-            let _ = self.lend(window, &mut cursor, window.len(), window.len(), &mut ends, &mut each);
         }
     }
 

@@ -1,5 +1,6 @@
 //! Tables of separated values.
 
+mod ends;
 mod framing;
 mod header;
 mod row;

@@ -11,8 +11,9 @@ use std::fmt;
 pub struct Row<'a> {
     /// Without the line feed.
     bytes: &'a [u8],
-    /// Where each field ends.
+    /// Where each field ends, and on the same scale where the row starts.
     ends: &'a [u32],
+    start: u32,
     quotes: Quotes,
 }
 
@@ -20,8 +21,8 @@ pipe_core::rows!(Row);
 
 impl<'a> Row<'a> {
     #[inline(always)]
-    pub(crate) fn new(bytes: &'a [u8], ends: &'a [u32], quotes: Quotes) -> Self {
-        Row { bytes, ends, quotes }
+    pub(crate) fn new(bytes: &'a [u8], ends: &'a [u32], start: u32, quotes: Quotes) -> Self {
+        Row { bytes, ends, start, quotes }
     }
 
     /// How many fields it has: one at least.
@@ -34,8 +35,9 @@ impl<'a> Row<'a> {
     /// The field at this index.
     #[inline]
     pub fn get(&self, index: usize) -> Option<Field<'a>> {
-        let end = *self.ends.get(index)? as usize;
-        let start = if index == 0 { 0 } else { self.ends[index - 1] as usize + 1 };
+        let place = |end: &u32| (end - self.start) as usize;
+        let end = self.ends.get(index).map(place)?;
+        let start = if index == 0 { 0 } else { place(&self.ends[index - 1]) + 1 };
         // A carriage return behind the last field was counted to it.
         let raw = self.bytes.get(start..end.min(self.bytes.len()))?;
         Some(Field { raw, quotes: self.quotes })

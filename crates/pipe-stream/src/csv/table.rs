@@ -7,7 +7,7 @@ use crate::csv::row::Row;
 use crate::error::StreamError;
 use crate::opened::Opened;
 use crate::records::{Lines, Records};
-use pipe_core::{Batch, BoxError, Flow, Identity, Pipeline, Source, Start, Want, from_source};
+use pipe_core::{Batch, BoxError, Event, Flow, Identity, Pipeline, Source, Start, Want, from_source};
 use std::io::Read;
 use std::path::Path;
 
@@ -106,5 +106,9 @@ impl<R: Read + Send> Source for Table<R> {
             Some(chunk) => Ok(Some(chunk)),
             None => self.records.pull(want),
         }
+    }
+
+    fn take_events(&mut self) -> Vec<Event> {
+        self.records.take_events()
     }
 }

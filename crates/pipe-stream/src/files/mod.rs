@@ -4,6 +4,7 @@
 mod find;
 mod locations;
 
+use crate::backend::Backend;
 use crate::chunk::Chunk;
 use crate::compressed::Compression;
 use crate::error::{StreamError, StreamErrorKind, Subject};
@@ -11,7 +12,7 @@ use crate::framing::{Blocks, Framing, Newline};
 use crate::opened::Opened;
 use crate::records::{BUFFER, Lines, MAX_RECORD, Records};
 pub use locations::Locations;
-use pipe_core::{BoxError, Identity, Pipeline, Source, Start, Want, from_source};
+use pipe_core::{BoxError, Event, Identity, Pipeline, Source, Start, Want, from_source};
 use std::path::{Path, PathBuf};
 
 /// The pipeline over the lines of all files that match a pattern: `Files::matching(pattern)?.pipeline()`.
@@ -73,6 +74,10 @@ pub struct Files<F = Newline> {
     max_record: usize,
     buffer: usize,
     compression: Compression,
+    backend: Backend,
+    /// What the first file that had to tell something told. Each file would tell the same.
+    event: Option<Event>,
+    told: bool,
     /// How many were opened.
     opened: usize,
     /// The file whose turn it is, and where it begins.
@@ -90,6 +95,9 @@ impl Files {
             max_record: MAX_RECORD,
             buffer: BUFFER,
             compression: Compression::Detected,
+            backend: Backend::Auto,
+            event: None,
+            told: false,
             opened: 0,
             current: None,
             base: 0,
@@ -119,8 +127,21 @@ impl Files {
 impl<F: Framing> Files<F> {
     /// The same files, cut into other records.
     pub fn framed<G: Framing>(self, framing: G) -> Files<G> {
-        let Files { locations, max_record, buffer, compression, .. } = self;
-        Files { locations, framing, max_record, buffer, compression, opened: 0, current: None, base: 0 }
+        let Files { locations, max_record, buffer, compression, backend, .. } = self;
+        let (event, told, opened, current, base) = (None, false, 0, None, 0);
+        Files {
+            locations,
+            framing,
+            max_record,
+            buffer,
+            compression,
+            backend,
+            event,
+            told,
+            opened,
+            current,
+            base,
+        }
     }
 
     /// All whole records of a batch at once, as bytes: see [`Blocks`].
@@ -144,6 +165,12 @@ impl<F: Framing> Files<F> {
     /// As [`Records::compression`].
     pub fn compression(mut self, compression: Compression) -> Self {
         self.compression = compression;
+        self
+    }
+
+    /// As [`Records::backend`]. If several files cannot be mapped as was asked, the report says so of the first.
+    pub fn backend(mut self, backend: Backend) -> Self {
+        self.backend = backend;
         self
     }
 
@@ -176,7 +203,9 @@ impl<F: Framing> Files<F> {
                     None => return Ok(None),
                 },
             };
-            if let Some(chunk) = current.next_chunk(want)? {
+            let chunk = current.next_chunk(want)?;
+            self.event = self.event.take().or_else(|| current.take_events().pop());
+            if let Some(chunk) = chunk {
                 self.current = Some(current);
                 return Ok(Some(chunk.based(self.base)));
             }
@@ -193,7 +222,7 @@ impl<F: Framing> Files<F> {
         let records = Lines::open(path)?.framed(self.framing.clone());
         self.opened += 1;
         self.locations.begins(self.base);
-        let records = records.max_record(self.max_record).buffer(self.buffer);
+        let records = records.max_record(self.max_record).buffer(self.buffer).backend(self.backend);
         Ok(Some(records.compression(self.compression)))
     }
 }
@@ -204,5 +233,11 @@ impl<F: Framing> Source for Files<F> {
 
     fn pull(&mut self, want: Want) -> Result<Option<Chunk<F>>, BoxError> {
         Ok(self.next_chunk(want)?)
+    }
+
+    fn take_events(&mut self) -> Vec<Event> {
+        let event = self.event.take().filter(|_| !self.told);
+        self.told |= event.is_some();
+        event.into_iter().collect()
     }
 }

@@ -64,6 +64,24 @@ impl LengthPrefixed {
         }
     }
 
+    /// Appends the prefix of a record.
+    ///
+    /// # Errors
+    /// The longest record that this prefix can say, if that is shorter.
+    #[inline]
+    pub(crate) fn put_length(&self, length: usize, into: &mut Vec<u8>) -> Result<(), u64> {
+        let (length, prefix) = (length as u64, self.prefix());
+        let limit = u64::MAX >> (64 - 8 * prefix);
+        if length > limit {
+            return Err(limit);
+        }
+        match self.order {
+            Endian::Little => into.extend_from_slice(&length.to_le_bytes()[..prefix]),
+            Endian::Big => into.extend_from_slice(&length.to_be_bytes()[8 - prefix..]),
+        }
+        Ok(())
+    }
+
     /// Where the record at `start` ends, if its length is there; saturated, so that a length of nonsense is beyond every window.
     #[inline(always)]
     fn end(&self, window: &[u8], start: usize) -> Option<usize> {

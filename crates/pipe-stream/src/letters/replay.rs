@@ -5,7 +5,7 @@ use crate::letters::record;
 use crate::opened::Opened;
 use crate::records::Lines;
 use pipe_core::{
-    Batch, BoxError, Flow, Identity, Pipeline, Position, Reread, Source, Start, Want, from_source,
+    Batch, BoxError, Event, Flow, Identity, Pipeline, Position, Reread, Source, Start, Want, from_source,
 };
 use std::path::Path;
 
@@ -55,8 +55,13 @@ impl Source for Replay {
             }
             Flow::Continue(())
         });
+        chunk.check()?;
         failed.map_or(Ok(()), |why| Err(BoxError::from(why)))?;
         Ok(Some(ReplayBatch { records, next: 0 }))
+    }
+
+    fn take_events(&mut self) -> Vec<Event> {
+        self.letters.take_events()
     }
 }
 

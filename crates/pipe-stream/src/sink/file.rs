@@ -1,6 +1,8 @@
-//! Lines into a file that is there whole or not at all.
+//! Lines and blocks into a file that is there whole or not at all.
 
+use crate::encode::Block;
 use crate::error::{StreamError, Subject};
+use crate::sink::Fsync;
 use crate::sink::held::Held;
 use pipe_core::{BoxError, Sink};
 use std::fs::{self, File, OpenOptions};
@@ -9,9 +11,9 @@ use std::path::{self, Path, PathBuf};
 use std::process;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
-/// Writes each item and a line feed into a file, 256 KiB at a time; `Done` is the number of bytes written.
+/// Writes each item and a line feed, or each [`Block`] as it is, into a file, 256 KiB at a time; `Done` is the number of bytes written.
 ///
-/// The lines go into a new file beside the target, `.NAME.part-PID-N`, which takes the target's name when the run has gone well. So
+/// They go into a new file beside the target, `.NAME.part-PID-N`, which takes the target's name when the run has gone well. So
 /// whoever opens the target meets the old file or the whole new one. A run that fails or is cancelled removes what it wrote; a process
 /// that is killed leaves it. An existing target keeps its permissions, not its owner; a symbolic link to one stays, and what it points
 /// to is replaced.
@@ -33,7 +35,9 @@ pub struct FileSink {
     held: Held<File>,
     /// `None` where the target is written directly.
     part: Option<Part>,
-    durable: bool,
+    fsync: Fsync,
+    /// How many bytes were written when the file was synchronised last.
+    synced: u64,
 }
 
 impl FileSink {
@@ -45,14 +49,60 @@ impl FileSink {
         let path = path.as_ref();
         let subject = Subject::Path(path.to_owned());
         let (file, part) = open(path).map_err(|error| StreamError::io("create", &subject, None, error))?;
-        Ok(FileSink { held: Held::new(file, subject), part, durable: false })
+        Ok(FileSink { held: Held::new(file, subject), part, fsync: Fsync::Never, synced: 0 })
     }
 
-    /// Lets the commit wait until the lines, and the name, are on the medium: they then survive a power cut, and errors that network file
-    /// systems report late are errors of the run.
-    pub fn durable(mut self) -> Self {
-        self.durable = true;
+    /// When the file waits for its medium; [`Fsync::Never`] unless set.
+    pub fn fsync(mut self, fsync: Fsync) -> Self {
+        self.fsync = fsync;
         self
+    }
+
+    /// Puts `bytes` in front, as they are: a row of column names, with its line feed.
+    ///
+    /// # Errors
+    /// As for any write, if they are many.
+    pub fn header(mut self, bytes: &[u8]) -> Result<Self, StreamError> {
+        self.held.block(Block::new(bytes.to_vec(), 0, None))?;
+        Ok(self)
+    }
+
+    /// After a write: whether it is time to wait for the medium.
+    #[inline]
+    fn wrote(&mut self) -> Result<(), StreamError> {
+        match self.fsync {
+            Fsync::EveryBytes(every) if self.held.written() - self.synced >= every.get() => self.sync(),
+            _ => Ok(()),
+        }
+    }
+
+    #[cold]
+    fn sync(&mut self) -> Result<(), StreamError> {
+        self.synced = self.held.written();
+        if self.part.is_none() {
+            // A device or a pipe has nothing to wait for.
+            return Ok(());
+        }
+        let synced = self.held.target().sync_data();
+        synced.map_err(|error| StreamError::io("sync", self.held.subject(), Some(self.synced), error))
+    }
+
+    fn close(self) -> Result<u64, StreamError> {
+        let FileSink { held, part, fsync, .. } = self;
+        let subject = &held.subject().clone();
+        let (file, written) = held.finish()?;
+        let Some(part) = part else { return Ok(written) };
+        let failed = |operation| move |error| StreamError::io(operation, subject, None, error);
+        if fsync != Fsync::Never {
+            file.sync_all().map_err(failed("sync"))?;
+        }
+        // Some systems rename no open file.
+        drop(file);
+        fs::rename(&part.path, &part.target).map_err(failed("rename to"))?;
+        if fsync != Fsync::Never {
+            sync_folder(&part.target).map_err(failed("sync"))?;
+        }
+        Ok(written)
     }
 }
 
@@ -61,26 +111,25 @@ impl<T: AsRef<[u8]>> Sink<T> for FileSink {
 
     #[inline]
     fn write(&mut self, item: T) -> Result<(), BoxError> {
-        Ok(self.held.line(item.as_ref())?)
+        self.held.line(item.as_ref())?;
+        Ok(self.wrote()?)
     }
 
     fn commit(self) -> Result<u64, BoxError> {
-        let FileSink { held, part, durable } = self;
-        let subject = &held.subject().clone();
-        let (file, written) = held.finish()?;
-        if let Some(part) = part {
-            let failed = |operation| move |error| StreamError::io(operation, subject, None, error);
-            if durable {
-                file.sync_all().map_err(failed("sync"))?;
-            }
-            // Some systems rename no open file.
-            drop(file);
-            fs::rename(&part.path, &part.target).map_err(failed("rename to"))?;
-            if durable {
-                sync_folder(&part.target).map_err(failed("sync"))?;
-            }
-        }
-        Ok(written)
+        Ok(self.close()?)
+    }
+}
+
+impl Sink<Block> for FileSink {
+    type Done = u64;
+
+    fn write(&mut self, block: Block) -> Result<(), BoxError> {
+        self.held.block(block)?;
+        Ok(self.wrote()?)
+    }
+
+    fn commit(self) -> Result<u64, BoxError> {
+        Ok(self.close()?)
     }
 }
 

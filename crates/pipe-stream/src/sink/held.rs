@@ -1,34 +1,61 @@
-//! Lines on their way out, held until there are enough for one write.
+//! Bytes on their way out, held until there are enough for one write.
+//!
+//! ```text
+//! [ block | gathered lines | block ]  gathered lines     one `write_vectored` when they are 256 KiB together
+//! ```
+//!
+//! Lines are gathered by copying them; so are small blocks. Larger ones wait as they are, and go back to their worker when they are written.
 //!
 //! Not `BufWriter`: its `Drop` writes, and what an abandoned run held is not to be written; and it does not tell how many bytes the
 //! target has taken.
 
+use crate::encode::Block;
 use crate::error::{StreamError, Subject};
-use std::io::{ErrorKind, Write};
+use pipe_core::Spares;
+use std::io::{self, ErrorKind, IoSlice, Write};
+use std::mem;
 
 /// Bytes of one write: beyond it calls cost nothing next to the copy into the kernel.
-const HELD: usize = 256 << 10;
+pub(crate) const HELD: usize = 256 << 10;
+
+/// Smaller blocks are copied: then a write has at most some 30 parts, far from what systems allow (1,024).
+const COPIED: usize = 16 << 10;
 
 pub(crate) struct Held<W> {
     to: W,
     subject: Subject,
+    /// What goes out before `bytes`.
+    queue: Vec<Block>,
+    /// How many bytes have room beside the queue.
+    room: usize,
     bytes: Vec<u8>,
+    spares: Spares<u8>,
     /// What the target has taken.
     written: u64,
 }
 
 impl<W: Write> Held<W> {
     pub(crate) fn new(to: W, subject: Subject) -> Self {
-        Held { to, subject, bytes: Vec::new(), written: 0 }
+        let (queue, bytes, spares) = (Vec::new(), Vec::new(), Spares::new());
+        Held { to, subject, queue, room: HELD, bytes, spares, written: 0 }
     }
 
     pub(crate) fn subject(&self) -> &Subject {
         &self.subject
     }
 
+    pub(crate) fn target(&self) -> &W {
+        &self.to
+    }
+
+    /// What the target has taken.
+    pub(crate) fn written(&self) -> u64 {
+        self.written
+    }
+
     #[inline]
     pub(crate) fn line(&mut self, line: &[u8]) -> Result<(), StreamError> {
-        if self.bytes.len() + line.len() >= HELD {
+        if self.bytes.len() + line.len() >= self.room {
             self.make_room(line)?;
         } else {
             self.bytes.extend_from_slice(line);
@@ -42,29 +69,61 @@ impl<W: Write> Held<W> {
     fn make_room(&mut self, line: &[u8]) -> Result<(), StreamError> {
         self.write_held()?;
         if line.len() >= HELD {
-            return self.write(line);
+            return self.write_all(&mut [IoSlice::new(line)]);
         }
         self.bytes.extend_from_slice(line);
         Ok(())
     }
 
+    /// Takes bytes as they are.
+    pub(crate) fn block(&mut self, block: Block) -> Result<(), StreamError> {
+        let length = block.bytes().len();
+        if length < COPIED && self.bytes.len() + length < self.room {
+            self.bytes.extend_from_slice(block.bytes());
+            return Ok(());
+        }
+        self.queue_gathered();
+        self.queue(block);
+        if self.room == 0 { self.write_held() } else { Ok(()) }
+    }
+
+    fn queue(&mut self, block: Block) {
+        self.room = self.room.saturating_sub(block.bytes().len());
+        self.queue.push(block);
+    }
+
+    fn queue_gathered(&mut self) {
+        if !self.bytes.is_empty() {
+            let bytes = mem::replace(&mut self.bytes, self.spares.take());
+            self.queue(Block::new(bytes, 0, Some(&self.spares)));
+        }
+    }
+
     fn write_held(&mut self) -> Result<(), StreamError> {
-        let mut bytes = std::mem::take(&mut self.bytes);
-        let written = self.write(&bytes);
-        bytes.clear();
-        self.bytes = bytes;
+        self.queue_gathered();
+        let mut queue = mem::take(&mut self.queue);
+        self.room = HELD;
+        let mut parts: Vec<_> = queue.iter().map(|block| IoSlice::new(block.bytes())).collect();
+        let written = self.write_all(&mut parts);
+        drop(parts);
+        queue.clear();
+        self.queue = queue;
         written
     }
 
-    fn write(&mut self, mut bytes: &[u8]) -> Result<(), StreamError> {
-        while !bytes.is_empty() {
-            let error = match self.to.write(bytes) {
+    /// All of it, however many calls that takes.
+    fn write_all(&mut self, mut parts: &mut [IoSlice<'_>]) -> Result<(), StreamError> {
+        let mut left = parts.iter().map(|part| part.len()).sum::<usize>();
+        while left > 0 {
+            let error = match self.to.write_vectored(parts) {
                 Ok(0) => ErrorKind::WriteZero.into(),
-                Ok(taken) => {
+                Ok(taken) if taken <= left => {
+                    left -= taken;
                     self.written += taken as u64;
-                    bytes = &bytes[taken..];
+                    IoSlice::advance_slices(&mut parts, taken);
                     continue;
                 }
+                Ok(_) => io::Error::other("the writer says that it has taken more than it was given"),
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) => error,
             };

@@ -1,11 +1,13 @@
-//! Lines into a pipe, a socket, standard output, memory.
+//! Lines and blocks into a pipe, a socket, standard output, memory.
 
-use crate::error::Subject;
+use crate::encode::Block;
+use crate::error::{StreamError, Subject};
 use crate::sink::held::Held;
 use pipe_core::{BoxError, Sink};
 use std::io::{self, Stdout, Write};
 
-/// Writes each item and a line feed into a writer, 256 KiB at a time; `Done` is the number of bytes written. It need not be buffered.
+/// Writes each item and a line feed, or each [`Block`] as it is, into a writer, 256 KiB at a time; `Done` is the number of bytes written. It
+/// need not be buffered.
 ///
 /// What was written before a run failed stays written: for files see [`FileSink`](crate::FileSink). A reader that has gone is an error
 /// of kind `Io(BrokenPipe)`; whether that is one for the user is the program's business.
@@ -28,12 +30,34 @@ impl<W: Write + Send> WriterSink<W> {
     pub fn new(writer: W) -> Self {
         WriterSink { held: Held::new(writer, Subject::Named("the output")) }
     }
+
+    /// Puts `bytes` in front, as they are: a row of column names, with its line feed.
+    ///
+    /// # Errors
+    /// As for any write, if they are many.
+    pub fn header(mut self, bytes: &[u8]) -> Result<Self, StreamError> {
+        self.held.block(Block::new(bytes.to_vec(), 0, None))?;
+        Ok(self)
+    }
 }
 
 impl WriterSink<Stdout> {
     /// Lines to standard output.
     pub fn stdout() -> Self {
         WriterSink { held: Held::new(io::stdout(), Subject::Named("standard output")) }
+    }
+}
+
+impl<W: Write + Send> Sink<Block> for WriterSink<W> {
+    type Done = u64;
+
+    fn write(&mut self, block: Block) -> Result<(), BoxError> {
+        Ok(self.held.block(block)?)
+    }
+
+    fn commit(self) -> Result<u64, BoxError> {
+        let (_, written) = self.held.finish()?;
+        Ok(written)
     }
 }
 

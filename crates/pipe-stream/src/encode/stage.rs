@@ -1,0 +1,117 @@
+//! The stage that encodes.
+//!
+//! Its outputs have no borders of their own: however records are distributed over workers and batches, the blocks in their order make up
+//! the same bytes. So a worker appends to one buffer and lets it go when it is full, and at the end of each batch, where the executor puts
+//! what was emitted into its place.
+
+use crate::encode::{Block, Encoder};
+use pipe_core::{Emit, Flow, Item, Own, Pipeline, Sharing, Spares, Stage, Step, Then};
+use std::mem;
+
+/// Lets a pipeline end in encoded records: `.encode(AsLines)`.
+///
+/// ```
+/// use pipe_core::Inline;
+/// use pipe_stream::{AsLines, Encode, FileSink, lines};
+///
+/// # let folder = tempfile::tempdir()?;
+/// # let (log, errors) = (folder.path().join("log"), folder.path().join("errors"));
+/// # std::fs::write(&log, b"error: hot\ninfo: up\nerror: off\n")?;
+/// let report = lines(&log)?
+///     .filter(|line| line.starts_with(b"error"))
+///     .encode(AsLines)                            // by the workers, no allocation per line
+///     .to(FileSink::create(&errors)?)             // whole blocks, in order
+///     .run_on(&Inline)?;
+/// assert_eq!(std::fs::read(&errors)?, b"error: hot\nerror: off\n");
+/// assert_eq!((report.taken(), report.value), (3, 22));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// What leaves the stage are [`Block`]s, so that is what the report counts as emitted and written: how many depends on the executor. For the
+/// number of records ask for it in front: `.counted().encode(..)`.
+pub trait Encode<U, C, I: Item> {
+    /// Encodes each record, borrowed or owned, on the worker that has it. A worker holds one block of 256 KiB, or one record that is larger,
+    /// and up to eight spare ones. An error of the encoder is one of this stage: policies and `retry` apply.
+    fn encode<E>(self, encoder: E) -> Pipeline<U, Then<C, Encoded<E>>, Own<Block>>
+    where
+        E: for<'a> Encoder<I::Of<'a>>;
+}
+
+impl<U, C, I: Item> Encode<U, C, I> for Pipeline<U, C, I> {
+    fn encode<E>(self, encoder: E) -> Pipeline<U, Then<C, Encoded<E>>, Own<Block>>
+    where
+        E: for<'a> Encoder<I::Of<'a>>,
+    {
+        // Weighed, because one record may become any number of blocks.
+        self.stage(Encoded { encoder }).named("encode").weighed()
+    }
+}
+
+/// Encodes records; behind [`Encode::encode`].
+pub struct Encoded<E> {
+    encoder: E,
+}
+
+/// The block that a worker fills.
+pub struct Filling {
+    bytes: Vec<u8>,
+    records: usize,
+    spares: Spares<u8>,
+}
+
+impl<E: Send + Sync> Stage for Encoded<E> {
+    type State = Filling;
+
+    const SHARING: Sharing = Sharing::PerWorker;
+
+    fn state(&self) -> Filling {
+        Filling { bytes: Vec::new(), records: 0, spares: Spares::new() }
+    }
+
+    fn state_bytes(&self, filling: &Filling) -> usize {
+        filling.bytes.capacity()
+    }
+}
+
+impl<In, E: Encoder<In>> Step<In> for Encoded<E> {
+    type Out = Block;
+
+    #[inline(always)]
+    fn push<O: Emit<Block>>(&self, filling: &mut Filling, record: In, out: &mut O) -> Flow {
+        let before = filling.bytes.len();
+        if let Err(error) = self.encoder.encode(record, &mut filling.bytes) {
+            filling.bytes.truncate(before);
+            return out.fail(error);
+        }
+        filling.records += 1;
+        if filling.bytes.len() < Block::BYTES {
+            return Flow::Continue(());
+        }
+        out.emit(filling.take())
+    }
+
+    fn rest<O: Emit<Block>>(&self, filling: &mut Filling, out: &mut O) -> Flow {
+        if filling.records == 0 { Flow::Continue(()) } else { out.emit(filling.take()) }
+    }
+
+    fn finish<O: Emit<Block>>(&self, mut filling: Filling, out: &mut O) -> Flow {
+        self.rest(&mut filling, out)
+    }
+}
+
+impl Filling {
+    /// A batch may leave a few bytes in a large buffer: these are copied, so that what waits at the sink is no larger than what is in it.
+    const MOSTLY_EMPTY: usize = 8;
+
+    #[cold]
+    #[inline(never)]
+    fn take(&mut self) -> Block {
+        let records = mem::take(&mut self.records);
+        if self.bytes.len() < self.bytes.capacity() / Self::MOSTLY_EMPTY {
+            let copy = self.bytes.as_slice().to_vec();
+            self.bytes.clear();
+            return Block::new(copy, records, None);
+        }
+        Block::new(mem::replace(&mut self.bytes, self.spares.take()), records, Some(&self.spares))
+    }
+}
