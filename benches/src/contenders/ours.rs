@@ -3,6 +3,7 @@
 pub(crate) mod access_log;
 pub(crate) mod compressed;
 pub(crate) mod csv_sum;
+pub(crate) mod empty;
 pub(crate) mod filtered_write;
 pub(crate) mod fused_numbers;
 pub(crate) mod fused_rows;

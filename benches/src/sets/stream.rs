@@ -57,7 +57,7 @@ pub(crate) fn workloads(mode: Mode, capacity: Capacity) -> Vec<Workload> {
         on("csv-sum", CSV, Input::Sales, table).with(on_csv()).with(queries(CSV_PY)),
         on("ndjson-errors", NDJSON, Input::Events, events).with(on_events()).with(queries(NDJSON_PY)),
         on("empty-stage", EMPTY, asked(Asked::Bytes), text).with([
-            contender!("ours-inline", Ours, "ours/text.rs", ours::text::empty_inline),
+            contender!("ours-inline", Ours, "ours/empty.rs", ours::empty::inline),
             contender!("read-loop", Limit, "text.rs", text::read_loop),
         ]),
         on("gzip-lines", GZIP, Input::TextGzip, some).with(on_gzip()),

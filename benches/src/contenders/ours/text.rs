@@ -54,12 +54,3 @@ fn filter(job: &Job, executor: &impl for<'p> BlockingExecutor<'p>) -> Result<Out
         Ok(found)
     })
 }
-
-pub(crate) fn empty_inline(job: &Job) -> Result<Outcome, BoxError> {
-    timed(job.size, || {
-        let blocks = Lines::open(job.input()?)?.blocks().pipeline();
-        let bytes =
-            blocks.fold(u64::default, |all, block| *all += block.len() as u64, |all, part| *all += part);
-        Ok(format!("{} bytes", bytes.run_on(&Inline)?.value))
-    })
-}
