@@ -60,7 +60,8 @@ pub(crate) fn check<F: Framing>(
 
     judge.way = "a file";
     with_file(input, |path| {
-        let buffer = if framing.seeks() { settings.buffer } else { small };
+        // An empty file is read like a reader.
+        let buffer = if framing.seeks() && !input.is_empty() { settings.buffer } else { small };
         let file = Lines::open(path).unwrap().framed(framing.clone());
         let file = file.max_record(settings.max_record).buffer(buffer);
         judge.ends(drain(file, settings.want, &mut rng, own));
