@@ -44,7 +44,8 @@ pub enum StreamErrorKind {
         /// The most bytes that a record may have.
         limit: usize,
     },
-    /// What stands there is no record of the framing that was set. What stood before it was handed on.
+    /// What stands there is no record of the framing that was set. Whole records before it that came with the same read are not handed on,
+    /// those of earlier reads were.
     NotARecord {
         /// What is wrong with it.
         why: &'static str,

@@ -15,12 +15,11 @@
 
 use crate::buffer::{Pool, grow};
 use crate::error::{StreamError, StreamErrorKind, Subject};
-use crate::framing::{Cursor, Framing, Place, Preamble, end_of_input};
+use crate::framing::{Framing, Preamble, end_of_input};
 #[cfg(feature = "mmap")]
 use crate::mapped::{Mapped, Otherwise, Refused, SPAN, Slice};
 use crate::room::Room;
 use crate::storage::Storage;
-use pipe_core::Flow;
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::ops::Range;
@@ -123,7 +122,7 @@ impl Parts {
         if start >= extent.length && !extent.ended {
             extent.length = extent.length.max(self.length()?);
         }
-        let end = extent.length.min(start + bytes as u64);
+        let end = extent.length.min(start.saturating_add(bytes as u64));
         // Then it needs one window.
         #[cfg(feature = "mmap")]
         let end = if self.mapped.is_some() { end.min((start / SPAN + 1) * SPAN) } else { end };
@@ -257,7 +256,8 @@ impl Part {
             let last = match framing.start(block, edge.min(filled), offset) {
                 Some(last) => last,
                 None if !ended && filled - edge > of.max_record.saturating_add(framing.margin()) => {
-                    return Err(of.too_long(framing, block, first, offset));
+                    let long = framing.too_long(block, first, of.max_record).unwrap_or(first);
+                    return Err(of.too_long(offset + long as u64));
                 }
                 None if !ended => {
                     goal = filled + (filled / 2).max(AHEAD_MOST);
@@ -271,7 +271,7 @@ impl Part {
                 None => continue,
             };
             of.learn(last.saturating_sub(edge));
-            of.check_last(framing, &block[..last], first, offset)?;
+            of.check_lengths(framing, &block[..last], first, offset)?;
             return self.loaded(room, first..last, offset);
         }
     }
@@ -369,33 +369,22 @@ impl Parts {
         }
     }
 
-    /// A part is no longer than a record may be, so of its records only the last, which may go on behind it, can be too long.
-    fn check_last<F: Framing>(
+    /// A part is hardly longer than a record may be: so of most windows no record needs to be looked at.
+    fn check_lengths<F: Framing>(
         &self,
         framing: &F,
         window: &[u8],
         first: usize,
         offset: u64,
     ) -> Result<(), StreamError> {
-        if window.len() - first <= self.max_record {
-            return Ok(());
+        let long = window.len() - first > self.max_record;
+        match long.then(|| framing.too_long(window, first, self.max_record)).flatten() {
+            None => Ok(()),
+            Some(start) => Err(self.too_long(offset + start as u64)),
         }
-        let last = last_start(framing, window, first);
-        if framing.record(window, last).len() > self.max_record {
-            return Err(self.too_long(framing, window, first, offset));
-        }
-        Ok(())
     }
 
-    fn too_long<F: Framing>(&self, framing: &F, block: &[u8], first: usize, offset: u64) -> StreamError {
-        let kind = StreamErrorKind::RecordTooLong { limit: self.max_record };
-        StreamError::read(kind, &self.subject, offset + last_start(framing, block, first) as u64)
+    fn too_long(&self, at: u64) -> StreamError {
+        StreamError::read(StreamErrorKind::RecordTooLong { limit: self.max_record }, &self.subject, at)
     }
-}
-
-/// Where the last of the records that start at `first` starts.
-fn last_start<F: Framing>(framing: &F, window: &[u8], first: usize) -> usize {
-    let mut place = Place::at(first);
-    framing.drive(window, Cursor::new(&mut place), |_, _| Flow::Continue(()));
-    place.last().unwrap_or(first)
 }

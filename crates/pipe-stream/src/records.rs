@@ -227,6 +227,10 @@ impl<R: Read + Send, F: Framing> Records<R, F> {
             _ => Ok(()),
         };
         check("max_record", self.max_record, "a record needs room for one byte")?;
+        if self.max_record > self.framing.longest() {
+            let why = "the framing has no records of that length";
+            return Err(StreamError::setting(&subject, "max_record", self.max_record, why));
+        }
         check("buffer", self.buffer, "a read needs room for one byte")?;
         let pool = Pool::new(self.buffer);
         let Some(file) = (self.seekable)(self.stream.reader()) else {

@@ -45,6 +45,9 @@ pub(crate) struct Block {
     pub(crate) bytes: usize,
 }
 
+/// So much room is made for a record that says how long it is, before any of it was read.
+const AT_ONCE: usize = 1 << 20;
+
 impl<R: Read> Stream<R> {
     pub(crate) fn new(
         reader: R,
@@ -81,50 +84,70 @@ impl<R: Read> Stream<R> {
         if self.ended {
             return Ok(None);
         }
-        // A record and what belongs to it fit into `most`, one that is too long does not: so its length needs no other check.
+        // A record and what belongs to it fit into `most`; one that is longer by more than that does not.
         let most = reading.max_record.saturating_add(framing.margin());
         let mut limit = reading.buffer.min(want).clamp(1, most);
         let mut filled = self.tail.len();
         let room = limit.max(filled);
         let mut bytes = reading.pool.take(room).map_err(|_| self.no_memory(room))?;
         bytes[..filled].copy_from_slice(&self.tail);
+        // What the framing was asked about and is no whole record.
+        let mut seen = filled;
         loop {
+            if filled >= limit && !self.begun {
+                // What stands before the first record is none, so it may be longer than one.
+                limit = filled + 1;
+                grow(&mut bytes, limit).map_err(|_| self.no_memory(limit))?;
+            }
             if filled >= limit {
                 if filled >= most {
                     return Err(self.too_long(reading.max_record));
                 }
                 let needs = framing.needs(&bytes[..filled]).filter(|needs| *needs > filled);
-                limit = needs.unwrap_or(filled.saturating_mul(2)).min(most);
+                // A length is only a claim: room is made for what came, twice over, and not for what is said to come.
+                let room = filled.saturating_mul(2).max(needs.map_or(0, |needs| needs.min(AT_ONCE)));
+                limit = needs.map_or(room, |needs| needs.min(room)).min(most);
                 grow(&mut bytes, limit).map_err(|_| self.no_memory(limit))?;
             }
             let read = self.read(&mut bytes[filled..limit], filled)?;
             filled += read;
             self.ended = read == 0;
-            if !self.begun && !self.begin(framing, &mut bytes, &mut filled) {
-                continue;
+            if !self.begun {
+                if !self.begin(framing, &mut bytes, &mut filled) {
+                    continue;
+                }
+                limit = limit.min(most);
             }
             if self.ended && filled == 0 {
                 return Ok(None);
             }
             let block = &bytes[..filled];
-            if framing.needs(block).is_some_and(|needs| needs > most) {
+            if filled > most || framing.needs(block).is_some_and(|needs| needs > most) {
                 return Err(self.too_long(reading.max_record));
             }
             let end = match self.ended {
                 true => end_of_input(framing, block, &self.subject, self.offset).map(|()| filled)?,
-                false => framing
-                    .whole(block, filled.saturating_sub(read), Rest::More)
-                    .map_err(|no| self.no_record(no))?,
+                false => framing.whole(block, seen, Rest::More).map_err(|no| self.no_record(no))?,
             };
             if end == 0 {
+                seen = filled;
                 continue;
             }
+            self.check_lengths(framing, &block[..end], reading.max_record)?;
             let offset = self.offset;
             self.offset += end as u64;
             self.carry(&bytes[end..filled], reading.buffer)?;
             let room = bytes.len();
             let storage = Storage::Read(Buffer { bytes, pool: reading.pool.clone() });
             return Ok(Some(Block { storage, window: 0..end, offset, bytes: room }));
+        }
+    }
+
+    /// What belongs to a record may be missing behind the last one, or be shorter than the margin: so it may be too long and have fitted.
+    fn check_lengths<F: Framing>(&self, framing: &F, block: &[u8], limit: usize) -> Result<(), StreamError> {
+        match (block.len() > limit).then(|| framing.too_long(block, 0, limit)).flatten() {
+            None => Ok(()),
+            Some(start) => Err(self.too_long_at(limit, start)),
         }
     }
 
@@ -157,7 +180,13 @@ impl<R: Read> Stream<R> {
     /// The record at the head of what was not handed on is longer than allowed.
     #[cold]
     fn too_long(&self, limit: usize) -> StreamError {
-        StreamError::read(StreamErrorKind::RecordTooLong { limit }, &self.subject, self.offset)
+        self.too_long_at(limit, 0)
+    }
+
+    #[cold]
+    fn too_long_at(&self, limit: usize, start: usize) -> StreamError {
+        let at = self.offset + start as u64;
+        StreamError::read(StreamErrorKind::RecordTooLong { limit }, &self.subject, at)
     }
 
     /// One read: what is there now, or 0 at the end. `ahead` bytes were read before it and not handed on.

@@ -25,19 +25,26 @@ pub struct Text<F = Newline> {
     storage: Arc<Storage>,
     /// Where the next batch starts: at the start of a record, or at the end.
     next: usize,
+    /// From there on, all of it are records of the framing.
+    checked: bool,
 }
 
 impl Text {
     /// All lines of `bytes`.
     pub fn new(bytes: Vec<u8>) -> Self {
-        Text { framing: Newline::default(), storage: Arc::new(Storage::Given(bytes)), next: 0 }
+        Text {
+            framing: Newline::default(),
+            storage: Arc::new(Storage::Given(bytes)),
+            next: 0,
+            checked: false,
+        }
     }
 }
 
 impl<F: Framing> Text<F> {
     /// The same bytes, cut into other records.
     pub fn framed<G: Framing>(self, framing: G) -> Text<G> {
-        Text { framing, storage: self.storage, next: self.next }
+        Text { framing, storage: self.storage, next: self.next, checked: false }
     }
 
     /// The pipeline over the records.
@@ -48,8 +55,8 @@ impl<F: Framing> Text<F> {
     /// Where the first record starts. From there on, all of it must be records.
     fn begin(&self) -> Result<usize, StreamError> {
         let begin = match self.framing.preamble(&self.storage) {
-            Preamble::Bytes(bytes) => bytes,
-            Preamble::Unknown => 0,
+            Preamble::Bytes(bytes) if self.next == 0 => bytes,
+            _ => self.next,
         };
         end_of_input(&self.framing, &self.storage[begin..], &Subject::Named("the text"), begin as u64)?;
         Ok(begin)
@@ -61,8 +68,9 @@ impl<F: Framing> Source for Text<F> {
     type Batch = Chunk<F>;
 
     fn pull(&mut self, want: Want) -> Result<Option<Chunk<F>>, BoxError> {
-        if self.next == 0 {
+        if !self.checked {
             self.next = self.begin()?;
+            self.checked = true;
         }
         let (bytes, start) = (&self.storage[..], self.next);
         if start == bytes.len() {

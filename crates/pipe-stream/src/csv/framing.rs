@@ -136,16 +136,28 @@ fn last_end(rows: &[u8], mut open: bool) -> usize {
     0
 }
 
+/// Fields end at places that are kept in 32 bits; the carriage return behind a row counts for its last one.
+const LONGEST: usize = u32::MAX as usize - 1;
+
+const TOO_LONG: &str = "a row has more than 4 GiB";
 const UNCLOSED: &str = "a quote is opened and not closed";
 const STRAY: &str = "a quote stands in the middle of a field that does not begin with one";
 
 impl Framing for Csv {
     type Record = Row<'static>;
 
-    fn whole(&self, rows: &[u8], _: usize, rest: Rest) -> Result<usize, NotARecord> {
+    fn whole(&self, rows: &[u8], seen: usize, rest: Rest) -> Result<usize, NotARecord> {
+        if rows.len() > LONGEST
+            && rest == Rest::Nothing
+            && let Some(at) = self.too_long(rows, 0, LONGEST)
+        {
+            return Err(NotARecord { at, why: TOO_LONG });
+        }
         match (self.quotes, rest) {
             (Quotes::None, Rest::Nothing) => Ok(rows.len()),
-            (Quotes::None, Rest::More) => Ok(memrchr(b'\n', rows).map_or(0, |feed| feed + 1)),
+            (Quotes::None, Rest::More) => Ok(memrchr(b'\n', &rows[seen..]).map_or(0, |feed| seen + feed + 1)),
+            // A field that comes in many small reads is not looked at again for each.
+            (Quotes::Enclose, Rest::More) if memrchr(b'\n', &rows[seen..]).is_none() => Ok(0),
             (Quotes::Enclose, rest) => match (self.open_quote(rows)?, rest) {
                 (Some(quote), Rest::Nothing) => Err(NotARecord { at: quote, why: UNCLOSED }),
                 (None, Rest::Nothing) => Ok(rows.len()),
@@ -225,6 +237,22 @@ impl Framing for Csv {
             Flow::Break(())
         });
         bytes
+    }
+
+    fn too_long(&self, window: &[u8], from: usize, limit: usize) -> Option<usize> {
+        let mut place = Place::at(from);
+        let mut long = None;
+        self.drive(window, Cursor::new(&mut place), |start, row| {
+            let end = start + row.bytes().len();
+            let len = end - start + usize::from(window.get(end) == Some(&b'\r'));
+            long = (len > limit).then_some(start);
+            if long.is_some() { Flow::Break(()) } else { Flow::Continue(()) }
+        });
+        long
+    }
+
+    fn longest(&self) -> usize {
+        LONGEST
     }
 
     fn preamble(&self, head: &[u8]) -> Preamble {

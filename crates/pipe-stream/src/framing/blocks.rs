@@ -59,6 +59,14 @@ impl<F: Framing> Framing for Blocks<F> {
         self.records.preamble(head)
     }
 
+    fn too_long(&self, window: &[u8], from: usize, limit: usize) -> Option<usize> {
+        self.records.too_long(window, from, limit)
+    }
+
+    fn longest(&self) -> usize {
+        self.records.longest()
+    }
+
     fn cut(&self, window: &[u8], from: usize, middle: usize, offset: u64) -> usize {
         self.records.cut(window, from, middle, offset)
     }

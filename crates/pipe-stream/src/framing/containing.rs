@@ -76,6 +76,10 @@ impl Framing for Containing {
         self.lines.margin()
     }
 
+    fn too_long(&self, window: &[u8], from: usize, limit: usize) -> Option<usize> {
+        self.lines.too_long(window, from, limit)
+    }
+
     fn record<'w>(&self, window: &'w [u8], start: usize) -> &'w [u8] {
         self.lines.record(window, start)
     }

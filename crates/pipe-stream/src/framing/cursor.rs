@@ -1,8 +1,5 @@
 //! Where a batch is in its window.
 
-use crate::framing::Framing;
-use pipe_core::Flow;
-
 /// The place of the record lent last and of the next one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Place {
@@ -65,22 +62,4 @@ impl Drop for Cursor<'_> {
     fn drop(&mut self) {
         *self.home = self.place;
     }
-}
-
-/// Lends records from `from` on to nobody, asking after each, which was followed by the next at the place given, whether to go on.
-pub(super) fn walk<F: Framing>(
-    framing: &F,
-    window: &[u8],
-    from: usize,
-    mut go_on: impl FnMut(usize) -> Flow,
-) -> Place {
-    let mut place = Place::at(from);
-    while place.next < window.len() {
-        let before = place.next;
-        framing.drive(window, Cursor::new(&mut place), |_, _| Flow::Break(()));
-        if place.next == before || go_on(place.next).is_break() {
-            break;
-        }
-    }
-    place
 }

@@ -62,6 +62,11 @@ impl<F: Fn(&[u8]) -> Option<usize> + Send + Sync + 'static> Framing for Custom<F
         Ok(if rest == Rest::Nothing { block.len() } else { whole })
     }
 
+    /// A function may have to see the first byte of the next record to know that this one ends.
+    fn margin(&self) -> usize {
+        1
+    }
+
     fn drive(
         &self,
         window: &[u8],

@@ -64,9 +64,10 @@ impl Framing for Delimited {
         let seen = (seen + 1).saturating_sub(self.len());
         Ok(match rest {
             Rest::Nothing => block.len(),
-            // Where a delimiter may begin inside another, only reading from the front tells which of the two it is.
+            // Where a delimiter may begin inside another, only reading from the front tells which of the two it is. None was in what was
+            // seen, so the front is there.
             Rest::More if self.found.overlaps => {
-                self.found.forward.find_iter(block).last().map_or(0, |at| at + self.len())
+                self.found.forward.find_iter(&block[seen..]).last().map_or(0, |at| seen + at + self.len())
             }
             Rest::More => self.found.backward.rfind(&block[seen..]).map_or(0, |at| seen + at + self.len()),
         })

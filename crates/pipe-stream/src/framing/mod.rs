@@ -10,7 +10,6 @@ mod newline;
 mod prefixed;
 
 use crate::error::{StreamError, Subject};
-use crate::framing::cursor::walk;
 pub use blocks::Blocks;
 pub use containing::{Containing, NotInALine};
 pub use cursor::Cursor;
@@ -88,7 +87,28 @@ pub trait Framing: Clone + Send + Sync + 'static {
     /// The bytes of the record lent at `start`, of a window of whole records, as they stand in the input: for dead letters, and to read a
     /// record again. Found by lending it, unless there is a quicker way.
     fn record<'w>(&self, window: &'w [u8], start: usize) -> &'w [u8] {
-        &window[start..walk(self, window, start, |_| Flow::Break(())).next]
+        let mut place = Place::at(start);
+        self.drive(window, Cursor::new(&mut place), |_, _| Flow::Break(()));
+        &window[start..place.next]
+    }
+
+    /// Where the first record starts that has more than `limit` bytes, in a window of whole records that has one at `from`.
+    fn too_long(&self, window: &[u8], from: usize, limit: usize) -> Option<usize> {
+        let mut place = Place::at(from);
+        let mut long = None;
+        self.drive(window, Cursor::new(&mut place), |start, _| {
+            if self.record(window, start).len() <= limit {
+                return Flow::Continue(());
+            }
+            long = Some(start);
+            Flow::Break(())
+        });
+        long
+    }
+
+    /// The most bytes that a record may have for this framing to lend it. A higher [`max_record`](crate::Records::max_record) is refused.
+    fn longest(&self) -> usize {
+        usize::MAX
     }
 
     /// The first record that starts at or behind `middle` in a window of whole records that has one at `from < middle`; the window's end
@@ -99,8 +119,15 @@ pub trait Framing: Clone + Send + Sync + 'static {
             let middle = middle.max(from + self.margin()).min(window.len());
             return self.start(window, middle, offset).unwrap_or(window.len());
         }
-        let go_on = |next| if next < middle { Flow::Continue(()) } else { Flow::Break(()) };
-        walk(self, window, from, go_on).next
+        let (mut place, mut cut) = (Place::at(from), window.len());
+        self.drive(window, Cursor::new(&mut place), |start, _| {
+            if start < middle {
+                return Flow::Continue(());
+            }
+            cut = start;
+            Flow::Break(())
+        });
+        cut
     }
 }
 

@@ -1,6 +1,6 @@
 //! Records with their length in front.
 
-use crate::framing::{Cursor, Framing, NotARecord, Rest};
+use crate::framing::{Cursor, Framing, NotARecord, Place, Rest};
 use pipe_core::Flow;
 
 /// Each record has its length in front, as a number of fixed size; the length counts the bytes behind it, and is not lent. The usual
@@ -116,6 +116,16 @@ impl Framing for LengthPrefixed {
 
     fn margin(&self) -> usize {
         self.prefix()
+    }
+
+    fn too_long(&self, window: &[u8], from: usize, limit: usize) -> Option<usize> {
+        let mut place = Place::at(from);
+        let mut long = None;
+        self.drive(window, Cursor::new(&mut place), |start, record| {
+            long = (record.len() > limit).then_some(start);
+            if long.is_some() { Flow::Break(()) } else { Flow::Continue(()) }
+        });
+        long
     }
 
     fn needs(&self, block: &[u8]) -> Option<usize> {
