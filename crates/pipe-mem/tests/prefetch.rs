@@ -85,10 +85,10 @@ fn nothing_is_read_ahead_behind_an_item_larger_than_its_part_of_the_limit() {
     let reading = read.clone();
     let source = Each(0, move |at| {
         *reading.lock().unwrap() = at;
-        Ok((at < 5).then(|| vec![0u8; 700]))
+        Ok((at < 5).then_some([0u8; 700]))
     });
     let mut item = 0;
-    let run = source.pipeline().weighed().for_each(|bytes: Vec<u8>| {
+    let run = source.pipeline().for_each(|bytes| {
         assert_eq!((bytes.len(), *read.lock().unwrap()), (700, item));
         item += 1;
     });
