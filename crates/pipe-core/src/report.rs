@@ -161,6 +161,15 @@ pub enum Event {
         /// What the system said.
         why: String,
     },
+    /// Memory has become shorter, or less short.
+    MemoryPressure {
+        /// How short it is: `normal`, `moderate`, `high` or `critical`.
+        level: &'static str,
+        /// Who said so.
+        why: String,
+        /// What is done about it.
+        response: String,
+    },
 }
 
 impl<T> Report<T> {
@@ -348,6 +357,9 @@ impl fmt::Display for Event {
             }
             Event::Fallback { wanted, got, why } => write!(f, "{got} instead of {wanted}: {why}"),
             Event::FewerWorkers { wanted, got, why } => write!(f, "{got} workers instead of {wanted}: {why}"),
+            Event::MemoryPressure { level, why, response } => {
+                write!(f, "memory pressure {level}: {why}; {response}")
+            }
         }
     }
 }

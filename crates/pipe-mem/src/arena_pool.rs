@@ -2,7 +2,9 @@
 
 use crate::arena::Arena;
 use crate::pool::{Pool, PoolStatistics, Pooled};
+use crate::shrink::{Shrink, Shrinkable};
 use std::fmt;
+use std::sync::Weak;
 
 /// Lends [`Arena`]s, and resets those that come back. Clones share them.
 ///
@@ -57,6 +59,12 @@ impl ArenaPool {
     /// What the pool has done so far.
     pub fn statistics(&self) -> PoolStatistics {
         self.arenas.statistics()
+    }
+}
+
+impl Shrinkable for ArenaPool {
+    fn shrinks(&self) -> Weak<dyn Shrink> {
+        self.arenas.shrinks()
     }
 }
 

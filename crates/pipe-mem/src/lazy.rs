@@ -1,26 +1,36 @@
 //! The executor: settings, and the loop that pulls.
 
+use crate::prefetch::{Ahead, Prefetch, Reader};
+use crate::pressure::{Pressure, PressureLevel};
+use crate::sizer::BatchSizer;
+use crate::watch::Watch;
 use crate::weighed::Weighed;
 use pipe_core::plan::{AnySource, Line, NoEnd, Node, Nodes, Plan, RunState, Segment, Work, Worker};
 use pipe_core::{
-    Cut, Executor, Feed, Inline, Iter, Last, Lower, Owned, Pace, Pipeline, Profile, RunError, Want,
+    Cut, Event, Executor, Feed, Inline, Iter, Last, Lower, Owned, Pipeline, Profile, RunError,
     default_memory_limit,
 };
 use std::convert::Infallible;
+use std::io;
 use std::sync::Arc;
+use std::thread;
 use std::time::Instant;
 
 /// Runs pipelines on the calling thread in little memory: one batch on each edge is alive, and all of them fit into the limit.
+///
+/// A batch is sized to take between a half and one millisecond, and to fit into half of the L2 cache.
 #[derive(Debug, Clone)]
 pub struct Lazy {
     /// `None`: [`default_memory_limit`].
     memory_limit: Option<usize>,
+    pressure: Option<Pressure>,
+    prefetch: Prefetch,
 }
 
 impl Lazy {
     /// Within [`default_memory_limit`]: a batch is then as large as it is on other executors.
     pub fn new() -> Self {
-        Lazy { memory_limit: None }
+        Lazy { memory_limit: None, pressure: None, prefetch: Prefetch::Off }
     }
 
     /// How many bytes may be alive between source and sink. Each edge gets an equal part, so batches become smaller with the limit; one
@@ -31,7 +41,25 @@ impl Lazy {
         self
     }
 
-    /// The pipeline as an iterator, pulled batch by batch. Dropping it drops the rest.
+    /// Makes batches smaller when memory is short: their items and bytes are halved for each level. What is registered with `pressure`
+    /// shrinks meanwhile, since the run asks for the level before each batch. Each change of the level is an event in the report.
+    pub fn watching(mut self, pressure: &Pressure) -> Self {
+        self.pressure = Some(pressure.clone());
+        self
+    }
+
+    /// Whether to read the next batch while this one is worked on: worth it where the source waits, for a disk or a network. Off unless set.
+    ///
+    /// The batches are half as large then, so that both fit into their part of the limit. Nothing is read ahead behind an item that alone
+    /// exceeds its part, nor while memory pressure is critical. What the source reads outside of
+    /// [`pull`](pipe_core::Source::pull), when the batch is [loaded](pipe_core::Batch::load), is not read ahead. The thread ends with the
+    /// run; a run that ends early still waits for the one read that is under way.
+    pub fn prefetch(mut self, prefetch: Prefetch) -> Self {
+        self.prefetch = prefetch;
+        self
+    }
+
+    /// The pipeline as an iterator, pulled batch by batch. Dropping it drops the rest. It neither reads ahead nor looks at memory pressure.
     ///
     /// Here a batch of inputs becomes outputs before the first of them is taken. If these exceed the limit, because an item becomes very
     /// many, the iteration ends with a budget error: run on this executor with a sink instead.
@@ -77,7 +105,7 @@ impl<'p> Executor<'p> for Lazy {
         // Never as one loop, which has no batches to weigh.
         let Nodes { mut source, nodes, first } = plan.into_nodes();
         let mut line = Line::new(run.clone(), workers(nodes, first, &run)?);
-        pull(&mut *source, &mut line, &run)?;
+        self.pull(&mut *source, &mut line, &run)?;
         // A worker that was cancelled says that it has had enough.
         run.check()?;
         // What it had read ahead is not needed any more while folds are merged.
@@ -104,19 +132,60 @@ fn workers<'p>(
     nodes.into_iter().map(build).collect()
 }
 
+impl Lazy {
+    /// Everything that the source has, through the line.
+    fn pull(&self, source: &mut dyn AnySource, line: &mut Line<'_>, run: &RunState) -> Result<(), RunError> {
+        let mut watch = Watch::new(self.pressure.as_ref(), run);
+        if self.prefetch == Prefetch::OneBatch {
+            let ran = thread::scope(|scope| {
+                let ahead = Ahead::start(scope, &mut *source, run)?;
+                Ok::<_, io::Error>(pull(Reader::Ahead(ahead), line, &mut watch, run))
+            });
+            match ran {
+                Ok(pulled) => return pulled,
+                Err(error) => run.note(Event::Fallback {
+                    wanted: "reading one batch ahead".to_owned(),
+                    got: "reading it when it is needed".to_owned(),
+                    why: error.to_string(),
+                }),
+            }
+        }
+        pull(Reader::Direct(source), line, &mut watch, run)
+    }
+}
+
+fn pull(
+    mut reader: Reader<'_, '_>,
+    line: &mut Line<'_>,
+    watch: &mut Watch<'_>,
+    run: &RunState,
+) -> Result<(), RunError> {
+    let pulled = carry_all(&mut reader, line, watch, run);
+    let closed = reader.close();
+    pulled.and(closed)
+}
+
 /// Carries one batch after the other through the line, until the source ends or a stage has had enough.
-fn pull(source: &mut dyn AnySource, line: &mut Line<'_>, run: &RunState) -> Result<(), RunError> {
-    let mut pace = Pace::new(Pace::BATCH, Want::MOST.items);
+fn carry_all(
+    reader: &mut Reader<'_, '_>,
+    line: &mut Line<'_>,
+    watch: &mut Watch<'_>,
+    run: &RunState,
+) -> Result<(), RunError> {
+    let part = run.batch_bytes() / reader.batches();
+    let mut sizer = BatchSizer::new(part);
     loop {
         run.check()?;
+        let level = watch.level()?;
         let started = Instant::now();
-        let Some(batch) = source.pull(Want { items: pace.items(), bytes: run.batch_bytes() })? else {
-            return Ok(());
-        };
+        let Some(batch) = reader.next(sizer.want(level))? else { return Ok(()) };
+        if level < PressureLevel::Critical && batch.bytes() <= part {
+            reader.begin(sizer.want(level));
+        }
         let before = line.taken();
         if line.carry(batch, &mut NoEnd)?.is_break() {
             return Ok(());
         }
-        pace.learn((line.taken() - before) as usize, started.elapsed());
+        sizer.learn((line.taken() - before) as usize, started.elapsed());
     }
 }

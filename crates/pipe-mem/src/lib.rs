@@ -13,7 +13,7 @@
 //! # The executor
 //!
 //! ```text
-//! source --batch--> [ segment ] --batch--> [ segment ] --batch--> sink        one thread, nothing read ahead
+//! source --batch--> [ segment ] --batch--> [ segment ] --batch--> sink        one thread; one batch read ahead if asked
 //! ```
 //!
 //! [`Lazy`] *pulls*: it asks the source for one batch and carries it all the way into the sink before it asks again. Where an item becomes
@@ -50,6 +50,16 @@
 //! None of this is worth it for what is small and made once: the allocator takes 30 ns. It pays for what is large, for what owns several
 //! allocations, and for what is freed on another thread than it was made on.
 //!
+//! # When memory becomes short
+//!
+//! ```text
+//! PSI, control group, machine --every 100 ms--> Pressure: normal | moderate | high | critical --> batches, idle objects, kept values
+//! ```
+//!
+//! A limit is a promise of this program; what others on the machine do, it cannot know. [`Pressure`] can: it reads what Linux tells, and its
+//! level halves the batches of [`Lazy::watching`] and what registered pools and caches keep. It rises at once, and falls after two seconds
+//! of less. On other systems it is always `Normal`, and the report says so.
+//!
 //! # Features
 //!
 //! * `object-pool` (default): [`SimplePool`], on the crate of that name.
@@ -59,6 +69,11 @@ mod arena_pool;
 mod in_arena;
 mod lazy;
 mod pool;
+mod prefetch;
+mod pressure;
+mod shrink;
+mod sizer;
+mod watch;
 mod weak_cache;
 mod weighed;
 
@@ -69,6 +84,9 @@ pub use lazy::Lazy;
 pub use pool::{Acquire, Exhausted, Lend, LimitedPool, Pool, PoolStatistics, Pooled};
 #[cfg(feature = "object-pool")]
 pub use pool::{SimplePool, SimplePooled};
+pub use prefetch::Prefetch;
+pub use pressure::{Gauge, Pressure, PressureLevel, Reading, Scope};
+pub use shrink::{Shrink, Shrinkable};
 pub use weak_cache::{CacheStatistics, WeakCache};
 
 #[doc = include_str!("../README.md")]

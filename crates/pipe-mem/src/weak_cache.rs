@@ -1,5 +1,7 @@
 //! Values that are shared while somebody uses them.
 
+use crate::pressure::PressureLevel;
+use crate::shrink::Shrink;
 use std::collections::HashMap;
 use std::fmt;
 use std::hash::Hash;
@@ -25,6 +27,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 /// ```
 pub struct WeakCache<K, V> {
     state: Mutex<State<K, V>>,
+    /// How many values it keeps when there is memory.
+    count: usize,
 }
 
 /// Counts since a [`WeakCache`] was made.
@@ -76,7 +80,7 @@ impl<K: Hash + Eq, V> WeakCache<K, V> {
             sweep_at: SWEEP_MIN,
             statistics: CacheStatistics::default(),
         };
-        WeakCache { state: Mutex::new(state) }
+        WeakCache { state: Mutex::new(state), count }
     }
 
     /// The value of this key, if it is alive.
@@ -142,7 +146,42 @@ impl<K: Hash + Eq, V> WeakCache<K, V> {
     }
 }
 
+/// Keeps fewer values, the shorter memory is, and as many as before when it no longer is.
+impl<K: Hash + Eq + Send, V: Send + Sync> Shrink for WeakCache<K, V> {
+    fn shrink(&self, level: PressureLevel) -> usize {
+        let mut state = self.state();
+        let gone = state.keep_at_most(level.kept(self.count));
+        drop(state);
+        gone.len()
+    }
+}
+
 impl<K: Hash + Eq, V> State<K, V> {
+    /// From now on. Returns what has to be dropped: the oldest, those that were asked for again after the others.
+    fn keep_at_most(&mut self, count: usize) -> Vec<Arc<V>> {
+        self.keep = count;
+        let mut excess = self.kept.len().saturating_sub(count);
+        if excess == 0 {
+            return Vec::new();
+        }
+        self.kept.rotate_left(mem::take(&mut self.hand));
+        let mut gone = Vec::with_capacity(excess);
+        for spared in [true, false] {
+            let goes = |kept: &mut Kept<V>| {
+                let goes = excess > 0 && !(spared && kept.again);
+                excess -= usize::from(goes);
+                goes
+            };
+            gone.extend(self.kept.extract_if(.., goes).map(|kept| kept.value));
+        }
+        let places = self.kept.iter().enumerate().map(|(place, kept)| (Arc::as_ptr(&kept.value), place));
+        let places: HashMap<_, _> = places.collect();
+        for entry in self.found.values_mut() {
+            entry.place = places.get(&entry.value.as_ptr()).copied().unwrap_or(entry.place);
+        }
+        gone
+    }
+
     fn alive<Q: Hash + Eq + ?Sized>(&self, key: &Q) -> Option<Arc<V>>
     where
         K: std::borrow::Borrow<Q>,

@@ -7,6 +7,8 @@ use super::magazine::{self, Tally};
 use super::pooled::{Object, Seat, Seated};
 use super::slots::Slot;
 use super::statistics::PoolStatistics;
+use crate::pressure::PressureLevel;
+use crate::shrink::Shrink;
 use std::collections::VecDeque;
 use std::mem;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -59,6 +61,19 @@ impl<T: Send + 'static> Drop for Open<T> {
         self.0.close();
         // This thread's magazine at once; other threads drop theirs when they give back or ask for an object the next time, or end.
         magazine::sweep();
+    }
+}
+
+/// Keeps a part of `max_idle`, the less the shorter memory is.
+impl<T: Send + 'static> Shrink for Open<T> {
+    fn shrink(&self, level: PressureLevel) -> usize {
+        let keep = level.kept(self.0.settings.max_idle);
+        let before = self.0.statistics().idle;
+        if before <= keep {
+            return 0;
+        }
+        self.0.shrink_to(keep);
+        before.saturating_sub(self.0.statistics().idle)
     }
 }
 

@@ -4,12 +4,13 @@ use super::depot::{Depot, Open, Settings};
 use super::lend::Lend;
 use super::pooled::Pooled;
 use super::statistics::PoolStatistics;
+use crate::shrink::{Shrink, Shrinkable};
 use pipe_core::RunError;
 use std::error::Error;
 use std::fmt;
 use std::future::Future;
 use std::pin::{Pin, pin};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
@@ -116,6 +117,13 @@ impl<T: Send + 'static> Lend for LimitedPool<T> {
 
     fn idle(&self) -> usize {
         self.statistics().idle
+    }
+}
+
+impl<T: Send + 'static> Shrinkable for LimitedPool<T> {
+    fn shrinks(&self) -> Weak<dyn Shrink> {
+        let weak: Weak<Open<T>> = Arc::downgrade(&self.open);
+        weak
     }
 }
 

@@ -17,9 +17,10 @@ pub use pooled::Pooled;
 pub use simple::{SimplePool, SimplePooled};
 pub use statistics::PoolStatistics;
 
+use crate::shrink::{Shrink, Shrinkable};
 use depot::{Depot, Open, Settings};
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 /// Lends objects that are costly to make: buffers, batches, arenas. For when any number may be out at once; where there is a limit,
 /// [`LimitedPool`] waits.
@@ -104,6 +105,13 @@ impl<T: Send + 'static> Lend for Pool<T> {
 
     fn idle(&self) -> usize {
         self.statistics().idle
+    }
+}
+
+impl<T: Send + 'static> Shrinkable for Pool<T> {
+    fn shrinks(&self) -> Weak<dyn Shrink> {
+        let weak: Weak<Open<T>> = Arc::downgrade(&self.open);
+        weak
     }
 }
 
