@@ -7,6 +7,7 @@ use pipe_core::{
     Merged, Own, Position, Reread, RunError, Sink, Source, Truncate, Want, branch, concat, from_source,
     merge, zip,
 };
+use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
@@ -230,19 +231,20 @@ fn a_merge_that_waits_is_woken_by_any_input() {
         [Box::new(concat([from_a, from_c])), Box::new(concat([from_b]))];
     let mut merged: Merged<_> = merge(inputs).stall_after(LONG);
     thread::scope(|scope| {
-        let reader = scope.spawn(move || [(); 4].map(|()| next(&mut merged)));
-        let pause = || thread::sleep(Duration::from_millis(3));
-        pause();
+        // Each item is waited for before the next is written: so the order is known, and the reader mostly waits when it comes.
+        let (tell, told) = channel();
+        scope.spawn(move || [(); 4].map(|()| tell.send(next(&mut merged)).unwrap()));
+        let read = || told.recv().unwrap();
         b.write(1).unwrap();
-        pause();
+        assert_eq!(read(), Some(1));
         a.write(2).unwrap();
         a.commit().unwrap();
-        pause();
+        assert_eq!(read(), Some(2));
         c.write(3).unwrap();
-        pause();
+        assert_eq!(read(), Some(3));
         c.commit().unwrap();
         b.commit().unwrap();
-        assert_eq!(reader.join().unwrap(), [Some(1), Some(2), Some(3), None]);
+        assert_eq!(read(), None);
     });
 }
 
