@@ -83,6 +83,8 @@ enum Way {
     Stream(Arc<Pool>),
     /// In parts; the next one starts here.
     Parts(Arc<Parts>, u64),
+    /// No more: records of another framing were pulled before.
+    Refused,
 }
 
 /// The longest record unless set: far beyond what programs write, far below what machines have.
@@ -165,9 +167,10 @@ impl<R: Read + Send> Lines<R> {
 }
 
 impl<R: Read + Send, F: Framing> Records<R, F> {
-    /// The same input, cut into other records.
+    /// The same input, cut into other records. After a pull it is an error of the next one: where the others would begin is not known.
     pub fn framed<G: Framing>(self, framing: G) -> Records<R, G> {
         let Records { stream, max_record, buffer, backend, why, told, seekable, way, .. } = self;
+        let way = way.map(|_| Way::Refused);
         Records { stream, framing, max_record, buffer, backend, why, told, seekable, way }
     }
 
@@ -295,7 +298,7 @@ impl<R: Read + Send, F: Framing> Records<R, F> {
     pub(crate) fn end(&self) -> u64 {
         match &self.way {
             Some(Way::Parts(_, next)) => *next,
-            Some(Way::Stream(_)) | None => self.stream.offset(),
+            Some(Way::Stream(_) | Way::Refused) | None => self.stream.offset(),
         }
     }
 
@@ -308,6 +311,12 @@ impl<R: Read + Send, F: Framing> Records<R, F> {
         let chunk = match &mut way {
             Way::Stream(pool) => self.next_block(pool, want),
             Way::Parts(parts, next) => self.next_part(parts, next, want),
+            Way::Refused => Err(StreamError::setting(
+                self.stream.subject(),
+                "framed",
+                1,
+                "records of another framing were pulled before",
+            )),
         };
         self.way = Some(way);
         chunk

@@ -1,46 +1,15 @@
 //! Compressed input gives the lines of what was compressed, or an error that says where it is broken.
 
-use pipe_core::{Batch, Flow, Inline, RunError, Source, Want};
-use pipe_stream::{Codec, Compression, FixedWidth, Lines, StreamError, StreamErrorKind, lines};
+mod common;
+
+use common::{WANT, drain, naive};
+use pipe_core::{Batch, Flow, Inline, RunError, Source};
+use pipe_stream::{Codec, Compression, FixedWidth, Lines, StreamErrorKind, lines};
 use std::fs;
 use std::io::{self, ErrorKind, Read};
 use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, channel};
-
-type Line = (u64, Vec<u8>);
-
-const WANT: Want = Want { items: 1, bytes: usize::MAX };
-
-/// The oracle: the lines of `split`, each with where it starts.
-fn naive(text: &[u8]) -> Vec<Line> {
-    let mut at = 0;
-    let whole = text.strip_suffix(b"\n").unwrap_or(text);
-    let lines = whole.split(|byte| *byte == b'\n').map(|line| {
-        let start = at;
-        at += line.len() as u64 + 1;
-        (start, line.to_vec())
-    });
-    if text.is_empty() { Vec::new() } else { lines.collect() }
-}
-
-/// Pulls to the end; the lines before an error come with it.
-fn drain<S: Source<Item = &'static [u8]>>(mut source: S, want: Want) -> (Vec<Line>, Option<StreamError>) {
-    let mut all = Vec::new();
-    loop {
-        match source.pull(want) {
-            Ok(None) => return (all, None),
-            Err(error) => return (all, Some(*error.downcast().expect("a StreamError"))),
-            Ok(Some(mut batch)) => {
-                batch.load().unwrap();
-                batch.drive(usize::MAX, |at, line| {
-                    all.push((at, line.to_vec()));
-                    Flow::Continue(())
-                });
-            }
-        }
-    }
-}
 
 struct Encoder {
     codec: Codec,

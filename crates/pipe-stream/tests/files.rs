@@ -1,5 +1,8 @@
 //! Many files give what each gives alone, one after the other, at positions that can be told back.
 
+mod common;
+
+use common::{Record, naive_from};
 use pipe_core::{Batch, Flow, Inline, Reread, RunError, Source, Want};
 use pipe_stream::{Files, FixedWidth, StreamError, StreamErrorKind};
 use std::fs;
@@ -7,20 +10,7 @@ use std::io::ErrorKind;
 use std::num::NonZero;
 use std::path::{Path, PathBuf};
 
-type Line = (u64, Vec<u8>);
-
-fn naive(text: &[u8], base: u64) -> Vec<Line> {
-    let mut at = base;
-    let whole = text.strip_suffix(b"\n").unwrap_or(text);
-    let lines = whole.split(|byte| *byte == b'\n').map(|line| {
-        let start = at;
-        at += line.len() as u64 + 1;
-        (start, line.to_vec())
-    });
-    if text.is_empty() { Vec::new() } else { lines.collect() }
-}
-
-fn drain<S>(mut source: S, want: Want) -> (Vec<Line>, Option<StreamError>)
+fn drain<S>(mut source: S, want: Want) -> (Vec<Record>, Option<StreamError>)
 where
     S: Source<Item = &'static [u8], Batch: Reread>,
 {
@@ -46,7 +36,7 @@ where
 }
 
 /// Each line, as all ways to ask for it have it.
-fn take<B: for<'a> Batch<Item<'a> = &'a [u8]> + Reread>(batch: &mut B, all: &mut Vec<Line>) {
+fn take<B: for<'a> Batch<Item<'a> = &'a [u8]> + Reread>(batch: &mut B, all: &mut Vec<Record>) {
     while let Some(mut again) = batch.reread() {
         let mut line = (0, Vec::new());
         let mut note = |at, text: &[u8]| {
@@ -78,7 +68,7 @@ fn files_give_the_lines_of_each_and_every_position_is_told_back() {
     let paths = write(folder.path(), &contents);
     let (mut base, mut expected, mut places) = (0, Vec::new(), Vec::new());
     for (path, content) in paths.iter().zip(contents) {
-        let lines = naive(content, base);
+        let lines = naive_from(content, base);
         places.extend(lines.iter().map(|(at, _)| (path.as_path(), at - base)));
         expected.extend(lines);
         base += content.len() as u64;
@@ -195,7 +185,7 @@ fn compressed_files_stand_among_the_others() {
     let (lines, error) = drain(files, Want::MOST);
     assert!(error.is_none(), "{error:?}");
     let plain = [&b"one\n"[..], &b"packed\n".repeat(1000), b"two\n"].concat();
-    assert_eq!(lines, naive(&plain, 0));
+    assert_eq!(lines, naive_from(&plain, 0));
     assert_eq!(locations.locate(4 + 7 * 999), Some((paths[1].as_path(), 7 * 999)));
     assert_eq!(locations.locate(4 + 7 * 1000), Some((paths[2].as_path(), 0)));
 }

@@ -4,8 +4,11 @@
 #![cfg(feature = "mmap")]
 #![expect(unsafe_code, reason = "a mapping with a guard promises what only this test knows")]
 
+mod common;
+
+use common::Record;
 use pipe_core::testing::{Rng, laws};
-use pipe_core::{Batch, Flow, Source, Want};
+use pipe_core::{Source, Want};
 use pipe_stream::{
     Backend, Blocks, Containing, Custom, Delimited, FixedWidth, Framing, LengthPrefixed, Lines, Mapping,
     Newline, NoDelimiter, NotInALine, PrefixBytes, StreamError, StreamErrorKind, Text,
@@ -14,26 +17,9 @@ use std::fs;
 use std::num::NonZeroUsize;
 use std::path::Path;
 
-type Record = (u64, Vec<u8>);
-
-/// Pulls to the end; the records before an error come with it.
-fn drain<S: Source<Item = &'static [u8]>>(mut source: S, want: usize) -> (Vec<Record>, Option<StreamError>) {
-    let mut all = Vec::new();
-    let error = loop {
-        let batch = match source.pull(Want { items: 1, bytes: want }) {
-            Ok(None) => return (all, None),
-            Ok(Some(mut batch)) => batch.load().and_then(|()| batch.check()).map(|()| batch),
-            Err(error) => Err(error),
-        };
-        match batch {
-            Err(error) => break error,
-            Ok(mut batch) => batch.drive(usize::MAX, |at, record| {
-                all.push((at, record.to_vec()));
-                Flow::Continue(())
-            }),
-        };
-    };
-    (all, Some(*error.downcast().expect("a StreamError")))
+/// With batches of about `want` bytes.
+fn drain<S: Source<Item = &'static [u8]>>(source: S, want: usize) -> (Vec<Record>, Option<StreamError>) {
+    common::drain(source, Want { items: 1, bytes: want })
 }
 
 const LEASED: Backend = Backend::Mapped(Mapping::leased());

@@ -1,50 +1,14 @@
 //! What goes in as bytes comes out as lines, whatever the reads look like; and what goes wrong has a name.
 
+mod common;
+
+use common::{WANT, drain, naive};
 use pipe_core::{Batch, Flow, Inline, RunError, Source, Want};
 use pipe_stream::{Lines, StreamError, StreamErrorKind, lines};
 use std::fs::{self, File};
 use std::io::{self, Cursor, ErrorKind, Read, Seek, Write};
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
-
-type Line = (u64, Vec<u8>);
-
-/// The oracle: the lines of `split`, each with where it starts.
-fn naive(text: &[u8]) -> Vec<Line> {
-    let mut at = 0;
-    let whole = text.strip_suffix(b"\n").unwrap_or(text);
-    let lines = whole.split(|byte| *byte == b'\n').map(|line| {
-        let start = at;
-        at += line.len() as u64 + 1;
-        (start, line.to_vec())
-    });
-    if text.is_empty() { Vec::new() } else { lines.collect() }
-}
-
-const WANT: Want = Want { items: 1, bytes: usize::MAX };
-
-/// Pulls to the end; the lines before an error come with it.
-fn drain<S: Source<Item = &'static [u8]>>(mut source: S, want: Want) -> (Vec<Line>, Option<StreamError>) {
-    let mut all = Vec::new();
-    loop {
-        match source.pull(want) {
-            Ok(None) => return (all, None),
-            Err(error) => return (all, Some(*error.downcast().expect("a StreamError"))),
-            Ok(Some(mut batch)) => {
-                let (before, expected) = (all.len(), batch.payload());
-                if let Err(error) = batch.load() {
-                    return (all, Some(*error.downcast().expect("a StreamError")));
-                }
-                let found = batch.payload();
-                batch.drive(usize::MAX, |at, line| {
-                    all.push((at, line.to_vec()));
-                    Flow::Continue(())
-                });
-                assert!(all.len() > before || found < expected, "a batch has at least one item");
-            }
-        }
-    }
-}
 
 fn table() -> Vec<Vec<u8>> {
     let long = [b"x".repeat(200), b"\n".to_vec(), b"y".repeat(130)].concat();

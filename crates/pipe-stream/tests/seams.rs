@@ -122,3 +122,14 @@ fn rows_above_4_gib_are_refused_before_anything_is_read() {
         assert_eq!(rows.pull(ALL).is_ok(), fits);
     }
 }
+
+#[test]
+fn another_framing_after_the_first_pull_is_an_error_and_no_record_is_skipped() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("lines");
+    fs::write(&path, "one\ntwo\n").unwrap();
+    let mut lines = Lines::open(&path).unwrap();
+    assert!(lines.pull(ALL).unwrap().is_some());
+    let error = read(lines.framed(FixedWidth::new(NonZeroUsize::MIN))).unwrap_err();
+    assert!(matches!(error, StreamErrorKind::Setting { field: "framed", .. }), "{error:?}");
+}
