@@ -5,7 +5,7 @@
 use crate::cancel::Cancel;
 use crate::clock::Clock;
 use crate::error::RunError;
-use crate::report::Progress;
+use crate::report::{Progress, Report};
 use crate::run::RunState;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::atomic::{AtomicBool, AtomicU64};
@@ -26,7 +26,7 @@ pub(crate) struct Control {
     claimed: AtomicBool,
     run: OnceLock<Weak<RunState>>,
     /// How far the run came.
-    ended: OnceLock<Progress>,
+    ended: OnceLock<(Progress, Report<()>)>,
 }
 
 const NEVER: u64 = u64::MAX;
@@ -49,7 +49,13 @@ impl Control {
     pub(crate) fn progress(&self) -> Progress {
         // Weak: a run holds its control.
         let run = || self.run.get().and_then(Weak::upgrade).map(|run| run.progress());
-        self.ended.get().copied().or_else(run).unwrap_or_default()
+        self.ended.get().map(|(progress, _)| *progress).or_else(run).unwrap_or_default()
+    }
+
+    /// What was counted so far, or in the end. `None` before it begins.
+    pub(crate) fn report(&self) -> Option<Report<()>> {
+        let run = || self.run.get().and_then(Weak::upgrade).map(|run| run.report(()));
+        self.ended.get().map(|(_, report)| report.clone()).or_else(run)
     }
 
     /// Takes it for a run. False, if there was one before.
@@ -71,8 +77,8 @@ impl Control {
     }
 
     /// The run is over. Only the first call counts.
-    pub(crate) fn end(&self, progress: Progress) {
-        let _ = self.ended.set(progress);
+    pub(crate) fn end(&self, progress: Progress, report: Report<()>) {
+        let _ = self.ended.set((progress, report));
     }
 
     pub(crate) fn cancel(&self) -> &Cancel {

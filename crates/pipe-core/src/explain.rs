@@ -4,6 +4,7 @@ use crate::error::RunError;
 use crate::executor::Profile;
 use crate::order::Order;
 use crate::report::{Report, SegmentReport, StageReport, Times, write_rows};
+use crate::run::RunState;
 use crate::run::batch_bytes;
 use crate::settings::{SegmentKind, Settings};
 use std::fmt;
@@ -76,6 +77,13 @@ impl Explain {
             });
         }
         Explain { profile, segments, earlier: None }
+    }
+
+    /// Of a run that begins.
+    pub(crate) fn of(run: &RunState) -> Self {
+        let mut segments = run.segment_reports();
+        segments.iter_mut().for_each(|segment| segment.busy = None);
+        Explain { profile: run.profile().clone(), segments, earlier: None }
     }
 
     /// Fills the rows with the numbers of an earlier run of the same pipeline, on whatever executor and input: items, time, and the share

@@ -1,7 +1,7 @@
 //! The handle of a run: watch it, stop it, let it come to an end.
 
 use crate::control::Control;
-use crate::report::Progress;
+use crate::report::{Progress, Report};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,6 +36,11 @@ impl Run {
         Run { control: Arc::new(Control::new()) }
     }
 
+    /// A handle of the run that this one controls.
+    pub(crate) fn of(control: &Arc<Control>) -> Self {
+        Run { control: control.clone() }
+    }
+
     pub(crate) fn control(&self) -> &Arc<Control> {
         &self.control
     }
@@ -43,6 +48,14 @@ impl Run {
     /// How far it is, or came. All zero before it begins.
     pub fn progress(&self) -> Progress {
         self.control.progress()
+    }
+
+    /// The report so far; behind the end the last one, also of a run that failed. `None` before it begins.
+    ///
+    /// It is made when it is asked for: some microseconds, once a second or so. The counters of a run under way are read one after the
+    /// other, so sums may be off by what happened meanwhile.
+    pub fn report(&self) -> Option<Report<()>> {
+        self.control.report()
     }
 
     /// Stops it: within one item per worker, with `RunError::Cancelled`. The sink is not committed. Before the run begins, it keeps it from

@@ -6,6 +6,7 @@ use crate::error::{Payload, RunError};
 use crate::executor::{Drives, Executor};
 use crate::inline::Inline;
 use crate::item::{Item, Own};
+use crate::observer::{Part, Watched};
 use crate::plan::{AnySource, BoxBatch, Node, Nodes, Plan, Work};
 use crate::run::RunState;
 use crate::segment::{Chain, Fused, FusedWorker, Slot};
@@ -20,6 +21,7 @@ use std::convert::Infallible;
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What feeds a segment: its items, and the batch that carries them.
 pub trait Feed {
@@ -76,6 +78,7 @@ impl<S: Source> AnySource for Counted<S> {
         if self.run.is_draining() {
             return Ok(None);
         }
+        let watched = Watched::begin(&self.run, Some(Part::Source));
         let started = self.run.clock().now();
         let pulled = catch_unwind(AssertUnwindSafe(|| {
             let pulled = self.source.pull(want);
@@ -89,7 +92,11 @@ impl<S: Source> AnySource for Counted<S> {
             payload: Payload::new(thrown),
         })?;
         let Some(batch) = pulled.map_err(|source| RunError::Source { source })? else { return Ok(None) };
-        self.run.count_pulled(batch.payload());
+        let bytes = batch.payload();
+        self.run.count_pulled(bytes);
+        if let Some(watched) = watched {
+            watched.end(0, bytes, Duration::ZERO);
+        }
         Ok(Some(Box::new(batch)))
     }
 }

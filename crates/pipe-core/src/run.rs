@@ -6,8 +6,10 @@ use crate::clock::Clock;
 use crate::control::Control;
 use crate::error::RunError;
 use crate::executor::Profile;
+use crate::handle::Run;
 use crate::kernel::Runner;
 use crate::letters::DeadLetter;
+use crate::observer::{Observed, Observers, Part};
 use crate::order::Order;
 use crate::policy::{ErrorPolicy, Then};
 use crate::position::Position;
@@ -39,6 +41,7 @@ pub struct RunState {
     sink_busy: AtomicU64,
     workers: AtomicUsize,
     events: Mutex<Vec<Event>>,
+    observers: Observers,
 }
 
 struct StageState {
@@ -75,7 +78,7 @@ pub(crate) fn batch_bytes(limit: usize, segments: usize) -> usize {
 
 impl RunState {
     pub(crate) fn new(settings: Settings, profile: Profile, runner: Arc<dyn Runner>) -> Arc<Self> {
-        let Settings { stages, segments, weighers, stop, .. } = settings;
+        let Settings { stages, segments, weighers, stop, observers, .. } = settings;
         let stage = |info: StageInfo| StageState {
             policy: info.policy.clone().unwrap_or_default(),
             info,
@@ -116,8 +119,10 @@ impl RunState {
             sink_busy: AtomicU64::new(0),
             workers: AtomicUsize::new(1),
             events: Mutex::default(),
+            observers,
         });
         run.control.begin(&run);
+        run.tell_began();
         run
     }
 
@@ -189,6 +194,34 @@ impl RunState {
         self.segments[segment].info.concurrency
     }
 
+    /// Who is told what it does.
+    pub(crate) fn observers(&self) -> &Observers {
+        &self.observers
+    }
+
+    /// When it began, by its clock.
+    pub(crate) fn started(&self) -> Duration {
+        self.started
+    }
+
+    pub(crate) fn handle(&self) -> Run {
+        Run::of(&self.control)
+    }
+
+    pub(crate) fn has_handles(&self) -> bool {
+        Arc::strong_count(&self.control) > 1
+    }
+
+    /// The part whose node has this `segment`: `None` if it has no stage, and so no row in the report.
+    pub(crate) fn part(&self, segment: usize) -> Option<Part> {
+        if segment >= self.segments.len() {
+            return Some(Part::Sink);
+        }
+        let mut before: Vec<usize> = self.stages.iter().map(|stage| stage.info.segment).collect();
+        before.dedup();
+        before.iter().position(|&id| id == segment).map(Part::Segment)
+    }
+
     /// Tells the report how many workers ran, the caller's thread included.
     pub fn note_workers(&self, workers: usize) {
         self.workers.store(workers, Relaxed);
@@ -196,14 +229,16 @@ impl RunState {
 
     /// Tells the report about a decision or a fallback.
     pub fn note(&self, event: Event) {
+        let told = (!self.observers.is_empty()).then(|| event.clone());
         self.events.lock().unwrap_or_else(PoisonError::into_inner).push(event);
+        told.inspect(|event| self.tell(&Observed::Noted(event)));
     }
 }
 
 /// A run whose future was dropped ends without a word to its executor.
 impl Drop for RunState {
     fn drop(&mut self) {
-        self.end();
+        self.end(Err(&RunError::Cancelled));
     }
 }
 
@@ -411,9 +446,9 @@ impl RunState {
         self.segments[segment].enough.store(true, Relaxed);
     }
 
-    /// Leaves the last progress to the handles.
-    pub(crate) fn end(&self) {
-        self.control.end(self.progress());
+    /// Leaves the last progress and report to the handles.
+    pub(crate) fn leave(&self, report: &Report<()>) {
+        self.control.end(self.progress(), report.clone());
     }
 
     pub(crate) fn elapsed(&self) -> Duration {

@@ -4,6 +4,7 @@ use crate::cancel::Cancel;
 use crate::clock::{Clock, SystemClock};
 use crate::control::Control;
 use crate::error::RunError;
+use crate::observer::Observers;
 use crate::order::Order;
 use crate::policy::ErrorPolicy;
 use crate::retry::Retry;
@@ -18,6 +19,7 @@ pub(crate) struct Settings {
     pub segments: Vec<SegmentInfo>,
     pub weighers: Weighers,
     pub stop: Stop,
+    pub observers: Observers,
     /// Settings that made no sense where they were given.
     pub refused: Option<Refused>,
 }
@@ -122,6 +124,7 @@ impl Settings {
             segments: vec![SegmentInfo::new(SegmentKind::Parallel)],
             weighers: Weighers::default(),
             stop: Stop::default(),
+            observers: Observers::default(),
             refused: None,
         }
     }

@@ -13,6 +13,7 @@ use crate::context::{Context, SINK};
 use crate::error::{Payload, RunError};
 use crate::item::Own;
 use crate::lower::Counted;
+use crate::observer::{Part, Watched};
 use crate::plan::{Loop, Nodes, Ran, Worker};
 use crate::position::Position;
 use crate::resident::Resident;
@@ -44,6 +45,7 @@ pub(crate) struct Straight<I: Iterator, C: Stage, T, S: Sink<T>> {
     context: Context,
     leash: Leash,
     weight: Resident,
+    part: Option<Part>,
     run: Arc<RunState>,
 }
 
@@ -59,7 +61,8 @@ where
         let leash = run.cancel().source_leash();
         let context = Context::new(run.clone(), 0, leash.knife());
         let weight = Resident::new(&run, 0);
-        Straight { source: Some(source), segment, state: None, sink, context, leash, weight, run }
+        let (source, part) = (Some(source), run.part(0));
+        Straight { source, segment, state: None, sink, context, leash, weight, part, run }
     }
 
     /// After a slice: counts, and the error that ends the run, if there is one.
@@ -199,16 +202,26 @@ where
 {
     /// Source, stages and sink are one loop, so their time is one: it is written down as that of the segment.
     fn run(&mut self, limit: usize) -> Result<Ran, RunError> {
-        let started = self.run.clock().now();
+        let run = self.run.clone();
+        let watched = Watched::begin(&run, self.part);
+        let started = run.clock().now();
         let ran = self.slice(limit);
         self.count_busy(started);
+        if let Some(watched) = watched {
+            watched.end(timed::items(&ran), 0, Duration::ZERO);
+        }
         ran
     }
 
     fn finish(&mut self) -> Result<(), RunError> {
-        let started = self.run.clock().now();
+        let run = self.run.clone();
+        let watched = Watched::begin(&run, self.part);
+        let started = run.clock().now();
         let finished = self.end();
         self.count_busy(started);
+        if let Some(watched) = watched {
+            watched.end(0, 0, Duration::ZERO);
+        }
         finished
     }
 

@@ -8,6 +8,7 @@
 //! `put` is subtracted: it is another node's time, or nobody's.
 
 use crate::error::RunError;
+use crate::observer::{Part, Watched};
 use crate::plan::{AnyBatch, BoxBatch, Node, Outlet, Ran, Segment, Work, Worker};
 use crate::run::RunState;
 use crate::stage::Flow;
@@ -32,20 +33,30 @@ pub(crate) fn serial<'p, A>(
 pub(crate) struct Timed<W: ?Sized> {
     worker: Box<W>,
     id: usize,
+    part: Option<Part>,
     run: Arc<RunState>,
 }
 
 impl<W: Worker + ?Sized> Timed<W> {
     pub(crate) fn new(worker: Box<W>, id: usize, run: Arc<RunState>) -> Self {
-        Timed { worker, id, run }
+        Timed { worker, id, part: run.part(id), run }
     }
 
-    /// Calls the worker and counts what is its own of the time that this took.
-    fn count<R>(&mut self, next: &mut dyn Outlet, call: impl FnOnce(&mut W, &mut dyn Outlet) -> R) -> R {
+    /// Calls the worker and counts what is its own of the time that this took. `items`: how many it took.
+    fn count<R>(
+        &mut self,
+        next: &mut dyn Outlet,
+        call: impl FnOnce(&mut W, &mut dyn Outlet) -> R,
+        items: impl FnOnce(&R) -> usize,
+    ) -> R {
         let (run, mut away) = (&*self.run, Duration::ZERO);
+        let watched = Watched::begin(run, self.part);
         let started = run.clock().now();
         let result = call(&mut self.worker, &mut Away { next, run, away: &mut away });
         run.count_busy(self.id, run.clock().now().saturating_sub(started + away));
+        if let Some(watched) = watched {
+            watched.end(items(&result), 0, away);
+        }
         result
     }
 }
@@ -57,7 +68,7 @@ impl<W: Worker + ?Sized> Worker for Timed<W> {
         limit: usize,
         next: &mut dyn Outlet,
     ) -> Result<Ran, RunError> {
-        self.count(next, |worker, next| worker.run(batch, limit, next))
+        self.count(next, |worker, next| worker.run(batch, limit, next), items)
     }
 
     /// Not timed: all it does is `put`.
@@ -66,7 +77,15 @@ impl<W: Worker + ?Sized> Worker for Timed<W> {
     }
 
     fn finish(&mut self, next: &mut dyn Outlet) -> Result<(), RunError> {
-        self.count(next, |worker, next| worker.finish(next))
+        self.count(next, |worker, next| worker.finish(next), |_| 0)
+    }
+}
+
+/// How many items were taken. None are known of a slice that failed.
+pub(crate) fn items(ran: &Result<Ran, RunError>) -> usize {
+    match ran {
+        Ok(Ran::More(items) | Ran::Done(items) | Ran::Enough(items)) => *items,
+        Err(_) => 0,
     }
 }
 

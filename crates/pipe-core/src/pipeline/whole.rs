@@ -9,6 +9,7 @@ use crate::explain::Explain;
 use crate::handle::Run;
 use crate::item::{Own, Owned};
 use crate::lower::{Close, Cut, Feed, Last};
+use crate::observer::Observer;
 use crate::pipeline::Pipeline;
 use crate::report::Report;
 use crate::run::RunState;
@@ -53,6 +54,15 @@ impl<U, C, I, S> Whole<U, C, I, S> {
         if !settings.stop.handled_by(run.control()) {
             settings.refuse("handled_by", "a second `Run`", "it has one already: clone that");
         }
+        self
+    }
+}
+
+/// Watching it.
+impl<U, C, I, S> Whole<U, C, I, S> {
+    /// Tells `observer` what the run does, per batch. Called again it adds another one.
+    pub fn observe(mut self, observer: impl Observer + 'static) -> Self {
+        self.pipeline.settings.observers.add(observer);
         self
     }
 }
@@ -109,9 +119,10 @@ impl<U: Feed, C, I: Owned, S> Whole<U, C, I, S> {
         let cut = Cut::<_, _, I::T, Last>::new(up, chain, last);
         let plan = Close::<'p, X, I::T>::close(cut, self.sink, done.clone(), run.clone());
         executor.execute(plan).with(move |ended| {
-            run.end();
             let letters = run.finish_letters();
-            ended.and(letters)?;
+            let ended = ended.and(letters);
+            run.end(ended.as_ref().map(|()| ()));
+            ended?;
             let value = done.lock().unwrap_or_else(PoisonError::into_inner).take();
             Ok(run.report(value.expect("an executor that returns `Ok` has finished the sink")))
         })

@@ -1,0 +1,241 @@
+//! Who is told what a run does: per batch and per change, never per item.
+
+use crate::error::{Payload, RunError};
+use crate::explain::Explain;
+use crate::handle::Run;
+use crate::report::{Event, Report};
+use crate::run::RunState;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+use std::time::Duration;
+
+/// Is told what a run does. Named with [`Whole::observe`](crate::Whole::observe); without one, nothing is looked at and nothing is paid.
+///
+/// It is called by the threads that do the work, in the middle of it, often by several at once: so it is quick, takes no lock that others
+/// hold for long, and never waits. It cannot harm the run: one that panics is not called again, and the report has an event that says so.
+///
+/// What it is told is what counters cannot tell afterwards: when each slice began and ended, and on which thread. All else is in
+/// [`Run::report`], at any time; the handle comes with [`Observed::Began`].
+///
+/// A closure is an observer:
+///
+/// ```
+/// use pipe_core::{FromIter, Inline, Observed, Part, Source};
+/// use std::sync::Arc;
+/// use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+///
+/// let longest = Arc::new(AtomicU64::new(0));
+/// let seen = longest.clone();
+/// let sum = FromIter::new(0..100_000u64).pipeline().map(|n| n * n).edge().filter(|n| n % 2 == 0).for_each(drop);
+/// sum.observe(move |what: &Observed<'_>| match what {
+///     Observed::Worked(slice) if slice.part == Part::Segment(0) => {
+///         seen.fetch_max(slice.busy().as_nanos() as u64, Relaxed);
+///     }
+///     _ => {}
+/// })
+/// .run_on(&Inline)?;
+/// assert!(longest.load(Relaxed) > 0);
+/// # Ok::<(), pipe_core::RunError>(())
+/// ```
+pub trait Observer: Send + Sync {
+    /// Is told one thing.
+    fn observe(&self, what: &Observed<'_>);
+}
+
+impl<F: Fn(&Observed<'_>) + Send + Sync> Observer for F {
+    fn observe(&self, what: &Observed<'_>) {
+        self(what);
+    }
+}
+
+/// What an [`Observer`] is told.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub enum Observed<'a> {
+    /// The run begins: before anything is pulled.
+    Began {
+        /// Who runs it, and its segments: [`Part::Segment`] counts them from 0.
+        plan: &'a Explain,
+        /// Its handle, to be cloned by who wants to look at the run from outside.
+        run: &'a Run,
+    },
+    /// This thread begins a slice of a batch. `Worked` of the same part follows, on this thread, when it is over; what comes in between is
+    /// inside of it: a worker hands its outputs on in the middle of a slice, and the parts behind it then work inside its call.
+    Working(Part),
+    /// This thread has worked on a slice of a batch.
+    Worked(Slice),
+    /// A decision or a fallback; [`Report::events`] has it too.
+    Noted(&'a Event),
+    /// The run is over. The last thing that is told.
+    Ended {
+        /// All that was counted, also where the run failed.
+        report: &'a Report<()>,
+        /// How it ended. [`RunError::Cancelled`] if the future of an async run was dropped.
+        result: Result<(), &'a RunError>,
+    },
+}
+
+/// A part of a pipeline that works and is measured. An async stage mostly waits, and is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Part {
+    /// Asked for batches.
+    Source,
+    /// The segment of this index in [`Explain::segments`] and [`Report::segments`]. A pipeline over an iterator that runs as one loop is
+    /// segment 0 as a whole, its source and sink included.
+    Segment(usize),
+    /// Writes, and commits.
+    Sink,
+}
+
+impl fmt::Display for Part {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Part::Source => write!(f, "source"),
+            Part::Segment(index) => write!(f, "segment {index}"),
+            Part::Sink => write!(f, "sink"),
+        }
+    }
+}
+
+/// What one thread did without a pause: a pull of the source, or a part's work on up to a batch. Times are counted from the beginning of
+/// the run, by its [`Clock`](crate::Clock).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Slice {
+    /// Who worked.
+    pub part: Part,
+    /// Items that it took. 0 for the source, whose batches do not tell how many items they have.
+    pub items: u64,
+    /// Bytes that the source gave. 0 for others.
+    pub bytes: u64,
+    /// When it began.
+    pub started: Duration,
+    /// When it was over.
+    pub ended: Duration,
+    /// How much of the time in between it was not at work itself: parts behind it were, or it waited for room.
+    pub away: Duration,
+}
+
+impl Slice {
+    /// How long it worked.
+    pub fn busy(&self) -> Duration {
+        self.ended.saturating_sub(self.started).saturating_sub(self.away)
+    }
+}
+
+/// The observers of a run: mostly none.
+#[derive(Default)]
+pub(crate) struct Observers {
+    all: Vec<Watcher>,
+    /// `Ended` was told.
+    ended: AtomicBool,
+}
+
+struct Watcher {
+    observer: Arc<dyn Observer>,
+    /// It has panicked.
+    broken: AtomicBool,
+}
+
+impl Observers {
+    pub(crate) fn add(&mut self, observer: impl Observer + 'static) {
+        self.all.push(Watcher { observer: Arc::new(observer), broken: AtomicBool::new(false) });
+    }
+
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// Tells all of them. What is returned are the panics of those that will not be told again.
+    #[cold]
+    fn tell(&self, what: &Observed<'_>) -> Vec<Payload> {
+        let mut panics = Vec::new();
+        for Watcher { observer, broken } in &self.all {
+            if broken.load(Relaxed) {
+                continue;
+            }
+            if let Err(thrown) = catch_unwind(AssertUnwindSafe(|| observer.observe(what)))
+                && !broken.swap(true, SeqCst)
+            {
+                panics.push(Payload::new(thrown));
+            }
+        }
+        panics
+    }
+}
+
+impl RunState {
+    pub(crate) fn tell(&self, what: &Observed<'_>) {
+        for panic in self.observers().tell(what) {
+            let (wanted, got) = ("an observer".to_owned(), "no observer from here on".to_owned());
+            self.note(Event::Fallback { wanted, got, why: format!("it panicked: {}", panic.message()) });
+        }
+    }
+
+    pub(crate) fn tell_began(self: &Arc<Self>) {
+        if !self.observers().is_empty() {
+            let (plan, run) = (Explain::of(self), self.handle());
+            self.tell(&Observed::Began { plan: &plan, run: &run });
+        }
+    }
+
+    /// The run is over: leaves its last report to the handles, and tells the observers. Only the first call counts.
+    pub(crate) fn end(&self, result: Result<(), &RunError>) {
+        if self.observers().ended.swap(true, SeqCst) || self.observers().is_empty() && !self.has_handles() {
+            return;
+        }
+        let report = self.report(());
+        self.leave(&report);
+        if !self.observers().is_empty() {
+            self.tell(&Observed::Ended { report: &report, result });
+        }
+    }
+}
+
+/// One slice, while it lasts. Does nothing where nobody observes.
+pub(crate) struct Watched<'r> {
+    /// `None` once it was told.
+    run: Option<&'r RunState>,
+    slice: Slice,
+}
+
+impl<'r> Watched<'r> {
+    /// Before the first look at the clock. `part`: `None` for segments without a stage, of which nothing is told.
+    #[inline]
+    pub(crate) fn begin(run: &'r RunState, part: Option<Part>) -> Option<Self> {
+        if run.observers().is_empty() { None } else { Watched::observed(run, part?) }
+    }
+
+    #[cold]
+    fn observed(run: &'r RunState, part: Part) -> Option<Self> {
+        run.tell(&Observed::Working(part));
+        let (items, bytes, away) = (0, 0, Duration::ZERO);
+        let started = run.clock().now();
+        Some(Watched { run: Some(run), slice: Slice { part, items, bytes, started, ended: started, away } })
+    }
+
+    /// It is over.
+    #[cold]
+    pub(crate) fn end(mut self, items: usize, bytes: usize, away: Duration) {
+        (self.slice.items, self.slice.bytes, self.slice.away) = (items as u64, bytes as u64, away);
+        self.tell();
+    }
+
+    fn tell(&mut self) {
+        let Some(run) = self.run.take() else { return };
+        let since = |at: Duration| at.saturating_sub(run.started());
+        let (started, ended) = (since(self.slice.started), since(run.clock().now()));
+        run.tell(&Observed::Worked(Slice { started, ended, ..self.slice }));
+    }
+}
+
+/// A slice that unwinds, because the drop of an item panicked, is over too.
+impl Drop for Watched<'_> {
+    fn drop(&mut self) {
+        self.tell();
+    }
+}
