@@ -116,7 +116,8 @@ impl<T> Report<T> {
         let used = self.peak_bytes as f64 / self.memory_limit.max(1) as f64;
         if used >= FULL {
             let (part, _) = work.most_loaded()?;
-            let (stages, remedy) = (self.stages_of(part), Remedy::Memory(self.memory_limit.saturating_mul(2)));
+            let (stages, remedy) =
+                (self.stages_of(part), Remedy::Memory(self.memory_limit.saturating_mul(2)));
             return Some(Bottleneck { part, stages, limit: Limit::Memory, load: used, remedy, gain: None });
         }
         // Of several async stages the one with the least in flight holds the others up.
@@ -133,7 +134,8 @@ impl<T> Report<T> {
 
     /// Whether more workers are worth a try: not where an executor found that they would not pay, or could not get them.
     fn more_workers(&self) -> bool {
-        let refused = |event: &Event| matches!(event, Event::StayedInline { .. } | Event::FewerWorkers { .. });
+        let refused =
+            |event: &Event| matches!(event, Event::StayedInline { .. } | Event::FewerWorkers { .. });
         !self.events.iter().any(refused)
     }
 
@@ -181,7 +183,7 @@ impl Work {
         parts.push((Part::Sink, Share::OneThread, report.sink_busy.as_secs_f64()));
         let busy = parts.iter().any(|(_, _, seconds)| *seconds > 0.0);
         let workers = report.workers.max(1);
-        busy.then(|| Work { elapsed: report.elapsed.as_secs_f64(), workers, apart, parts })
+        busy.then_some(Work { elapsed: report.elapsed.as_secs_f64(), workers, apart, parts })
     }
 
     fn is_alone(&self) -> bool {
@@ -201,7 +203,8 @@ impl Work {
             Share::AllWorkers if self.workers > 1 => all / self.workers as f64,
             _ => seconds,
         };
-        let loads = self.parts.iter().map(|&(part, share, seconds)| (part, share_of_all(share, seconds), seconds));
+        let loads =
+            self.parts.iter().map(|&(part, share, seconds)| (part, share_of_all(share, seconds), seconds));
         let most = loads.max_by(|a, b| a.1.total_cmp(&b.1).then(a.2.total_cmp(&b.2)))?;
         Some((most.0, (most.1 / self.elapsed).min(1.0)))
     }

@@ -47,6 +47,7 @@
 mod adapters;
 mod async_step;
 mod batch;
+mod bottleneck;
 mod budget;
 mod cancel;
 mod clock;
@@ -97,6 +98,7 @@ pub use adapters::{
 };
 pub use async_step::{AsyncStep, MapAsync, TryMapAsync};
 pub use batch::{Batch, Items, Reread, Spares};
+pub use bottleneck::{Bottleneck, Limit, Remedy};
 pub use budget::{Budget, Permit};
 pub use cancel::Cancel;
 pub use clock::{Clock, SystemClock};

@@ -73,8 +73,8 @@ pub enum Observed<'a> {
     Ended {
         /// All that was counted, also where the run failed.
         report: &'a Report<()>,
-        /// How it ended. [`RunError::Cancelled`] if the future of an async run was dropped.
-        result: Result<(), &'a RunError>,
+        /// Why it did not end well, if it did not. [`RunError::Cancelled`] if the future of an async run was dropped.
+        error: Option<&'a RunError>,
     },
 }
 
@@ -184,14 +184,14 @@ impl RunState {
     }
 
     /// The run is over: leaves its last report to the handles, and tells the observers. Only the first call counts.
-    pub(crate) fn end(&self, result: Result<(), &RunError>) {
+    pub(crate) fn end(&self, error: Option<&RunError>) {
         if self.observers().ended.swap(true, SeqCst) || self.observers().is_empty() && !self.has_handles() {
             return;
         }
         let report = self.report(());
         self.leave(&report);
         if !self.observers().is_empty() {
-            self.tell(&Observed::Ended { report: &report, result });
+            self.tell(&Observed::Ended { report: &report, error });
         }
     }
 }

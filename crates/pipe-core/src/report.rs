@@ -261,6 +261,7 @@ impl<T> fmt::Display for Report<T> {
         writeln!(f, "{read:.1} MiB read ({:.1} MiB/s), {} written", read / seconds, self.written)?;
         let times = Times { source_busy: self.source_busy, sink_busy: self.sink_busy };
         write_rows(f, &self.segments, Some(times))?;
+        self.bottleneck().map_or(Ok(()), |found| writeln!(f, "{found}"))?;
         if self.drained {
             writeln!(f, "drained before the end of its source")?;
         }

@@ -238,7 +238,7 @@ impl RunState {
 /// A run whose future was dropped ends without a word to its executor.
 impl Drop for RunState {
     fn drop(&mut self) {
-        self.end(Err(&RunError::Cancelled));
+        self.end(Some(&RunError::Cancelled));
     }
 }
 

@@ -98,7 +98,7 @@ fn a_report_predicts_the_rows_of_the_next_run() {
     let (expected, earlier) = (expected.to_string(), earlier.to_string());
     let last = "segment 3 (parallel) map#3: 1000 taken, 1000 emitted, busy 3.000 s (30%)\n\
                 source busy 0.000 s (0%), sink busy 4.000 s (40%)\n";
-    assert!(expected.ends_with(last) && earlier.ends_with(last), "{expected}\n{earlier}");
+    assert!(expected.ends_with(last) && earlier.contains(last), "{expected}\n{earlier}");
     assert!(expected.contains("\nexpected, from 10.000 s on Inline, 1 worker:\n"), "{expected}");
 }
 

@@ -32,10 +32,10 @@ fn diary() -> (Diary, impl Fn(&Observed<'_>) + Send + Sync + 'static) {
             Observed::Working(part) => Told::Working(*part),
             Observed::Worked(slice) => Told::Worked(*slice),
             Observed::Noted(event) => Told::Noted((*event).clone()),
-            Observed::Ended { report, result } => Told::Ended {
+            Observed::Ended { report, error } => Told::Ended {
                 taken: report.taken(),
                 written: report.written,
-                error: result.err().map(ToString::to_string),
+                error: error.map(ToString::to_string),
             },
             _ => return,
         };

@@ -121,7 +121,7 @@ impl<U: Feed, C, I: Owned, S> Whole<U, C, I, S> {
         executor.execute(plan).with(move |ended| {
             let letters = run.finish_letters();
             let ended = ended.and(letters);
-            run.end(ended.as_ref().map(|()| ()));
+            run.end(ended.as_ref().err());
             ended?;
             let value = done.lock().unwrap_or_else(PoisonError::into_inner).take();
             Ok(run.report(value.expect("an executor that returns `Ok` has finished the sink")))
