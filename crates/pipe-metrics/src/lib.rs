@@ -1,0 +1,86 @@
+//! What a pipeline does while it runs, for people and for machines: counters and latencies, stalls, and ways out to what you use already.
+//!
+//! ```
+//! use pipe_core::{Inline, from_iter};
+//! use pipe_metrics::Counters;
+//!
+//! let counters = Counters::new();
+//! let squares = from_iter(0..10_000u64).map(|n| n * n).named("square").for_each(drop);
+//! let report = squares.observe(counters.of("squares")).run_on(&Inline)?;
+//! println!("{report}"); // says which part limits the run
+//! assert_eq!(counters.count("pipe_items_written_total", &["squares"]), Some(10_000));
+//! # Ok::<(), pipe_core::RunError>(())
+//! ```
+//!
+//! # Who tells what
+//!
+//! ```text
+//! run --[Observed, per slice of a batch]--> Counters ----> text page, Prometheus | metrics facade
+//!                                           TraceFile ---> ui.perfetto.dev, chrome://tracing
+//!                                           Spans -------> tracing subscriber
+//!                                           Bar, StallDetector
+//! ```
+//!
+//! A run of pipe-core counts its items, bytes and times anyway, and its report names the part that limits it
+//! ([`Report::bottleneck`](pipe_core::Report::bottleneck)): no observer is needed for that, and none of this crate. What is here follows a run
+//! while it goes on. Each observer is named with `.observe(..)`, as many as you want, and is told once per slice of a batch, which is some
+//! 100 us of work; nothing is done per item.
+//!
+//! # Names
+//!
+//! [`METRICS`] is the contract: names, units, labels. It is the same for all ways out, and `docs/design/metrics.md` has it as a table, which a
+//! test compares.
+//!
+//! # Limits
+//!
+//! Everything has one: 64 pipelines told apart, 10,000 values, 2.4 KiB for each histogram, a million events in a trace, one connection of
+//! two seconds at a time. What is left out is counted.
+//!
+//! # Features
+//!
+//! Without any: [`Counters`] and [`StallDetector`].
+//!
+//! * `prometheus`: `text`, a page in the text format, and `Prometheus`, which serves it. Brings nothing.
+//! * `trace`: `TraceFile`. Brings nothing.
+//! * `metrics`: `Facade`, to the recorder of the crate metrics.
+//! * `tracing`: `Spans`, to the subscriber of the crate tracing.
+//! * `progress`: `Bar`, on indicatif.
+
+#![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+#[cfg(feature = "progress")]
+mod bar;
+mod contract;
+mod counters;
+#[cfg(feature = "metrics")]
+mod facade;
+mod histogram;
+#[cfg(feature = "prometheus")]
+mod prometheus;
+mod series;
+#[cfg(feature = "tracing")]
+mod spans;
+mod stall;
+#[cfg(feature = "trace")]
+mod trace_file;
+
+#[cfg(feature = "progress")]
+pub use bar::Bar;
+pub use contract::{Kind, METRICS, Metric, Unit};
+pub use counters::{Counters, RunCounters};
+#[cfg(feature = "metrics")]
+pub use facade::Facade;
+pub use histogram::Distribution;
+#[cfg(feature = "prometheus")]
+pub use prometheus::{Prometheus, text};
+pub use series::{Sample, Value};
+#[cfg(feature = "tracing")]
+pub use spans::Spans;
+pub use stall::{Stall, StallDetector, WaitingFor};
+#[cfg(feature = "trace")]
+pub use trace_file::{RunTrace, TraceFile, Traced};
+
+#[doc = include_str!("../README.md")]
+#[cfg(all(doctest, feature = "prometheus"))]
+struct Readme;
