@@ -62,3 +62,7 @@ struct Writing;
 #[doc = include_str!("../guide/fan.md")]
 #[cfg(doctest)]
 struct Fan;
+
+#[doc = include_str!("../guide/metrics.md")]
+#[cfg(doctest)]
+struct Metrics;

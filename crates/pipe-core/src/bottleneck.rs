@@ -77,8 +77,12 @@ pub enum Remedy {
     Memory(usize),
 }
 
-/// Below this nobody is busy enough to be what limits a run with several workers.
+/// Below this something else than work limits a run with several workers, if there is anything else.
 const BUSY: f64 = 0.5;
+
+/// And where there is nothing else, a part is named that is busy for so long, and twice as long as the next one: on a machine that others
+/// use, or where batches are small, workers also wait for their turn.
+const STANDS_OUT: f64 = 0.1;
 
 /// From this share of the memory limit on, batches were kept waiting for room.
 const FULL: f64 = 0.9;
@@ -93,9 +97,12 @@ impl<T> Report<T> {
     /// [`edge`](crate::Pipeline::edge) between stages to tell them apart. A pipeline over an iterator that ran as one loop is one part.
     pub fn bottleneck(&self) -> Option<Bottleneck> {
         let work = Work::of(self)?;
-        let (part, load) = work.most_loaded()?;
+        let (part, load, next) = work.most_loaded()?;
         if load < BUSY && !work.is_alone() {
-            return self.waiting(&work);
+            let waiting = self.waiting(&work);
+            if waiting.is_some() || load < STANDS_OUT.max(2.0 * next) {
+                return waiting;
+            }
         }
         let (limit, remedy, after) = match part {
             Part::Segment(index) if work.is_parallel(index) => match self.more_workers() {
@@ -115,7 +122,7 @@ impl<T> Report<T> {
     fn waiting(&self, work: &Work) -> Option<Bottleneck> {
         let used = self.peak_bytes as f64 / self.memory_limit.max(1) as f64;
         if used >= FULL {
-            let (part, _) = work.most_loaded()?;
+            let (part, ..) = work.most_loaded()?;
             let (stages, remedy) =
                 (self.stages_of(part), Remedy::Memory(self.memory_limit.saturating_mul(2)));
             return Some(Bottleneck { part, stages, limit: Limit::Memory, load: used, remedy, gain: None });
@@ -125,7 +132,7 @@ impl<T> Report<T> {
         let (concurrency, index) = waits.min()?;
         let part = Part::Segment(index);
         let remedy = Remedy::Concurrency(concurrency.saturating_mul(2));
-        let (_, load) = work.most_loaded()?;
+        let (_, load, _) = work.most_loaded()?;
         // Its operations twice as fast, until the most loaded part of the rest has no time left.
         let gain = Some((1.0 / load.max(BUSY)).min(2.0));
         let stages = self.stages_of(part);
@@ -194,19 +201,23 @@ impl Work {
         self.parts.iter().any(|(part, share, _)| *part == Part::Segment(index) && *share == Share::AllWorkers)
     }
 
-    /// The part that had the least time left, and its load. Of the parallel segments, which share the workers, the one with most work, and
-    /// the load of all of them.
-    fn most_loaded(&self) -> Option<(Part, f64)> {
-        let all = self.parallel();
-        let share_of_all = |share, seconds: f64| match share {
-            // With one worker each part has a share of its one thread.
-            Share::AllWorkers if self.workers > 1 => all / self.workers as f64,
-            _ => seconds,
-        };
-        let loads =
-            self.parts.iter().map(|&(part, share, seconds)| (part, share_of_all(share, seconds), seconds));
-        let most = loads.max_by(|a, b| a.1.total_cmp(&b.1).then(a.2.total_cmp(&b.2)))?;
-        Some((most.0, (most.1 / self.elapsed).min(1.0)))
+    /// The part that had the least time left, its load, and that of the next one. Of the parallel segments, which share the workers, the
+    /// one with most work, and the load of all of them.
+    fn most_loaded(&self) -> Option<(Part, f64, f64)> {
+        let mut loads: Vec<_> = self
+            .parts
+            .iter()
+            .map(|&(part, share, seconds)| {
+                // With one worker each part has a share of its one thread.
+                let shared = share == Share::AllWorkers && self.workers > 1;
+                let load = if shared { self.parallel() / self.workers as f64 } else { seconds };
+                (part, shared, load / self.elapsed, seconds)
+            })
+            .collect();
+        loads.sort_by(|a, b| b.2.total_cmp(&a.2).then(b.3.total_cmp(&a.3)));
+        let (part, shared, load, _) = *loads.first()?;
+        let next = loads.iter().skip(1).find(|other| !(shared && other.1)).map_or(0.0, |next| next.2);
+        Some((part, load.min(1.0), next))
     }
 
     fn parallel(&self) -> f64 {

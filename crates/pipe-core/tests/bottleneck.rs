@@ -2,7 +2,7 @@
 #![cfg(feature = "testing")]
 
 use pipe_core::testing::VirtualClock;
-use pipe_core::{FromIter, Inline, Limit, Part, Remedy, Report, Source, from_iter};
+use pipe_core::{FromIter, Inline, Limit, Part, Remedy, Report, SegmentKind, Source, from_iter};
 use std::time::Duration;
 
 /// A row of numbers that look random, the same for each seed (SplitMix64).
@@ -156,6 +156,33 @@ fn where_nobody_was_busy_memory_is_named_if_it_was_full_and_nothing_otherwise() 
         found.to_string(),
         "the source waits for memory: 97% of the limit in use; with 128 MiB it would not"
     );
+}
+
+#[test]
+fn where_nobody_was_busy_the_async_stage_with_the_least_in_flight_is_named() {
+    let mut report = as_if(4, [1.0, 0.0, 2.0, 0.0, 1.0], 10.0);
+    for (index, concurrency) in [(0, 64), (2, 8)] {
+        let segment = &mut report.segments[index];
+        (segment.kind, segment.concurrency, segment.busy) = (SegmentKind::Async, Some(concurrency), None);
+    }
+    let found = report.bottleneck().expect("operations are waited for");
+    assert_eq!(
+        (found.part, found.limit, found.remedy),
+        (Part::Segment(2), Limit::Concurrency, Remedy::Concurrency(16))
+    );
+    let text = "segment 2 (render) limits the run: it waits for its operations; with 16 in flight up to 2.0 times as fast";
+    assert_eq!(found.to_string(), text);
+    // Until the serial segment between them has no time left, on its own thread.
+    report.segments[1].busy = Some(Duration::from_secs(8));
+    assert_eq!(report.bottleneck().expect("it is busy").part, Part::Segment(1));
+}
+
+#[test]
+fn of_parts_that_are_all_idle_most_of_the_time_one_is_named_if_it_stands_out() {
+    assert_eq!(as_if(2, [4.0, 1.0, 2.1, 1.0, 1.0], 10.0).bottleneck(), None);
+    let found = as_if(2, [4.0, 1.0, 1.9, 1.0, 1.0], 10.0).bottleneck().expect("it stands out");
+    assert_eq!((found.part, found.load), (Part::Source, 0.4));
+    assert_eq!(as_if(2, [0.9, 0.1, 0.1, 0.1, 0.1], 10.0).bottleneck(), None);
 }
 
 #[test]

@@ -15,7 +15,12 @@ fn resident() -> Option<usize> {
 #[test]
 fn memory_is_the_same_after_very_many_pages_as_after_the_first() {
     let counters = Counters::new();
-    from_iter([1]).map(|n| n).for_each(drop).observe(counters.of("one")).run_on(&Inline).expect("nothing fails");
+    from_iter([1])
+        .map(|n| n)
+        .for_each(drop)
+        .observe(counters.of("one"))
+        .run_on(&Inline)
+        .expect("nothing fails");
     let first = text(&counters);
     (0..100).for_each(|_| drop(text(&counters)));
     let before = resident();
