@@ -1,7 +1,7 @@
 //! The page, and who serves it.
 #![cfg(feature = "prometheus")]
 
-use pipe_core::{FromIter, Inline, Source, from_iter};
+use pipe_core::{FromIter, Inline, Source};
 use pipe_metrics::{Counters, METRICS, Prometheus, text};
 use std::io::{Read, Write};
 use std::net::TcpStream;
