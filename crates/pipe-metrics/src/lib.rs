@@ -82,5 +82,5 @@ pub use stall::{Stall, StallDetector, WaitingFor};
 pub use trace_file::{RunTrace, TraceFile, Traced};
 
 #[doc = include_str!("../README.md")]
-#[cfg(all(doctest, feature = "prometheus"))]
+#[cfg(doctest)]
 struct Readme;
