@@ -36,6 +36,10 @@ impl Role {
 pub(crate) enum Metric {
     ItemsPerSecond,
     PeakBytes,
+    /// How far the peak of the resident memory is above what the program was told to keep within, in bytes.
+    PeakOver {
+        budget: u64,
+    },
     /// Counted by callgrind, at `size` and at twice `size`; the difference leaves out what starting costs.
     InstructionsPerItem,
     Seconds,
@@ -46,6 +50,7 @@ impl Metric {
         match self {
             Metric::ItemsPerSecond => "items/s",
             Metric::PeakBytes => "bytes",
+            Metric::PeakOver { .. } => "bytes over the budget",
             Metric::InstructionsPerItem => "instructions/item",
             Metric::Seconds => "s",
         }
@@ -114,6 +119,8 @@ pub(crate) enum Need {
     File(&'static str),
     /// A program on the search path.
     Command(&'static str),
+    /// Leases on files where the inputs are: the safe way to map them.
+    Leases,
     /// A package of Python, in the environment of `cargo xtask peers`.
     Module(&'static str),
 }
@@ -207,6 +214,8 @@ pub(crate) struct Workload {
     pub(crate) parameter: u64,
     /// At most so many rounds; less where the figure does not vary.
     pub(crate) rounds_max: usize,
+    /// The most that a figure of ours may be; more is a failure of the workload, not a bad figure.
+    pub(crate) at_most: Option<f64>,
     /// Whether a smoke run takes it; not where there is a time and no answer.
     pub(crate) in_smoke: bool,
     pub(crate) contenders: Vec<Contender>,
@@ -223,6 +232,7 @@ impl Workload {
             input: None,
             parameter: 0,
             rounds_max: usize::MAX,
+            at_most: None,
             in_smoke: true,
             contenders: Vec::new(),
         }
@@ -247,6 +257,10 @@ impl Workload {
 
     pub(crate) fn rounds_max(self, rounds_max: usize) -> Self {
         Self { rounds_max, ..self }
+    }
+
+    pub(crate) fn at_most(self, most: f64) -> Self {
+        Self { at_most: Some(most), ..self }
     }
 
     pub(crate) fn not_in_smoke(self) -> Self {

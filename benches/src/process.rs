@@ -41,11 +41,11 @@ pub(crate) fn run(
     }
     let output = output_within(command(workload, contender, job)?, limit)?;
     let outcome = parse(&output)?;
+    let peak = || outcome.peak_rss_bytes.ok_or("this system does not tell a process its peak memory");
     let value = match workload.metric {
         Metric::ItemsPerSecond => outcome.items as f64 / outcome.seconds,
-        Metric::PeakBytes => {
-            outcome.peak_rss_bytes.ok_or("this system does not tell a process its peak memory")? as f64
-        }
+        Metric::PeakBytes => peak()? as f64,
+        Metric::PeakOver { budget } => peak()? as f64 - budget as f64,
         Metric::Seconds | Metric::InstructionsPerItem => outcome.seconds,
     };
     let sample = Sample {

@@ -144,6 +144,7 @@ fn why_not(
 
 fn missing(need: Need) -> Option<String> {
     let (there, otherwise) = match need {
+        Need::Leases => return host::why_no_leases(),
         Need::File(file) => (host::root().join(file).exists(), format!("there is no {file}")),
         Need::Command(name) => (host::has_command(name), format!("no program {name}: run cargo xtask peers")),
         Need::Module(name) => (host::has_module(name), format!("no package {name}: run cargo xtask peers")),
@@ -246,6 +247,12 @@ impl Rounds<'_> {
         for (size, answer) in &run.answers {
             self.answers.check(contender.name, (job.instance, *size), answer)?;
         }
+        if let Some(most) =
+            workload.at_most.filter(|most| contender.role == Role::Ours && run.sample.value > *most)
+        {
+            let (value, unit) = (run.sample.value, workload.metric.unit());
+            return Err(format!("`{}`: {value} {unit}, and may have {most} at most", contender.name).into());
+        }
         series.command = shown(&process::command(workload, contender, &job)?);
         series.answer = run.answers.into_iter().next().map(|(_, answer)| answer).unwrap_or_default();
         self.measured.weight = self.measured.weight.take().or(run.weight);
@@ -345,6 +352,20 @@ mod tests {
         let mut launch = |_: &Workload, _: &Contender, _: &Job| Err("no luck".into());
         let failed = go(&settings(Mode::Smoke), &mut launch).err().unwrap().to_string();
         assert!(failed.ends_with(": no luck") && failed.starts_with('`'), "{failed}");
+    }
+
+    #[test]
+    fn ours_above_the_most_that_it_may_have_fails_the_workload_and_theirs_does_not() {
+        let go = |ours: f64, theirs: f64| {
+            let mut launch = |_: &Workload, contender: &Contender, _: &Job| {
+                Ok(run(if contender.name == "ours" { ours } else { theirs }, "same"))
+            };
+            let (workload, none) = (workload().at_most(5.0), BTreeMap::new());
+            rounds(&workload, &none, &settings(Mode::Smoke), &Progress::silent(), &mut launch).err()
+        };
+        assert!(go(5.0, 9.0).is_none());
+        let failed = go(5.5, 1.0).unwrap().to_string();
+        assert_eq!(failed, "`ours`: 5.5 items/s, and may have 5 at most");
     }
 
     #[test]

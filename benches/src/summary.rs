@@ -2,6 +2,7 @@
 
 use crate::contender::{Metric, Role};
 use crate::host::{self, Host};
+use crate::process::Sample;
 use crate::runner::{Measured, Series, Skipped};
 use crate::statistics::{Ratio, Verdict, median};
 use serde::Serialize;
@@ -134,10 +135,15 @@ fn ratios(measured: &Measured, seed: u64) -> Vec<RatioRow> {
 
 fn ratio(measured: &Measured, ours: &Series, theirs: &Series, seed: u64) -> Option<RatioRow> {
     let workload = &measured.workload;
-    let paired = ours.samples.iter().zip(&theirs.samples);
+    let figure = |sample: &Sample| match workload.metric {
+        // What is above a budget may be nothing, or less: then the whole of it is compared.
+        Metric::PeakOver { budget } => sample.value + budget as f64,
+        _ => sample.value,
+    };
+    let paired = ours.samples.iter().map(figure).zip(theirs.samples.iter().map(figure));
     let ratio: Vec<f64> = match workload.metric.higher_is_better() {
-        true => paired.map(|(ours, theirs)| ours.value / theirs.value).collect(),
-        false => paired.map(|(ours, theirs)| theirs.value / ours.value).collect(),
+        true => paired.map(|(ours, theirs)| ours / theirs).collect(),
+        false => paired.map(|(ours, theirs)| theirs / ours).collect(),
     };
     let ratio = Ratio::of(&ratio, seed)?;
     Some(RatioRow {
@@ -180,7 +186,6 @@ pub(crate) mod tests {
     use super::*;
     use crate::contender::{Workload, contender};
     use crate::contenders::hand;
-    use crate::process::Sample;
 
     /// A workload with ours at `ours` and a peer at `theirs`, six rounds each.
     pub(crate) fn measured(metric: Metric, ours: f64, theirs: f64) -> Measured {
@@ -221,6 +226,12 @@ pub(crate) mod tests {
         let ratios: Vec<_> = summary.ratios().map(|row| (row.ratio, row.verdict)).collect();
         assert_eq!(ratios, [(2.0, Verdict::Better), (0.25, Verdict::Worse)]);
         assert_eq!(summary.losses().len(), 1);
+    }
+
+    #[test]
+    fn above_a_budget_the_whole_of_the_memory_is_compared() {
+        let over = WorkloadSummary::of(&measured(Metric::PeakOver { budget: 100 }, -50.0, 100.0), 1);
+        assert!((over.ratios[0].ratio - 4.2).abs() < 0.1, "{:?}", over.ratios);
     }
 
     #[test]

@@ -7,6 +7,7 @@ pub(crate) mod empty;
 pub(crate) mod filtered_write;
 pub(crate) mod fused_numbers;
 pub(crate) mod fused_rows;
+pub(crate) mod hoarding;
 pub(crate) mod interop;
 pub(crate) mod ndjson_errors;
 pub(crate) mod ordered;

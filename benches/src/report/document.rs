@@ -272,6 +272,8 @@ fn value_text(value: f64, metric: Metric) -> String {
     match metric {
         Metric::ItemsPerSecond => format!("{} items/s", count_text(value)),
         Metric::PeakBytes => bytes_text(value),
+        Metric::PeakOver { .. } if value < 0.0 => format!("{} below the budget", bytes_text(-value)),
+        Metric::PeakOver { .. } => format!("{} over the budget", bytes_text(value)),
         Metric::InstructionsPerItem => format!("{value:.2} instructions/item"),
         Metric::Seconds if value < 0.1 => format!("{:.2} ms", value * 1e3),
         Metric::Seconds => format!("{value:.2} s"),

@@ -21,6 +21,7 @@ const GZIP: &str = "How many lines a text has that was compressed by gzip.";
 const ZSTD: &str = "How many lines a text has that was compressed by zstd.";
 const WRITE: &str =
     "Every line with a literal, which each second one has, from one file to another, in order.";
+const HOARD: &str = "How many lines a text has, for who keeps the chunks of it for as long as 16 MiB allow: all, or one in eight.";
 const MEMORY: &str =
     "The peak resident memory of the stations program, on a file and on one many times as large.";
 
@@ -40,6 +41,8 @@ pub(crate) fn workloads(mode: Mode, capacity: Capacity) -> Vec<Workload> {
     let text = Sizes { smoke: 20_000, quick: 1_000_000, default: 4_000_000, full: 52_000_000 };
     let words = Sizes { quick: 500_000, default: 2_000_000, ..text };
     let some = Sizes { quick: 500_000, full: 13_000_000, ..text };
+    // More than may be kept.
+    let hoarded = Sizes { smoke: 500_000, quick: 500_000, ..text };
     let table = Sizes { smoke: 5_000, quick: 400_000, default: 2_500_000, full: 20_000_000 };
     let events = Sizes { smoke: 5_000, quick: 200_000, default: 1_000_000, full: 5_000_000 };
     let asked = Input::Text;
@@ -64,6 +67,11 @@ pub(crate) fn workloads(mode: Mode, capacity: Capacity) -> Vec<Workload> {
         on("zstd-lines", ZSTD, Input::TextZstd, some).with(on_zstd()),
         on("filtered-write", WRITE, asked(Asked::CommonLiteral), some).with(on_write()),
         constant_memory(mode, capacity),
+        on("hoarding-consumer", HOARD, asked(Asked::Lines), hoarded)
+            .metric(Metric::PeakOver { budget: ours::hoarding::BUDGET as u64 })
+            .at_most(f64::from(8 << 20))
+            .rounds_max(3)
+            .with(on_hoard()),
     ]
 }
 
@@ -186,6 +194,19 @@ fn on_write() -> [Contender; 4] {
         contender!("bufread-lines", Baseline, "filtered_write.rs", filtered_write::bufread),
         contender!("cat-of-the-result", Limit, "filtered_write.rs", filtered_write::cat_kept)
             .needs(Need::Command("cat")),
+    ]
+}
+
+fn on_hoard() -> [Contender; 7] {
+    [
+        contender!("ours-read", Ours, "ours/hoarding.rs", ours::hoarding::read),
+        contender!("ours-leased", Ours, "ours/hoarding.rs", ours::hoarding::leased).needs(Need::Leases),
+        contender!("ours-leased-one-in-8", Ours, "ours/hoarding.rs", ours::hoarding::leased_some)
+            .needs(Need::Leases),
+        contender!("ours-guarded", Ours, "ours/hoarding.rs", ours::hoarding::guarded),
+        contender!("ours-guarded-one-in-8", Ours, "ours/hoarding.rs", ours::hoarding::guarded_some),
+        contender!("rayon-memmap-memchr", Peer, "text.rs", text::rayon_lines),
+        contender!("read-to-string", Baseline, "text.rs", text::read_to_string),
     ]
 }
 
