@@ -275,6 +275,9 @@ fn value_text(value: f64, metric: Metric) -> String {
         Metric::PeakOver { .. } if value < 0.0 => format!("{} below the budget", bytes_text(-value)),
         Metric::PeakOver { .. } => format!("{} over the budget", bytes_text(value)),
         Metric::InstructionsPerItem => format!("{value:.2} instructions/item"),
+        Metric::ReadsPerChunk | Metric::AllocatorCallsPerItem | Metric::AllocatorInstructionsPerItem => {
+            format!("{value:.4} {}", metric.unit())
+        }
         Metric::Seconds if value < 0.1 => format!("{:.2} ms", value * 1e3),
         Metric::Seconds => format!("{value:.2} s"),
     }
