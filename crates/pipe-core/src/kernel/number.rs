@@ -4,6 +4,7 @@ use crate::kernel::op::FloatOp;
 use crate::kernel::runner::{KernelWorker, KernelWorkers};
 use std::convert::Infallible;
 use std::fmt::Debug;
+use std::ops::Add;
 
 /// `f32`, `f64`, `i32`, `i64`, `u8` and `u16`, and the arithmetic that every runner agrees on.
 ///
@@ -41,6 +42,13 @@ pub trait Number: Copy + PartialOrd + Debug + Default + Send + Sync + 'static + 
     /// The sum of a block; see [`Sum`](crate::kernel::Sum) for the order of additions.
     fn sum(block: &[Self]) -> Self::Total;
 
+    /// The sum of the squares of the distances to the centre, in the same order; of floats in their own precision, of integers in that of
+    /// `f64`.
+    fn squares(block: &[Self], centre: f64) -> f64;
+
+    /// A sum as the nearest `f64`.
+    fn total_as_f64(total: Self::Total) -> f64;
+
     /// The sum of two sums.
     fn add_totals(a: Self::Total, b: Self::Total) -> Self::Total;
 
@@ -59,6 +67,20 @@ pub trait Float: Number<Only = FloatOp<Self>, Total = f64> {
 
 /// How many running sums a block of floats is added up in: 256 bytes of `f32`, so four registers of AVX-512 and eight of AVX2.
 pub const LANES: usize = 64;
+
+/// Number `i` is added in lane `i % LANES`; then the upper half of the lanes to the lower one, until one is left.
+fn in_lanes<T: Copy + Default + Add<Output = T>>(numbers: impl Iterator<Item = T>) -> T {
+    let mut lanes = [T::default(); LANES];
+    for (at, x) in numbers.enumerate() {
+        lanes[at % LANES] = lanes[at % LANES] + x;
+    }
+    let mut half = LANES / 2;
+    while half > 0 {
+        (0..half).for_each(|lane| lanes[lane] = lanes[lane] + lanes[lane + half]);
+        half /= 2;
+    }
+    lanes[0]
+}
 
 macro_rules! float {
     ($float:ty) => {
@@ -115,16 +137,16 @@ macro_rules! float {
             }
 
             fn sum(block: &[Self]) -> f64 {
-                let mut lanes = [0.0; LANES];
-                for chunk in block.chunks(LANES) {
-                    lanes.iter_mut().zip(chunk).for_each(|(lane, x)| *lane += x);
-                }
-                let mut half = LANES / 2;
-                while half > 0 {
-                    (0..half).for_each(|lane| lanes[lane] += lanes[lane + half]);
-                    half /= 2;
-                }
-                f64::from(lanes[0])
+                f64::from(in_lanes(block.iter().copied()))
+            }
+
+            fn squares(block: &[Self], centre: f64) -> f64 {
+                let distances = block.iter().map(|x| x - Self::nearest(centre));
+                f64::from(in_lanes(distances.map(|distance| distance * distance)))
+            }
+
+            fn total_as_f64(total: f64) -> f64 {
+                total
             }
 
             fn add_totals(a: f64, b: f64) -> f64 {
@@ -198,6 +220,15 @@ macro_rules! integer {
 
             fn sum(block: &[Self]) -> i128 {
                 block.iter().map(|x| i128::from(*x)).sum()
+            }
+
+            fn squares(block: &[Self], centre: f64) -> f64 {
+                let distances = block.iter().map(|x| *x as f64 - centre);
+                in_lanes(distances.map(|distance| distance * distance))
+            }
+
+            fn total_as_f64(total: i128) -> f64 {
+                total as f64
             }
 
             fn add_totals(a: i128, b: i128) -> i128 {

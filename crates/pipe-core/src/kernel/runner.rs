@@ -1,7 +1,7 @@
 //! Who computes a program. The executor hands it in, so that a pipeline need not know.
 
 use crate::error::RunError;
-use crate::kernel::number::{Float, Number};
+use crate::kernel::number::Number;
 use crate::kernel::program::Program;
 use crate::kernel::reduce::{Moments, extremes};
 use crate::report::Event;
@@ -56,10 +56,7 @@ pub trait KernelWorker<T: Number> {
     ///
     /// # Errors
     /// As `run`.
-    fn moments(&mut self, block: &[T]) -> Result<Moments, BoxError>
-    where
-        T: Float,
-    {
+    fn moments(&mut self, block: &[T]) -> Result<Moments, BoxError> {
         Ok(Moments::of(block))
     }
 }

@@ -1,11 +1,11 @@
 //! Mean and variance.
 
-use crate::kernel::number::Float;
+use crate::kernel::number::Number;
 use crate::kernel::reduce::Reduction;
 use crate::kernel::runner::KernelWorker;
 use crate::stage::BoxError;
 
-/// Count, mean and variance of floats, as [`Moments`].
+/// Count, mean and variance, as [`Moments`].
 ///
 /// ```
 /// use pipe_core::kernel::{Blocks, MeanVar};
@@ -19,7 +19,7 @@ use crate::stage::BoxError;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct MeanVar;
 
-impl<T: Float> Reduction<T> for MeanVar {
+impl<T: Number> Reduction<T> for MeanVar {
     type Partial = Moments;
 
     fn reduce(&self, worker: &mut dyn KernelWorker<T>, block: &[T]) -> Result<Moments, BoxError> {
@@ -48,14 +48,12 @@ impl Moments {
 
     /// Of a block: its [sum](crate::kernel::Sum) gives the mean, and a second pass adds the squares of the distances to it in the same
     /// order. Two passes lose no digits where the mean is large and the variance small, as the difference of two sums would.
-    pub fn of<T: Float>(block: &[T]) -> Self {
+    pub fn of<T: Number>(block: &[T]) -> Self {
         if block.is_empty() {
             return Moments::default();
         }
-        let mean = T::sum(block) / block.len() as f64;
-        let centre = T::nearest(mean);
-        let squares: Vec<T> = block.iter().map(|x| x.minus(centre)).map(|d| d.times(d)).collect();
-        Moments { count: block.len() as u64, mean, squares: T::sum(&squares) }
+        let mean = T::total_as_f64(T::sum(block)) / block.len() as f64;
+        Moments { count: block.len() as u64, mean, squares: T::squares(block, mean) }
     }
 
     /// How many numbers.
