@@ -1,7 +1,8 @@
 //! What the kernels need of a type of numbers beyond its arithmetic.
 
+use crate::each::each;
 use crate::math::{self, Raised};
-use crate::reduce::{extremes_in_lanes, moments_in_lanes, sum_in_lanes};
+use crate::reduce::{extremes, extremes_in_lanes, moments_in_lanes, sum_in, sum_in_lanes};
 use pipe_core::kernel::{FloatOp, Moments, Number};
 use pulp::Arch;
 
@@ -15,14 +16,6 @@ pub trait Element: Number {
     fn min_max_on(arch: Arch, block: &[Self]) -> Option<(Self, Self)>;
     #[doc(hidden)]
     fn moments_on(arch: Arch, block: &[Self]) -> Moments;
-}
-
-/// Each number becomes another one: a loop that the compiler does in registers of the level it is inlined into.
-#[inline(always)]
-pub(crate) fn each<T: Copy>(tile: &mut [T], f: impl Fn(T) -> T) {
-    for x in tile {
-        *x = f(*x);
-    }
 }
 
 macro_rules! float {
@@ -131,17 +124,11 @@ macro_rules! integer {
             }
 
             fn sum_on(arch: Arch, block: &[Self]) -> i128 {
-                arch.dispatch(#[inline(always)] || {
-                    let sum = |piece: &[Self]| piece.iter().fold(0, |sum: $wide, x| sum + <$wide>::from(*x));
-                    block.chunks($piece).map(|piece| i128::from(sum(piece))).sum()
-                })
+                sum_in::<$wide, $integer>(arch, $piece, block)
             }
 
             fn min_max_on(arch: Arch, block: &[Self]) -> Option<(Self, Self)> {
-                let first = *block.first()?;
-                arch.dispatch(#[inline(always)] || {
-                    Some(block.iter().fold((first, first), |(low, high), x| (low.min(*x), high.max(*x))))
-                })
+                extremes(arch, block)
             }
 
             fn moments_on(_: Arch, block: &[Self]) -> Moments {
