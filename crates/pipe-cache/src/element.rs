@@ -3,13 +3,16 @@
 use crate::each::each;
 use crate::math::{self, Raised};
 use crate::reduce::{extremes, extremes_in_lanes, moments_in_lanes, sum_in, sum_in_lanes};
-use pipe_core::kernel::{FloatOp, Moments, Number};
+use crate::retain::{retain, retain_f32, retain_f64};
+use pipe_core::kernel::{Compare, FloatOp, Moments, Number};
 use pulp::Arch;
 
 /// The numbers that this crate computes with: all that pipe-core has.
 pub trait Element: Number {
     #[doc(hidden)]
     fn only_tile(op: Self::Only, tile: &mut [Self]);
+    #[doc(hidden)]
+    fn retain_on(arch: Arch, compare: Compare, bound: Self, block: &mut [Self]) -> usize;
     #[doc(hidden)]
     fn sum_on(arch: Arch, block: &[Self]) -> Self::Total;
     #[doc(hidden)]
@@ -19,7 +22,7 @@ pub trait Element: Number {
 }
 
 macro_rules! float {
-    ($float:ty, $pow:ident) => {
+    ($float:ty, $pow:ident, $retain:ident) => {
         impl Element for $float {
             #[inline(always)]
             fn only_tile(op: FloatOp<Self>, tile: &mut [Self]) {
@@ -79,6 +82,10 @@ macro_rules! float {
                 }
             }
 
+            fn retain_on(arch: Arch, compare: Compare, bound: Self, block: &mut [Self]) -> usize {
+                $retain(arch, compare, bound, block)
+            }
+
             fn sum_on(arch: Arch, block: &[Self]) -> f64 {
                 sum_in_lanes(arch, block)
             }
@@ -94,8 +101,8 @@ macro_rules! float {
     };
 }
 // For example: impl Element for f32 { fn sum_on(arch: Arch, block: &[f32]) -> f64 { sum_in_lanes(arch, block) } .. }
-float!(f32, pow_f32);
-float!(f64, pow_f64);
+float!(f32, pow_f32, retain_f32);
+float!(f64, pow_f64, retain_f64);
 
 #[inline(always)]
 fn pow_f32(exponent: f32, tile: &mut [f32]) {
@@ -121,6 +128,10 @@ macro_rules! integer {
         impl Element for $integer {
             fn only_tile(op: Self::Only, _: &mut [Self]) {
                 match op {}
+            }
+
+            fn retain_on(arch: Arch, compare: Compare, bound: Self, block: &mut [Self]) -> usize {
+                retain(arch, compare, bound, block)
             }
 
             fn sum_on(arch: Arch, block: &[Self]) -> i128 {

@@ -37,6 +37,7 @@ mod element;
 mod fused;
 mod level;
 mod reduce;
+mod retain;
 mod simd;
 mod tile;
 mod tiled;

@@ -5,7 +5,7 @@ use crate::element::Element;
 use crate::level::Level;
 use crate::reduce::{Lanes, dot_in_lanes};
 use crate::tile::Tiles;
-use pipe_core::kernel::{Moments, Program};
+use pipe_core::kernel::{Compare, Moments, Program};
 use pulp::Arch;
 use std::fmt;
 
@@ -60,6 +60,12 @@ impl Simd {
     /// [`math`](crate::math)) and to have no branch that skips work; then the loop takes a register at a time.
     pub fn map<T: Copy>(&self, block: &mut [T], f: impl Fn(T) -> T) {
         self.arch.dispatch(Each { block, f });
+    }
+
+    /// Keeps the numbers that compare so with the bound, in their order.
+    pub fn retain<T: Element>(&self, compare: Compare, bound: T, block: &mut Vec<T>) {
+        let kept = T::retain_on(self.arch, compare, bound, block);
+        block.truncate(kept);
     }
 
     /// `y[i] = a * x[i] + y[i]`, for as many as both have. Both operations are rounded.
