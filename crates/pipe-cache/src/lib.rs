@@ -1,7 +1,15 @@
 //! Runs numeric pipelines at the speed of the cache.
 
+mod aligned;
+mod huge;
+mod line;
+mod plain;
 mod tiled;
 
+pub use aligned::AlignedVec;
+pub use huge::HugePages;
+pub use line::Line;
+pub use plain::Plain;
 pub use tiled::Tiled;
 
 #[doc = include_str!("../README.md")]
