@@ -3,12 +3,14 @@
 mod aligned;
 mod huge;
 mod line;
+mod memo;
 mod plain;
 mod tiled;
 
 pub use aligned::AlignedVec;
 pub use huge::HugePages;
 pub use line::Line;
+pub use memo::{Memo, MemoStatistics, MemoTally, MemoWorker, memoised};
 pub use plain::Plain;
 pub use tiled::Tiled;
 
