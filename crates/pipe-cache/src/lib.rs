@@ -1,17 +1,23 @@
 //! Runs numeric pipelines at the speed of the cache.
 
 mod aligned;
+mod bandwidth;
+mod cache_sizes;
 mod huge;
 mod line;
 mod memo;
 mod plain;
+mod prefetch;
 mod tiled;
 
 pub use aligned::AlignedVec;
+pub use bandwidth::{Bandwidth, copy_bandwidth, copy_bandwidth_of};
+pub use cache_sizes::CacheSizes;
 pub use huge::HugePages;
 pub use line::Line;
 pub use memo::{Memo, MemoStatistics, MemoTally, MemoWorker, memoised};
 pub use plain::Plain;
+pub use prefetch::{Probed, prefetch, probed};
 pub use tiled::Tiled;
 
 #[doc = include_str!("../README.md")]

@@ -129,7 +129,7 @@ impl Trial {
     }
 
     fn note(&mut self, block: usize, took: Duration, missed: u64) {
-        if block % 2 == 0 { &mut self.looked_up } else { &mut self.direct }.push(took);
+        if block.is_multiple_of(2) { &mut self.looked_up } else { &mut self.direct }.push(took);
         self.missed += missed;
     }
 
