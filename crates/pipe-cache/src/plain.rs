@@ -36,7 +36,7 @@ unsafe impl Pod for CacheLine {}
 const _: () = assert!(size_of::<CacheLine>() == LINE_BYTES && align_of::<CacheLine>() == LINE_BYTES);
 
 mod sealed {
-    pub trait Sealed: bytemuck::Pod {}
+    pub trait Sealed: bytemuck::Pod + crate::columns::Typed {}
 }
 
 macro_rules! plain {
