@@ -2,7 +2,7 @@
 
 use pipe_cache::{MemoStatistics, memoised};
 use pipe_core::testing::Rng;
-use pipe_core::{Inline, from_iter};
+use pipe_core::{Event, Inline, from_iter};
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -76,6 +76,17 @@ fn what_one_worker_computed_another_finds_in_the_shared_table() {
     let seen = tally.statistics();
     assert!(seen.shared_hits > 20, "{seen:?}");
     assert_eq!(seen.misses - seen.shared_hits, calls.load(Ordering::Relaxed));
+}
+
+#[test]
+fn the_report_says_what_was_found_under_the_name_of_the_stage() {
+    let memo = memoised(64, |key: &u64| *key);
+    let report =
+        from_iter([1_u64, 2, 1, 1]).stage(memo).named("squares").for_each(drop).run_on(&Inline).unwrap();
+    let what = "50.0% of 4 looked up were found, 0 evicted, 0 computed without a look".to_owned();
+    assert_eq!(report.events, [Event::Remark { stage: "squares".to_owned(), what }]);
+    let nothing = from_iter([0_u64; 0]).stage(memoised(64, |key: &u64| *key)).for_each(drop).run_on(&Inline);
+    assert_eq!(nothing.unwrap().events, [], "nothing to say");
 }
 
 #[test]

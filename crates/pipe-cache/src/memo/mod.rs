@@ -23,7 +23,7 @@ pub use worker::MemoWorker;
 /// Each worker has a table of its own for `entries` results (rounded up to a power of two, at least 4), without a lock, whose memory is
 /// taken once; what keys and results own elsewhere comes on top. A function of a few nanoseconds is computed faster than it is found, and
 /// keys that do not come again are never found. So now and then a worker runs some thousand items both ways against the clock, and where
-/// the table does not pay it is passed by.
+/// the table does not pay it is passed by. The report has a line of it.
 ///
 /// ```
 /// use pipe_cache::memoised;
@@ -115,5 +115,15 @@ where
             return out.emit((self.f)(&key));
         }
         out.emit(worker.look_up(self, key))
+    }
+
+    fn finish<O: Emit<V>>(&self, mut worker: MemoWorker<K, V>, out: &mut O) -> Flow {
+        if worker.leave() {
+            let seen = self.tally().statistics();
+            if seen != MemoStatistics::default() {
+                out.remark(seen.to_string());
+            }
+        }
+        Flow::Continue(())
     }
 }

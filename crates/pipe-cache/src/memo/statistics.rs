@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// Counts over all workers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -44,7 +44,7 @@ impl MemoTally {
     /// What has been counted so far: exact once the run is over; while it runs, each worker is up to some hundred thousand items late.
     pub fn statistics(&self) -> MemoStatistics {
         let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        let Totals { hits, misses, shared_hits, evicted, bypassed } = &*self.0;
+        let Totals { hits, misses, shared_hits, evicted, bypassed, .. } = &*self.0;
         MemoStatistics {
             hits: read(hits),
             misses: read(misses),
@@ -63,9 +63,20 @@ pub(super) struct Totals {
     shared_hits: AtomicU64,
     evicted: AtomicU64,
     bypassed: AtomicU64,
+    /// Workers that have begun and not left.
+    workers: AtomicUsize,
 }
 
 impl Totals {
+    pub(super) fn worker_begins(&self) {
+        self.workers.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Behind its last `add`. Says whether it was the last one, for now: it then sees what all have added.
+    pub(super) fn worker_leaves(&self) -> bool {
+        self.workers.fetch_sub(1, Ordering::AcqRel) == 1
+    }
+
     pub(super) fn add(&self, seen: MemoStatistics) {
         self.hits.fetch_add(seen.hits, Ordering::Relaxed);
         self.misses.fetch_add(seen.misses, Ordering::Relaxed);

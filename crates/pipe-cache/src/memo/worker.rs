@@ -27,10 +27,13 @@ pub(super) struct Looker<K, V> {
     /// What the totals do not know yet.
     seen: MemoStatistics,
     totals: Arc<Totals>,
+    /// It has told its numbers.
+    left: bool,
 }
 
 impl<K, V> MemoWorker<K, V> {
     pub(super) fn new(entries: usize, totals: Arc<Totals>) -> Self {
+        totals.worker_begins();
         let looker = Looker {
             table: Table::new(entries),
             look_up_left: 0,
@@ -38,12 +41,25 @@ impl<K, V> MemoWorker<K, V> {
             begun: Instant::now(),
             seen: MemoStatistics::default(),
             totals,
+            left: false,
         };
         MemoWorker { direct_left: 0, looker: Box::new(looker) }
     }
 
     pub(super) fn bytes(&self) -> usize {
         self.looker.table.bytes()
+    }
+
+    /// Tells its numbers, once. Says whether it was the last worker.
+    pub(super) fn leave(&mut self) -> bool {
+        let looker = &mut *self.looker;
+        if mem::replace(&mut looker.left, true) {
+            return false;
+        }
+        // Of a block that was not run to its end.
+        looker.seen.bypassed -= u64::from(self.direct_left).min(looker.seen.bypassed);
+        looker.totals.add(mem::take(&mut looker.seen));
+        looker.totals.worker_leaves()
     }
 
     /// Whether the next item is computed without a look.
@@ -114,9 +130,6 @@ impl<K: Hash + Eq + Clone, V: Clone> Looker<K, V> {
 impl<K, V> Drop for MemoWorker<K, V> {
     /// However the run ends, its numbers are told.
     fn drop(&mut self) {
-        let Looker { seen, totals, .. } = &mut *self.looker;
-        // Of a block that was not run to its end.
-        seen.bypassed -= u64::from(self.direct_left).min(seen.bypassed);
-        totals.add(mem::take(seen));
+        self.leave();
     }
 }
