@@ -1,10 +1,11 @@
 //! The executor: settings, and a plan taken apart.
 
 use crate::blocking::Blocking;
-use crate::conductor::{BoxDriver, Conductor, Part};
-use crate::driver::Driver;
+use crate::conductor::{Conductor, Part};
+use crate::driver::{AsyncWorker, Driver};
 use crate::running::Running;
 use crate::runtime;
+use crate::runtime::tokio::Clock;
 use crate::stretch::{Input, Stretch};
 use pipe_core::plan::{Node, Nodes, Plan, RunState, Work};
 use pipe_core::{AsyncStep, Drives, Executor, Profile, RunError, default_memory_limit};
@@ -80,17 +81,17 @@ where
     S::Future: Send,
 {
     fn drive(step: S, segment: usize, run: &Arc<RunState>) -> Stage {
-        Stage { driver: Box::new(Driver::new(step, segment, run)) }
+        Stage { driver: Box::new(Driver::<S, Clock>::new(step, segment, run)) }
     }
 }
 
 /// An async stage, ready to be driven on tokio.
 pub struct Stage {
-    driver: BoxDriver,
+    driver: Box<dyn AsyncWorker + Send>,
 }
 
 /// Sync nodes between two async ones become a stretch; without any there is none.
-fn parts(plan: Nodes<'static, Stage>) -> Vec<Part> {
+fn parts(plan: Nodes<'static, Stage>) -> Vec<Part<Tokio>> {
     debug_assert!(plan.first.is_none(), "nobody has run a part of this plan");
     let mut parts = Vec::new();
     let mut open = Some(Stretch { input: Input::Source(plan.source), nodes: Vec::new(), output: None });

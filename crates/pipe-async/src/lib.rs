@@ -49,41 +49,32 @@
 //!
 //! * `tokio` (default): [`Async::tokio`]. Without it the crate is empty.
 
+// Without a runtime there is nothing here.
+#![cfg(feature = "tokio")]
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-#[cfg(feature = "tokio")]
+mod alarms;
 mod blocking;
-#[cfg(feature = "tokio")]
 mod conductor;
-#[cfg(feature = "tokio")]
 mod driver;
-#[cfg(feature = "tokio")]
 mod edges;
-#[cfg(feature = "tokio")]
 mod executor;
-#[cfg(feature = "tokio")]
+mod keys;
 mod output;
-#[cfg(feature = "tokio")]
+mod rate;
 mod ready;
-#[cfg(feature = "tokio")]
 mod running;
-#[cfg(feature = "tokio")]
 mod runtime;
-#[cfg(feature = "tokio")]
 mod slab;
-#[cfg(feature = "tokio")]
 mod stretch;
-#[cfg(feature = "tokio")]
+mod wheel;
 mod window;
 
-#[cfg(feature = "tokio")]
 pub use blocking::Blocking;
-#[cfg(feature = "tokio")]
 pub use executor::{Async, Stage, Tokio};
-#[cfg(feature = "tokio")]
 pub use running::Running;
 
-#[cfg_attr(feature = "tokio", doc = include_str!("../README.md"))]
+#[doc = include_str!("../README.md")]
 #[cfg(doctest)]
 struct Readme;

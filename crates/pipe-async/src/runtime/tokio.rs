@@ -1,16 +1,46 @@
 //! tokio.
 
+use crate::driver::AsyncWorker;
+use crate::executor::Tokio;
+use crate::runtime::{Runtime, Timer};
 use pipe_core::RunError;
 use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::runtime::{Builder, Handle};
+use tokio::time::{Instant, Sleep, sleep_until};
 
-/// A timer.
-pub(crate) type Sleep = tokio::time::Sleep;
+impl Runtime for Tokio {
+    type Timer = Clock;
+    type Worker = dyn AsyncWorker + Send;
+}
 
-/// Waits for `span`; panics when the runtime has no timers.
-pub(crate) fn sleep(span: Duration) -> Sleep {
-    tokio::time::sleep(span)
+/// tokio's clock, which tests may pause, and a timer that is made when it is needed: the runtime may have none.
+pub(crate) struct Clock {
+    start: Instant,
+    sleep: Option<Pin<Box<Sleep>>>,
+}
+
+impl Timer for Clock {
+    fn start() -> Self {
+        Clock { start: Instant::now(), sleep: None }
+    }
+
+    fn now(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    /// Panics where the runtime has no timers.
+    fn poll_until(&mut self, at: Duration, cx: &mut Context<'_>) -> Poll<()> {
+        // A sum out of range is in some thousand years.
+        let Some(at) = self.start.checked_add(at) else { return Poll::Pending };
+        let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(at)));
+        if sleep.deadline() != at {
+            sleep.as_mut().reset(at);
+        }
+        sleep.as_mut().poll(cx)
+    }
 }
 
 /// Whether this thread is inside a runtime.
