@@ -138,7 +138,7 @@ async fn a_key_has_its_limit_and_holds_up_no_other() {
     let (keys, begun) = (Arc::new(PerKey::default()), Instant::now());
     let seen = keys.clone();
     // Key 0 has half of all items, and each of its operations takes a second.
-    let key = |n: &u64| if n % 2 == 0 { 0 } else { n % 7 + 1 };
+    let key = |n: &u64| if n.is_multiple_of(2) { 0 } else { n % 7 + 1 };
     let report = from_source(at_once(0..400u64))
         .try_map_async(move |n| {
             let seen = seen.clone();
