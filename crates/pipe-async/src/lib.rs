@@ -47,10 +47,13 @@
 //!
 //! # Features
 //!
-//! * `tokio` (default): [`Async::tokio`]. Without it the crate is empty.
+//! * `tokio` (default): `Async::tokio()`.
+//! * `monoio` (Linux): `Async::monoio()`, whose operations stay on their thread, over io_uring.
+//!
+//! Without any the crate is empty. Both together are fine.
 
 // Without a runtime there is nothing here.
-#![cfg(feature = "tokio")]
+#![cfg(any(feature = "tokio", all(feature = "monoio", target_os = "linux")))]
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -61,9 +64,12 @@ mod driver;
 mod edges;
 mod executor;
 mod keys;
+#[cfg(all(feature = "monoio", target_os = "linux"))]
+mod local_running;
 mod output;
 mod rate;
 mod ready;
+#[cfg(feature = "tokio")]
 mod running;
 mod runtime;
 mod slab;
@@ -72,9 +78,16 @@ mod wheel;
 mod window;
 
 pub use blocking::Blocking;
-pub use executor::{Async, Stage, Tokio};
+pub use executor::Async;
+#[cfg(all(feature = "monoio", target_os = "linux"))]
+pub use local_running::LocalRunning;
+#[cfg(feature = "tokio")]
 pub use running::Running;
+#[cfg(all(feature = "monoio", target_os = "linux"))]
+pub use runtime::monoio::{LocalStage, Monoio};
+#[cfg(feature = "tokio")]
+pub use runtime::tokio::{Stage, Tokio};
 
-#[doc = include_str!("../README.md")]
+#[cfg_attr(feature = "tokio", doc = include_str!("../README.md"))]
 #[cfg(doctest)]
 struct Readme;

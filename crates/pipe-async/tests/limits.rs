@@ -1,4 +1,5 @@
 //! Timeouts, rates, keys, windows: what an async stage keeps to beside its concurrency.
+#![cfg(feature = "tokio")]
 
 use pipe_async::Async;
 use pipe_core::testing::{Pull, ScriptedSource};

@@ -1,4 +1,5 @@
 //! Runs with random numbers in every place, against the naive loops; and stopped at random places, against lock-ups and leaks.
+#![cfg(feature = "tokio")]
 
 use pipe_async::Async;
 use pipe_core::testing::{Live, Pull, Rng, ScriptedSink, ScriptedSource};

@@ -1,12 +1,15 @@
 //! What a run needs of a runtime, besides being polled. One module for each; nothing else names a runtime.
 
+#[cfg(all(feature = "monoio", target_os = "linux"))]
+pub(crate) mod monoio;
+#[cfg(feature = "tokio")]
 pub(crate) mod tokio;
 
 use crate::driver::AsyncWorker;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-/// A runtime, as conductors and drivers see it.
+/// A runtime, as conductors see it.
 pub(crate) trait Runtime: 'static {
     /// Its timer.
     type Timer: Timer;
