@@ -9,6 +9,7 @@ pub(crate) mod fused_numbers;
 pub(crate) mod fused_rows;
 pub(crate) mod interop;
 pub(crate) mod ndjson_errors;
+pub(crate) mod operations;
 pub(crate) mod ordered;
 pub(crate) mod panics;
 pub(crate) mod policies;
