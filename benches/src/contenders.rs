@@ -18,6 +18,7 @@ pub(crate) mod ours;
 pub(crate) mod pariter;
 pub(crate) mod rayon;
 pub(crate) mod records;
+pub(crate) mod slow_sink;
 pub(crate) mod std_iterator;
 pub(crate) mod text;
 pub(crate) mod tokio;
