@@ -10,6 +10,7 @@ use crate::handle::Run;
 use crate::kernel::Runner;
 use crate::letters::DeadLetter;
 use crate::observer::{Observed, Observers, Part};
+use crate::operations::Operations;
 use crate::order::Order;
 use crate::policy::{ErrorPolicy, Then};
 use crate::position::Position;
@@ -189,9 +190,9 @@ impl RunState {
         self.segments[segment].order
     }
 
-    /// How many operations of an async `segment` may be in flight. At least one.
-    pub fn concurrency(&self, segment: usize) -> usize {
-        self.segments[segment].info.concurrency
+    /// How the operations of an async `segment` are to be run. No number in it is zero.
+    pub fn operations(&self, segment: usize) -> &Operations {
+        &self.segments[segment].info.operations
     }
 
     /// Who is told what it does.
@@ -461,7 +462,8 @@ impl RunState {
             SegmentReport {
                 kind: segment.info.kind,
                 order: segment.order,
-                concurrency: (segment.info.kind == SegmentKind::Async).then_some(segment.info.concurrency),
+                concurrency: (segment.info.kind == SegmentKind::Async)
+                    .then_some(segment.info.operations.concurrency),
                 stages: stages.map(StageState::report).collect(),
                 taken: segment.taken.load(Relaxed),
                 emitted: segment.emitted.load(Relaxed),
