@@ -1,11 +1,14 @@
 //! What is exported under which name, against the documents; and the bottleneck on real threads.
 
-use pipe_core::{Cancel, Clock, FromIter, Limit, Part, Report, Source};
-use pipe_metrics::{METRICS, Metric};
+use pipe_async::Async;
+use pipe_core::{Cancel, Clock, FromIter, Limit, Part, Report, Source, from_iter};
+use pipe_metrics::{Counters, METRICS, Metric};
 use pipe_parallel::Parallel;
 use rustix::time::{ClockId, clock_gettime};
+use std::convert::Infallible;
 use std::hint::black_box;
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 const CONTRACT: &str = include_str!("../design/metrics.md");
 const DASHBOARD: &str = include_str!("../grafana/pipeline.json");
@@ -141,4 +144,27 @@ fn on_two_workers_of_twenty_injected_causes_all_are_found() {
         let threads = if matches!(slow, 1 | 3) { Limit::Workers } else { Limit::OneThread };
         assert_eq!(found.limit, threads, "trial {trial}: {costs:?}\n{report}");
     }
+}
+
+#[tokio::test]
+async fn a_run_whose_future_is_dropped_is_counted_as_failed_and_no_more_as_under_way() {
+    let counters = Counters::new();
+    let count = |name, labels: &[&str]| counters.count(name, &[&["waits"], labels].concat());
+    let never = |n: u32| async move {
+        std::future::pending::<()>().await;
+        Ok::<_, Infallible>(n)
+    };
+    let run = from_iter(0..10u32).try_map_async(never).for_each(drop).observe(counters.of("waits"));
+    tokio::select! {
+        biased;
+        _ = run.run_on(&Async::tokio()) => panic!("it waits for ever"),
+        () = tokio::task::yield_now() => {}
+    }
+    // Its threads go when they look next.
+    let patience = Instant::now() + Duration::from_secs(60);
+    while count("pipe_runs_under_way", &[]) != Some(0) {
+        assert!(Instant::now() < patience, "it is still under way");
+        thread::yield_now();
+    }
+    assert_eq!(count("pipe_runs_total", &["failed"]), Some(1));
 }
