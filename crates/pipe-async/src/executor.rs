@@ -7,7 +7,7 @@ use crate::running::Running;
 use crate::runtime;
 use crate::stretch::{Input, Stretch};
 use pipe_core::plan::{Node, Nodes, Plan, RunState, Work};
-use pipe_core::{AsyncStep, Drives, Executor, Profile, RunError, default_memory_limit};
+use pipe_core::{AsyncStep, Budget, Drives, Executor, MemorySettings, Profile, RunError};
 use std::future::poll_fn;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -15,8 +15,7 @@ use std::sync::Arc;
 /// Runs pipelines with async stages on a runtime `R`: operations in the task that awaits the run, sync stages on threads of their own.
 #[derive(Debug, Clone)]
 pub struct Async<R> {
-    /// `None`: [`default_memory_limit`].
-    memory_limit: Option<usize>,
+    memory: MemorySettings,
     runtime: PhantomData<fn() -> R>,
 }
 
@@ -28,7 +27,7 @@ impl Async<Tokio> {
     /// On tokio. The run is awaited inside a runtime, of either flavour; elsewhere it is a `Config` error. Retries and deadlines need the
     /// runtime's timers (`enable_time`), and panic without.
     pub fn tokio() -> Self {
-        Async { memory_limit: None, runtime: PhantomData }
+        Async { memory: MemorySettings::default(), runtime: PhantomData }
     }
 }
 
@@ -39,7 +38,14 @@ impl<R> Async<R> {
     /// What an operation will give is not known before: until the first of a stage is over, its outputs are taken to be as large as their
     /// type, later as large as the mean. One batch on each edge, and one operation of each stage, may exceed the limit.
     pub fn memory_limit(mut self, bytes: usize) -> Self {
-        self.memory_limit = Some(bytes);
+        self.memory.set_limit(bytes);
+        self
+    }
+
+    /// Takes from this budget, together with all other runs that do; see [`Budget`]. It is the limit of each run, unless a lower
+    /// [`memory_limit`](Async::memory_limit) is.
+    pub fn budget(mut self, budget: &Budget) -> Self {
+        self.memory.set_budget(budget);
         self
     }
 
@@ -54,12 +60,7 @@ impl Executor<'static> for Async<Tokio> {
     type Async = Stage;
 
     fn profile(&self) -> Result<Profile, RunError> {
-        let memory_limit = self.memory_limit.unwrap_or_else(default_memory_limit);
-        if memory_limit == 0 {
-            let (field, value) = ("memory_limit", "0".to_owned());
-            return Err(RunError::Config { field, value, why: "no batch could be read" });
-        }
-        Ok(Profile { name: "Async on tokio", workers: 1, memory_limit })
+        self.memory.profile("Async on tokio", 1)
     }
 
     fn execute(&self, plan: Plan<'static, Stage>) -> Running {

@@ -44,12 +44,14 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod account;
 mod adapters;
 mod async_step;
 mod batch;
 mod budget;
 mod cancel;
 mod clock;
+mod consumer;
 mod context;
 mod control;
 mod error;
@@ -65,6 +67,7 @@ mod letters;
 mod limit;
 mod line;
 mod lower;
+mod memory_settings;
 mod order;
 mod pace;
 mod pipeline;
@@ -99,6 +102,7 @@ pub use batch::{Batch, Items, Reread, Spares};
 pub use budget::{Budget, Permit};
 pub use cancel::Cancel;
 pub use clock::{Clock, SystemClock};
+pub use consumer::Consumer;
 pub use context::Context;
 pub use error::{Payload, RunError};
 pub use executor::{BlockingExecutor, Drives, Executor, Finish, Profile};
@@ -108,12 +112,13 @@ pub use fan::{
     Route, Tagged, Tee, Zip, branch, concat, merge, route, tee, zip,
 };
 pub use handle::Run;
-pub use inline::Inline;
+pub use inline::{Inline, InlineWithin};
 pub use item::{Item, Own, Owned, Parser, Same};
 pub use iter::Iter;
 pub use letters::{DeadLetter, DeadLetters};
 pub use limit::default_memory_limit;
 pub use lower::{AnyWorkers, Boxed, Close, Cut, Feed, Last, Lower, OneWorker, Reactor, Start, StartIter};
+pub use memory_settings::MemorySettings;
 pub use order::Order;
 pub use pace::Pace;
 pub use pipeline::{Async, Pipeline, Retries, Serial, Whole};

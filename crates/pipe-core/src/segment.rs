@@ -102,7 +102,7 @@ impl<C: Stage, B: 'static, I, T: Send + 'static, const TRACK: bool> FusedWorker<
         let (id, leash) = (segment.id, run.cancel().leash());
         let context = Context::new(run.clone(), id, leash.knife());
         let (held, again) = (Held::new(id, &run), run.again(id));
-        let weight = Resident::new(&run, id);
+        let weight = Resident::new(id);
         FusedWorker { segment, state, held, context, leash, run, again, weight, at: Position::NOWHERE }
     }
 }
@@ -259,8 +259,8 @@ where
     ) -> Result<Flow, RunError> {
         if staged.bytes > staged.limit {
             let stage = self.run.segment_name(self.segment.id);
-            let (wanted, limit) = (staged.bytes, staged.limit);
-            return Err(RunError::Budget { stage, wanted, in_use: self.run.budget().in_use(), limit });
+            let wanted = staged.bytes;
+            return Err(self.run.budget().refusal(stage, wanted, self.run.budget().in_use()));
         }
         if self.context.take_exhausted() {
             self.discard(staged, before, next);

@@ -58,7 +58,7 @@ where
         let segment = Arc::new(Fused::new(chain, 0));
         let leash = run.cancel().source_leash();
         let context = Context::new(run.clone(), 0, leash.knife());
-        let weight = Resident::new(&run, 0);
+        let weight = Resident::new(0);
         Straight { source: Some(source), segment, state: None, sink, context, leash, weight, run }
     }
 

@@ -98,7 +98,7 @@ impl<U: Feed, C, I: Owned> Pipeline<U, C, I> {
             return Iter::refused(error);
         }
         let last = settings.open();
-        let profile = Profile { name: "iterator", workers: 1, memory_limit };
+        let profile = Profile { name: "iterator", workers: 1, memory_limit, budget: None };
         let run = RunState::new(settings, profile, Arc::new(Scalar));
         let mut nodes = Vec::new();
         let cut = Cut::<_, _, I::T, Last>::new(up, chain, last);
