@@ -152,8 +152,9 @@ impl Account {
             && !child.hungry.swap(true, Relaxed)
         {
             self.below.hungry.fetch_add(1, Relaxed);
+            // Not at each refusal: in a run that is limited by its memory these are nothing unusual.
+            self.ask_to_spill();
         }
-        self.ask_to_spill();
     }
 
     /// It was granted something.
@@ -232,12 +233,13 @@ impl Account {
         free.min().unwrap_or(0)
     }
 
-    /// How much one that spills may hold: half of what there is, less what cannot spill, in equal parts. The other half is for batches, and
-    /// for a table that grows and for a moment exists twice.
+    /// How much one that spills may hold: half of what there is, less what cannot spill, in equal parts; at least an eighth. The other half is for
+    /// batches, and for a table that grows and for a moment exists twice.
     pub(crate) fn spill_share(&self) -> usize {
         let shares = self.ancestry().filter(|node| !ptr::eq(*node, self)).map(|node| {
             let unspillable = node.resident().saturating_sub(node.spillable.load(Relaxed));
-            (node.allowance() / 2).saturating_sub(unspillable) / node.below.spillers.load(Relaxed).max(1)
+            let part = (node.allowance() / 2).saturating_sub(unspillable).max(node.allowance() / 8);
+            part / node.below.spillers.load(Relaxed).max(1)
         });
         shares.min().unwrap_or(self.limit)
     }

@@ -83,6 +83,7 @@ mod settings;
 mod sink;
 mod sink_node;
 mod source;
+mod spill;
 mod stage;
 mod straight;
 mod timed;
@@ -130,6 +131,7 @@ pub use rows::{SkipRows, TakeRows, Truncate};
 pub use settings::{Emits, SegmentKind};
 pub use sink::{ForEach, Merge, Sink};
 pub use source::{FromIter, Pulled, Source, Want, from_iter, from_source};
+pub use spill::Spill;
 pub use stage::{BoxError, Emit, Flow, Sharing, Stage, Step, Then};
 pub use weigh::Weigh;
 

@@ -161,6 +161,15 @@ pub enum Event {
         /// What the system said.
         why: String,
     },
+    /// A worker has put its accumulators on disk, because they needed more than their part of the memory limit.
+    Spilled {
+        /// Whose they are.
+        stage: String,
+        /// How often.
+        times: u64,
+        /// Bytes that were written.
+        bytes: u64,
+    },
     /// Memory has become shorter, or less short.
     MemoryPressure {
         /// How short it is: `normal`, `moderate`, `high` or `critical`.
@@ -357,6 +366,10 @@ impl fmt::Display for Event {
             }
             Event::Fallback { wanted, got, why } => write!(f, "{got} instead of {wanted}: {why}"),
             Event::FewerWorkers { wanted, got, why } => write!(f, "{got} workers instead of {wanted}: {why}"),
+            Event::Spilled { stage, times, bytes } => {
+                let plural = if *times == 1 { "time" } else { "times" };
+                write!(f, "{stage} went to disk {times} {plural}, with {bytes} bytes in all")
+            }
             Event::MemoryPressure { level, why, response } => {
                 write!(f, "memory pressure {level}: {why}; {response}")
             }

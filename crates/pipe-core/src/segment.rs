@@ -149,8 +149,8 @@ where
     }
 
     fn finish(&mut self, next: &mut dyn Outlet) -> Result<(), RunError> {
-        let state = self.take_state()?;
-        self.weight.release(&self.run, self.segment.chain.state_bytes(&state))?;
+        let mut state = self.take_state()?;
+        self.weight.release(&self.run, &self.segment.chain, &mut state)?;
         let (chain, held, context) = (&self.segment.chain, &mut self.held, &mut self.context);
         let outlet = &mut *next;
         let ran = catch_unwind(AssertUnwindSafe(move || {
@@ -393,9 +393,8 @@ where
     }
 
     fn weigh(&mut self) -> Result<(), RunError> {
-        let Slot::Ready(state) = &self.state else { return Ok(()) };
-        let chain = &self.segment.chain;
-        self.weight.weigh(&self.run, || chain.state_bytes(state))
+        let Slot::Ready(state) = &mut self.state else { return Ok(()) };
+        self.weight.weigh(&self.run, &self.segment.chain, state)
     }
 }
 

@@ -145,11 +145,11 @@ where
 
     /// Lets the stages emit what they kept, and commits the sink.
     fn end(&mut self) -> Result<(), RunError> {
-        let state = match self.state.take() {
+        let mut state = match self.state.take() {
             Some(state) => state,
             None => self.segment.make_state(&self.run)?,
         };
-        self.weight.release(&self.run, self.segment.chain.state_bytes(&state))?;
+        self.weight.release(&self.run, &self.segment.chain, &mut state)?;
         let mut sink = self.sink.sink.take().expect("a loop that failed is not used again");
         let (chain, context) = (&self.segment.chain, &mut self.context);
         let mut emitted = 0;
@@ -173,9 +173,8 @@ where
 
     /// An accumulator counts against the memory limit.
     fn weigh(&mut self) -> Result<(), RunError> {
-        let Some(state) = &self.state else { return Ok(()) };
-        let chain = &self.segment.chain;
-        self.weight.weigh(&self.run, || chain.state_bytes(state))
+        let Some(state) = &mut self.state else { return Ok(()) };
+        self.weight.weigh(&self.run, &self.segment.chain, state)
     }
 
     #[cold]

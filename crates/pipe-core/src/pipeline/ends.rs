@@ -66,7 +66,7 @@ impl<U, C, I: Item> Pipeline<U, C, I> {
             let why = "a fold behind it would count what an attempt emitted before it failed: put `.edge()` in between, or retry first";
             this.settings.refuse("retry", stage, why);
         }
-        let pipeline = this.then("fold", Emits::Many, Fold { new, fold: f, heap });
+        let pipeline = this.then("fold", Emits::Many, Fold { new, fold: f, heap, spill: None });
         Whole { pipeline, sink: Merge { into: None, merge } }
     }
 }
