@@ -109,8 +109,8 @@ pub use error::{Payload, RunError};
 pub use executor::{BlockingExecutor, Drives, Executor, Finish, Profile};
 pub use explain::{Earlier, Explain};
 pub use fan::{
-    Bound, BranchError, BranchErrorKind, BranchReport, BranchSink, BranchSource, Concat, Merged, Overflow,
-    Route, Tagged, Tee, Zip, branch, concat, merge, route, tee, zip,
+    Backlog, Bound, BranchError, BranchErrorKind, BranchReport, BranchSink, BranchSource, Concat, Merged,
+    Overflow, Route, Tagged, Tee, Zip, branch, concat, merge, route, tee, zip,
 };
 pub use handle::Run;
 pub use inline::{Inline, InlineWithin};

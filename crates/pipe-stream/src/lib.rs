@@ -77,7 +77,7 @@
 //! * `mmap`, on by default: `Backend::Mapped`. Without it there is no memmap2 and no libc, and `Backend` can only read.
 //! * `gzip`: decodes gzip, with flate2 on zlib-rs, which is Rust.
 //! * `zstd`: decodes zstd, with the zstd crate, which builds the C library and needs a C compiler.
-//! * `spill`: groups that go to temporary files when they become too many, with tempfile.
+//! * `spill`: groups, and items on a branch, that go to temporary files when they become too many, with tempfile.
 //! * `files`: finds files by a pattern or below a folder, with globset and walkdir. [`Files::of`] needs it not.
 
 mod backend;
@@ -137,7 +137,7 @@ pub use positioned::{Line, Positioned, PositionedChunk};
 pub use records::{Lines, Records, lines};
 pub use sink::{FileSink, Fsync, WriterSink};
 #[cfg(feature = "spill")]
-pub use spill::{Scratch, ScratchError, Stored};
+pub use spill::{DiskQueue, Scratch, ScratchError, Stored};
 pub use tally::Tally;
 pub use text::Text;
 

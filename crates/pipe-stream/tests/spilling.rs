@@ -1,10 +1,13 @@
-//! Groups that spill, beside a `BTreeMap`.
+//! What goes to disk, beside what stays in memory.
 #![cfg(feature = "spill")]
 
 use pipe_core::testing::{Fuzz, Rng};
-use pipe_core::{Budget, Event, Inline, Report, RunError, Spill, Weigh};
-use pipe_stream::{Scratch, ScratchError, SpillingGroups, Stored, Text};
-use std::collections::BTreeMap;
+use pipe_core::{
+    Backlog, Bound, BranchError, BranchErrorKind, Budget, Event, Inline, Position, Report, RunError, Sink,
+    Spill, Weigh, branch, from_iter, from_source,
+};
+use pipe_stream::{DiskQueue, Scratch, ScratchError, SpillingGroups, Stored, Text};
+use std::collections::{BTreeMap, VecDeque};
 use std::fs;
 use tempfile::{TempDir, tempdir};
 
@@ -201,4 +204,67 @@ fn groups_within_their_part_spill_when_another_is_refused() {
     assert!(matches!(report.events[..], [Event::Spilled { .. }]), "{:?}", report.events);
     assert_eq!(process.in_use(), 800_001);
     drop(held);
+}
+
+#[test]
+fn a_queue_on_disk_gives_what_it_got_in_order_and_gives_its_files_back() {
+    let place = Place::with_limit(1 << 24);
+    for seed in 0..60 {
+        let mut rng = Rng::new(seed);
+        let (mut queue, mut naive) = (DiskQueue::new(&place.scratch), VecDeque::new());
+        for number in 0..rng.below(4_000) {
+            // In phases, so that it becomes long and short again.
+            if rng.below(10) < 2 + number / 300 % 7 {
+                let len = [0, 10, 300, 100_000][if rng.below(300) == 0 { 3 } else { rng.below(3) as usize }];
+                let item = vec![number as u8; len];
+                queue.push(Position::from_raw(number), item.clone()).unwrap();
+                naive.push_back((Position::from_raw(number), item));
+            } else {
+                assert_eq!(queue.pop().unwrap(), naive.pop_front(), "seed {seed}, {number}");
+            }
+        }
+        while let Some(item) = naive.pop_front() {
+            assert_eq!(queue.pop().unwrap(), Some(item), "seed {seed}");
+        }
+        assert!(queue.pop().unwrap().is_none());
+        assert!(place.is_clean(), "seed {seed}: {} bytes", place.scratch.in_use());
+    }
+}
+
+#[test]
+fn a_branch_that_spills_never_holds_up_its_writer_and_loses_nothing() {
+    let place = Place::with_limit(1 << 24);
+    let (into, out) = branch("late", Bound { items: 100, bytes: 10_000, ..Bound::default() }).unwrap();
+    let into = into.spilling(DiskQueue::new(&place.scratch));
+    let texts = || (0..20_000u64).map(|n| format!("text number {n}"));
+    // One after the other, on one thread: an edge that blocks would never let the first one end.
+    let sent = from_iter(texts()).to(into).run_on(&Fuzz::new(1)).unwrap().value;
+    assert!((sent.sent, sent.dropped) == (20_000, 0) && place.scratch.in_use() > 200_000);
+    let report = from_source(out).edge().collect().run_on(&Fuzz::new(2)).unwrap();
+    assert!(report.value.into_iter().eq(texts()));
+    let [Event::Spilled { stage, times: 19_000.., .. }] = &report.events[..] else {
+        panic!("{:?}", report.events)
+    };
+    assert!(stage == "branch late" && place.is_clean());
+}
+
+#[test]
+fn a_branch_whose_disk_is_full_ends_its_writer_and_a_reader_that_is_gone_takes_the_file_along() {
+    let place = Place::with_limit(100_000);
+    let (into, out) = branch("late", Bound { items: 1, ..Bound::default() }).unwrap();
+    let into = into.spilling(DiskQueue::new(&place.scratch));
+    let failed = from_iter(0..100_000u64).to(into).run_on(&Inline).unwrap_err();
+    assert!(matches!(failed.stage_error(), Some(ScratchError::Full { limit: 100_000, .. })), "{failed}");
+    let abandoned = from_source(out).for_each(drop).run_on(&Inline).unwrap_err();
+    assert!(abandoned.stage_error::<BranchError>().is_some(), "{abandoned}");
+    assert!(place.is_clean());
+
+    let (into, out) = branch("left", Bound { items: 1, ..Bound::default() }).unwrap();
+    let mut into = into.spilling(DiskQueue::new(&place.scratch));
+    (0..5_000u64).for_each(|n| into.write(n).unwrap());
+    assert!(place.scratch.in_use() > 0);
+    drop(out);
+    assert!(place.is_clean());
+    let closed = into.write(0).unwrap_err();
+    assert_eq!(closed.downcast_ref().map(BranchError::kind), Some(BranchErrorKind::Closed { unread: 5_000 }));
 }

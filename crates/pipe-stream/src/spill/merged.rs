@@ -1,6 +1,7 @@
 //! Many sorted inputs as one.
 
-use super::run::{Reader, Runs};
+use super::reader::Reader;
+use super::run::{self, Runs};
 use super::{Scratch, ScratchError, Stored};
 use std::cmp::Ordering;
 use std::collections::BinaryHeap;
@@ -67,7 +68,7 @@ impl<V: Stored> Merged<V> {
 
     fn advance(&mut self, input: usize) -> Result<(), ScratchError> {
         let next = match &mut self.inputs[input] {
-            Input::Run(reader) => reader.next()?,
+            Input::Run(reader) => run::next(reader)?,
             Input::Memory(groups) => groups.next(),
         };
         self.heads.extend(next.map(|(key, value)| Head { key, value, input }));

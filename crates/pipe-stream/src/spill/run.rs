@@ -4,15 +4,13 @@
 //! length of the key: u32 | length of the value: u32 | key | value
 //! ```
 
+use super::reader::Reader;
 use super::{Scratch, ScratchError, ScratchFile, Stored};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// Where a run lies.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Run {
-    start: u64,
-    end: u64,
-}
+type Run = Range<u64>;
 
 /// A file of runs.
 #[derive(Debug)]
@@ -21,7 +19,7 @@ pub(crate) struct Runs {
     runs: Vec<Run>,
 }
 
-/// Written at once, and read at once by each reader.
+/// Written at once.
 const BUFFER: usize = 8 << 10;
 
 const HEAD: usize = 8;
@@ -48,14 +46,14 @@ impl Runs {
         writer.whole = true;
         drop(writer);
         let end = self.file.len();
-        self.runs.push(Run { start, end });
+        self.runs.push(start..end);
         Ok(end - start)
     }
 
     /// Readers of all runs, each from its start.
     pub(crate) fn into_readers(self) -> impl Iterator<Item = Reader> {
         let file = Arc::new(self.file);
-        self.runs.into_iter().map(move |run| Reader { file: file.clone(), run, buffer: Vec::new(), next: 0 })
+        self.runs.into_iter().map(move |run| Reader::new(file.clone(), run))
     }
 }
 
@@ -97,57 +95,16 @@ impl Drop for Writer<'_> {
     }
 }
 
-/// Of one run.
-#[derive(Debug)]
-pub(crate) struct Reader {
-    file: Arc<ScratchFile>,
-    /// What was not read yet.
-    run: Run,
-    buffer: Vec<u8>,
-    /// Where the next record starts in `buffer`.
-    next: usize,
-}
-
-impl Reader {
-    /// The next key and value; `None` at the end of the run.
-    pub(crate) fn next<V: Stored>(&mut self) -> Result<Option<(Vec<u8>, V)>, ScratchError> {
-        if self.next == self.buffer.len() && self.run.start == self.run.end {
-            return Ok(None);
-        }
-        self.need(HEAD)?;
-        let len = |at: usize| {
-            self.buffer[self.next + at..].first_chunk().map_or(0, |len| u32::from_le_bytes(*len) as usize)
-        };
-        let (key_len, value_len) = (len(0), len(4));
-        self.need(HEAD + key_len + value_len)?;
-        let (key, mut value) = self.buffer[self.next + HEAD..][..key_len + value_len].split_at(key_len);
-        let loaded = V::load(&mut value).filter(|_| value.is_empty());
-        let loaded = loaded.ok_or_else(|| self.file.scratch().damaged(self.run.start))?;
-        let key = key.to_vec();
-        self.next += HEAD + key_len + value_len;
-        Ok(Some((key, loaded)))
+/// The next key and value of a run; `None` at its end.
+pub(crate) fn next<V: Stored>(run: &mut Reader) -> Result<Option<(Vec<u8>, V)>, ScratchError> {
+    if run.is_at_end() {
+        return Ok(None);
     }
-
-    /// Sees to it that so many bytes of the next record are in the buffer.
-    fn need(&mut self, bytes: usize) -> Result<(), ScratchError> {
-        let have = self.buffer.len() - self.next;
-        if have >= bytes {
-            return Ok(());
-        }
-        let left = self.run.end - self.run.start;
-        let more = ((bytes - have).max(BUFFER) as u64).min(left) as usize;
-        if have + more < bytes {
-            return Err(self.file.scratch().damaged(self.run.start));
-        }
-        self.buffer.drain(..self.next);
-        self.next = 0;
-        // One record may be long; the next ones are not.
-        if self.buffer.capacity() > 4 * BUFFER {
-            self.buffer.shrink_to(have + more);
-        }
-        self.buffer.resize(have + more, 0);
-        self.file.read(self.run.start, &mut self.buffer[have..])?;
-        self.run.start += more as u64;
-        Ok(())
-    }
+    let head = run.take(HEAD)?;
+    let len = |at: usize| head[at..].first_chunk().map_or(0, |len| u32::from_le_bytes(*len) as usize);
+    let (key_len, value_len) = (len(0), len(4));
+    let (key, mut value) = run.take(key_len + value_len)?.split_at(key_len);
+    let loaded = V::load(&mut value).filter(|_| value.is_empty());
+    let key = key.to_vec();
+    loaded.map(|value| Some((key, value))).ok_or_else(|| run.damaged())
 }
