@@ -136,6 +136,11 @@ impl Budget {
         self.account.ask_to_spill();
     }
 
+    /// Whether anybody else has it: a clone, a child, a permit.
+    pub fn is_shared(&self) -> bool {
+        Arc::strong_count(&self.account) > 1
+    }
+
     /// Its name, in errors.
     pub fn name(&self) -> &str {
         self.account.name()
