@@ -24,6 +24,8 @@ pub(crate) struct Account {
     /// The part of `resident` that may go to disk.
     spillable: AtomicUsize,
     peak: AtomicUsize,
+    /// Refusals while less was granted than the limit.
+    held_back: AtomicUsize,
     /// Whether what is counted right here may go to disk.
     spills: bool,
     /// And has been asked to.
@@ -75,6 +77,7 @@ impl Account {
             resident: AtomicUsize::new(0),
             spillable: AtomicUsize::new(0),
             peak: AtomicUsize::new(0),
+            held_back: AtomicUsize::new(0),
             spills,
             asked: AtomicBool::new(false),
             hungry: AtomicBool::new(false),
@@ -97,7 +100,8 @@ impl Account {
 
     /// Counts a batch if there is room on all levels, or if this account has no other in flight.
     pub(crate) fn take(&self, bytes: usize) -> bool {
-        let alone = self.in_flight.compare_exchange(0, bytes, Relaxed, Relaxed).is_ok();
+        let alone = self.in_flight.load(Relaxed) == 0
+            && self.in_flight.compare_exchange(0, bytes, Relaxed, Relaxed).is_ok();
         let taken = if alone {
             self.climb(bytes, None, |_, _, _| true)
         } else {
@@ -110,6 +114,8 @@ impl Account {
         }
         if taken {
             self.ancestry().for_each(Account::eat);
+        } else if self.ancestry().any(|node| node.allowance() < node.limit) {
+            self.held_back.fetch_add(1, Relaxed);
         }
         taken
     }
@@ -133,8 +139,15 @@ impl Account {
             self.in_use.fetch_sub(bytes, Relaxed);
             return false;
         }
-        self.peak.fetch_max(after, Relaxed);
+        self.note_peak(after);
         true
+    }
+
+    /// A look first: most of the time it is none, and then the line of the cache stays with those that read it.
+    fn note_peak(&self, bytes: usize) {
+        if bytes > self.peak() {
+            self.peak.fetch_max(bytes, Relaxed);
+        }
     }
 
     fn has_room(&self, after: usize, from: Option<(&Account, usize)>) -> bool {
@@ -186,7 +199,7 @@ impl Account {
         for node in self.ancestry() {
             if to >= from {
                 let after = node.in_use.fetch_add(to - from, Relaxed) + (to - from);
-                node.peak.fetch_max(after, Relaxed);
+                node.note_peak(after);
             } else {
                 let before = node.in_use.fetch_sub(from - to, Relaxed);
                 debug_assert!(
@@ -311,6 +324,10 @@ impl Account {
 
     pub(crate) fn resident(&self) -> usize {
         self.resident.load(Relaxed)
+    }
+
+    pub(crate) fn held_back(&self) -> usize {
+        self.held_back.load(Relaxed)
     }
 
     pub(crate) fn peak(&self) -> usize {

@@ -166,6 +166,11 @@ impl Budget {
         self.account.peak()
     }
 
+    /// How often a request was refused here while less was granted than the limit, here or above; see [`allow`](Budget::allow).
+    pub fn held_back(&self) -> usize {
+        self.account.held_back()
+    }
+
     /// Who holds something of it, the largest first. For errors and reports: it takes a lock of each budget below.
     pub fn consumers(&self) -> Vec<Consumer> {
         self.account.consumers()

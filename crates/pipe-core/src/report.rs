@@ -170,6 +170,11 @@ pub enum Event {
         /// Bytes that were written.
         bytes: u64,
     },
+    /// The run read later than it could have, because its budget granted less than its limit: see [`Budget::allow`](crate::Budget::allow).
+    HeldBack {
+        /// How often it was refused bytes.
+        times: usize,
+    },
     /// Memory has become shorter, or less short.
     MemoryPressure {
         /// How short it is: `normal`, `moderate`, `high` or `critical`.
@@ -369,6 +374,9 @@ impl fmt::Display for Event {
             Event::Spilled { stage, times, bytes } => {
                 let plural = if *times == 1 { "time" } else { "times" };
                 write!(f, "{stage} went to disk {times} {plural}, with {bytes} bytes in all")
+            }
+            Event::HeldBack { times } => {
+                write!(f, "refused bytes {times} times: the budget granted less than its limit")
             }
             Event::MemoryPressure { level, why, response } => {
                 write!(f, "memory pressure {level}: {why}; {response}")

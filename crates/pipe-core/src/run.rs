@@ -445,6 +445,10 @@ impl RunState {
     }
 
     pub(crate) fn report<T>(&self, value: T) -> Report<T> {
+        let times = self.budget.held_back();
+        if times > 0 {
+            self.note(Event::HeldBack { times });
+        }
         Report {
             value,
             executor: self.profile.name,

@@ -1,7 +1,7 @@
 //! The tree of budgets: what a child takes counts in all above, in equal parts, and is given back exactly.
 
 use pipe_core::testing::{Fuzz, Rng};
-use pipe_core::{Budget, Inline, Permit, RunError, from_iter};
+use pipe_core::{Budget, Event, Inline, Permit, RunError, from_iter};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::thread;
 
@@ -148,6 +148,22 @@ fn an_allowance_that_shrinks_refuses_what_it_would_have_granted_and_grows_back()
     assert_eq!(process.allowance(), 100);
     assert!(run.try_take(40).is_some());
     drop(one);
+}
+
+#[test]
+fn a_run_that_was_held_back_says_so() {
+    let process = Budget::new(1 << 20);
+    let run = || {
+        from_iter(0..50_000u64)
+            .edge()
+            .map(|n| n)
+            .for_each(drop)
+            .run_on(&Fuzz::new(4).budget(&process))
+            .unwrap()
+    };
+    assert!(run().events.is_empty());
+    process.allow(1_000);
+    assert!(matches!(run().events[..], [Event::HeldBack { times: 1.. }]), "{:?}", run().events);
 }
 
 #[test]
