@@ -14,6 +14,8 @@ pub(crate) struct Resident {
     segment: usize,
     /// Since it was weighed last.
     slices: usize,
+    /// Since it was empty.
+    age: usize,
     /// After so many it is weighed again.
     due: usize,
     /// How often the state was put on disk, and how much of it.
@@ -28,9 +30,17 @@ struct Charge {
 /// It is not put on disk, though somebody asks, while it holds less than this part of its share: that would be many small pieces.
 const WORTH: usize = 8;
 
+/// Some 30 us of rows into groups, and 100 KB of new groups.
+const STRIDE: usize = 1_024;
+
 impl Resident {
     pub(crate) fn new(segment: usize) -> Self {
-        Resident { charge: None, segment, slices: 0, due: 1, spilled: (0, 0) }
+        Resident { charge: None, segment, slices: 0, age: 0, due: 1, spilled: (0, 0) }
+    }
+
+    /// How many items a slice may have: a state that spills must not outgrow the limit within one.
+    pub(crate) fn most_items<C: Stage>(chain: &C) -> usize {
+        if chain.spills() { STRIDE } else { usize::MAX }
     }
 
     /// After a slice: weighs the state if it is time.
@@ -40,7 +50,7 @@ impl Resident {
         chain: &C,
         state: &mut C::State,
     ) -> Result<(), RunError> {
-        self.slices += 1;
+        (self.slices, self.age) = (self.slices + 1, self.age + 1);
         if self.slices < self.due && !self.is_asked() { Ok(()) } else { self.note(run, chain, state) }
     }
 
@@ -49,11 +59,13 @@ impl Resident {
     }
 
     /// Notes what was weighed, and puts it on disk if it is too much. The next time is when weighing has become cheap again beside the
-    /// slices in between, because every element may have to be asked; but before the limit is reached, if it goes on growing so.
+    /// slices in between, because every element may have to be asked; but before the limit is reached, if it goes on growing so. The
+    /// mean counts as well as the last time, because tables grow in leaps.
     fn note<C: Stage>(&mut self, run: &RunState, chain: &C, state: &mut C::State) -> Result<(), RunError> {
         let mut bytes = chain.state_bytes(state);
         let charged = self.charge.as_ref().map_or(0, |charge| charge.permit.bytes());
-        let grown = bytes.saturating_sub(charged) / self.slices.max(1);
+        let lately = bytes.saturating_sub(charged) / self.slices.max(1);
+        let grown = lately.max(bytes / self.age.max(1));
         self.resize(run, bytes, chain.spills());
         let mut room = run.budget().limit().saturating_sub(run.budget().resident_bytes());
         let mut own = 0;
@@ -81,6 +93,7 @@ impl Resident {
         })?;
         let written = spilled.map_err(|source| RunError::Stage { stage: stage(), at: None, source })?;
         self.spilled = (self.spilled.0 + 1, self.spilled.1 + written);
+        self.age = 0;
         if let Some(charge) = &self.charge {
             charge.budget.has_spilled();
         }

@@ -177,7 +177,8 @@ where
     fn run_through(&mut self, batch: &mut B, limit: usize, next: &mut dyn Outlet) -> Result<Ran, RunError> {
         let mut taken = 0;
         loop {
-            let asked = limit - taken;
+            let left = limit - taken;
+            let asked = left.min(Resident::most_items(&self.segment.chain));
             let (items, flow) = self.slice(batch, asked, next)?;
             taken += items;
             // Before failures are looked at: their share is one of these too.
@@ -186,7 +187,8 @@ where
             match flow {
                 Flow::Break(()) => return Ok(Ran::Enough(taken)),
                 Flow::Continue(()) if batch.is_empty() => return Ok(Ran::Done(taken)),
-                Flow::Continue(()) if items == asked => return Ok(Ran::More(taken)),
+                Flow::Continue(()) if items == left => return Ok(Ran::More(taken)),
+                Flow::Continue(()) if items == asked => self.weigh()?,
                 Flow::Continue(()) if items == 0 || self.run.is_cancelled() => return Ok(Ran::Done(taken)),
                 // Interrupted, by a letter or a drain, which is no reason to drop the rest. Or a batch that does not know that it is
                 // empty: the next round tells.

@@ -92,6 +92,7 @@ where
         let mut source = self.source.take().expect("a loop that failed is not used again");
         let mut sink = self.sink.sink.take().expect("a loop that failed is not used again");
         let (chain, context, first) = (&self.segment.chain, &mut self.context, source.next);
+        let limit = limit.min(Resident::most_items(chain));
         let until = self.leash.pay_out_source(first.saturating_add(limit as u64));
         let (mut passed, mut emitted) = (0, 0);
         let (passed_out, emitted_out) = (&mut passed, &mut emitted);

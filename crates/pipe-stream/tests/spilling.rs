@@ -73,6 +73,7 @@ fn accumulators_stay_within_the_limit() {
     let (limit, place) = (1 << 20, Place::with_limit(1 << 30));
     let text = numbers(&mut Rng::new(7), 100_000, 90_000);
     let report = count(&text, &place.scratch, &Fuzz::new(5).memory_limit(limit)).unwrap();
+    assert!(report.peak_bytes <= limit * 3 / 2, "{} bytes", report.peak_bytes);
     assert!(report.value.heap() <= limit / 2, "{} bytes are still in memory", report.value.heap());
     assert!(report.value.spills() > 1);
 }
