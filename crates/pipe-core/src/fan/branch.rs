@@ -190,7 +190,7 @@ impl<T: Send + 'static> Source for BranchSource<T> {
     fn pull(&mut self, want: Want) -> Result<Option<Items<T>>, BoxError> {
         let limit = self.edge.bound().stall_after;
         let taken = self.waiter.until(limit, |waker| self.edge.take(want, &self.spares, waker));
-        Ok(taken.map_err(|waited| self.edge.stalled(waited))??)
+        taken.map_err(|waited| self.edge.stalled(waited))?
     }
 
     fn poll_pull(&mut self, want: Want, waker: &Waker) -> Pulled<Items<T>> {
