@@ -175,6 +175,20 @@ pub enum Event {
         /// How often it was refused bytes.
         times: usize,
     },
+    /// Who computes kernels, if not the reference.
+    Kernels {
+        /// Its name.
+        runner: &'static str,
+        /// With which instructions, on which device.
+        with: String,
+    },
+    /// A stage has found something out.
+    Remark {
+        /// The stage.
+        stage: String,
+        /// What it says.
+        what: String,
+    },
     /// Memory has become shorter, or less short.
     MemoryPressure {
         /// How short it is: `normal`, `moderate`, `high` or `critical`.
@@ -378,6 +392,8 @@ impl fmt::Display for Event {
             Event::HeldBack { times } => {
                 write!(f, "refused bytes {times} times: the budget granted less than its limit")
             }
+            Event::Kernels { runner, with } => write!(f, "kernels are {runner}: {with}"),
+            Event::Remark { stage, what } => write!(f, "{stage}: {what}"),
             Event::MemoryPressure { level, why, response } => {
                 write!(f, "memory pressure {level}: {why}; {response}")
             }
