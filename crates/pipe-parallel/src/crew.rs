@@ -202,7 +202,7 @@ impl<'p> Crew<'p> {
                 if wanted <= limit {
                     return Some((place, Part { batch, permit }));
                 }
-                RunError::Budget { stage: "source".to_owned(), wanted, in_use: 0, limit }
+                self.run.budget().refusal("source", wanted, 0)
             }
             Ok(None) => {
                 self.gates.set_ended();

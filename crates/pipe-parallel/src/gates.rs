@@ -243,7 +243,7 @@ impl<'p> Gates<'p> {
             if self.is_closed(place) {
                 return Flow::Break(());
             }
-            if self.budget.in_use() <= self.budget.limit() || state.may_overdraw(waiter) {
+            if !self.budget.is_overdrawn() || state.may_overdraw(waiter) {
                 return Flow::Continue(());
             }
             state = match state.claim(place.stretch + 1, hands.worker) {
