@@ -188,6 +188,8 @@ where
                 Flow::Continue(()) if batch.is_empty() => return Ok(Ran::Done(taken)),
                 Flow::Continue(()) if items == asked => return Ok(Ran::More(taken)),
                 Flow::Continue(()) if items == 0 || self.run.is_cancelled() => return Ok(Ran::Done(taken)),
+                // The executor wants to look at the rest.
+                Flow::Continue(()) if self.leash.take_pause() => return Ok(Ran::More(taken)),
                 // Interrupted, by a letter or a drain, which is no reason to drop the rest. Or a batch that does not know that it is
                 // empty: the next round tells.
                 Flow::Continue(()) => {}
