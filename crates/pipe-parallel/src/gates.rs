@@ -67,8 +67,10 @@
 
 use crate::ending::Failure;
 use crate::hands::Hands;
+use crate::job::Ticket;
 use crate::ledger::{Ledger, Part};
 use crate::meter::Account;
+use crate::pieces::{Deque, Pieces};
 use crate::seat::{Bar, Place, Seat};
 use crate::splits::Splits;
 use crate::stretch::Stretch;
@@ -90,6 +92,7 @@ pub(crate) struct Gates<'p> {
     /// 1 us costs a tenth at 2 cores.
     pub(crate) window: usize,
     pub(crate) splits: Splits,
+    pub(crate) pieces: Pieces,
     pub(crate) run: Arc<RunState>,
 }
 
@@ -137,8 +140,12 @@ enum Waiter {
 const NAP: Duration = Duration::from_millis(10);
 
 impl<'p> Gates<'p> {
-    /// Takes the serial nodes out of the stretches.
-    pub(crate) fn new(stretches: &mut [Stretch<'p>], workers: usize, run: &Arc<RunState>) -> Self {
+    /// Takes the serial nodes out of the stretches. With the deques of each worker, one per stretch.
+    pub(crate) fn new(
+        stretches: &mut [Stretch<'p>],
+        workers: usize,
+        run: &Arc<RunState>,
+    ) -> (Self, Vec<Vec<Deque>>) {
         let lane = |stretch: &mut Stretch<'p>| Lane {
             ledger: Ledger::new(stretch),
             gate: Gate::Here(SerialLine::new(run.clone(), std::mem::take(&mut stretch.gate))),
@@ -155,7 +162,8 @@ impl<'p> Gates<'p> {
             idle: 0,
             over: false,
         };
-        Gates {
+        let (pieces, deques) = Pieces::new(stretches.len(), workers);
+        let gates = Gates {
             state: Mutex::new(state),
             changed: Condvar::new(),
             bars: stretches.iter().map(|_| Bar::new()).collect(),
@@ -163,8 +171,10 @@ impl<'p> Gates<'p> {
             budget: run.budget().clone(),
             window: workers.saturating_mul(32).max(64),
             splits: Splits::new(stretches.len(), workers),
+            pieces,
             run: run.clone(),
-        }
+        };
+        (gates, deques)
     }
 
     /// A worker comes.
@@ -222,13 +232,35 @@ impl<'p> Gates<'p> {
         let parts: Vec<Part> = self.splits.pieces(next, batch).map(|piece| self.charge(piece)).collect();
         let mut state = self.lock();
         let ledger = &mut state.lanes[next].ledger;
-        if self.is_closed(Place { stretch: next, seat: Seat::Ticket(ledger.next_ticket()) }) {
+        if self.is_closed(Place { stretch: next, seat: Seat::Ticket(ledger.next_key()) }) {
             drop(state);
             return Flow::Break(());
         }
         parts.into_iter().for_each(|part| ledger.make_ready(part));
         self.wake(&state);
         self.make_room(Waiter::Gate(place), state, hands)
+    }
+
+    /// Takes the back half of what is left of a batch, for somebody who has nothing to do.
+    pub(crate) fn offer(&self, piece: Ticket, own: &Deque) {
+        let mut state = self.lock();
+        if self.is_closed(piece.place()) {
+            state.rubbish.push(piece.part);
+            drop(self.sweep(state));
+            return;
+        }
+        state.lanes[piece.stretch].ledger.cut(piece.span.key);
+        self.pieces.offer(piece.stretch, piece, own);
+        self.wake(&state);
+    }
+
+    /// Drops a batch that is not wanted any more.
+    pub(crate) fn discard(&self, ticket: Ticket, hands: &mut Hands<'_, 'p>) {
+        let (place, mut state) = (ticket.place(), self.lock());
+        debug_assert!(self.is_closed(place), "only what comes after a failure or an end is not wanted");
+        state.rubbish.push(ticket.part);
+        state.lanes[place.stretch].ledger.complete(place.seat, &self.bars[place.stretch]);
+        drop(self.drain(place.stretch, state, hands));
     }
 
     /// Counts what a batch keeps alive: it exists already. At least its place in the books, or items without bytes could fill these.
@@ -246,7 +278,7 @@ impl<'p> Gates<'p> {
             if self.budget.in_use() <= self.budget.limit() || state.may_overdraw(waiter) {
                 return Flow::Continue(());
             }
-            state = match state.claim(place.stretch + 1, hands.worker) {
+            state = match self.claim(&mut state, hands) {
                 Some(ticket) => {
                     drop(state);
                     hands.lap(Account::Gate(place.stretch));

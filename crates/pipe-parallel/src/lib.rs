@@ -54,6 +54,7 @@ mod ledger;
 mod meter;
 mod one_thread;
 mod parallel;
+mod pieces;
 mod seat;
 mod splits;
 mod stretch;
