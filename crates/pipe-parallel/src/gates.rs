@@ -65,6 +65,8 @@
 //! * *Cancelled, or out of time*, it drops everything at once. Who sleeps looks every few milliseconds whether that is so: then the
 //!   loops of the others, whose slices may have become long, are cut off too.
 
+use crate::bell::Listening;
+use crate::bells::Bells;
 use crate::ending::Failure;
 use crate::hands::Hands;
 use crate::job::Ticket;
@@ -77,13 +79,12 @@ use crate::stretch::Stretch;
 use pipe_core::plan::{BoxBatch, RunState, SerialLine};
 use pipe_core::{Budget, Flow, Permit, RunError};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// See the module's text.
 pub(crate) struct Gates<'p> {
     state: Mutex<State<'p>>,
-    changed: Condvar,
+    pub(crate) bells: Arc<Bells>,
     pub(crate) bars: Vec<Bar>,
     /// Nothing more is pulled. Set under the source lock or this one; read outside of both only to save work.
     ended: AtomicBool,
@@ -103,7 +104,6 @@ pub(crate) struct State<'p> {
     pub(crate) abandoned: Option<RunError>,
     /// What was closed, until somebody has left the lock to drop it.
     pub(crate) rubbish: Vec<Part>,
-    sleepers: usize,
     /// Workers that have come and not left, and those of them that look for a job and find none.
     pub(crate) seated: usize,
     pub(crate) idle: usize,
@@ -136,9 +136,6 @@ enum Waiter {
     Gate(Place),
 }
 
-/// How long a sleeper goes without a look at the run's switch and deadline.
-const NAP: Duration = Duration::from_millis(10);
-
 impl<'p> Gates<'p> {
     /// Takes the serial nodes out of the stretches. With the deques of each worker, one per stretch.
     pub(crate) fn new(
@@ -157,7 +154,6 @@ impl<'p> Gates<'p> {
             failure: None,
             abandoned: None,
             rubbish: Vec::new(),
-            sleepers: 0,
             seated: 0,
             idle: 0,
             over: false,
@@ -165,7 +161,7 @@ impl<'p> Gates<'p> {
         let (pieces, deques) = Pieces::new(stretches.len(), workers);
         let gates = Gates {
             state: Mutex::new(state),
-            changed: Condvar::new(),
+            bells: Bells::new(),
             bars: stretches.iter().map(|_| Bar::new()).collect(),
             ended: AtomicBool::new(false),
             budget: run.budget().clone(),
@@ -236,8 +232,10 @@ impl<'p> Gates<'p> {
             drop(state);
             return Flow::Break(());
         }
+        let tickets = parts.len();
         parts.into_iter().for_each(|part| ledger.make_ready(part));
-        self.wake(&state);
+        self.bells.jobs.ring(tickets);
+        self.bells.room.ring_for_all();
         self.make_room(Waiter::Gate(place), state, hands)
     }
 
@@ -285,7 +283,11 @@ impl<'p> Gates<'p> {
                     hands.work(self, ticket);
                     self.lock()
                 }
-                None => self.sleep(state),
+                None => {
+                    let listening = self.bells.room.listen();
+                    drop(state);
+                    self.sleep(listening)
+                }
             };
         }
     }
@@ -300,22 +302,25 @@ impl<'p> Gates<'p> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn sleep<'g>(&'g self, mut state: Guard<'g, 'p>) -> Guard<'g, 'p> {
-        state.sleepers += 1;
-        let slept = self.changed.wait_timeout(state, NAP);
-        let (mut state, _) = slept.unwrap_or_else(PoisonError::into_inner);
-        state.sleepers -= 1;
-        if let Err(error) = self.run.check() {
+    /// Until something has changed. Listening began under the lock.
+    pub(crate) fn sleep(&self, listening: Listening<'_>) -> Guard<'_, 'p> {
+        self.bells.sleep(listening, &self.run);
+        let stopped = self.run.check();
+        let mut state = self.lock();
+        if let Err(error) = stopped {
             self.abandon_locked(&mut state, error);
         }
         state
     }
 
-    /// A system call, so only where somebody sleeps.
+    /// After a change. One of those who look for a job is enough: if it finds one, it wakes the next. But near the end each has something
+    /// of its own to do, and who has failed finds less than others.
     pub(crate) fn wake(&self, state: &State<'p>) {
-        if state.sleepers > 0 {
-            self.changed.notify_all();
+        if state.failure.is_some() || state.lanes[0].ledger.has_ended() {
+            return self.bells.ring_for_all();
         }
+        self.bells.jobs.ring(1);
+        self.bells.room.ring_for_all();
     }
 
     /// Notes that nothing more is to be pulled.

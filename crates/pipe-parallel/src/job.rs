@@ -57,6 +57,9 @@ impl<'p> Gates<'p> {
         let mut rest = Rest::None;
         loop {
             if let Some(job) = self.job(&mut state, hands, rest) {
+                if rest == Rest::Slept {
+                    self.bells.jobs.ring(1);
+                }
                 if matches!(job, Job::Leave) {
                     state.seated -= 1;
                     // After an abandoned run only.
@@ -86,11 +89,12 @@ impl<'p> Gates<'p> {
             state.over = true;
             self.wake(&state);
         } else {
-            if state.idle < state.seated {
-                // Takes the locks of others, and their answer is an offer under this one, which is made only while somebody is hungry.
+            let (listening, all_idle) = (self.bells.jobs.listen(), state.idle == state.seated);
+            drop(state);
+            if !all_idle {
                 self.run.pause();
             }
-            state = self.sleep(state);
+            state = self.sleep(listening);
         }
         state.idle -= 1;
         self.pieces.set_hungry(state.idle);

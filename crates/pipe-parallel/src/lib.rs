@@ -43,6 +43,8 @@
 #![forbid(unsafe_code)]
 
 mod alone;
+mod bell;
+mod bells;
 mod break_even;
 mod crew;
 mod drain;
@@ -58,6 +60,7 @@ mod pieces;
 mod seat;
 mod splits;
 mod stretch;
+mod sync;
 
 pub use parallel::Parallel;
 
