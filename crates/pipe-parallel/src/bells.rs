@@ -19,7 +19,7 @@ pub(crate) struct Bells {
 
 /// How long a sleeper goes without a look at the deadline, if there is one: it cuts off long slices only if somebody reads the clock, and who
 /// is in one does not.
-const NAP: Duration = Duration::from_millis(10);
+pub(crate) const NAP: Duration = Duration::from_millis(10);
 
 impl Bells {
     pub(crate) fn new() -> Arc<Self> {
@@ -31,14 +31,15 @@ impl Bells {
         self.room.ring_for_all();
     }
 
-    /// Until one of the two rings, or the run has to end.
-    pub(crate) fn sleep(self: &Arc<Self>, listening: Listening<'_>, run: &RunState) {
+    /// Until it rings, or the run has to end, or for `limit`.
+    pub(crate) fn sleep(self: &Arc<Self>, listening: Listening<'_>, run: &RunState, limit: Option<Duration>) {
         // Before the look: a switch that is turned in between rings.
         if self.unknown.swap(false, SeqCst) {
             run.cancel().wake(Waker::from(self.clone()));
         }
         if run.check().is_ok() {
-            listening.sleep(run.has_deadline().then_some(NAP));
+            let nap = run.has_deadline().then_some(NAP);
+            listening.sleep(limit.into_iter().chain(nap).min());
         }
     }
 }

@@ -80,6 +80,7 @@ use pipe_core::plan::{BoxBatch, RunState, SerialLine};
 use pipe_core::{Budget, Flow, Permit, RunError};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 /// See the module's text.
 pub(crate) struct Gates<'p> {
@@ -286,7 +287,7 @@ impl<'p> Gates<'p> {
                 None => {
                     let listening = self.bells.room.listen();
                     drop(state);
-                    self.sleep(listening)
+                    self.sleep(listening, None)
                 }
             };
         }
@@ -302,9 +303,9 @@ impl<'p> Gates<'p> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Until something has changed. Listening began under the lock.
-    pub(crate) fn sleep(&self, listening: Listening<'_>) -> Guard<'_, 'p> {
-        self.bells.sleep(listening, &self.run);
+    /// Until something has changed, at most for `limit`. Listening began under the lock.
+    pub(crate) fn sleep(&self, listening: Listening<'_>, limit: Option<Duration>) -> Guard<'_, 'p> {
+        self.bells.sleep(listening, &self.run, limit);
         let stopped = self.run.check();
         let mut state = self.lock();
         if let Err(error) = stopped {

@@ -5,7 +5,7 @@ use crate::gates::Gates;
 use crate::job::Ticket;
 use crate::ledger::Part;
 use crate::meter::{Account, Meter};
-use crate::pieces::Deque;
+use crate::pieces::{Deque, LONG};
 use crate::seat::{Place, Span};
 use pipe_core::plan::{AnyBatch, BoxBatch, Line, Outlet, RunState, Segment, Worker};
 use pipe_core::{Flow, Permit, RunError};
@@ -121,6 +121,7 @@ impl<'h, 'p> Hands<'h, 'p> {
     pub(crate) fn carry(&mut self, gates: &Gates<'p>, ticket: Ticket) -> Carried {
         let place = ticket.place();
         let Ticket { stretch, span, part: Part { batch, permit } } = ticket;
+        let worker = self.worker;
         let (row, hands) = self.split(stretch);
         let mut ahead = Ahead::new(gates, place, hands);
         let (line, pieces) = match row.line(&gates.run) {
@@ -128,10 +129,13 @@ impl<'h, 'p> Hands<'h, 'p> {
             Err(error) => return ahead.carried(Outcome::Failed(error), 0),
         };
         let before = line.taken();
-        ahead.rest = Some(Rest { span, permit, pieces, asked_for: span.is_piece() });
+        let from = (!span.is_piece()).then(|| Instant::now() + LONG);
+        gates.pieces.enter(worker);
+        ahead.rest = Some(Rest { span, permit, pieces, from });
         let flow = line.carry(batch, &mut ahead);
         // Before the ticket is completed: who sleeps for these bytes is woken then.
         ahead.rest = None;
+        gates.pieces.leave(worker);
         let items = line.taken() - before;
         let outcome = Outcome::of(flow, &gates.run);
         let carried = ahead.carried(outcome, items);
@@ -181,8 +185,8 @@ struct Rest<'a> {
     permit: Permit,
     /// Where the worker puts pieces for others.
     pieces: &'a Deque,
-    /// Some of it was worked on, or it is a piece: then a loop was asked to pause for it.
-    asked_for: bool,
+    /// When others get some of it. A piece was heavy before.
+    from: Option<Instant>,
 }
 
 impl<'a, 'h, 'p> Ahead<'a, 'h, 'p> {
@@ -209,11 +213,10 @@ impl Outlet for Ahead<'_, '_, '_> {
         self.gates.is_closed(self.place)
     }
 
-    /// Gives half of it to somebody who has nothing to do. Not of a batch that was not begun: it may be light, and then its halves would
-    /// not be worth a wake.
+    /// Gives half of it to somebody who has nothing to do, if it is heavy: else the halves would not be worth a wake.
     fn share(&mut self, batch: &mut dyn AnyBatch) {
         let Some(rest) = &mut self.rest else { return };
-        if !std::mem::replace(&mut rest.asked_for, true) || !self.gates.pieces.are_wanted() {
+        if !self.gates.pieces.are_wanted() || rest.from.is_some_and(|from| Instant::now() < from) {
             return;
         }
         let Some((front, back)) = rest.span.halves() else { return };

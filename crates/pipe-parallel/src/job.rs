@@ -1,10 +1,13 @@
 //! What a worker does next.
 
+use crate::bells::NAP;
 use crate::gates::{Gate, Gates, Guard, State};
 use crate::hands::Hands;
 use crate::ledger::Part;
+use crate::pieces::LONG;
 use crate::seat::{Place, Seat, Span};
 use pipe_core::Permit;
+use std::time::Instant;
 
 /// What a worker is to do.
 pub(crate) enum Job {
@@ -54,8 +57,9 @@ impl<'p> Gates<'p> {
         if let Err(error) = stopped {
             self.abandon_locked(&mut state, error);
         }
-        let mut rest = Rest::None;
+        let mut idle_since = None;
         loop {
+            let rest = if idle_since.is_some() { Rest::Slept } else { Rest::None };
             if let Some(job) = self.job(&mut state, hands, rest) {
                 if rest == Rest::Slept {
                     self.bells.jobs.ring(1);
@@ -71,8 +75,7 @@ impl<'p> Gates<'p> {
                 }
                 return job;
             }
-            rest = Rest::Slept;
-            state = self.idle(state);
+            state = self.idle(state, *idle_since.get_or_insert_with(Instant::now));
         }
     }
 
@@ -81,20 +84,23 @@ impl<'p> Gates<'p> {
         hands.rows().rev().find_map(|(stretch, row)| self.pieces.take_back(stretch, row.pieces()))
     }
 
-    /// Goes without a job until something has changed.
-    fn idle<'g>(&'g self, mut state: Guard<'g, 'p>) -> Guard<'g, 'p> {
+    /// Goes without a job until something has changed. If it has done so for long, it asks for a part of what others are in, and again when it
+    /// has waited twice as long.
+    fn idle<'g>(&'g self, mut state: Guard<'g, 'p>, since: Instant) -> Guard<'g, 'p> {
         state.idle += 1;
         self.pieces.set_hungry(state.idle);
         if state.failure.is_some() && state.idle == state.seated {
             state.over = true;
             self.wake(&state);
         } else {
-            let (listening, all_idle) = (self.bells.jobs.listen(), state.idle == state.seated);
+            let listening = self.bells.jobs.listen();
             drop(state);
-            if !all_idle {
+            let waited = since.elapsed();
+            let patience = self.pieces.are_to_be_had().then(|| waited.clamp(LONG, NAP));
+            if patience.is_some() && waited >= LONG {
                 self.run.pause();
             }
-            state = self.sleep(listening);
+            state = self.sleep(listening, patience);
         }
         state.idle -= 1;
         self.pieces.set_hungry(state.idle);
