@@ -35,6 +35,15 @@ struct Intake<'p> {
     next_ticket: u64,
 }
 
+/// How many may work.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Strength {
+    /// The calling thread included.
+    pub(crate) workers: usize,
+    /// As many at the same time.
+    pub(crate) processors: usize,
+}
+
 /// What a worker is about to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Before {
@@ -51,10 +60,11 @@ impl<'p> Crew<'p> {
     pub(crate) fn new(
         source: Box<dyn AnySource + 'p>,
         mut stretches: Vec<Stretch<'p>>,
-        workers: usize,
+        strength: Strength,
         run: Arc<RunState>,
     ) -> Self {
-        let (gates, deques) = Gates::new(&mut stretches, workers, &run);
+        let (gates, deques) = Gates::new(&mut stretches, strength, &run);
+        let workers = strength.workers;
         let source = Mutex::new(Intake { source, next_ticket: 0 });
         let rows = stretches.into_iter().map(|stretch| stretch.row).collect();
         Crew { source, rows, gates, workers, seats: Mutex::new(deques), run }

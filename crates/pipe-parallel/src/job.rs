@@ -94,9 +94,10 @@ impl<'p> Gates<'p> {
             self.wake(&state);
         } else {
             let listening = self.bells.jobs.listen();
+            let asks = state.seated - state.idle < self.processors;
             drop(state);
             let waited = since.elapsed();
-            let patience = self.pieces.are_to_be_had().then(|| waited.clamp(LONG, NAP));
+            let patience = (asks && self.pieces.are_to_be_had()).then(|| waited.clamp(LONG, NAP));
             if patience.is_some() && waited >= LONG {
                 self.run.pause();
             }

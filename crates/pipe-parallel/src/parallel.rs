@@ -1,7 +1,7 @@
 //! The executor: settings, threads, and the end of a run.
 
 use crate::alone::{Alone, alone};
-use crate::crew::Crew;
+use crate::crew::{Crew, Strength};
 use crate::one_thread::one_thread;
 use crate::stretch::stretches;
 use pipe_core::plan::{Nodes, Plan, RunState};
@@ -72,7 +72,7 @@ impl Parallel {
             (_, Some(0)) => config("memory_limit", "no batch could be read"),
             (workers, limit) => Ok(Profile {
                 name: "Parallel",
-                workers: workers.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from)),
+                workers: workers.unwrap_or_else(processors),
                 memory_limit: limit.unwrap_or_else(default_memory_limit),
             }),
         }
@@ -108,6 +108,11 @@ impl<'p> Executor<'p> for Parallel {
     }
 }
 
+/// How many this process may use.
+fn processors() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
+}
+
 /// Runs the nodes on the calling thread and on those that it starts when they pay.
 fn together<'p>(nodes: Nodes<'p>, workers: usize, start: Start, run: &Arc<RunState>) -> Result<(), RunError> {
     let mut stretches = stretches(nodes.nodes, run);
@@ -116,7 +121,11 @@ fn together<'p>(nodes: Nodes<'p>, workers: usize, start: Start, run: &Arc<RunSta
     {
         return one_thread(nodes.source, std::mem::take(&mut only.gate), workers, run);
     }
-    let crew = Crew::new(nodes.source, stretches, workers, run.clone());
+    let processors = match start {
+        Start::WhenItPays => processors(),
+        Start::AtOnce => workers,
+    };
+    let crew = Crew::new(nodes.source, stretches, Strength { workers, processors }, run.clone());
     thread::scope(|scope| {
         crew.lead(nodes.first, start, |index| {
             let crew = &crew;
