@@ -41,7 +41,7 @@ impl Bell {
         Listening { bell: self, epoch: *self.lock() }
     }
 
-    /// Wakes up to so many.
+    /// Wakes up to so many. Under the lock of the books, or after it.
     pub(crate) fn ring(&self, times: usize) {
         let times = times.min(self.listeners.load(SeqCst));
         if times > 0 {
@@ -52,8 +52,9 @@ impl Bell {
         }
     }
 
-    /// Wakes all.
+    /// Wakes all. The change may also be one that was made without the lock of the books, by the run's switch.
     pub(crate) fn ring_for_all(&self) {
+        fence(SeqCst);
         if self.listeners.load(SeqCst) > 0 {
             *self.lock() += 1;
             self.rung.notify_all();

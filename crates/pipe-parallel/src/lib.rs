@@ -54,6 +54,8 @@ mod hands;
 mod job;
 mod ledger;
 mod meter;
+#[cfg(all(test, loom))]
+mod models;
 mod one_thread;
 mod parallel;
 mod pieces;
