@@ -17,9 +17,17 @@ use std::time::Duration;
 /// See the module's text.
 #[derive(Debug)]
 pub(crate) struct Bell {
-    epoch: Mutex<u64>,
+    state: Mutex<State>,
     rung: Condvar,
     listeners: AtomicUsize,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    epoch: u64,
+    asleep: usize,
+    /// Of these, those that were woken and do not run yet: that may take milliseconds, and another wake would be a system call for nothing.
+    called: usize,
 }
 
 /// Has listened. To be slept on, or forgotten.
@@ -31,24 +39,20 @@ pub(crate) struct Listening<'b> {
 
 impl Bell {
     pub(crate) fn new() -> Self {
-        Bell { epoch: Mutex::new(0), rung: Condvar::new(), listeners: AtomicUsize::new(0) }
+        Bell { state: Mutex::new(State::default()), rung: Condvar::new(), listeners: AtomicUsize::new(0) }
     }
 
     /// To be followed by another look.
     pub(crate) fn listen(&self) -> Listening<'_> {
         self.listeners.fetch_add(1, SeqCst);
         fence(SeqCst);
-        Listening { bell: self, epoch: *self.lock() }
+        Listening { bell: self, epoch: self.lock().epoch }
     }
 
     /// Wakes up to so many. Under the lock of the books, or after it.
     pub(crate) fn ring(&self, times: usize) {
-        let times = times.min(self.listeners.load(SeqCst));
-        if times > 0 {
-            *self.lock() += 1;
-            (0..times).for_each(|_| self.rung.notify_one());
-            #[cfg(all(test, not(loom)))]
-            tests::RINGS.fetch_add(times, SeqCst);
+        if times > 0 && self.listeners.load(SeqCst) > 0 {
+            self.call(times);
         }
     }
 
@@ -56,32 +60,46 @@ impl Bell {
     pub(crate) fn ring_for_all(&self) {
         fence(SeqCst);
         if self.listeners.load(SeqCst) > 0 {
-            *self.lock() += 1;
-            self.rung.notify_all();
-            #[cfg(all(test, not(loom)))]
-            tests::RINGS.fetch_add(1, SeqCst);
+            self.call(usize::MAX);
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, u64> {
-        self.epoch.lock().unwrap_or_else(PoisonError::into_inner)
+    fn call(&self, times: usize) {
+        let mut state = self.lock();
+        state.epoch += 1;
+        let times = times.min(state.asleep - state.called);
+        state.called += times;
+        // Under the lock: everybody who sleeps now has listened to an older epoch, so whoever is woken goes.
+        (0..times).for_each(|_| self.rung.notify_one());
+        #[cfg(all(test, not(loom)))]
+        tests::RINGS.fetch_add(times, SeqCst);
+        drop(state);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Listening<'_> {
     /// Until somebody rings, or has rung since; at most for `limit`, if there is one.
     pub(crate) fn sleep(self, limit: Option<Duration>) {
-        let mut epoch = self.bell.lock();
-        while *epoch == self.epoch {
-            let rung = &self.bell.rung;
-            epoch = match limit {
-                None => rung.wait(epoch).unwrap_or_else(PoisonError::into_inner),
-                Some(limit) => {
-                    drop(rung.wait_timeout(epoch, limit).unwrap_or_else(PoisonError::into_inner));
-                    return;
-                }
-            };
+        let (mut state, rung) = (self.bell.lock(), &self.bell.rung);
+        if state.epoch != self.epoch {
+            return;
         }
+        state.asleep += 1;
+        state = match limit {
+            Some(limit) => rung.wait_timeout(state, limit).unwrap_or_else(PoisonError::into_inner).0,
+            None => {
+                while state.epoch == self.epoch {
+                    state = rung.wait(state).unwrap_or_else(PoisonError::into_inner);
+                }
+                state
+            }
+        };
+        state.asleep -= 1;
+        state.called = state.called.saturating_sub(1);
     }
 }
 
@@ -94,14 +112,39 @@ impl Drop for Listening<'_> {
 #[cfg(all(test, not(loom)))]
 pub(crate) mod tests {
     use super::*;
+    use crate::Parallel;
+    use pipe_core::from_source;
+    use pipe_core::testing::{Pull, ScriptedSource};
+    use std::hint::black_box;
     use std::sync::atomic::Ordering::Relaxed;
     use std::thread;
 
-    /// Rings that somebody was woken by, of all bells.
+    /// Wakes, of all bells: each a system call.
     pub(crate) static RINGS: AtomicUsize = AtomicUsize::new(0);
+
+    /// For tests that ring or count.
+    static ALONE: Mutex<()> = Mutex::new(());
+
+    #[test]
+    fn a_run_with_work_for_all_wakes_hardly_anybody() {
+        const BATCHES: usize = 2_000;
+        let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = RINGS.load(SeqCst);
+        let work = |n: u64| {
+            black_box((0..2_000).fold(n, |x, _| (x ^ 0x9E37_79B9).wrapping_mul(0xBF58_476D_1CE4_E5B9)))
+        };
+        from_source(ScriptedSource::new((0..BATCHES).map(|_| Pull::Give(vec![0u64; 4]))))
+            .map(work)
+            .for_each(drop)
+            .run_on(&Parallel::new().workers(2).spread_at_once())
+            .expect("nothing fails");
+        let wakes = RINGS.load(SeqCst) - before;
+        assert!(wakes * 10 <= BATCHES, "{wakes} wakes for {BATCHES} batches");
+    }
 
     #[test]
     fn a_ring_between_listening_and_sleeping_is_not_missed() {
+        let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         let bell = Bell::new();
         bell.ring(1);
         let listening = bell.listen();
@@ -112,6 +155,7 @@ pub(crate) mod tests {
 
     #[test]
     fn every_turn_is_taken_when_each_rings_for_the_next() {
+        let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         let (bell, turn) = (Bell::new(), AtomicUsize::new(0));
         thread::scope(|scope| {
             for mine in 0..4 {
