@@ -158,6 +158,12 @@ impl RunState {
         self.control.cancel().is_drained()
     }
 
+    /// Lets each loop over a batch pause once, after its present item: then its outlet is asked whether some of the rest is to be given
+    /// away ([`Outlet::share`](crate::plan::Outlet::share)). For executors with a worker that has nothing to do.
+    pub fn pause(&self) {
+        self.control.cancel().pause();
+    }
+
     /// The switch that stops this run alone: for waits that must end with it.
     pub fn cancel(&self) -> &Cancel {
         self.control.cancel()

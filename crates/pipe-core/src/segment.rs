@@ -190,6 +190,8 @@ where
                 Flow::Continue(()) if items == left => return Ok(Ran::More(taken)),
                 Flow::Continue(()) if items == asked => self.weigh()?,
                 Flow::Continue(()) if items == 0 || self.run.is_cancelled() => return Ok(Ran::Done(taken)),
+                // The executor wants to look at the rest.
+                Flow::Continue(()) if self.leash.take_pause() => return Ok(Ran::More(taken)),
                 // Interrupted, by a letter or a drain, which is no reason to drop the rest. Or a batch that does not know that it is
                 // empty: the next round tells.
                 Flow::Continue(()) => {}

@@ -1,7 +1,7 @@
 //! The executor: settings, threads, and the end of a run.
 
 use crate::alone::{Alone, alone};
-use crate::crew::Crew;
+use crate::crew::{Crew, Strength};
 use crate::one_thread::one_thread;
 use crate::stretch::stretches;
 use pipe_core::plan::{Nodes, Plan, RunState};
@@ -78,7 +78,7 @@ impl Parallel {
                 return Err(RunError::Config { field: "workers", value, why });
             }
             Some(workers) => workers,
-            None => thread::available_parallelism().map_or(1, usize::from),
+            None => processors(),
         };
         self.memory.profile("Parallel", workers)
     }
@@ -113,6 +113,11 @@ impl<'p> Executor<'p> for Parallel {
     }
 }
 
+/// How many this process may use.
+fn processors() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
+}
+
 /// Runs the nodes on the calling thread and on those that it starts when they pay.
 fn together<'p>(nodes: Nodes<'p>, workers: usize, start: Start, run: &Arc<RunState>) -> Result<(), RunError> {
     let mut stretches = stretches(nodes.nodes, run);
@@ -121,7 +126,11 @@ fn together<'p>(nodes: Nodes<'p>, workers: usize, start: Start, run: &Arc<RunSta
     {
         return one_thread(nodes.source, std::mem::take(&mut only.gate), workers, run);
     }
-    let crew = Crew::new(nodes.source, stretches, workers, run.clone());
+    let processors = match start {
+        Start::WhenItPays => processors(),
+        Start::AtOnce => workers,
+    };
+    let crew = Crew::new(nodes.source, stretches, Strength { workers, processors }, run.clone());
     thread::scope(|scope| {
         crew.lead(nodes.first, start, |index| {
             let crew = &crew;
