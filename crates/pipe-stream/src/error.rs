@@ -84,6 +84,16 @@ pub enum StreamErrorKind {
     LeaseLost,
     /// A file cannot be mapped as was asked, and reading it instead was forbidden.
     NotMapped,
+    /// What should be the name of a file below a folder is not, or leads out of it. The error shows it. Nothing was written for it.
+    NotAName {
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// A sink has made as many files as it may. The record that asked for one more was not written.
+    TooManyFiles {
+        /// The most that it may make.
+        limit: u64,
+    },
     /// A setting makes no sense. Nothing was read.
     Setting {
         /// Which one.
@@ -150,6 +160,19 @@ impl StreamError {
     pub(crate) fn setting(subject: &Subject, field: &'static str, value: usize, why: &'static str) -> Self {
         let kind = StreamErrorKind::Setting { field, value, why };
         StreamError { kind, operation: "set", subject: subject.clone(), offset: None, source: None }
+    }
+
+    /// `name` shows what it is.
+    pub(crate) fn not_a_name(why: &'static str, name: io::Error, folder: &Subject) -> Self {
+        StreamError {
+            source: Some(name),
+            ..StreamError::of_folder(StreamErrorKind::NotAName { why }, folder)
+        }
+    }
+
+    /// A file in a folder cannot be created.
+    pub(crate) fn of_folder(kind: StreamErrorKind, folder: &Subject) -> Self {
+        StreamError { kind, operation: "create", subject: folder.clone(), offset: None, source: None }
     }
 
     /// What kind of error it is.
@@ -238,6 +261,13 @@ impl fmt::Display for StreamError {
                 Some(why) => write!(f, "{operation} {subject}: {why}"),
                 None => write!(f, "{operation} {subject}: it is not mapped"),
             },
+            StreamErrorKind::NotAName { why } => match source {
+                Some(name) => write!(f, "{operation} {name} in {subject}: {why}"),
+                None => write!(f, "{operation} a file in {subject}: {why}"),
+            },
+            StreamErrorKind::TooManyFiles { limit } => {
+                write!(f, "{operation} a file in {subject}: there are {limit}, and no more are allowed")
+            }
             StreamErrorKind::Setting { field, value, why } => write!(f, "{field} = {value}: {why}"),
         }
     }

@@ -113,7 +113,10 @@ pub use backend::{Backend, Taken};
 pub use chunk::Chunk;
 pub use compressed::{Codec, Compression, Decoded};
 pub use csv::{BadField, Column, Csv, Field, NoColumn, Quotes, Row, Table, csv};
-pub use encode::{AsCsv, AsLines, AsNdjson, Block, Encode, Encoded, Encoder, ToFields, TooLongForItsPrefix};
+pub use encode::{
+    AsCsv, AsLines, AsNdjson, Block, Encode, Encoded, EncodedBy, Encoder, KeyedBlock, ToFields,
+    TooLongForItsPrefix,
+};
 pub use error::{StreamError, StreamErrorKind};
 #[cfg(feature = "files")]
 pub use files::files;
@@ -130,7 +133,7 @@ pub use numbers::{BadNumber, BadNumberKind, Number, decimal, decimal_at_end, num
 pub use opened::Opened;
 pub use positioned::{Line, Positioned, PositionedChunk};
 pub use records::{Lines, Records, lines};
-pub use sink::{FileSink, Fsync, WriterSink};
+pub use sink::{FileSink, Fsync, PerKeySink, RollingSink, WriterSink, Written};
 pub use tally::Tally;
 pub use text::Text;
 
