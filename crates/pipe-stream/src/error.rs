@@ -44,6 +44,11 @@ pub enum StreamErrorKind {
         /// The most bytes that a record may have.
         limit: usize,
     },
+    /// A row has more fields than `Csv::max_fields` allows. Not one byte of it was handed on.
+    TooManyFields {
+        /// The most fields that a row may have.
+        limit: usize,
+    },
     /// What stands there is no record of the framing that was set. Whole records before it that came with the same read are not handed on,
     /// those of earlier reads were.
     NotARecord {
@@ -217,6 +222,13 @@ impl fmt::Display for StreamError {
             StreamErrorKind::RecordTooLong { limit } => {
                 let offset = offset.unwrap_or_default();
                 write!(f, "record at byte {offset} of {subject} is longer than {limit} bytes")
+            }
+            StreamErrorKind::TooManyFields { limit } => {
+                let offset = offset.unwrap_or_default();
+                write!(
+                    f,
+                    "row at byte {offset} of {subject} has more than {limit} fields, which is its max_fields"
+                )
             }
             StreamErrorKind::NotARecord { why } => {
                 write!(f, "no record at byte {} of {subject}: {why}", offset.unwrap_or_default())

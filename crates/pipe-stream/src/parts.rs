@@ -15,7 +15,7 @@
 
 use crate::buffer::{Pool, grow};
 use crate::error::{StreamError, StreamErrorKind, Subject};
-use crate::framing::{Framing, Preamble, end_of_input};
+use crate::framing::{Framing, Preamble, check_widths, end_of_input};
 #[cfg(feature = "mmap")]
 use crate::mapped::{Mapped, Otherwise, Refused, SPAN, Slice};
 use crate::room::Room;
@@ -379,7 +379,7 @@ impl Parts {
     ) -> Result<(), StreamError> {
         let long = window.len() - first > self.max_record;
         match long.then(|| framing.too_long(window, first, self.max_record)).flatten() {
-            None => Ok(()),
+            None => check_widths(framing, window, first, &self.subject, offset),
             Some(start) => Err(self.too_long(offset + start as u64)),
         }
     }

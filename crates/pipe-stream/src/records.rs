@@ -5,7 +5,7 @@ use crate::buffer::Pool;
 use crate::chunk::Chunk;
 use crate::compressed::{Compression, Decoded, Reads};
 use crate::error::{StreamError, Subject};
-use crate::framing::{Blocks, Framing, Newline};
+use crate::framing::{Blocks, Framing, Newline, check_settings};
 #[cfg(feature = "mmap")]
 use crate::mapped::{Mapped, Mapping, Otherwise};
 use crate::opened::Opened;
@@ -234,6 +234,7 @@ impl<R: Read + Send, F: Framing> Records<R, F> {
             let why = "the framing has no records of that length";
             return Err(StreamError::setting(&subject, "max_record", self.max_record, why));
         }
+        check_settings(&self.framing, &subject)?;
         check("buffer", self.buffer, "a read needs room for one byte")?;
         let pool = Pool::new(self.buffer);
         let Some(file) = (self.seekable)(self.stream.reader()) else {

@@ -9,7 +9,7 @@ mod fixed;
 mod newline;
 mod prefixed;
 
-use crate::error::{StreamError, Subject};
+use crate::error::{StreamError, StreamErrorKind, Subject};
 pub use blocks::Blocks;
 pub use containing::{Containing, NotInALine};
 pub use cursor::Cursor;
@@ -111,6 +111,18 @@ pub trait Framing: Clone + Send + Sync + 'static {
         usize::MAX
     }
 
+    /// Where the first record starts that has more fields than [`widest`](Framing::widest), in a window of whole records that has one at
+    /// `from`. For framings whose records take memory for each field while they are lent.
+    fn too_wide(&self, window: &[u8], from: usize) -> Option<usize> {
+        let _ = (window, from);
+        None
+    }
+
+    /// The most fields that a record may have.
+    fn widest(&self) -> usize {
+        usize::MAX
+    }
+
     /// The first record that starts at or behind `middle` in a window of whole records that has one at `from < middle`; the window's end
     /// if there is none. The window stood at `offset` in the input. Found by lending all in between, unless the framing
     /// [seeks](Framing::seeks).
@@ -167,6 +179,34 @@ pub struct NotARecord {
     pub at: usize,
     /// What is wrong with it.
     pub why: &'static str,
+}
+
+/// No record of `window`, which stood at `offset` and has one at `first`, may have more fields than its framing allows. Called before any is
+/// lent. Most windows have fewer bytes than a record may have fields.
+pub(crate) fn check_widths<F: Framing>(
+    framing: &F,
+    window: &[u8],
+    first: usize,
+    subject: &Subject,
+    offset: u64,
+) -> Result<(), StreamError> {
+    let limit = framing.widest();
+    let wide = window.len() - first >= limit;
+    match wide.then(|| framing.too_wide(window, first)).flatten() {
+        None => Ok(()),
+        Some(start) => {
+            let kind = StreamErrorKind::TooManyFields { limit };
+            Err(StreamError::read(kind, subject, offset + start as u64))
+        }
+    }
+}
+
+/// That a framing has no setting that makes no sense.
+pub(crate) fn check_settings<F: Framing>(framing: &F, subject: &Subject) -> Result<(), StreamError> {
+    match framing.widest() {
+        0 => Err(StreamError::setting(subject, "max_fields", 0, "a row has a field")),
+        _ => Ok(()),
+    }
 }
 
 /// The last bytes of the input, which stood at `offset`, must be records.
