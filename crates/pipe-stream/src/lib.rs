@@ -30,7 +30,7 @@
 //! ```
 //!
 //! * [`Lines`] are [`Records`] cut at line feeds; another [`Framing`] cuts otherwise: [`Delimited`], [`FixedWidth`], [`LengthPrefixed`], [`Csv`],
-//!   [`Custom`]. A [`Table`] has a header, so columns have names. [`Containing`] and [`Blocks`] are for who needs few records, or none.
+//!   [`Custom`]. A [`Table`] has a header, so columns have names; [`Tables`] are many files of one. [`Containing`] and [`Blocks`] are for who needs few records, or none.
 //! * A regular file is read in parts, outside the source lock, by the workers that lend their records, where the framing can tell where
 //!   records start. What is no file, or no such framing, is read from its front: one `read` per batch, and what is behind its last whole
 //!   record is copied to the head of the next buffer.
@@ -112,7 +112,9 @@ mod x86;
 pub use backend::{Backend, Taken};
 pub use chunk::Chunk;
 pub use compressed::{Codec, Compression, Decoded};
-pub use csv::{BadField, Column, Csv, Field, NoColumn, Quotes, Row, Table, csv};
+pub use csv::{
+    BadField, Column, Csv, Field, NoColumn, OtherHeader, Quotes, RaggedRow, Row, Table, Tables, csv,
+};
 pub use encode::{
     AsCsv, AsLines, AsNdjson, Block, Encode, Encoded, EncodedBy, Encoder, KeyedBlock, ToFields,
     TooLongForItsPrefix,
