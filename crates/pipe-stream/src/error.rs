@@ -205,6 +205,42 @@ impl StreamError {
     }
 }
 
+impl StreamError {
+    /// A record that is none, or too much of one.
+    fn fmt_record(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (subject, offset) = (&self.subject, self.offset.unwrap_or_default());
+        match self.kind {
+            StreamErrorKind::RecordTooLong { limit } => {
+                write!(f, "record at byte {offset} of {subject} is longer than {limit} bytes")
+            }
+            StreamErrorKind::TooManyFields { limit } => {
+                write!(
+                    f,
+                    "row at byte {offset} of {subject} has more than {limit} fields, which is its max_fields"
+                )
+            }
+            StreamErrorKind::NotARecord { why } => {
+                write!(f, "no record at byte {offset} of {subject}: {why}")
+            }
+            kind => write!(f, "{kind:?} at byte {offset} of {subject}"),
+        }
+    }
+
+    /// A folder that does not get another file.
+    fn fmt_folder(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let StreamError { kind, operation, subject, source, .. } = self;
+        match (kind, source) {
+            (StreamErrorKind::NotAName { why }, Some(name)) => {
+                write!(f, "{operation} {name} in {subject}: {why}")
+            }
+            (StreamErrorKind::TooManyFiles { limit }, _) => {
+                write!(f, "{operation} a file in {subject}: there are {limit}, and no more are allowed")
+            }
+            (kind, _) => write!(f, "{operation} a file in {subject}: {kind:?}"),
+        }
+    }
+}
+
 impl fmt::Display for StreamError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let StreamError { kind, operation, subject, offset, source } = self;
@@ -219,20 +255,9 @@ impl fmt::Display for StreamError {
                     None => write!(f, ": {kind}"),
                 }
             }
-            StreamErrorKind::RecordTooLong { limit } => {
-                let offset = offset.unwrap_or_default();
-                write!(f, "record at byte {offset} of {subject} is longer than {limit} bytes")
-            }
-            StreamErrorKind::TooManyFields { limit } => {
-                let offset = offset.unwrap_or_default();
-                write!(
-                    f,
-                    "row at byte {offset} of {subject} has more than {limit} fields, which is its max_fields"
-                )
-            }
-            StreamErrorKind::NotARecord { why } => {
-                write!(f, "no record at byte {} of {subject}: {why}", offset.unwrap_or_default())
-            }
+            StreamErrorKind::RecordTooLong { .. }
+            | StreamErrorKind::TooManyFields { .. }
+            | StreamErrorKind::NotARecord { .. } => self.fmt_record(f),
             StreamErrorKind::Truncated { expected, found } => {
                 let offset = offset.unwrap_or_default();
                 write!(
@@ -273,13 +298,7 @@ impl fmt::Display for StreamError {
                 Some(why) => write!(f, "{operation} {subject}: {why}"),
                 None => write!(f, "{operation} {subject}: it is not mapped"),
             },
-            StreamErrorKind::NotAName { why } => match source {
-                Some(name) => write!(f, "{operation} {name} in {subject}: {why}"),
-                None => write!(f, "{operation} a file in {subject}: {why}"),
-            },
-            StreamErrorKind::TooManyFiles { limit } => {
-                write!(f, "{operation} a file in {subject}: there are {limit}, and no more are allowed")
-            }
+            StreamErrorKind::NotAName { .. } | StreamErrorKind::TooManyFiles { .. } => self.fmt_folder(f),
             StreamErrorKind::Setting { field, value, why } => write!(f, "{field} = {value}: {why}"),
         }
     }

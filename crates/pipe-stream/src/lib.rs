@@ -99,6 +99,7 @@ mod opened;
 mod parts;
 mod plane;
 mod positioned;
+mod quotes;
 mod records;
 mod room;
 mod sink;

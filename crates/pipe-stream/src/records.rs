@@ -49,7 +49,7 @@ pub fn lines(
 /// input.
 ///
 /// A file is read in parts by the workers that will lend their records, if it is a regular one and the framing can
-/// [tell](Framing::seeks) where records start. Everything else is read from its front: each batch is what one `read` brought, up to the
+/// [tell](Framing) where records start. Everything else is read from its front: each batch is what one `read` brought, up to the
 /// last whole record in it, so lines written into a pipe are handed on as they come. A buffer grows only for a record that is longer than it.
 ///
 /// ```
@@ -202,8 +202,7 @@ impl<R: Read + Send, F: Framing> Records<R, F> {
 
     /// How the bytes of a file come into memory; [`Backend::Auto`] unless set.
     ///
-    /// Parts are mapped: so a file is read from its front, whatever was set, if its framing cannot [tell](Framing::seeks) where records
-    /// start.
+    /// Parts are mapped: so a file is read from its front, whatever was set, if its framing cannot [tell](Framing) where records start.
     pub fn backend(mut self, backend: Backend) -> Self {
         self.backend = backend;
         self
@@ -241,7 +240,7 @@ impl<R: Read + Send, F: Framing> Records<R, F> {
             self.read_instead("it is empty, compressed, or not a regular file")?;
             return Ok(Way::Stream(pool));
         };
-        if !self.framing.seeks() {
+        if !self.framing.seeks() && self.framing.quote().is_none() {
             self.read_instead("its records can only be found from the front")?;
             return Ok(Way::Stream(pool));
         }

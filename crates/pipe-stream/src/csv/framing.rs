@@ -35,7 +35,7 @@ pub struct Csv {
 pub enum Quotes {
     /// It may enclose a field.
     Enclose,
-    /// Nothing: no field has a delimiter or a line feed. Then a file can be read by several workers.
+    /// Nothing: no field has a delimiter or a line feed.
     None,
 }
 
@@ -281,6 +281,21 @@ impl Framing for Csv {
     fn start(&self, block: &[u8], at: usize, _: u64) -> Option<usize> {
         let before = at.checked_sub(1)?;
         memchr(b'\n', &block[before..]).map(|feed| before + feed + 1)
+    }
+
+    fn quote(&self) -> Option<u8> {
+        (self.quotes == Quotes::Enclose).then_some(b'"')
+    }
+
+    fn start_quoted(&self, rows: &[u8], at: usize, mut open: bool) -> Option<usize> {
+        if !open && rows[..at].last() == Some(&b'\n') {
+            return Some(at);
+        }
+        (at..rows.len()).step_by(BLOCK).find_map(|at| {
+            let bytes = block(&rows[at..]);
+            let ends = equal(&bytes, b'\n') & !inside(equal(&bytes, b'"'), &mut open);
+            (ends != 0).then(|| at + ends.trailing_zeros() as usize + 1)
+        })
     }
 
     fn margin(&self) -> usize {

@@ -92,7 +92,7 @@ impl<R: Read + Send> Table<R> {
     /// let text: &[u8] = b"city,cents\nOslo,250\nRome\nLima,1,2\n";
     /// let table = || Table::new(Lines::from_reader(text).framed(Csv::new()));
     /// let report = table()?.rows().on_error(skip()).map(|row| row.bytes().to_vec()).collect().run_on(&Inline)?;
-    /// assert_eq!((report.value, report.skipped()), (vec![b"Oslo,250".to_vec()], 2));
+    /// assert_eq!((report.skipped(), report.value), (2, vec![b"Oslo,250".to_vec()]));
     ///
     /// let failed = table()?.rows().map(|row| row.len()).collect().run_on(&Inline).unwrap_err();
     /// assert_eq!(failed.to_string(), "stage rows failed at 20: fields in the row: 1, in the header: 2");

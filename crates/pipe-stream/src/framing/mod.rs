@@ -25,7 +25,8 @@ pub use prefixed::{LengthPrefixed, PrefixBytes};
 ///
 /// Two methods are needed. [`whole`](Framing::whole) is asked by whoever reads, where the bytes that are there may be cut;
 /// [`drive`](Framing::drive) lends the records of a window that is known to be whole. A framing that can tell a record's start from the bytes
-/// around it ([`start`](Framing::start)) lets several workers read one file at once; for the others one reads, and all work.
+/// around it ([`start`](Framing::start)), or from those and the quotes before ([`quote`](Framing::quote)), lets several workers read one
+/// file at once; for the others one reads, and all work.
 ///
 /// Laws: `drive` over any window of whole records lends each once, in order, and moves the cursor behind it, also when `each` breaks or
 /// panics; the records of a window do not depend on what stood before it or stands behind; `start` names no place but starts.
@@ -72,7 +73,20 @@ pub trait Framing: Clone + Send + Sync + 'static {
         None
     }
 
-    /// How many bytes belong to a record beside its own: a delimiter, a length. Of a framing that [seeks](Framing::seeks) as many before
+    /// The byte that stands before and behind what may hold ends of records that are none: a quote. Where there is one, a place is inside if
+    /// their number before it is odd, and a file is read in parts by [`start_quoted`](Framing::start_quoted). Asked only where the framing
+    /// does not [seek](Framing::seeks).
+    fn quote(&self) -> Option<u8> {
+        None
+    }
+
+    /// As [`start`](Framing::start), where `open` says whether the number of quotes before `at`, in all of the input, is odd.
+    fn start_quoted(&self, block: &[u8], at: usize, open: bool) -> Option<usize> {
+        let _ = (block, at, open);
+        None
+    }
+
+    /// How many bytes belong to a record beside its own: a delimiter, a length. Of a framing that is read in parts as many before
     /// a place tell whether a record starts there.
     fn margin(&self) -> usize {
         0
