@@ -33,7 +33,8 @@ pub trait Batch: Sized {
     }
 
     /// Whether what it has lent so far was what it seemed to be, where that is only known afterwards: a mapped file may be cut while its
-    /// records are looked at. Executors ask each time they have driven the batch, before they hand on what became of its items.
+    /// records are looked at. Executors ask each time they have driven the batch, before they hand on what became of its items; only
+    /// outputs that filled a buffer in the middle of a batch were handed on before. The run fails all the same, and its sink does not commit.
     ///
     /// # Errors
     /// What was wrong with them. The run ends with [`RunError::Source`](crate::RunError::Source), also if a stage failed because of it.
