@@ -43,7 +43,7 @@
 //! * [`Encode::encode`] lets the workers turn records, borrowed or owned, into [`Block`]s of bytes: [`AsLines`], [`AsCsv`], [`AsNdjson`],
 //!   [`LengthPrefixed`], or an [`Encoder`] of yours.
 //! * [`FileSink`] and [`WriterSink`] write blocks as they are, and other items each with a line feed. An error of the last flush is an error of the run, and a file
-//!   appears under its name only when it is whole.
+//!   appears under its name only when it is whole. [`RollingSink`] and [`PerKeySink`] write many files, as one folder that appears so.
 //! * [`DeadLetterFile`] keeps the records that failed, and [`Replay`] sends them through the same definition again.
 //! * [`number`], [`decimal`] and [`decimal_at_end`] read numbers from bytes, and [`Groups`] has a value for each key: the two halves of most
 //!   programs over lines.
@@ -52,7 +52,8 @@
 //! # Limits
 //!
 //! A record may have 64 MiB ([`Lines::max_record`]), so an input without line feeds ends in an error and not in all of the memory. Spare
-//! buffers are at most eight. A decoder has four buffers of 256 KiB, and what the format asks for: 32 KiB for gzip, at most 128 MiB for
+//! buffers are at most eight. A row of a table has at most a million fields ([`Csv::max_fields`]). [`PerKeySink`] has at most 10,000 files and
+//! holds 8 MiB for them. A decoder has four buffers of 256 KiB, and what the format asks for: 32 KiB for gzip, at most 128 MiB for
 //! zstd, 8 MiB from its usual levels. Reads block: a run that is cancelled while it waits for a terminal or a pipe ends when that gives
 //! something.
 //!
