@@ -248,6 +248,8 @@ fn add_ending(series: &mut Series, name: &str, report: &Report<()>, well: bool) 
             Event::StayedInline { .. } => "stayed_inline",
             Event::Fallback { .. } => "fallback",
             Event::FewerWorkers { .. } => "fewer_workers",
+            Event::Spilled { .. } => "spilled",
+            Event::HeldBack { .. } => "held_back",
             Event::Kernels { .. } => "kernels",
             Event::Remark { .. } => "remark",
             Event::MemoryPressure { .. } => "memory_pressure",
