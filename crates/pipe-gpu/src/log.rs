@@ -1,0 +1,41 @@
+//! What a run has to say of the device: each thing once.
+
+use pipe_core::Event;
+use std::sync::{Mutex, PoisonError};
+
+/// What became of kernels that were meant for the device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(not(feature = "cuda"), expect(dead_code, reason = "there is one topic where there is no device"))]
+pub(crate) enum Topic {
+    /// There is none, or it is not used any more.
+    Device,
+    /// It has no room.
+    Memory,
+    /// A program has an operation that it does not know.
+    Vocabulary,
+    /// The CPU is faster.
+    Gate,
+}
+
+/// The events of one run.
+#[derive(Default)]
+pub(crate) struct Log {
+    said: Mutex<Vec<(Topic, Option<Event>)>>,
+}
+
+impl Log {
+    /// Says that kernels ran on `got` because of `why`, unless the run has said so of this topic before.
+    pub(crate) fn note(&self, topic: Topic, got: &str, why: impl FnOnce() -> String) {
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        if said.iter().all(|(other, _)| *other != topic) {
+            let (wanted, got) = ("kernels on the device".to_owned(), format!("kernels on {got}"));
+            said.push((topic, Some(Event::Fallback { wanted, got, why: why() })));
+        }
+    }
+
+    /// The events that were not taken yet.
+    pub(crate) fn take(&self) -> Vec<Event> {
+        let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
+        said.iter_mut().filter_map(|(_, event)| event.take()).collect()
+    }
+}
