@@ -1,7 +1,7 @@
 //! Who runs a plan.
 
 use crate::error::RunError;
-use crate::kernel::{Runner, Scalar};
+use crate::kernel::{Runner, Scalar, WithKernels};
 use crate::plan::Plan;
 use crate::run::RunState;
 use std::sync::Arc;
@@ -31,6 +31,24 @@ pub trait Executor<'p> {
     /// Who computes kernels in its runs: plain loops, unless it has something better.
     fn runner(&self) -> Arc<dyn Runner> {
         Arc::new(Scalar)
+    }
+
+    /// The same executor, where this runner computes kernels: tiled on all workers, or on a device.
+    ///
+    /// ```
+    /// use pipe_core::kernel::{Blocks, Program, Scalar};
+    /// use pipe_core::{Executor, Inline, from_source};
+    ///
+    /// let executor = Inline.kernels(Scalar);
+    /// let squares = from_source(Blocks::new(vec![1, 2, 3], 2)).kernel(Program::new().square());
+    /// assert_eq!(squares.collect().run_on(&executor)?.value, [vec![1, 4], vec![9]]);
+    /// # Ok::<(), pipe_core::RunError>(())
+    /// ```
+    fn kernels(self, runner: impl Runner + 'static) -> WithKernels<Self>
+    where
+        Self: Sized,
+    {
+        WithKernels::new(self, Arc::new(runner))
     }
 
     /// Runs the plan to its end; its result is that of the failure at the lowest position, see [`RunError`].

@@ -161,6 +161,13 @@ pub enum Event {
         /// What the system said.
         why: String,
     },
+    /// Who computes kernels, if not the reference.
+    Kernels {
+        /// Its name.
+        runner: &'static str,
+        /// With which instructions, on which device.
+        with: String,
+    },
     /// Memory has become shorter, or less short.
     MemoryPressure {
         /// How short it is: `normal`, `moderate`, `high` or `critical`.
@@ -357,6 +364,7 @@ impl fmt::Display for Event {
             }
             Event::Fallback { wanted, got, why } => write!(f, "{got} instead of {wanted}: {why}"),
             Event::FewerWorkers { wanted, got, why } => write!(f, "{got} workers instead of {wanted}: {why}"),
+            Event::Kernels { runner, with } => write!(f, "kernels are {runner}: {with}"),
             Event::MemoryPressure { level, why, response } => {
                 write!(f, "memory pressure {level}: {why}; {response}")
             }

@@ -4,7 +4,6 @@ use crate::error::GpuError;
 use crate::facts::DeviceFacts;
 use crate::gate::{Gate, Rates};
 use crate::log::Log;
-use crate::runner::{GpuRunner, Without};
 use pipe_core::kernel::{Runner, Scalar};
 use pipe_core::plan::Plan;
 use pipe_core::{Executor, Inline, Profile, RunError, default_memory_limit};
@@ -17,7 +16,16 @@ type Device = Arc<crate::pool::Pool>;
 #[cfg(not(feature = "cuda"))]
 type Device = Infallible;
 
-/// Runs pipelines on the calling thread, and their kernels on a CUDA device.
+/// What happens to a block that the device cannot take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Without {
+    /// It is computed on the CPU.
+    FallBack,
+    /// It is a failed item.
+    Fail,
+}
+
+/// Computes kernels on a CUDA device: as an executor on the calling thread, as a runner inside of any other.
 ///
 /// Where there is no device, or it fails in mid-run, kernels go on on the CPU, and one event in the report says why. Clones use the same
 /// device and its memory.
@@ -27,12 +35,13 @@ pub struct Gpu {
     memory_limit: Option<usize>,
     device_memory: usize,
     slot_bytes: usize,
-    slots: usize,
-    gate: Gate,
-    without: Without,
-    cpu: Arc<dyn Runner>,
-    /// Opened at the first run, with the settings of then.
+    pub(crate) slots: usize,
+    pub(crate) gate: Gate,
+    pub(crate) without: Without,
+    pub(crate) cpu: Arc<dyn Runner>,
+    /// Opened when it is first needed, with the settings of then.
     device: Arc<OnceLock<Result<Device, GpuError>>>,
+    pub(crate) log: Arc<Log>,
 }
 
 impl Gpu {
@@ -48,6 +57,7 @@ impl Gpu {
             without: Without::FallBack,
             cpu: Arc::new(Scalar),
             device: Arc::default(),
+            log: Arc::default(),
         }
     }
 
@@ -133,7 +143,7 @@ impl Gpu {
         self
     }
 
-    fn opened(&self) -> Result<Device, GpuError> {
+    pub(crate) fn opened(&self) -> Result<Device, GpuError> {
         self.device.get_or_init(|| self.open()).clone()
     }
 
@@ -149,11 +159,8 @@ impl Gpu {
     }
 
     /// Settings that make no sense.
-    fn refusal(&self) -> Option<RunError> {
+    pub(crate) fn refusal(&self) -> Option<RunError> {
         let config = |field, value: String, why| Some(RunError::Config { field, value, why });
-        if self.memory_limit == Some(0) {
-            return config("memory_limit", "0".to_owned(), "no batch could be read");
-        }
         if self.slot_bytes == 0 {
             return config("slot_bytes", "0".to_owned(), "nothing could be copied to the device");
         }
@@ -197,21 +204,16 @@ impl<'p> Executor<'p> for Gpu {
 
     fn profile(&self) -> Result<Profile, RunError> {
         let memory_limit = self.memory_limit.unwrap_or_else(default_memory_limit);
-        self.refusal().map_or(Ok(Profile { name: "Gpu", workers: 1, memory_limit }), Err)
+        if memory_limit == 0 {
+            let (field, value) = ("memory_limit", "0".to_owned());
+            return Err(RunError::Config { field, value, why: "no batch could be read" });
+        }
+        Ok(Profile { name: "Gpu", workers: 1, memory_limit })
     }
 
-    /// The device for one run, which has its own events.
+    /// For one run, which has its own events.
     fn runner(&self) -> Arc<dyn Runner> {
-        Arc::new(GpuRunner {
-            device: self.opened(),
-            cpu: self.cpu.clone(),
-            #[cfg(feature = "cuda")]
-            gate: self.gate,
-            #[cfg(feature = "cuda")]
-            slots: self.slots,
-            without: self.without,
-            log: Arc::new(Log::default()),
-        })
+        Arc::new(Gpu { log: Arc::default(), ..self.clone() })
     }
 
     /// As `Inline` does: what differs is who computes the kernels.

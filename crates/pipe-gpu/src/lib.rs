@@ -52,6 +52,8 @@ mod runner;
 #[cfg(feature = "cuda")]
 mod cuda;
 #[cfg(feature = "cuda")]
+mod element;
+#[cfg(feature = "cuda")]
 mod encode;
 #[cfg(feature = "cuda")]
 mod images;

@@ -7,6 +7,8 @@ use std::sync::{Mutex, PoisonError};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[cfg_attr(not(feature = "cuda"), expect(dead_code, reason = "there is one topic where there is no device"))]
 pub(crate) enum Topic {
+    /// It computes.
+    Used,
     /// There is none, or it is not used any more.
     Device,
     /// It has no room.
@@ -20,22 +22,21 @@ pub(crate) enum Topic {
 /// The events of one run.
 #[derive(Default)]
 pub(crate) struct Log {
-    said: Mutex<Vec<(Topic, Option<Event>)>>,
+    said: Mutex<Vec<(Topic, Event)>>,
 }
 
 impl Log {
-    /// Says that kernels ran on `got` because of `why`, unless the run has said so of this topic before.
-    pub(crate) fn note(&self, topic: Topic, got: &str, why: impl FnOnce() -> String) {
+    /// Says something of a topic, unless the run has said so before.
+    pub(crate) fn note(&self, topic: Topic, event: impl FnOnce() -> Event) {
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
         if said.iter().all(|(other, _)| *other != topic) {
-            let (wanted, got) = ("kernels on the device".to_owned(), format!("kernels on {got}"));
-            said.push((topic, Some(Event::Fallback { wanted, got, why: why() })));
+            said.push((topic, event()));
         }
     }
 
-    /// The events that were not taken yet.
+    /// All events, and begins anew.
     pub(crate) fn take(&self) -> Vec<Event> {
         let mut said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-        said.iter_mut().filter_map(|(_, event)| event.take()).collect()
+        said.drain(..).map(|(_, event)| event).collect()
     }
 }

@@ -1,50 +1,37 @@
 //! Who computes the kernels of a run: the device where it is there and worth it, the runner for the CPU elsewhere.
 
 use crate::error::GpuError;
-use crate::log::{Log, Topic};
-#[cfg(feature = "cuda")]
-use crate::{gate::Gate, pool::Pool, worker::Worker};
-use pipe_core::kernel::{KernelWorker, Runner};
-use pipe_core::{BoxError, Event};
-use std::sync::Arc;
+use crate::executor::{Gpu, Without};
+use crate::log::Topic;
+use pipe_core::kernel::{KernelWorker, KernelWorkers, Number, Program, Runner};
+use pipe_core::{BoxError, Event, RunError};
 
-/// What happens to a block that the device cannot take.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Without {
-    /// It is computed on the CPU.
-    FallBack,
-    /// It is a failed item.
-    Fail,
-}
-
-/// The runner of one run.
-#[derive(Clone)]
-pub(crate) struct GpuRunner {
-    /// The device, or why there is none.
-    #[cfg(feature = "cuda")]
-    pub(crate) device: Result<Arc<Pool>, GpuError>,
-    #[cfg(not(feature = "cuda"))]
-    pub(crate) device: Result<std::convert::Infallible, GpuError>,
-    pub(crate) cpu: Arc<dyn Runner>,
-    #[cfg(feature = "cuda")]
-    pub(crate) gate: Gate,
-    #[cfg(feature = "cuda")]
-    pub(crate) slots: usize,
-    pub(crate) without: Without,
-    pub(crate) log: Arc<Log>,
-}
-
-impl Runner for GpuRunner {
+/// On any executor: `Parallel::new().kernels(Gpu::new())`. Workers share the device, its budget, and what is said of it.
+impl Runner for Gpu {
     fn name(&self) -> &'static str {
         "gpu"
     }
 
-    fn f32(&self) -> Box<dyn KernelWorker<f32>> {
-        self.worker(self.cpu.f32())
+    fn worker(&self) -> Box<dyn KernelWorkers> {
+        let error = match self.opened() {
+            #[cfg(feature = "cuda")]
+            Ok(pool) => return Box::new(crate::worker::Worker::new(self.clone(), pool)),
+            #[cfg(not(feature = "cuda"))]
+            Ok(never) => match never {},
+            Err(error) => error,
+        };
+        if self.without == Without::Fail {
+            return Box::new(Refusing(error));
+        }
+        self.note(Topic::Device, || error.to_string());
+        self.cpu.worker()
     }
 
-    fn f64(&self) -> Box<dyn KernelWorker<f64>> {
-        self.worker(self.cpu.f64())
+    /// The device is opened here if the run is strict, else by the first kernel: a pipeline without one has no need of it.
+    fn prepare(&self) -> Result<Vec<Event>, RunError> {
+        self.refusal().map_or(Ok(()), Err)?;
+        self.cpu.prepare()?;
+        Ok(Vec::new())
     }
 
     fn events(&self) -> Vec<Event> {
@@ -52,42 +39,22 @@ impl Runner for GpuRunner {
     }
 }
 
-impl GpuRunner {
-    #[cfg(feature = "cuda")]
-    fn worker<T: crate::cuda::Real>(&self, cpu: Box<dyn KernelWorker<T>>) -> Box<dyn KernelWorker<T>> {
-        match &self.device {
-            Ok(pool) => Box::new(Worker::new(self.clone(), pool.clone(), cpu)),
-            Err(error) => self.absent(error, cpu),
-        }
-    }
-
-    #[cfg(not(feature = "cuda"))]
-    fn worker<T: 'static>(&self, cpu: Box<dyn KernelWorker<T>>) -> Box<dyn KernelWorker<T>> {
-        match &self.device {
-            Ok(never) => match *never {},
-            Err(error) => self.absent(error, cpu),
-        }
-    }
-
-    /// The worker of a run without a device.
-    fn absent<T: 'static>(
-        &self,
-        error: &GpuError,
-        cpu: Box<dyn KernelWorker<T>>,
-    ) -> Box<dyn KernelWorker<T>> {
-        if self.without == Without::Fail {
-            return Box::new(Refusing(error.clone()));
-        }
-        self.log.note(Topic::Device, self.cpu.name(), || error.to_string());
-        cpu
+impl Gpu {
+    /// Says, once in a run, why kernels are computed on the CPU.
+    pub(crate) fn note(&self, topic: Topic, why: impl FnOnce() -> String) {
+        self.log.note(topic, || Event::Fallback {
+            wanted: "kernels on the device".to_owned(),
+            got: format!("kernels on the CPU ({})", self.cpu.name()),
+            why: why(),
+        });
     }
 }
 
-/// Fails every block. For a strict run on an executor that does not ask for a device before it begins.
+/// Fails every block: for who asks for a worker of a strict run without a device, and has not asked `prepare`.
 struct Refusing(GpuError);
 
-impl<T> KernelWorker<T> for Refusing {
-    fn run(&mut self, _: &pipe_core::kernel::Program<T>, _: &mut [T]) -> Result<(), BoxError> {
+impl<T: Number> KernelWorker<T> for Refusing {
+    fn run(&mut self, _: &Program<T>, _: &mut [T]) -> Result<(), BoxError> {
         Err(self.0.clone().into())
     }
 }

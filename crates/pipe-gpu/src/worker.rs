@@ -1,14 +1,14 @@
 //! One worker's kernels: blocks cut into pieces, which go to the device and back on several streams at once.
 
-use crate::cuda::Real;
+use crate::element::Element;
 use crate::encode::{Encoded, encode};
 use crate::error::GpuError;
+use crate::executor::{Gpu, Without};
 use crate::gate::{Gate, Place};
 use crate::log::Topic;
 use crate::pool::Pool;
-use crate::runner::{GpuRunner, Without};
-use pipe_core::BoxError;
-use pipe_core::kernel::{KernelWorker, Program};
+use pipe_core::kernel::{KernelWorker, KernelWorkers, Moments, Program};
+use pipe_core::{BoxError, Event};
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
@@ -18,16 +18,16 @@ use std::time::Instant;
 const TRIALS: u32 = 2;
 
 /// The kernels of one stage, for one worker.
-pub(crate) struct Worker<T> {
-    run: GpuRunner,
+pub(crate) struct Worker {
+    gpu: Gpu,
     pool: Arc<Pool>,
-    cpu: Box<dyn KernelWorker<T>>,
+    cpu: Box<dyn KernelWorkers>,
     /// Blocks that the CPU has computed so far, at most `TRIALS`, and its best seconds for a byte.
     trials: u32,
     cpu_seconds: f64,
 }
 
-impl<T: Real> KernelWorker<T> for Worker<T> {
+impl<T: Element> KernelWorker<T> for Worker {
     fn run(&mut self, program: &Program<T>, block: &mut [T]) -> Result<(), BoxError> {
         if block.is_empty() {
             return Ok(());
@@ -38,43 +38,60 @@ impl<T: Real> KernelWorker<T> for Worker<T> {
         }
         let Some(launches) = encode(program) else {
             let why = || "the device does not know an operation of the program".to_owned();
-            self.run.log.note(Topic::Vocabulary, self.run.cpu.name(), why);
-            return self.cpu.run(program, block);
+            self.gpu.note(Topic::Vocabulary, why);
+            return T::of(&mut *self.cpu).run(program, block);
         };
         match self.place(size_of_val(block)) {
             Ok(Place::Device) => {}
             Ok(Place::Cpu) => return self.timed(program, block),
             Err(error) => return self.without_device(error, program, block),
         }
-        let (done, failed) = stream(&self.pool, self.run.slots, &launches, block);
+        self.gpu
+            .log
+            .note(Topic::Used, || Event::Kernels { runner: "gpu", with: self.pool.facts().to_string() });
+        let (done, failed) = stream(&self.pool, self.gpu.slots, &launches, block);
         match failed {
             None => Ok(()),
             Some(error) => self.without_device(error, program, &mut block[done..]),
         }
     }
+
+    // Numbers that come from the host and become one are done before they could be on the device: see docs/design/gpu.md.
+    fn sum(&mut self, block: &[T]) -> Result<T::Total, BoxError> {
+        T::of(&mut *self.cpu).sum(block)
+    }
+
+    fn min_max(&mut self, block: &[T]) -> Result<Option<(T, T)>, BoxError> {
+        T::of(&mut *self.cpu).min_max(block)
+    }
+
+    fn moments(&mut self, block: &[T]) -> Result<Moments, BoxError> {
+        T::of(&mut *self.cpu).moments(block)
+    }
 }
 
-impl<T: Real> Worker<T> {
-    pub(crate) fn new(run: GpuRunner, pool: Arc<Pool>, cpu: Box<dyn KernelWorker<T>>) -> Self {
-        Worker { run, pool, cpu, trials: 0, cpu_seconds: f64::INFINITY }
+impl Worker {
+    pub(crate) fn new(gpu: Gpu, pool: Arc<Pool>) -> Self {
+        let cpu = gpu.cpu.worker();
+        Worker { gpu, pool, cpu, trials: 0, cpu_seconds: f64::INFINITY }
     }
 
     /// Where a block of `bytes` goes.
     fn place(&self, bytes: usize) -> Result<Place, GpuError> {
-        if self.run.gate == Gate::Open {
+        if self.gpu.gate == Gate::Open {
             return Ok(Place::Device);
         }
         if self.trials < TRIALS {
             return Ok(Place::Cpu);
         }
-        let rates = match self.run.gate {
+        let rates = match self.gpu.gate {
             Gate::With(rates) => rates,
             Gate::Measured | Gate::Open => self.pool.rates()?,
         };
         let cpu = self.cpu_seconds * bytes as f64;
         let place = rates.place(bytes, cpu);
         if place == Place::Cpu {
-            self.run.log.note(Topic::Gate, self.run.cpu.name(), || {
+            self.gpu.note(Topic::Gate, || {
                 let (cpu, bus) = (cpu * 1e6, rates.seconds(bytes) * 1e6);
                 format!(
                     "a block of {bytes} bytes takes {cpu:.1} us there, and {bus:.1} us to the device and back"
@@ -85,12 +102,12 @@ impl<T: Real> Worker<T> {
     }
 
     /// Computes on the CPU, and learns from the first blocks how long that takes.
-    fn timed(&mut self, program: &Program<T>, block: &mut [T]) -> Result<(), BoxError> {
+    fn timed<T: Element>(&mut self, program: &Program<T>, block: &mut [T]) -> Result<(), BoxError> {
         if self.trials == TRIALS {
-            return self.cpu.run(program, block);
+            return T::of(&mut *self.cpu).run(program, block);
         }
         let started = Instant::now();
-        let done = self.cpu.run(program, block);
+        let done = T::of(&mut *self.cpu).run(program, block);
         let seconds = started.elapsed().as_secs_f64() / size_of_val(block) as f64;
         self.cpu_seconds = self.cpu_seconds.min(seconds);
         self.trials += 1;
@@ -99,7 +116,7 @@ impl<T: Real> Worker<T> {
 
     /// What the device has not done is done by the CPU; unless the run is strict.
     #[cold]
-    fn without_device(
+    fn without_device<T: Element>(
         &mut self,
         error: GpuError,
         program: &Program<T>,
@@ -113,17 +130,17 @@ impl<T: Real> Worker<T> {
                 Topic::Device
             }
         };
-        if self.run.without == Without::Fail {
+        if self.gpu.without == Without::Fail {
             return Err(error.into());
         }
-        self.run.log.note(topic, self.run.cpu.name(), || error.to_string());
-        self.cpu.run(program, rest)
+        self.gpu.note(topic, || error.to_string());
+        T::of(&mut *self.cpu).run(program, rest)
     }
 }
 
 /// Sends the block through the device in pieces, with a piece in each slot: while one is computed, others are copied. How many numbers
 /// have come back, and why not all; the others are as they were.
-fn stream<T: Real>(
+fn stream<T: Element>(
     pool: &Pool,
     wanted: usize,
     launches: &[Encoded<T>],

@@ -3,9 +3,9 @@
 mod fake;
 
 use fake::{Failure, Fake, LAUNCH_FAILED, NEW_CODE, OUT_OF_MEMORY};
-use pipe_core::kernel::{Blocks, Number, Program, Scalar};
+use pipe_core::kernel::{Blocks, Compare, Float, Number, Program, Runner, Scalar, Sum};
 use pipe_core::testing::laws;
-use pipe_core::{Event, Executor, Report, RunError, from_source};
+use pipe_core::{Event, Executor, Inline, Report, RunError, from_source};
 use pipe_gpu::{Gate, Gpu, GpuError, Rates};
 use std::thread;
 
@@ -34,7 +34,7 @@ fn expected(len: usize) -> Vec<u32> {
 }
 
 fn scalar<T: Number>(program: &Program<T>, block: &mut [T]) {
-    T::worker(&Scalar).run(program, block).unwrap();
+    T::worker(Scalar.worker()).run(program, block).unwrap();
 }
 
 /// What is not a number has any of several bits.
@@ -46,30 +46,110 @@ fn assert_equal(report: &Report<Vec<Vec<f32>>>, len: usize, when: &str) {
     assert_eq!(bits(&report.value.concat()), expected(len), "{when}");
 }
 
+/// What is said besides the device that is used.
+fn fallbacks<T>(report: &Report<T>) -> Vec<&Event> {
+    report.events.iter().filter(|event| !matches!(event, Event::Kernels { .. })).collect()
+}
+
+/// A block on the device, and by the reference.
+fn on_both<T: Number>(gpu: &Gpu, program: &Program<T>, block: &[T]) -> (Vec<T>, Vec<T>) {
+    let (mut device, mut reference) = (block.to_vec(), block.to_vec());
+    T::worker(gpu.worker()).run(program, &mut device).unwrap();
+    scalar(program, &mut reference);
+    (device, reference)
+}
+
 #[test]
 fn blocks_of_any_length_in_any_number_of_slots_are_equal_to_those_of_the_reference() {
     let fake = Fake::new();
     for slots in 1..=4 {
         let gpu = gpu().slots(slots).device_memory(slots * 64);
-        let mut runner = gpu.runner().f32();
-        let mut doubles = gpu.runner().f64();
         for len in (0..70).chain([127, 128, 129, 1_000]) {
-            let (mut block, mut wanted) = (numbers(len), numbers(len));
-            runner.run(&program(), &mut block).unwrap();
-            scalar(&program(), &mut wanted);
-            assert_eq!(bits(&block), bits(&wanted), "{len} numbers in {slots} slots");
-
-            let mut block: Vec<f64> = (0..len).map(|n| n as f64 / 3.0).collect();
-            let (mut wanted, program) = (block.clone(), Program::new().scale(1.1).clamp(0.0, 20.0).add(1e-9));
-            doubles.run(&program, &mut block).unwrap();
-            scalar(&program, &mut wanted);
-            assert_eq!(block, wanted, "{len} doubles in {slots} slots");
+            let (device, reference) = on_both(&gpu, &program(), &numbers(len));
+            assert_eq!(bits(&device), bits(&reference), "{len} numbers in {slots} slots");
+            let bytes: Vec<u8> = (0..len).map(|n| n as u8).collect();
+            let (device, reference) = on_both(&gpu, &Program::new().mul_add(7, 3).square(), &bytes);
+            assert_eq!(device, reference, "{len} bytes in {slots} slots");
         }
-        drop((runner, doubles));
-        assert!(gpu.runner().events().is_empty());
+        assert!(gpu.events().iter().all(|event| matches!(event, Event::Kernels { runner: "gpu", .. })));
     }
     assert!(fake.peak() > 0, "nothing was on the device");
     fake.assert_clean("all lengths");
+}
+
+/// All that every number has.
+fn programs<T: Number>([a, b, c]: [T; 3]) -> Vec<Program<T>> {
+    let compares = [
+        Compare::Less,
+        Compare::LessOrEqual,
+        Compare::Equal,
+        Compare::NotEqual,
+        Compare::GreaterOrEqual,
+        Compare::Greater,
+    ];
+    let new = Program::new;
+    let plain = [
+        new(),
+        new().add(a),
+        new().sub(a),
+        new().scale(b),
+        new().mul_add(b, a),
+        new().square(),
+        new().abs(),
+        new().neg(),
+        new().clamp(a, c),
+        new().clamp(c, a),
+    ];
+    plain.into_iter().chain(compares.map(|compare| new().keep(compare, b, c))).collect()
+}
+
+/// What floats have besides.
+fn float_programs<T: Float>([a, b, _]: [T; 3]) -> Vec<Program<T>> {
+    let new = Program::new;
+    vec![
+        new().div(b),
+        new().sqrt(),
+        new().exp(),
+        new().log(),
+        new().tanh(),
+        new().sigmoid(),
+        new().pow(a),
+        new().floor(),
+        new().ceil(),
+        new().round(),
+        new().trunc(),
+    ]
+}
+
+fn all_equal<T: Number>(programs: Vec<Program<T>>, numbers: Vec<T>, bits: fn(T) -> u64) {
+    for program in programs {
+        let (device, reference) = on_both(&gpu(), &program, &numbers);
+        let (device, reference): (Vec<_>, Vec<_>) =
+            (device.into_iter().map(bits).collect(), reference.into_iter().map(bits).collect());
+        assert_eq!(device, reference, "{program:?}");
+    }
+}
+
+#[test]
+fn each_operation_on_each_type_is_that_of_the_reference() {
+    let fake = Fake::new();
+    let floats = |x: f32| if x.is_nan() { u64::MAX } else { u64::from(x.to_bits()) };
+    let doubles = |x: f64| if x.is_nan() { u64::MAX } else { x.to_bits() };
+    let both = |three| [programs(three), float_programs(three)].concat();
+    all_equal(both([1.5, -2.25, 8.0]), numbers(100), floats);
+    let both = |three| [programs(three), float_programs(three)].concat();
+    all_equal(both([1.5, -2.25, 8.0]), numbers(100).into_iter().map(f64::from).collect(), doubles);
+    let ints = [i32::MIN, i32::MAX, -1, 0, 1, 1 << 20, -(1 << 30)];
+    all_equal(programs([3, -7, 100_000]), ints.repeat(5), |x| x as u64);
+    all_equal(
+        programs([3, -7, 1 << 40]),
+        ints.repeat(5).into_iter().map(|x| i64::from(x) << 20).collect(),
+        |x| x as u64,
+    );
+    all_equal(programs([3, 7, 200]), (0..=u8::MAX).collect(), u64::from);
+    all_equal(programs([3, 7, 60_000]), (0..400).map(|x| x * 163).collect::<Vec<u16>>(), u64::from);
+    assert!(fake.peak() > 0, "nothing was on the device");
+    fake.assert_clean("all operations");
 }
 
 #[test]
@@ -81,10 +161,8 @@ fn programs_of_any_length_are_equal_to_those_of_the_reference() {
             1 => program.add(n as f32),
             _ => program.clamp(-50.0, 1_000.0 + n as f32),
         });
-        let (mut block, mut wanted) = (numbers(100), numbers(100));
-        gpu().runner().f32().run(&program, &mut block).unwrap();
-        scalar(&program, &mut wanted);
-        assert_eq!(bits(&block), bits(&wanted), "{len} operations");
+        let (device, reference) = on_both(&gpu(), &program, &numbers(100));
+        assert_eq!(bits(&device), bits(&reference), "{len} operations");
     }
     fake.assert_clean("all programs");
 }
@@ -122,7 +200,7 @@ fn whatever_fails_the_results_are_equal_and_nothing_leaks() {
             fake.fail(at, code, failure);
             let report = run(&gpu(), len, block).unwrap_or_else(|error| panic!("{when}: {error}"));
             assert_equal(&report, len, &when);
-            assert!(report.events.len() <= 1, "{when}: {:?}", report.events);
+            assert!(fallbacks(&report).len() <= 1, "{when}: {:?}", report.events);
             fake.assert_clean(&when);
         }
     }
@@ -141,7 +219,7 @@ fn whatever_fails_a_strict_run_ends_and_nothing_leaks() {
             match run(&gpu().strict(), 100, 70) {
                 Ok(report) => {
                     assert_equal(&report, 100, &when);
-                    assert_eq!(report.events, [], "{when}");
+                    assert!(fallbacks(&report).is_empty(), "{when}");
                 }
                 Err(RunError::Config { field: "strict", .. }) => refused += 1,
                 Err(error) => {
@@ -164,9 +242,9 @@ fn a_device_that_is_lost_in_mid_run_is_one_event_and_is_not_used_again() {
     let chain = from_source(Blocks::new(numbers(500), 50)).kernel(program()).kernel(Program::new());
     let report = chain.collect().run_on(&gpu).unwrap();
     assert_equal(&report, 500, "lost in mid-run");
-    let [event] = report.events.as_slice() else { panic!("not one event: {:?}", report.events) };
+    let [Event::Kernels { .. }, event] = report.events.as_slice() else { panic!("{:?}", report.events) };
     let said = event.to_string();
-    assert!(said.starts_with("kernels on scalar instead of kernels on the device: cu"), "{said}");
+    assert!(said.starts_with("kernels on the CPU (scalar) instead of kernels on the device: cu"), "{said}");
     assert!(said.ends_with(": CUDA_ERROR_LAUNCH_FAILED, unspecified launch failure"), "{said}");
 
     let calls = fake.calls();
@@ -207,7 +285,10 @@ fn machines_with_other_devices_or_none_are_told_apart() {
         assert_eq!((facts.name.as_str(), facts.image, facts.cuda), ("fake device", image, (13, 0)));
         let report = run(&gpu, 100, 30).unwrap();
         assert_equal(&report, 100, &format!("capability {capability}.x"));
-        assert_eq!(report.events, []);
+        let [Event::Kernels { runner: "gpu", with }] = report.events.as_slice() else {
+            panic!("{:?}", report.events)
+        };
+        assert_eq!(*with, format!("fake device, CUDA 13.0, kernels from {image}"));
     }
     assert_eq!(gpu().device(1).device_facts(), Err(GpuError::NoSuchDevice { wanted: 1, found: 1 }));
     fake.machine(0, 9, usize::MAX);
@@ -216,8 +297,8 @@ fn machines_with_other_devices_or_none_are_told_apart() {
     fake.assert_clean("all machines");
 }
 
-fn memory_event(report: &Report<Vec<Vec<f32>>>) -> String {
-    let [Event::Fallback { why, .. }] = report.events.as_slice() else { panic!("{:?}", report.events) };
+fn reason(report: &Report<Vec<Vec<f32>>>) -> String {
+    let [Event::Fallback { why, .. }] = fallbacks(report)[..] else { panic!("{:?}", report.events) };
     why.clone()
 }
 
@@ -229,12 +310,12 @@ fn a_device_with_room_for_fewer_slots_uses_those_and_one_without_room_says_so() 
         fake.machine(1, 9, bytes);
         let report = run(&gpu(), 300, 100).unwrap();
         assert_equal(&report, 300, "little memory");
-        assert_eq!((report.events.len(), fake.busiest(), fake.peak()), (0, slots, slots * 64));
+        assert_eq!((fallbacks(&report).len(), fake.busiest(), fake.peak()), (0, slots, slots * 64));
     }
     fake.machine(1, 9, 63);
     let report = run(&gpu(), 300, 100).unwrap();
     assert_equal(&report, 300, "no memory");
-    assert!(memory_event(&report).starts_with("no room on the device for 64 bytes"), "{:?}", report.events);
+    assert!(reason(&report).starts_with("no room on the device for 64 bytes"), "{:?}", report.events);
     fake.assert_clean("no memory");
 }
 
@@ -247,7 +328,7 @@ fn workers_on_several_threads_share_the_budget_and_who_gets_no_slot_computes_its
             scope.spawn(|| {
                 let report = run(&gpu, 2_000, 100).unwrap();
                 assert_equal(&report, 2_000, "four threads");
-                assert!(report.events.len() <= 1, "{:?}", report.events);
+                assert!(fallbacks(&report).len() <= 1, "{:?}", report.events);
             });
         }
     });
@@ -263,17 +344,36 @@ fn a_slow_bus_keeps_blocks_on_the_cpu_and_a_fast_one_does_not() {
     let report = run(&gpu().gate(Gate::With(slow)), 1_000, 100).unwrap();
     assert_equal(&report, 1_000, "slow bus");
     assert_eq!(fake.peak(), 0);
-    assert!(memory_event(&report).contains(" us to the device and back"), "{:?}", report.events);
+    assert!(reason(&report).contains(" us to the device and back"), "{:?}", report.events);
 
     let fast = Rates { bytes_per_second: f64::INFINITY, seconds_per_block: -1.0 };
     let report = run(&gpu().gate(Gate::With(fast)), 1_000, 100).unwrap();
     assert_equal(&report, 1_000, "fast bus");
-    assert_eq!(report.events, []);
+    assert!(fallbacks(&report).is_empty());
     assert!(fake.peak() > 0);
 
     let report = run(&gpu().gate(Gate::Measured), 1_000, 100).unwrap();
     assert_equal(&report, 1_000, "measured bus");
     fake.assert_clean("the gate");
+}
+
+#[test]
+fn inside_of_another_executor_it_computes_too_and_reductions_are_those_of_the_cpu() {
+    let fake = Fake::new();
+    let gpu = gpu();
+    for _ in 0..2 {
+        let halves = from_source(Blocks::new(vec![1.0_f64; 100], 30)).kernel(Program::new().scale(0.5));
+        let report = halves.reduce(Sum).run_on(&Inline.kernels(gpu.clone())).unwrap();
+        assert_eq!(report.value, Some(50.0));
+        assert!(
+            matches!(report.events.as_slice(), [Event::Kernels { runner: "gpu", .. }]),
+            "{:?}",
+            report.events
+        );
+    }
+    assert!(fake.peak() > 0);
+    drop(gpu);
+    fake.assert_clean("inside of another executor");
 }
 
 #[test]

@@ -2,9 +2,9 @@
 //!
 //! On a machine with a driver these tests say so and pass: there is nothing to fall back from.
 
-use pipe_core::kernel::{Blocks, KernelWorker, Program, Runner, Scalar};
+use pipe_core::kernel::{Blocks, KernelWorker, KernelWorkers, Number, Program, Runner, Scalar};
 use pipe_core::testing::laws;
-use pipe_core::{BoxError, Event, Executor, Report, RunError, from_source};
+use pipe_core::{BoxError, Event, Executor, Inline, Report, RunError, from_source};
 use pipe_gpu::{Gpu, GpuError};
 
 fn has_device() -> bool {
@@ -43,7 +43,7 @@ fn without_a_device_the_cpu_computes_and_one_event_says_why() {
         let [Event::Fallback { wanted, got, why: said }] = report.events.as_slice() else {
             panic!("not one event: {:?}", report.events)
         };
-        assert_eq!((wanted.as_str(), got.as_str()), ("kernels on the device", "kernels on scalar"));
+        assert_eq!((wanted.as_str(), got.as_str()), ("kernels on the device", "kernels on the CPU (scalar)"));
         assert_eq!(*said, why.to_string());
     }
     match why {
@@ -61,13 +61,22 @@ fn without_a_device_a_strict_run_is_refused_before_it_begins() {
     }
     let error = run(&Gpu::new().strict()).unwrap_err();
     assert!(matches!(error, RunError::Config { field: "strict", .. }), "{error}");
-    // On an executor that does not ask, each block is a failed item.
-    let runner = Gpu::new().strict().runner();
-    let error = runner.f64().run(&Program::new(), &mut [1.0]).unwrap_err();
+    let kernel = from_source(Blocks::new(vec![1.0_f32], 1)).kernel(Program::new().scale(2.0));
+    let error = kernel.collect().run_on(&Inline.kernels(Gpu::new().strict())).unwrap_err();
+    assert!(matches!(error, RunError::Config { field: "strict", .. }), "{error}");
+    // Who does not ask before gets a worker that fails every block.
+    let error = f64::worker(Gpu::new().strict().worker()).run(&Program::new(), &mut [1.0]).unwrap_err();
     assert!(error.downcast_ref::<GpuError>().is_some());
 }
 
-/// Adds 1,000 besides, so that one sees who computed.
+#[test]
+fn a_run_without_kernels_does_not_ask_for_a_device() {
+    let report =
+        from_source(Blocks::new(numbers(), 10)).map(<[f32]>::len).collect().run_on(&Gpu::new()).unwrap();
+    assert_eq!((report.value.len(), report.events), (1_000, Vec::new()));
+}
+
+/// Makes the first number of a block zero, so that one sees who computed.
 #[derive(Clone, Copy)]
 struct Marking;
 
@@ -76,18 +85,16 @@ impl Runner for Marking {
         "marking"
     }
 
-    fn f32(&self) -> Box<dyn KernelWorker<f32>> {
+    fn worker(&self) -> Box<dyn KernelWorkers> {
         Box::new(Marking)
-    }
-
-    fn f64(&self) -> Box<dyn KernelWorker<f64>> {
-        Scalar.f64()
     }
 }
 
-impl KernelWorker<f32> for Marking {
-    fn run(&mut self, program: &Program<f32>, block: &mut [f32]) -> Result<(), BoxError> {
-        Scalar.f32().run(&program.clone().add(1_000.0), block)
+impl<T: Number> KernelWorker<T> for Marking {
+    fn run(&mut self, program: &Program<T>, block: &mut [T]) -> Result<(), BoxError> {
+        Scalar.run(program, block)?;
+        block.first_mut().into_iter().for_each(|x| *x = T::default());
+        Ok(())
     }
 }
 
@@ -98,9 +105,11 @@ fn who_computes_instead_can_be_handed_in() {
     }
     let kernel = from_source(Blocks::new(vec![1.0_f32, 2.0], 2)).kernel(Program::new().scale(2.0));
     let report = kernel.collect().run_on(&Gpu::new().or_on(Marking)).unwrap();
-    assert_eq!(report.value, [[1_002.0, 1_004.0]]);
+    assert_eq!(report.value, [[0.0, 4.0]]);
     assert!(
-        report.events[0].to_string().starts_with("kernels on marking instead of kernels on the device: ")
+        report.events[0]
+            .to_string()
+            .starts_with("kernels on the CPU (marking) instead of kernels on the device: ")
     );
 }
 

@@ -1,5 +1,8 @@
 //! What a kernel computes, as data.
 
+use crate::kernel::number::{Float, Number};
+use crate::kernel::op::{Compare, FloatOp, Op};
+
 /// A numeric program over a block: one operation after the other on each number.
 ///
 /// ```
@@ -7,33 +10,17 @@
 ///
 /// let program = Program::new().scale(0.5).add(1.0).clamp(0.0, 2.0);
 /// assert_eq!(program.ops(), [Op::Scale(0.5), Op::Add(1.0), Op::Clamp(0.0, 2.0)]);
+/// assert_eq!(program.apply(7.0), 2.0);
 /// ```
 #[derive(Debug, Clone, PartialEq)]
-pub struct Program<T> {
+pub struct Program<T: Number> {
     ops: Vec<Op<T>>,
 }
 
-/// One operation on a number `x`.
-#[derive(Debug, Clone, Copy, PartialEq)]
-#[non_exhaustive]
-pub enum Op<T> {
-    /// `x * factor`.
-    Scale(T),
-    /// `x + term`.
-    Add(T),
-    /// `low` if `x < low`, else `high` if `x > high`, else `x`; not a number stays what it is.
-    Clamp(T, T),
-}
-
-impl<T> Program<T> {
+impl<T: Number> Program<T> {
     /// Leaves every number as it is.
     pub const fn new() -> Self {
         Program { ops: Vec::new() }
-    }
-
-    /// Then multiplies.
-    pub fn scale(self, factor: T) -> Self {
-        self.then(Op::Scale(factor))
     }
 
     /// Then adds.
@@ -45,9 +32,46 @@ impl<T> Program<T> {
         self.then(Op::Add(term))
     }
 
+    /// Then subtracts.
+    #[expect(clippy::should_implement_trait, reason = "as for `add`")]
+    pub fn sub(self, term: T) -> Self {
+        self.then(Op::Sub(term))
+    }
+
+    /// Then multiplies.
+    pub fn scale(self, factor: T) -> Self {
+        self.then(Op::Scale(factor))
+    }
+
+    /// Then multiplies and adds, rounded once.
+    pub fn mul_add(self, factor: T, term: T) -> Self {
+        self.then(Op::MulAdd(factor, term))
+    }
+
+    /// Then squares.
+    pub fn square(self) -> Self {
+        self.then(Op::Square)
+    }
+
+    /// Then drops the sign.
+    pub fn abs(self) -> Self {
+        self.then(Op::Abs)
+    }
+
+    /// Then changes the sign.
+    #[expect(clippy::should_implement_trait, reason = "as for `add`")]
+    pub fn neg(self) -> Self {
+        self.then(Op::Neg)
+    }
+
     /// Then bounds.
     pub fn clamp(self, low: T, high: T) -> Self {
         self.then(Op::Clamp(low, high))
+    }
+
+    /// Then keeps what compares so with the bound, and puts `other` in the place of the rest.
+    pub fn keep(self, compare: Compare, bound: T, other: T) -> Self {
+        self.then(Op::Keep(compare, bound, other))
     }
 
     /// Then does this.
@@ -60,9 +84,72 @@ impl<T> Program<T> {
     pub fn ops(&self) -> &[Op<T>] {
         &self.ops
     }
+
+    /// What the whole program makes of one number: its meaning, and not the way to compute many.
+    pub fn apply(&self, x: T) -> T {
+        self.ops.iter().fold(x, |x, op| op.apply(x))
+    }
 }
 
-impl<T> Default for Program<T> {
+impl<T: Float> Program<T> {
+    /// Then divides.
+    #[expect(clippy::should_implement_trait, reason = "as for `add`")]
+    pub fn div(self, divisor: T) -> Self {
+        self.then(Op::Only(FloatOp::Div(divisor)))
+    }
+
+    /// Then takes the square root.
+    pub fn sqrt(self) -> Self {
+        self.then(Op::Only(FloatOp::Sqrt))
+    }
+
+    /// Then raises e to it.
+    pub fn exp(self) -> Self {
+        self.then(Op::Only(FloatOp::Exp))
+    }
+
+    /// Then takes the natural logarithm.
+    pub fn log(self) -> Self {
+        self.then(Op::Only(FloatOp::Log))
+    }
+
+    /// Then takes the hyperbolic tangent.
+    pub fn tanh(self) -> Self {
+        self.then(Op::Only(FloatOp::Tanh))
+    }
+
+    /// Then takes `1 / (1 + exp(-x))`.
+    pub fn sigmoid(self) -> Self {
+        self.then(Op::Only(FloatOp::Sigmoid))
+    }
+
+    /// Then raises it to the exponent.
+    pub fn pow(self, exponent: T) -> Self {
+        self.then(Op::Only(FloatOp::Pow(exponent)))
+    }
+
+    /// Then rounds down.
+    pub fn floor(self) -> Self {
+        self.then(Op::Only(FloatOp::Floor))
+    }
+
+    /// Then rounds up.
+    pub fn ceil(self) -> Self {
+        self.then(Op::Only(FloatOp::Ceil))
+    }
+
+    /// Then rounds to the nearest, half to even.
+    pub fn round(self) -> Self {
+        self.then(Op::Only(FloatOp::Round))
+    }
+
+    /// Then rounds towards zero.
+    pub fn trunc(self) -> Self {
+        self.then(Op::Only(FloatOp::Trunc))
+    }
+}
+
+impl<T: Number> Default for Program<T> {
     fn default() -> Self {
         Self::new()
     }

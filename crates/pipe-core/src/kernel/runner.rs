@@ -1,70 +1,100 @@
 //! Who computes a program. The executor hands it in, so that a pipeline need not know.
 
+use crate::error::RunError;
+use crate::kernel::number::Number;
 use crate::kernel::program::Program;
+use crate::kernel::reduce::{Moments, extremes};
 use crate::report::Event;
 use crate::stage::BoxError;
 
 /// Makes the workers that compute programs: in scalar code, in tiles, on a device.
+///
+/// [`Executor::kernels`](crate::Executor::kernels) gives one to an executor.
 pub trait Runner: Send + Sync {
     /// Its name, for reports.
     fn name(&self) -> &'static str;
 
     /// One worker's own: built on the thread that uses it, once per stage and worker.
-    fn f32(&self) -> Box<dyn KernelWorker<f32>>;
+    fn worker(&self) -> Box<dyn KernelWorkers>;
 
-    /// As `f32`.
-    fn f64(&self) -> Box<dyn KernelWorker<f64>>;
+    /// Asked once before each run: what it will use, for the report.
+    ///
+    /// # Errors
+    /// `Config`, if a setting makes no sense or asks for what the machine does not have.
+    fn prepare(&self) -> Result<Vec<Event>, RunError> {
+        Ok(Vec::new())
+    }
 
-    /// What it decided and where it fell back since it was asked last: a run asks at its end, and puts it into the report. So a runner that
-    /// has something to say is of one run.
+    /// What it decided, and where it fell back, since it was asked last: a run asks at its end, for the report. Runs that share a runner at the
+    /// same time share what it says, too.
     fn events(&self) -> Vec<Event> {
         Vec::new()
     }
 }
 
-/// Computes programs over blocks, for one worker. It may hold buffers, or a stream of a device, and be `!Send`.
-pub trait KernelWorker<T> {
+/// Computes over blocks, for one worker. It may hold buffers, or a stream of a device, and be `!Send`.
+///
+/// What it does not override is computed by the reference. An error makes the block a failed item, and the stage's policy decides.
+pub trait KernelWorker<T: Number> {
     /// Applies the program to each number of the block.
     ///
     /// # Errors
-    /// What keeps it from computing. The block then is a failed item, and the stage's policy decides.
+    /// What keeps it from computing.
     fn run(&mut self, program: &Program<T>, block: &mut [T]) -> Result<(), BoxError>;
-}
 
-/// The numbers that programs are about: `f32` and `f64`.
-pub trait Number: Copy + Send + Sync + 'static + sealed::Sealed {
-    /// The runner's worker for them.
-    fn worker(runner: &dyn Runner) -> Box<dyn KernelWorker<Self>>;
-}
+    /// The sum of a block, see [`Sum`](crate::kernel::Sum).
+    ///
+    /// # Errors
+    /// As `run`.
+    fn sum(&mut self, block: &[T]) -> Result<T::Total, BoxError> {
+        Ok(T::sum(block))
+    }
 
-impl Number for f32 {
-    fn worker(runner: &dyn Runner) -> Box<dyn KernelWorker<f32>> {
-        runner.f32()
+    /// The least and the greatest number of a block, see [`MinMax`](crate::kernel::MinMax).
+    ///
+    /// # Errors
+    /// As `run`.
+    fn min_max(&mut self, block: &[T]) -> Result<Option<(T, T)>, BoxError> {
+        Ok(extremes(block))
+    }
+
+    /// Mean and variance of a block, see [`MeanVar`](crate::kernel::MeanVar).
+    ///
+    /// # Errors
+    /// As `run`.
+    fn moments(&mut self, block: &[T]) -> Result<Moments, BoxError> {
+        Ok(Moments::of(block))
     }
 }
 
-impl Number for f64 {
-    fn worker(runner: &dyn Runner) -> Box<dyn KernelWorker<f64>> {
-        runner.f64()
-    }
+/// A worker for all types of numbers.
+pub trait KernelWorkers:
+    KernelWorker<f32>
+    + KernelWorker<f64>
+    + KernelWorker<i32>
+    + KernelWorker<i64>
+    + KernelWorker<u8>
+    + KernelWorker<u16>
+{
 }
 
-mod sealed {
-    pub trait Sealed {}
-    impl Sealed for f32 {}
-    impl Sealed for f64 {}
+impl<W> KernelWorkers for W where
+    W: KernelWorker<f32>
+        + KernelWorker<f64>
+        + KernelWorker<i32>
+        + KernelWorker<i64>
+        + KernelWorker<u8>
+        + KernelWorker<u16>
+{
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::kernel::{Blocks, Program, Scalar};
-    use crate::plan::Plan;
-    use crate::{Executor, Inline, Profile, RunError, from_source};
-    use std::convert::Infallible;
-    use std::sync::Arc;
+    use crate::{Executor, Inline, from_source};
 
-    /// Says something, and runs as `Inline` does.
+    /// Says something before and after.
     struct Talking;
 
     impl Runner for Talking {
@@ -72,41 +102,24 @@ mod tests {
             "talking"
         }
 
-        fn f32(&self) -> Box<dyn KernelWorker<f32>> {
-            Scalar.f32()
+        fn worker(&self) -> Box<dyn KernelWorkers> {
+            Scalar.worker()
         }
 
-        fn f64(&self) -> Box<dyn KernelWorker<f64>> {
-            Scalar.f64()
+        fn prepare(&self) -> Result<Vec<Event>, RunError> {
+            Ok(vec![Event::Kernels { runner: "talking", with: "before".to_owned() }])
         }
 
         fn events(&self) -> Vec<Event> {
-            vec![Event::StayedInline { ns_per_item: 1.0, why: "so" }]
-        }
-    }
-
-    impl<'p> Executor<'p> for Talking {
-        type Ran = Result<(), RunError>;
-        type Async = Infallible;
-
-        fn profile(&self) -> Result<Profile, RunError> {
-            Inline.profile()
-        }
-
-        fn runner(&self) -> Arc<dyn Runner> {
-            Arc::new(Talking)
-        }
-
-        fn execute(&self, plan: Plan<'p>) -> Result<(), RunError> {
-            Inline.execute(plan)
+            vec![Event::Kernels { runner: "talking", with: "after".to_owned() }]
         }
     }
 
     #[test]
     fn what_a_runner_says_is_in_the_report() {
-        let blocks = Blocks::new(vec![1.0_f32, 2.0], 1);
-        let report = from_source(blocks).kernel(Program::new().add(1.0)).collect().run_on(&Talking).unwrap();
+        let kernel = from_source(Blocks::new(vec![1.0_f32, 2.0], 1)).kernel(Program::new().add(1.0));
+        let report = kernel.collect().run_on(&Inline.kernels(Talking)).unwrap();
         assert_eq!(report.value.concat(), [2.0, 3.0]);
-        assert_eq!(report.events, Talking.events());
+        assert_eq!(report.events, [Talking.prepare().unwrap(), Talking.events()].concat());
     }
 }

@@ -1,14 +1,15 @@
 //! A program as a step of a pipeline.
 
 use crate::item::{Item, Own};
+use crate::kernel::number::Number;
 use crate::kernel::program::Program;
-use crate::kernel::runner::{KernelWorker, Number};
+use crate::kernel::runner::KernelWorker;
 use crate::pipeline::Pipeline;
 use crate::settings::Emits;
 use crate::stage::{Emit, Flow, Stage, Step, Then};
 
 /// Computes a program over each block; behind [`Pipeline::kernel`].
-pub struct KernelStep<T> {
+pub struct KernelStep<T: Number> {
     program: Program<T>,
 }
 
@@ -26,7 +27,7 @@ impl<T: Number, In: Into<Vec<T>>> Step<In> for KernelStep<T> {
 
     #[inline(always)]
     fn push<O: Emit<Vec<T>>>(&self, worker: &mut Self::State, item: In, out: &mut O) -> Flow {
-        let worker = worker.get_or_insert_with(|| T::worker(out.context().runner()));
+        let worker = worker.get_or_insert_with(|| T::worker(out.context().runner().worker()));
         let mut block: Vec<T> = item.into();
         match worker.run(&self.program, &mut block) {
             Ok(()) => out.emit(block),

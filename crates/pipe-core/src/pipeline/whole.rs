@@ -76,6 +76,7 @@ impl<U: Feed, C, I: Owned, S> Whole<U, C, I, S> {
     /// `Config`, as `run_on`.
     pub fn explain<'p, X: Executor<'p> + ?Sized>(&self, executor: &X) -> Result<Explain, RunError> {
         let profile = executor.profile()?;
+        executor.runner().prepare()?;
         let settings = &self.pipeline.settings;
         settings.refusal().map_or(Ok(()), Err)?;
         Ok(Explain::new(settings, profile))
@@ -94,8 +95,10 @@ impl<U: Feed, C, I: Owned, S> Whole<U, C, I, S> {
         S: Sink<I::T, Done: 'p> + 'p,
     {
         let Pipeline { up, chain, settings, .. } = self.pipeline;
-        let profile = match executor.profile().and_then(|profile| settings.claim().map(|()| profile)) {
-            Ok(profile) => profile,
+        let runner = executor.runner();
+        let ready = executor.profile().and_then(|profile| Ok((profile, runner.prepare()?)));
+        let (profile, events) = match ready.and_then(|ready| settings.claim().map(|()| ready)) {
+            Ok(ready) => ready,
             Err(error) => {
                 return X::Ran::refused(error).with(|refused| match refused {
                     Err(error) => Err(error),
@@ -104,7 +107,8 @@ impl<U: Feed, C, I: Owned, S> Whole<U, C, I, S> {
             }
         };
         let last = settings.open();
-        let run = RunState::new(settings, profile, executor.runner());
+        let run = RunState::new(settings, profile, runner);
+        events.into_iter().for_each(|event| run.note(event));
         let done = Arc::new(Mutex::new(None));
         let cut = Cut::<_, _, I::T, Last>::new(up, chain, last);
         let plan = Close::<'p, X, I::T>::close(cut, self.sink, done.clone(), run.clone());

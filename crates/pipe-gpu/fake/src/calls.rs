@@ -106,7 +106,12 @@ extern "C" fn cuModuleLoadDataEx(
     call("cuModuleLoadDataEx", Call::InContext, |state| {
         // SAFETY: the image is a cubin or PTX, as the caller promises.
         let Some(image) = (unsafe { image_of(image, state.capability) }) else { return NO_BINARY };
-        let has = |name: &str| image.windows(name.len()).any(|part| part == name.as_bytes());
+        // A name ends with a zero in a cubin, and with a bracket in PTX: `pipe_map_u1` is not there because of `pipe_map_u16`.
+        let ends = |rest: &[u8]| rest.first().is_none_or(|next| !next.is_ascii_alphanumeric());
+        let has = |name: &str| {
+            let starts = image.windows(name.len()).enumerate().filter(|(_, part)| *part == name.as_bytes());
+            starts.map(|(at, _)| &image[at + name.len()..]).any(ends)
+        };
         let kernels: BTreeSet<_> =
             Kernel::ALL.iter().filter(|(name, _)| has(name)).map(|(_, kernel)| *kernel).collect();
         *module = state.handle();

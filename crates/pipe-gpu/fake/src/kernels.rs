@@ -2,63 +2,70 @@
 #![expect(unsafe_code, reason = "parameters of a launch and numbers on the device are pointers")]
 
 use crate::memory::DeviceMemory;
+use crate::number::{Number, Program};
 use std::ffi::c_void;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kernel {
     MapF32,
     MapF64,
+    MapI32,
+    MapI64,
+    MapU8,
+    MapU16,
 }
 
 impl Kernel {
-    pub(crate) const ALL: [(&'static str, Kernel); 2] =
-        [("pipe_map_f32", Kernel::MapF32), ("pipe_map_f64", Kernel::MapF64)];
-}
-
-#[derive(Clone, Copy)]
-#[repr(C)]
-struct Op<T> {
-    code: u32,
-    a: T,
-    b: T,
-}
-
-#[derive(Clone, Copy)]
-#[repr(C)]
-struct Program<T> {
-    len: u32,
-    ops: [Op<T>; 32],
+    pub(crate) const ALL: [(&'static str, Kernel); 6] = [
+        ("pipe_map_f32", Kernel::MapF32),
+        ("pipe_map_f64", Kernel::MapF64),
+        ("pipe_map_i32", Kernel::MapI32),
+        ("pipe_map_i64", Kernel::MapI64),
+        ("pipe_map_u8", Kernel::MapU8),
+        ("pipe_map_u16", Kernel::MapU16),
+    ];
 }
 
 /// A launch with its parameters, which the driver copies when it is asked for.
 pub(crate) struct Launch {
     numbers: u64,
     len: u64,
-    program: Either,
-}
-
-enum Either {
-    F32(Box<Program<f32>>),
-    F64(Box<Program<f64>>),
+    map: Box<dyn Fn(*mut u8, usize) -> Result<(), String> + Send>,
+    /// Bytes of a number.
+    size: usize,
 }
 
 impl Launch {
     /// # Safety
     /// The parameters are those of the kernel.
     pub(crate) unsafe fn new(kernel: Kernel, parameters: *const *const c_void) -> Self {
-        // SAFETY: both kernels have three parameters, of these types.
+        // SAFETY: all kernels have three parameters, and only the type of the numbers differs.
         unsafe {
-            let parameter = |at: usize| *parameters.add(at);
-            let program = match kernel {
-                Kernel::MapF32 => Either::F32(Box::new(parameter(2).cast::<Program<f32>>().read())),
-                Kernel::MapF64 => Either::F64(Box::new(parameter(2).cast::<Program<f64>>().read())),
-            };
-            Launch {
-                numbers: parameter(0).cast::<u64>().read(),
-                len: parameter(1).cast::<u64>().read(),
-                program,
+            match kernel {
+                Kernel::MapF32 => Self::of::<f32>(parameters),
+                Kernel::MapF64 => Self::of::<f64>(parameters),
+                Kernel::MapI32 => Self::of::<i32>(parameters),
+                Kernel::MapI64 => Self::of::<i64>(parameters),
+                Kernel::MapU8 => Self::of::<u8>(parameters),
+                Kernel::MapU16 => Self::of::<u16>(parameters),
             }
         }
+    }
+
+    /// # Safety
+    /// The parameters are those of the kernel for `T`.
+    unsafe fn of<T: Number>(parameters: *const *const c_void) -> Self {
+        // SAFETY: as the caller promises.
+        let (numbers, len, program) = unsafe {
+            let parameter = |at: usize| *parameters.add(at);
+            let numbers = parameter(0).cast::<u64>().read();
+            (numbers, parameter(1).cast::<u64>().read(), parameter(2).cast::<Program<T>>().read())
+        };
+        let map = move |numbers: *mut u8, len: usize| {
+            // SAFETY: `run` has looked the memory up; it is aligned for `u64`, and any bits are a number.
+            program.run(unsafe { std::slice::from_raw_parts_mut(numbers.cast::<T>(), len) })
+        };
+        Launch { numbers, len, map: Box::new(map), size: size_of::<T>() }
     }
 
     /// The address of the numbers.
@@ -68,38 +75,6 @@ impl Launch {
 
     pub(crate) fn run(&self, device: &mut DeviceMemory) -> Result<(), String> {
         let len = self.len as usize;
-        match &self.program {
-            Either::F32(program) => {
-                let numbers = device.at(self.numbers, len * 4)?.cast::<f32>();
-                // SAFETY: the memory was looked up, is aligned for `u64`, and any bits are a float.
-                map(unsafe { std::slice::from_raw_parts_mut(numbers, len) }, program)
-            }
-            Either::F64(program) => {
-                let numbers = device.at(self.numbers, len * 8)?.cast::<f64>();
-                // SAFETY: as above.
-                map(unsafe { std::slice::from_raw_parts_mut(numbers, len) }, program)
-            }
-        }
+        (self.map)(device.at(self.numbers, len * self.size)?, len)
     }
-}
-
-fn map<T: Copy + PartialOrd + std::ops::Mul<Output = T> + std::ops::Add<Output = T>>(
-    numbers: &mut [T],
-    program: &Program<T>,
-) -> Result<(), String> {
-    let ops = program.ops.get(..program.len as usize).ok_or("a program that is longer than its list")?;
-    if let Some(op) = ops.iter().find(|op| op.code > 2) {
-        return Err(format!("no operation has the code {}", op.code));
-    }
-    for number in numbers {
-        let step = |x: T, op: &Op<T>| match op.code {
-            0 => x * op.a,
-            1 => x + op.a,
-            _ if x < op.a => op.a,
-            _ if x > op.b => op.b,
-            _ => x,
-        };
-        *number = ops.iter().fold(*number, step);
-    }
-    Ok(())
 }

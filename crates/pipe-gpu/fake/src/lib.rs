@@ -13,4 +13,5 @@ mod calls;
 mod control;
 mod kernels;
 mod memory;
+mod number;
 mod state;

@@ -8,6 +8,7 @@
 )]
 
 use super::shim;
+use crate::element::{Element, KERNELS};
 use crate::encode::Encoded;
 use crate::error::GpuError;
 use crate::facts::DeviceFacts;
@@ -20,7 +21,6 @@ use cust::memory::{DeviceBuffer, LockedBuffer};
 use cust::module::Module;
 use cust::stream::{Stream, StreamFlags};
 use cust::{CudaApiVersion, CudaFlags, sys};
-use pipe_core::kernel::Number;
 use std::ffi::c_void;
 use std::mem::ManuallyDrop;
 use std::ptr;
@@ -32,34 +32,10 @@ const THREADS: u32 = 256;
 /// The most blocks of a launch; threads walk on in strides. Four for each multiprocessor of an H100; not measured on a device.
 const MOST_BLOCKS: u32 = 528;
 
-/// The numbers that there are kernels for.
-pub(crate) trait Real: Number + Default {
-    /// The kernel that computes a program over them.
-    const KERNEL: Kernel;
-}
-
-impl Real for f32 {
-    const KERNEL: Kernel = Kernel::MapF32;
-}
-
-impl Real for f64 {
-    const KERNEL: Kernel = Kernel::MapF64;
-}
-
-/// A function of the images.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Kernel {
-    MapF32,
-    MapF64,
-}
-
-impl Kernel {
-    const NAMES: [&'static str; 2] = ["pipe_map_f32", "pipe_map_f64"];
-}
-
 /// A device that is open: its context, and the kernels in it.
 pub(crate) struct Driver {
-    functions: [Function; 2],
+    /// In the order of `KERNELS`.
+    functions: Vec<Function>,
     // Dropped before the context that it lies in.
     module: ManuallyDrop<Module>,
     context: ManuallyDrop<Context>,
@@ -95,12 +71,11 @@ impl Driver {
         // `Context::new` has done so, too, and thrown the result away.
         called("cuCtxSetCurrent", || CurrentContext::set_current(&context))?;
         let (module, image) = load(major)?;
-        let function = |name| {
+        let function = |name: &&str| {
             let function = called("cuModuleGetFunction", || module.get_function(name))?;
             Ok(Function(function.to_raw()))
         };
-        let [first, second] = Kernel::NAMES;
-        let functions = [function(first)?, function(second)?];
+        let functions = KERNELS.iter().map(function).collect::<Result<_, _>>()?;
         let (module, context) = (ManuallyDrop::new(module), ManuallyDrop::new(context));
         let facts = DeviceFacts { name, image, cuda: (cuda.major(), cuda.minor()) };
         Ok(Driver { functions, module, context, facts })
@@ -189,7 +164,7 @@ impl Slot {
     ///
     /// # Panics
     /// If a block is under way, or this one is larger than the slot.
-    pub(crate) fn begin<T: Real>(&mut self, block: &[T], launches: &[Encoded<T>]) -> Result<(), GpuError> {
+    pub(crate) fn begin<T: Element>(&mut self, block: &[T], launches: &[Encoded<T>]) -> Result<(), GpuError> {
         let bytes = size_of_val(block);
         assert!(self.under_way == 0, "a slot has one block at a time");
         assert!(bytes <= self.parts.pinned.len() * size_of::<u64>(), "the block is larger than the slot");
@@ -216,11 +191,11 @@ impl Slot {
     ///
     /// # Panics
     /// If `block` has not the length of the one that was begun.
-    pub(crate) fn end<T: Real>(&mut self, block: &mut [T]) -> Result<(), GpuError> {
+    pub(crate) fn end<T: Element>(&mut self, block: &mut [T]) -> Result<(), GpuError> {
         let bytes = size_of_val(block);
         assert_eq!(self.under_way, bytes, "the block that was begun is the one that ends");
         self.wait()?;
-        // SAFETY: both are valid for `bytes`, and nothing is under way any more. Any bits are a float.
+        // SAFETY: both are valid for `bytes`, and nothing is under way any more. Any bits are a number.
         unsafe {
             ptr::copy_nonoverlapping(
                 self.parts.pinned.as_ptr().cast::<u8>(),
@@ -279,7 +254,7 @@ impl Drop for Slot {
 
 impl Driver {
     /// Begins a kernel over `len` numbers at `there`, on the stream of a slot.
-    fn launch<T: Real>(
+    fn launch<T: Element>(
         &self,
         stream: sys::CUstream,
         mut there: u64,
@@ -288,7 +263,7 @@ impl Driver {
     ) -> Result<(), GpuError> {
         let mut len = len as u64;
         let blocks = len.div_ceil(u64::from(THREADS)).clamp(1, u64::from(MOST_BLOCKS)) as u32;
-        let function = self.functions[T::KERNEL as usize].0;
+        let function = self.functions[T::KERNEL].0;
         let mut arguments: [*mut c_void; 3] =
             [(&raw mut there).cast(), (&raw mut len).cast(), (&raw const *launch).cast_mut().cast()];
         let arguments = arguments.as_mut_ptr();

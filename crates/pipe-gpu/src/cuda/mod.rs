@@ -3,4 +3,4 @@
 mod driver;
 mod shim;
 
-pub(crate) use driver::{Driver, Real, Slot};
+pub(crate) use driver::{Driver, Slot};

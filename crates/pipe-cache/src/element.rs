@@ -1,0 +1,159 @@
+//! What the kernels need of a type of numbers beyond its arithmetic.
+
+use crate::math::{self, Raised};
+use crate::reduce::{extremes_in_lanes, moments_in_lanes, sum_in_lanes};
+use pipe_core::kernel::{FloatOp, Moments, Number};
+use pulp::Arch;
+
+/// The numbers that this crate computes with: all that pipe-core has.
+pub trait Element: Number {
+    #[doc(hidden)]
+    fn only_tile(op: Self::Only, tile: &mut [Self]);
+    #[doc(hidden)]
+    fn sum_on(arch: Arch, block: &[Self]) -> Self::Total;
+    #[doc(hidden)]
+    fn min_max_on(arch: Arch, block: &[Self]) -> Option<(Self, Self)>;
+    #[doc(hidden)]
+    fn moments_on(arch: Arch, block: &[Self]) -> Moments;
+}
+
+/// Each number becomes another one: a loop that the compiler does in registers of the level it is inlined into.
+#[inline(always)]
+pub(crate) fn each<T: Copy>(tile: &mut [T], f: impl Fn(T) -> T) {
+    for x in tile {
+        *x = f(*x);
+    }
+}
+
+macro_rules! float {
+    ($float:ty, $pow:ident) => {
+        impl Element for $float {
+            #[inline(always)]
+            fn only_tile(op: FloatOp<Self>, tile: &mut [Self]) {
+                match op {
+                    FloatOp::Div(by) => each(
+                        tile,
+                        #[inline(always)]
+                        |x| x / by,
+                    ),
+                    FloatOp::Sqrt => each(
+                        tile,
+                        #[inline(always)]
+                        |x| x.sqrt(),
+                    ),
+                    FloatOp::Exp => each(
+                        tile,
+                        #[inline(always)]
+                        |x| math::exp(x),
+                    ),
+                    FloatOp::Log => each(
+                        tile,
+                        #[inline(always)]
+                        |x| math::log(x),
+                    ),
+                    FloatOp::Tanh => each(
+                        tile,
+                        #[inline(always)]
+                        |x| math::tanh(x),
+                    ),
+                    FloatOp::Sigmoid => each(
+                        tile,
+                        #[inline(always)]
+                        |x| math::sigmoid(x),
+                    ),
+                    FloatOp::Pow(exponent) => $pow(exponent, tile),
+                    FloatOp::Floor => each(
+                        tile,
+                        #[inline(always)]
+                        |x| x.floor(),
+                    ),
+                    FloatOp::Ceil => each(
+                        tile,
+                        #[inline(always)]
+                        |x| x.ceil(),
+                    ),
+                    FloatOp::Round => each(
+                        tile,
+                        #[inline(always)]
+                        |x| x.round_ties_even(),
+                    ),
+                    FloatOp::Trunc => each(
+                        tile,
+                        #[inline(always)]
+                        |x| x.trunc(),
+                    ),
+                    op => each(tile, |x| x.only(op)),
+                }
+            }
+
+            fn sum_on(arch: Arch, block: &[Self]) -> f64 {
+                sum_in_lanes(arch, block)
+            }
+
+            fn min_max_on(arch: Arch, block: &[Self]) -> Option<(Self, Self)> {
+                extremes_in_lanes(arch, block)
+            }
+
+            fn moments_on(arch: Arch, block: &[Self]) -> Moments {
+                moments_in_lanes(arch, block)
+            }
+        }
+    };
+}
+// For example: impl Element for f32 { fn sum_on(arch: Arch, block: &[f32]) -> f64 { sum_in_lanes(arch, block) } .. }
+float!(f32, pow_f32);
+float!(f64, pow_f64);
+
+#[inline(always)]
+fn pow_f32(exponent: f32, tile: &mut [f32]) {
+    match Raised::to(exponent) {
+        Some(raised) => each(
+            tile,
+            #[inline(always)]
+            |x| raised.of(x),
+        ),
+        None => each(tile, |x| x.powf(exponent)),
+    }
+}
+
+/// One by one: its logarithm would need more digits than an `f64` has.
+#[inline(always)]
+fn pow_f64(exponent: f64, tile: &mut [f64]) {
+    each(tile, |x| x.powf(exponent));
+}
+
+/// Integers are added up in one that has room for a piece of so many of them.
+macro_rules! integer {
+    ($($integer:ty => $wide:ty, $piece:expr;)+) => { $(
+        impl Element for $integer {
+            fn only_tile(op: Self::Only, _: &mut [Self]) {
+                match op {}
+            }
+
+            fn sum_on(arch: Arch, block: &[Self]) -> i128 {
+                arch.dispatch(#[inline(always)] || {
+                    let sum = |piece: &[Self]| piece.iter().fold(0, |sum: $wide, x| sum + <$wide>::from(*x));
+                    block.chunks($piece).map(|piece| i128::from(sum(piece))).sum()
+                })
+            }
+
+            fn min_max_on(arch: Arch, block: &[Self]) -> Option<(Self, Self)> {
+                let first = *block.first()?;
+                arch.dispatch(#[inline(always)] || {
+                    Some(block.iter().fold((first, first), |(low, high), x| (low.min(*x), high.max(*x))))
+                })
+            }
+
+            fn moments_on(_: Arch, block: &[Self]) -> Moments {
+                Moments::of(block)
+            }
+        }
+    )+ };
+}
+// For example: impl Element for u8 { .. block.chunks(1 << 16).map(|piece| i128::from(piece summed in u32)).sum() .. }
+integer! {
+    u8 => u32, 1 << 16;
+    u16 => u32, 1 << 16;
+    i32 => i64, 1 << 20;
+    i64 => i128, 1 << 20;
+}

@@ -1,0 +1,55 @@
+//! Runs numeric pipelines at the speed of the cache.
+//!
+//! ```
+//! use pipe_cache::Tiled;
+//! use pipe_core::from_source;
+//! use pipe_core::kernel::{Blocks, Program, Sum};
+//!
+//! let readings = Blocks::new((0..1_000_000).map(|n| n as f32).collect(), 16 << 10);
+//! let energy = from_source(readings).kernel(Program::new().scale(1e-3).square());
+//! let report = energy.reduce(Sum).run_on(&Tiled::new())?;
+//! assert!((report.value.unwrap_or_default() / 333_332_833.0 - 1.0).abs() < 1e-6);
+//! # Ok::<(), pipe_core::RunError>(())
+//! ```
+//!
+//! # What it does
+//!
+//! ```text
+//! block: [ tile 16 KiB | tile | tile | .. ]     each tile through the whole program, operation by operation, in the first level of the cache
+//!              |
+//!              v        x * 1e-3 -> x * x -> ..     each operation a loop over 64-byte registers
+//! ```
+//!
+//! * A [`Program`](pipe_core::kernel::Program) is data: pipe-core says what it means, [`Tiled`] computes it in tiles, with the instructions that the
+//!   processor has ([`Level`]). Memory is read and written once, however many operations there are.
+//! * A chain that is known when the program is compiled is a closure: [`fused()`] makes one pass of it.
+//! * Reductions add in an order that is fixed, so results are the same on every level and for any number of workers.
+//! * [`Simd`] has the same kernels for slices outside of pipelines.
+//!
+//! `Tiled` is an executor, and a runner for the others: `Parallel::new().kernels(Tiled::new())`. It starts no threads.
+//!
+//! # Where it does not help
+//!
+//! Beyond the last level of the cache one pass is as fast as the memory, with or without SIMD. What pays there is fewer passes.
+
+mod element;
+mod fused;
+mod level;
+mod reduce;
+mod simd;
+mod tile;
+mod tiled;
+mod worker;
+
+pub mod math;
+
+pub use element::Element;
+pub use fused::{Fused, fused};
+pub use level::Level;
+pub use reduce::Lanes;
+pub use simd::Simd;
+pub use tiled::Tiled;
+
+#[doc = include_str!("../README.md")]
+#[cfg(doctest)]
+struct Readme;

@@ -1,0 +1,109 @@
+//! A program over a block, tile by tile.
+
+use crate::element::{Element, each};
+use pipe_core::kernel::{Compare, Op, Program};
+use pulp::Arch;
+
+/// One operation after the other over a tile, which stays in the first level of the cache, then the next tile. So a long program reads
+/// and writes the memory once. `tile` counts numbers.
+pub(crate) fn run<T: Element>(arch: Arch, tile: usize, program: &Program<T>, block: &mut [T]) {
+    arch.dispatch(
+        #[inline(always)]
+        || {
+            for tile in block.chunks_mut(tile.max(1)) {
+                for op in program.ops() {
+                    apply(*op, tile);
+                }
+            }
+        },
+    );
+}
+
+/// A loop for each operation, so that what kind it is is asked once per tile.
+#[inline(always)]
+fn apply<T: Element>(op: Op<T>, tile: &mut [T]) {
+    match op {
+        Op::Add(term) => each(
+            tile,
+            #[inline(always)]
+            |x| x.plus(term),
+        ),
+        Op::Sub(term) => each(
+            tile,
+            #[inline(always)]
+            |x| x.minus(term),
+        ),
+        Op::Scale(factor) => each(
+            tile,
+            #[inline(always)]
+            |x| x.times(factor),
+        ),
+        Op::MulAdd(factor, term) => each(
+            tile,
+            #[inline(always)]
+            |x| x.times_plus(factor, term),
+        ),
+        Op::Square => each(
+            tile,
+            #[inline(always)]
+            |x| x.times(x),
+        ),
+        Op::Abs => each(
+            tile,
+            #[inline(always)]
+            |x| x.magnitude(),
+        ),
+        Op::Neg => each(
+            tile,
+            #[inline(always)]
+            |x| x.negated(),
+        ),
+        Op::Clamp(low, high) => each(
+            tile,
+            #[inline(always)]
+            |x| {
+                let bounded = if x > high { high } else { x };
+                if x < low { low } else { bounded }
+            },
+        ),
+        Op::Keep(compare, bound, other) => keep(compare, bound, other, tile),
+        Op::Only(op) => T::only_tile(op, tile),
+        op => each(tile, |x| op.apply(x)),
+    }
+}
+
+#[inline(always)]
+fn keep<T: Element>(compare: Compare, bound: T, other: T, tile: &mut [T]) {
+    match compare {
+        Compare::Less => each(
+            tile,
+            #[inline(always)]
+            |x| if x < bound { x } else { other },
+        ),
+        Compare::LessOrEqual => each(
+            tile,
+            #[inline(always)]
+            |x| if x <= bound { x } else { other },
+        ),
+        Compare::Equal => each(
+            tile,
+            #[inline(always)]
+            |x| if x == bound { x } else { other },
+        ),
+        Compare::NotEqual => each(
+            tile,
+            #[inline(always)]
+            |x| if x != bound { x } else { other },
+        ),
+        Compare::GreaterOrEqual => each(
+            tile,
+            #[inline(always)]
+            |x| if x >= bound { x } else { other },
+        ),
+        Compare::Greater => each(
+            tile,
+            #[inline(always)]
+            |x| if x > bound { x } else { other },
+        ),
+    }
+}
