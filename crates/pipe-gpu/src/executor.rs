@@ -84,7 +84,7 @@ impl Gpu {
     /// How many bytes go to the device at once: 4 MiB unless set; rounded up to a multiple of eight. Zero is a config error when the
     /// pipeline is run.
     pub fn slot_bytes(mut self, bytes: usize) -> Self {
-        self.slot_bytes = bytes.next_multiple_of(8);
+        self.slot_bytes = bytes.checked_next_multiple_of(8).unwrap_or(usize::MAX);
         self.reopened()
     }
 

@@ -33,7 +33,8 @@ impl Pool {
     pub(crate) fn new(driver: Driver, slot_bytes: usize, limit: usize) -> Self {
         Pool {
             driver: Arc::new(driver),
-            slot_bytes,
+            // A slot of nothing is refused before a run; who has not asked gets one that works.
+            slot_bytes: slot_bytes.max(8),
             limit,
             slots: Mutex::default(),
             rates: OnceLock::new(),
@@ -86,7 +87,7 @@ impl Pool {
         }
         let in_use = slots.made * self.slot_bytes;
         let full = GpuError::OutOfMemory { wanted: self.slot_bytes, in_use, limit: self.limit };
-        if in_use + self.slot_bytes > self.limit {
+        if self.slot_bytes > self.limit.saturating_sub(in_use) {
             return Err(full);
         }
         slots.made += 1;

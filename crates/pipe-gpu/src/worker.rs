@@ -41,15 +41,19 @@ impl<T: Element> KernelWorker<T> for Worker {
             self.gpu.note(Topic::Vocabulary, why);
             return T::of(&mut *self.cpu).run(program, block);
         };
+        if launches.is_empty() {
+            return Ok(());
+        }
         match self.place(size_of_val(block)) {
             Ok(Place::Device) => {}
             Ok(Place::Cpu) => return self.timed(program, block),
             Err(error) => return self.without_device(error, program, block),
         }
-        self.gpu
-            .log
-            .note(Topic::Used, || Event::Kernels { runner: "gpu", with: self.pool.facts().to_string() });
         let (done, failed) = stream(&self.pool, self.gpu.slots, &launches, block);
+        if done > 0 {
+            let with = || Event::Kernels { runner: "gpu", with: self.pool.facts().to_string() };
+            self.gpu.log.note(Topic::Used, with);
+        }
         match failed {
             None => Ok(()),
             Some(error) => self.without_device(error, program, &mut block[done..]),
@@ -148,7 +152,7 @@ fn stream<T: Element>(
 ) -> (usize, Option<GpuError>) {
     let piece = pool.slot_bytes() / size_of::<T>();
     let pieces = block.len().div_ceil(piece);
-    let mut lent = match pool.lend(wanted.min(pieces)) {
+    let mut lent = match pool.lend(wanted.clamp(1, pieces)) {
         Ok(lent) => lent,
         Err(error) => return (0, Some(error)),
     };

@@ -238,7 +238,7 @@ fn a_device_that_is_lost_in_mid_run_is_one_event_and_is_not_used_again() {
     let fake = Fake::new();
     let gpu = gpu();
     drop(run(&gpu, 40, 40).unwrap());
-    fake.fail(10, LAUNCH_FAILED, Failure::Lost);
+    fake.fail(40, LAUNCH_FAILED, Failure::Lost);
     let chain = from_source(Blocks::new(numbers(500), 50)).kernel(program()).kernel(Program::new());
     let report = chain.collect().run_on(&gpu).unwrap();
     assert_equal(&report, 500, "lost in mid-run");
