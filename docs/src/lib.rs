@@ -35,6 +35,10 @@ struct Files;
 #[cfg(doctest)]
 struct Executors;
 
+#[doc = include_str!("../guide/numbers.md")]
+#[cfg(doctest)]
+struct Numbers;
+
 #[doc = include_str!("../guide/your-own.md")]
 #[cfg(doctest)]
 struct YourOwn;

@@ -1,14 +1,18 @@
 //! What the kernels need of a type of numbers beyond its arithmetic.
 
+use crate::each::each;
 use crate::math::{self, Raised};
-use crate::reduce::{extremes_in_lanes, moments_in_lanes, sum_in_lanes};
-use pipe_core::kernel::{FloatOp, Moments, Number};
+use crate::reduce::{extremes, extremes_in_lanes, moments_in_lanes, sum_in, sum_in_lanes};
+use crate::retain::{retain, retain_f32, retain_f64};
+use pipe_core::kernel::{Compare, FloatOp, Moments, Number};
 use pulp::Arch;
 
 /// The numbers that this crate computes with: all that pipe-core has.
 pub trait Element: Number {
     #[doc(hidden)]
     fn only_tile(op: Self::Only, tile: &mut [Self]);
+    #[doc(hidden)]
+    fn retain_on(arch: Arch, compare: Compare, bound: Self, block: &mut [Self]) -> usize;
     #[doc(hidden)]
     fn sum_on(arch: Arch, block: &[Self]) -> Self::Total;
     #[doc(hidden)]
@@ -17,16 +21,8 @@ pub trait Element: Number {
     fn moments_on(arch: Arch, block: &[Self]) -> Moments;
 }
 
-/// Each number becomes another one: a loop that the compiler does in registers of the level it is inlined into.
-#[inline(always)]
-pub(crate) fn each<T: Copy>(tile: &mut [T], f: impl Fn(T) -> T) {
-    for x in tile {
-        *x = f(*x);
-    }
-}
-
 macro_rules! float {
-    ($float:ty, $pow:ident) => {
+    ($float:ty, $pow:ident, $retain:ident) => {
         impl Element for $float {
             #[inline(always)]
             fn only_tile(op: FloatOp<Self>, tile: &mut [Self]) {
@@ -86,6 +82,10 @@ macro_rules! float {
                 }
             }
 
+            fn retain_on(arch: Arch, compare: Compare, bound: Self, block: &mut [Self]) -> usize {
+                $retain(arch, compare, bound, block)
+            }
+
             fn sum_on(arch: Arch, block: &[Self]) -> f64 {
                 sum_in_lanes(arch, block)
             }
@@ -101,8 +101,8 @@ macro_rules! float {
     };
 }
 // For example: impl Element for f32 { fn sum_on(arch: Arch, block: &[f32]) -> f64 { sum_in_lanes(arch, block) } .. }
-float!(f32, pow_f32);
-float!(f64, pow_f64);
+float!(f32, pow_f32, retain_f32);
+float!(f64, pow_f64, retain_f64);
 
 #[inline(always)]
 fn pow_f32(exponent: f32, tile: &mut [f32]) {
@@ -130,18 +130,16 @@ macro_rules! integer {
                 match op {}
             }
 
+            fn retain_on(arch: Arch, compare: Compare, bound: Self, block: &mut [Self]) -> usize {
+                retain(arch, compare, bound, block)
+            }
+
             fn sum_on(arch: Arch, block: &[Self]) -> i128 {
-                arch.dispatch(#[inline(always)] || {
-                    let sum = |piece: &[Self]| piece.iter().fold(0, |sum: $wide, x| sum + <$wide>::from(*x));
-                    block.chunks($piece).map(|piece| i128::from(sum(piece))).sum()
-                })
+                sum_in::<$wide, $integer>(arch, $piece, block)
             }
 
             fn min_max_on(arch: Arch, block: &[Self]) -> Option<(Self, Self)> {
-                let first = *block.first()?;
-                arch.dispatch(#[inline(always)] || {
-                    Some(block.iter().fold((first, first), |(low, high), x| (low.min(*x), high.max(*x))))
-                })
+                extremes(arch, block)
             }
 
             fn moments_on(_: Arch, block: &[Self]) -> Moments {

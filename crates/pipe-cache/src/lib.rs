@@ -8,7 +8,7 @@
 //! let readings = Blocks::new((0..1_000_000).map(|n| n as f32).collect(), 16 << 10);
 //! let energy = from_source(readings).kernel(Program::new().scale(1e-3).square());
 //! let report = energy.reduce(Sum).run_on(&Tiled::new())?;
-//! assert!((report.value.unwrap_or_default() / 333_332_833.0 - 1.0).abs() < 1e-6);
+//! assert!((report.value.unwrap_or_default() / 333_332_833_333.5 - 1.0).abs() < 1e-6);
 //! # Ok::<(), pipe_core::RunError>(())
 //! ```
 //!
@@ -32,10 +32,12 @@
 //!
 //! Beyond the last level of the cache one pass is as fast as the memory, with or without SIMD. What pays there is fewer passes.
 
+mod each;
 mod element;
 mod fused;
 mod level;
 mod reduce;
+mod retain;
 mod simd;
 mod tile;
 mod tiled;

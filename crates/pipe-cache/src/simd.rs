@@ -1,10 +1,11 @@
 //! The kernels themselves, over slices.
 
-use crate::element::{Element, each};
+use crate::each::{Axpy, Each};
+use crate::element::Element;
 use crate::level::Level;
 use crate::reduce::{Lanes, dot_in_lanes};
-use crate::tile;
-use pipe_core::kernel::{Moments, Program};
+use crate::tile::Tiles;
+use pipe_core::kernel::{Compare, Moments, Program};
 use pulp::Arch;
 use std::fmt;
 
@@ -52,24 +53,24 @@ impl Simd {
     }
 
     pub(crate) fn run_in_tiles<T: Element>(&self, bytes: usize, program: &Program<T>, block: &mut [T]) {
-        tile::run(self.arch, bytes / size_of::<T>(), program, block);
+        self.arch.dispatch(Tiles { program, block, tile: bytes / size_of::<T>() });
     }
 
     /// Makes of each number what the closure does. What the closure calls has to be inlined (arithmetic, `#[inline(always)]`,
     /// [`math`](crate::math)) and to have no branch that skips work; then the loop takes a register at a time.
     pub fn map<T: Copy>(&self, block: &mut [T], f: impl Fn(T) -> T) {
-        self.arch.dispatch(
-            #[inline(always)]
-            || each(block, f),
-        );
+        self.arch.dispatch(Each { block, f });
+    }
+
+    /// Keeps the numbers that compare so with the bound, in their order.
+    pub fn retain<T: Element>(&self, compare: Compare, bound: T, block: &mut Vec<T>) {
+        let kept = T::retain_on(self.arch, compare, bound, block);
+        block.truncate(kept);
     }
 
     /// `y[i] = a * x[i] + y[i]`, for as many as both have. Both operations are rounded.
     pub fn axpy<T: Element>(&self, a: T, x: &[T], y: &mut [T]) {
-        self.arch.dispatch(
-            #[inline(always)]
-            || y.iter_mut().zip(x).for_each(|(y, x)| *y = a.times(*x).plus(*y)),
-        );
+        self.arch.dispatch(Axpy { a, x, y });
     }
 
     /// The sum, in the order that [`Sum`](pipe_core::kernel::Sum) tells.

@@ -1,22 +1,30 @@
-//! A program over a block, tile by tile.
+//! Tile by tile.
 
-use crate::element::{Element, each};
+use crate::each::each;
+use crate::element::Element;
 use pipe_core::kernel::{Compare, Op, Program};
-use pulp::Arch;
+use pulp::{Simd, WithSimd};
 
-/// One operation after the other over a tile, which stays in the first level of the cache, then the next tile. So a long program reads
-/// and writes the memory once. `tile` counts numbers.
-pub(crate) fn run<T: Element>(arch: Arch, tile: usize, program: &Program<T>, block: &mut [T]) {
-    arch.dispatch(
-        #[inline(always)]
-        || {
-            for tile in block.chunks_mut(tile.max(1)) {
-                for op in program.ops() {
-                    apply(*op, tile);
-                }
+/// A program over a block: one operation after the other over a tile, which stays in the first level of the cache, then the next tile. So
+/// a long program reads and writes the memory once.
+pub(crate) struct Tiles<'b, T: Element> {
+    pub(crate) program: &'b Program<T>,
+    pub(crate) block: &'b mut [T],
+    /// How many numbers.
+    pub(crate) tile: usize,
+}
+
+impl<T: Element> WithSimd for Tiles<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        for tile in self.block.chunks_mut(self.tile.max(1)) {
+            for op in self.program.ops() {
+                apply(*op, tile);
             }
-        },
-    );
+        }
+    }
 }
 
 /// A loop for each operation, so that what kind it is is asked once per tile.

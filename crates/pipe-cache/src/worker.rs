@@ -3,7 +3,7 @@
 use crate::element::Element;
 use crate::simd::Simd;
 use pipe_core::BoxError;
-use pipe_core::kernel::{KernelWorker, Moments, Program};
+use pipe_core::kernel::{Compare, KernelWorker, Moments, Program};
 
 /// Computes blocks in tiles.
 pub(crate) struct TileWorker {
@@ -15,6 +15,11 @@ pub(crate) struct TileWorker {
 impl<T: Element> KernelWorker<T> for TileWorker {
     fn run(&mut self, program: &Program<T>, block: &mut [T]) -> Result<(), BoxError> {
         self.simd.run_in_tiles(self.tile, program, block);
+        Ok(())
+    }
+
+    fn retain(&mut self, compare: Compare, bound: T, block: &mut Vec<T>) -> Result<(), BoxError> {
+        self.simd.retain(compare, bound, block);
         Ok(())
     }
 

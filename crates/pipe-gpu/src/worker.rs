@@ -7,7 +7,7 @@ use crate::executor::{Gpu, Without};
 use crate::gate::{Gate, Place};
 use crate::log::Topic;
 use crate::pool::Pool;
-use pipe_core::kernel::{KernelWorker, KernelWorkers, Moments, Program};
+use pipe_core::kernel::{Compare, KernelWorker, KernelWorkers, Moments, Program};
 use pipe_core::{BoxError, Event};
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -60,7 +60,11 @@ impl<T: Element> KernelWorker<T> for Worker {
         }
     }
 
-    // Numbers that come from the host and become one are done before they could be on the device: see docs/design/gpu.md.
+    // Numbers that come from the host and become fewer, or one, are done before they could be on the device: see docs/design/gpu.md.
+    fn retain(&mut self, compare: Compare, bound: T, block: &mut Vec<T>) -> Result<(), BoxError> {
+        T::of(&mut *self.cpu).retain(compare, bound, block)
+    }
+
     fn sum(&mut self, block: &[T]) -> Result<T::Total, BoxError> {
         T::of(&mut *self.cpu).sum(block)
     }

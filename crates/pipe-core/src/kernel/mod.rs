@@ -1,8 +1,8 @@
 //! Numbers in blocks, and the steps over them.
 //!
 //! Cheap numbers travel as slices: the item is a block, lent by its batch (`&[f32]`, from [`Blocks`]) or owned (`Vec<f32>`), and a kernel
-//! is an ordinary step over blocks. What it computes is *data*: a [`Program`] makes of each number another one, a [`Reduction`] of all of
-//! them one. Who computes it is a [`Runner`] that the executor hands in: [`Scalar`] here, tiled and on a device elsewhere. So the same
+//! is an ordinary step over blocks. What it computes is *data*: a [`Program`] makes of each number another one, [`Retain`] keeps some,
+//! a [`Reduction`] makes of all of them one. Who computes it is a [`Runner`] that the executor hands in: [`Scalar`] here, tiled and on a device elsewhere. So the same
 //! pipeline runs on each of them.
 //!
 //! Every runner gives the same: bit for bit, with `exp`, `log`, `tanh`, `sigmoid` and `pow` of floats as the only exceptions, which are
@@ -13,6 +13,7 @@ mod number;
 mod op;
 mod program;
 mod reduce;
+mod retain;
 mod runner;
 mod scalar;
 mod step;
@@ -23,6 +24,7 @@ pub use number::{Float, LANES, Number};
 pub use op::{Compare, FloatOp, Op};
 pub use program::Program;
 pub use reduce::{ArgMinMax, At, MeanVar, MinMax, Moments, Reduce, Reduced, Reduction, Sum};
+pub use retain::Retain;
 pub use runner::{KernelWorker, KernelWorkers, Runner};
 pub use scalar::Scalar;
 pub use step::KernelStep;

@@ -2,6 +2,7 @@
 
 use crate::error::RunError;
 use crate::kernel::number::Number;
+use crate::kernel::op::Compare;
 use crate::kernel::program::Program;
 use crate::kernel::reduce::{Moments, extremes};
 use crate::report::Event;
@@ -41,6 +42,15 @@ pub trait KernelWorker<T: Number> {
     /// # Errors
     /// What keeps it from computing.
     fn run(&mut self, program: &Program<T>, block: &mut [T]) -> Result<(), BoxError>;
+
+    /// Keeps the numbers of a block that compare so with the bound, in their order.
+    ///
+    /// # Errors
+    /// As `run`.
+    fn retain(&mut self, compare: Compare, bound: T, block: &mut Vec<T>) -> Result<(), BoxError> {
+        block.retain(|x| compare.holds(*x, bound));
+        Ok(())
+    }
 
     /// The sum of a block, see [`Sum`](crate::kernel::Sum).
     ///
