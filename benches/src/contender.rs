@@ -36,8 +36,18 @@ impl Role {
 pub(crate) enum Metric {
     ItemsPerSecond,
     PeakBytes,
+    /// How far the peak of the resident memory is above what the program was told to keep within, in bytes.
+    PeakOver {
+        budget: u64,
+    },
+    /// Calls to read for each chunk that comes of them.
+    ReadsPerChunk,
     /// Counted by callgrind, at `size` and at twice `size`; the difference leaves out what starting costs.
     InstructionsPerItem,
+    /// How often memory is asked for or given back. Counted by memcheck, in the same way.
+    AllocatorCallsPerItem,
+    /// The processor's work inside of malloc, free and their kin, with all that they call. Counted by callgrind.
+    AllocatorInstructionsPerItem,
     Seconds,
 }
 
@@ -46,7 +56,11 @@ impl Metric {
         match self {
             Metric::ItemsPerSecond => "items/s",
             Metric::PeakBytes => "bytes",
+            Metric::PeakOver { .. } => "bytes over the budget",
+            Metric::ReadsPerChunk => "reads/chunk",
             Metric::InstructionsPerItem => "instructions/item",
+            Metric::AllocatorCallsPerItem => "allocator calls/item",
+            Metric::AllocatorInstructionsPerItem => "instructions in the allocator/item",
             Metric::Seconds => "s",
         }
     }
@@ -57,7 +71,13 @@ impl Metric {
 
     /// How many paired rounds it takes to judge: a count of instructions hardly varies, a time does.
     pub(crate) fn pairs_min(self) -> usize {
-        if self == Metric::InstructionsPerItem { 2 } else { PAIRS_MIN }
+        if self.is_counted() { 2 } else { PAIRS_MIN }
+    }
+
+    /// Whether it hardly varies, and needs valgrind.
+    pub(crate) fn is_counted(self) -> bool {
+        use Metric::{AllocatorCallsPerItem, AllocatorInstructionsPerItem, InstructionsPerItem};
+        matches!(self, InstructionsPerItem | AllocatorCallsPerItem | AllocatorInstructionsPerItem)
     }
 }
 
@@ -114,6 +134,10 @@ pub(crate) enum Need {
     File(&'static str),
     /// A program on the search path.
     Command(&'static str),
+    /// A memory control group below that of this process.
+    MemoryGroup,
+    /// Leases on files where the inputs are: the safe way to map them.
+    Leases,
     /// A package of Python, in the environment of `cargo xtask peers`.
     Module(&'static str),
 }
@@ -129,6 +153,20 @@ pub(crate) struct Contender {
     pub(crate) needs: Option<Need>,
     /// How many times the workload's size this contender gets: 1, except where sizes are what is compared.
     pub(crate) times: u64,
+    /// The most that its figure may be; more is a failure of the workload, not a bad figure.
+    pub(crate) at_most: Option<f64>,
+    /// A variable that it is started with, and its value.
+    pub(crate) environment: Option<(&'static str, &'static str)>,
+    /// Its place in a plot over sizes.
+    pub(crate) point: Option<Point>,
+}
+
+/// A place on a curve of a plot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Point {
+    pub(crate) curve: &'static str,
+    /// In bytes; the contender gets it as its [`Job::parameter`].
+    pub(crate) size: u64,
 }
 
 /// Names a function as a contender, together with the place of its source.
@@ -144,6 +182,9 @@ macro_rules! contender {
             source: (concat!("benches/src/contenders/", $file), stringify!($function)),
             needs: None,
             times: 1,
+            at_most: None,
+            environment: None,
+            point: None,
         }
     };
 }
@@ -153,7 +194,17 @@ impl Contender {
     /// A function of a script that needs nothing but Python; the path is relative to the workspace.
     pub(crate) fn python(name: &'static str, script: &'static str, function: &'static str) -> Self {
         let (role, program, source) = (Role::Baseline, Program::Python, (script, function));
-        Self { name, role, program, source, needs: None, times: 1 }
+        Self {
+            name,
+            role,
+            program,
+            source,
+            needs: None,
+            times: 1,
+            at_most: None,
+            environment: None,
+            point: None,
+        }
     }
 
     /// The function `name` of a script, which is done by the package of that name.
@@ -165,8 +216,17 @@ impl Contender {
         Self { times, ..self }
     }
 
+    pub(crate) fn environment(self, name: &'static str, value: &'static str) -> Self {
+        Self { environment: Some((name, value)), ..self }
+    }
+
     pub(crate) fn needs(self, need: Need) -> Self {
         Self { needs: Some(need), ..self }
+    }
+
+    /// What its [`Job`] says.
+    pub(crate) fn parameter(&self, workload: &Workload) -> u64 {
+        self.point.map_or(workload.parameter, |point| point.size)
     }
 
     /// Whether cargo builds it: what is in Python, or starts a program of others, it does not.
@@ -247,6 +307,13 @@ impl Workload {
 
     pub(crate) fn rounds_max(self, rounds_max: usize) -> Self {
         Self { rounds_max, ..self }
+    }
+
+    /// The most that the figure may be of each of ours that takes part by now.
+    pub(crate) fn at_most(mut self, most: f64) -> Self {
+        let ours = self.contenders.iter_mut().filter(|contender| contender.role == Role::Ours);
+        ours.for_each(|contender| contender.at_most = Some(most));
+        self
     }
 
     pub(crate) fn not_in_smoke(self) -> Self {

@@ -16,5 +16,6 @@ pub(crate) mod ours;
 pub(crate) mod pariter;
 pub(crate) mod rayon;
 pub(crate) mod records;
+pub(crate) mod slow_sink;
 pub(crate) mod std_iterator;
 pub(crate) mod text;

@@ -1,5 +1,8 @@
 //! The machine and the tree that the figures belong to.
 
+use crate::measure::BoxError;
+use pipe_core::{Source, Want};
+use pipe_stream::{Backend, Lines, Mapping};
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -99,6 +102,18 @@ pub(crate) fn has_module(name: &str) -> bool {
 pub(crate) fn has_command(name: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     std::env::split_paths(&path).any(|folder| folder.join(name).is_file())
+}
+
+/// Why files where the inputs are cannot be mapped under a lease, if they cannot: it lies in the file system.
+pub(crate) fn why_no_leases() -> Option<String> {
+    let (folder, mapped) = (output_folder(), Backend::Mapped(Mapping::leased().strict()));
+    let path = folder.join(format!("leased-{}", std::process::id()));
+    let tried = std::fs::create_dir_all(folder).and_then(|()| std::fs::write(&path, "a line\n"));
+    let tried =
+        tried.map_err(BoxError::from).and_then(|()| Lines::open(&path)?.backend(mapped).pull(Want::MOST));
+    // It may not have been made.
+    let _ = std::fs::remove_file(&path);
+    tried.err().map(|error| format!("no leases here: {error}"))
 }
 
 /// Threads of a contender: all that this process may use, cgroup quota included.

@@ -13,6 +13,7 @@ mod contenders;
 mod host;
 mod inputs;
 mod measure;
+mod memory_group;
 mod output;
 mod process;
 mod progress;
@@ -126,7 +127,8 @@ fn main() -> ExitCode {
 fn contend(args: ContendArgs) -> Result<(), BoxError> {
     let (workload, contender) = bench::find(&args.set, &args.workload, &args.contender)?;
     let ContendArgs { size, input, instance, workers, .. } = args;
-    process::contend(&contender, &Job { size, input, instance, workers, parameter: workload.parameter })
+    let parameter = contender.parameter(&workload);
+    process::contend(&contender, &Job { size, input, instance, workers, parameter })
 }
 
 #[cfg(test)]

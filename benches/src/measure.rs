@@ -20,6 +20,9 @@ pub(crate) struct Outcome {
     pub(crate) cpu_seconds: Option<f64>,
     /// The high-water mark of the whole process; files that it maps count.
     pub(crate) peak_rss_bytes: Option<u64>,
+    /// What the workload is about, where that is no time and no memory: the contender has counted it.
+    #[serde(default)]
+    pub(crate) counted: Option<f64>,
     /// A checksum of the result, which depends on the order where the order matters.
     pub(crate) answer: String,
     /// How the process raised its own weight; `None` from processes that do not know.
@@ -43,9 +46,34 @@ pub(crate) fn timed<A: ToString>(
         seconds,
         cpu_seconds: Some(cpu_seconds),
         peak_rss_bytes: peak_rss_bytes(),
+        counted: None,
         answer,
         weight: None,
     })
+}
+
+/// Times `work`, and counts its calls to read: for each of the chunks that it tells beside its answer.
+pub(crate) fn timed_reads<A: ToString>(
+    items: u64,
+    work: impl FnOnce() -> Result<(A, u64), BoxError>,
+) -> Result<Outcome, BoxError> {
+    let mut counted = None;
+    let outcome = timed(items, || {
+        let (first, before) = (read_calls()?, read_calls()?);
+        let (answer, chunks) = work()?;
+        // Asking how many there were takes some, too.
+        let reads = (read_calls()? - before).saturating_sub(before - first);
+        counted = Some(reads as f64 / chunks as f64);
+        Ok(answer)
+    })?;
+    Ok(Outcome { counted, ..outcome })
+}
+
+/// Of all threads of this process, so far (Linux).
+fn read_calls() -> Result<u64, BoxError> {
+    let counters = std::fs::read_to_string("/proc/self/io")?;
+    let reads = counters.lines().find_map(|line| line.strip_prefix("syscr:"));
+    Ok(reads.ok_or("/proc/self/io does not count reads")?.trim().parse()?)
 }
 
 /// The same for work that other programs do: the memory is then that of the largest of them.
@@ -105,6 +133,19 @@ mod tests {
         let outcome = outcome.unwrap();
         assert_eq!(outcome.answer, "true");
         assert!(outcome.cpu_seconds.unwrap() > 0.02, "{outcome:?}");
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn reads_are_counted_without_those_that_ask_for_them() {
+        // Also the other tests of this process read meanwhile: so it is asked until none does.
+        let ten = || {
+            let (mut zeros, mut byte) = (std::fs::File::open("/dev/zero")?, [0]);
+            (0..10).try_for_each(|_| std::io::Read::read_exact(&mut zeros, &mut byte))?;
+            Ok(("ten", 10))
+        };
+        let exact = |_| (timed_reads(1, ten).unwrap().counted == Some(1.0)).then_some(());
+        (0..1_000).find_map(exact).expect("ten reads are ten reads");
     }
 
     #[test]

@@ -36,17 +36,18 @@ pub(crate) fn run(
     job: &Job,
     limit: Duration,
 ) -> Result<Run, BoxError> {
-    if workload.metric == Metric::InstructionsPerItem {
-        return instructions(workload, contender, job, limit);
+    if workload.metric.is_counted() {
+        return counted(workload, contender, job, limit);
     }
     let output = output_within(command(workload, contender, job)?, limit)?;
     let outcome = parse(&output)?;
+    let peak = || outcome.peak_rss_bytes.ok_or("this system does not tell a process its peak memory");
     let value = match workload.metric {
         Metric::ItemsPerSecond => outcome.items as f64 / outcome.seconds,
-        Metric::PeakBytes => {
-            outcome.peak_rss_bytes.ok_or("this system does not tell a process its peak memory")? as f64
-        }
-        Metric::Seconds | Metric::InstructionsPerItem => outcome.seconds,
+        Metric::PeakBytes => peak()? as f64,
+        Metric::PeakOver { budget } => peak()? as f64 - budget as f64,
+        Metric::ReadsPerChunk => outcome.counted.ok_or("it has not counted its reads")?,
+        _ => outcome.seconds,
     };
     let sample = Sample {
         value,
@@ -59,26 +60,43 @@ pub(crate) fn run(
 }
 
 /// The same work on n and on 2n items: the difference has neither the start of the process nor the input's.
-fn instructions(
-    workload: &Workload,
-    contender: &Contender,
-    job: &Job,
-    limit: Duration,
-) -> Result<Run, BoxError> {
+fn counted(workload: &Workload, contender: &Contender, job: &Job, limit: Duration) -> Result<Run, BoxError> {
+    let (arguments, found): (&[&str], fn(&str) -> Option<u64>) = match workload.metric {
+        Metric::AllocatorCallsPerItem => (&CALLS, calls),
+        Metric::AllocatorInstructionsPerItem => (&IN_ALLOCATOR, collected),
+        _ => (&CALLGRIND, collected),
+    };
     let mut counts = Vec::new();
     let mut answers = Vec::new();
     for size in [job.size, 2 * job.size] {
         let mut valgrind = Command::new("valgrind");
-        valgrind.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]);
+        valgrind.args(arguments);
         let plain = command(workload, contender, &Job { size, ..job.clone() })?;
         let counted = under(valgrind, &plain, limit)?;
         answers.push((size, counted.outcome.answer));
-        counts.push(collected(&counted.report).ok_or("callgrind printed no count")?);
+        counts.push(found(&counted.report).ok_or("valgrind printed no count")?);
     }
-    let value = (counts[1] as f64 - counts[0] as f64) / job.size as f64;
+    // One at least: so that there is a ratio to who needs none for an item.
+    let value = counts[1].saturating_sub(counts[0]).max(1) as f64 / job.size as f64;
     let sample = Sample { value, seconds: None, cpu_seconds: None, peak_rss_bytes: None };
     Ok(Run { sample, answers, weight: None })
 }
+
+const CALLGRIND: [&str; 2] = ["--tool=callgrind", "--callgrind-out-file=/dev/null"];
+
+/// Collects from the entry to the exit of each of these.
+const IN_ALLOCATOR: [&str; 8] = [
+    "--tool=callgrind",
+    "--callgrind-out-file=/dev/null",
+    "--toggle-collect=malloc",
+    "--toggle-collect=calloc",
+    "--toggle-collect=realloc",
+    "--toggle-collect=free",
+    "--toggle-collect=posix_memalign",
+    "--toggle-collect=aligned_alloc",
+];
+
+const CALLS: [&str; 2] = ["--tool=memcheck", "--undef-value-errors=no"];
 
 /// A run under a tool: what the contender says, and what the tool says.
 pub(crate) struct Inspected {
@@ -98,12 +116,20 @@ fn collected(report: &str) -> Option<u64> {
     report.lines().find_map(|line| line.split_once("Collected :")?.1.trim().parse().ok())
 }
 
+/// `==7==   total heap usage: 1,234 allocs, 1,230 frees, 56,789 bytes allocated`
+fn calls(report: &str) -> Option<u64> {
+    let usage = report.lines().find_map(|line| line.split_once("total heap usage: "))?.1;
+    let (allocs, rest) = usage.split_once(" allocs, ")?;
+    let number = |text: &str| text.replace(',', "").parse::<u64>().ok();
+    Some(number(allocs)? + number(rest.split_once(" frees")?.0)?)
+}
+
 /// How the contender is started; the reports print it.
 pub(crate) fn command(workload: &Workload, contender: &Contender, job: &Job) -> std::io::Result<Command> {
     let mut command = Command::new(std::env::current_exe()?);
     command.args(["contend", workload.set, workload.name, contender.name]);
     command.args(["--size", &job.size.to_string(), "--instance", &job.instance.to_string()]);
-    command.args(["--workers", &job.workers.to_string()]);
+    command.args(["--workers", &job.workers.to_string()]).envs(contender.environment);
     if let Some(input) = &job.input {
         command.arg("--input").arg(input);
     }
@@ -236,9 +262,11 @@ mod tests {
     }
 
     #[test]
-    fn the_count_is_found_in_the_report_of_callgrind() {
+    fn the_counts_are_found_in_the_reports_of_valgrind() {
         let report = "==7== Events    : Ir\n==7== Collected : 164012\n==7==\n==7== I   refs:      164,012\n";
         assert_eq!(collected(report), Some(164_012));
         assert_eq!(collected("nothing"), None);
+        let report = "==7==   total heap usage: 1,234 allocs, 1,230 frees, 56,789 bytes allocated\n";
+        assert_eq!((calls(report), calls("nothing")), (Some(2_464), None));
     }
 }

@@ -4,6 +4,7 @@ mod document;
 mod html;
 mod json;
 mod markdown;
+mod plot;
 mod terminal;
 
 use crate::summary::Summary;

@@ -2,10 +2,11 @@
 
 use crate::allocations;
 use crate::answers::Answers;
-use crate::contender::{Contender, INSTANCES, Job, Metric, Need, Program, Role, Workload};
+use crate::contender::{Contender, INSTANCES, Job, Need, Program, Role, Workload};
 use crate::host;
 use crate::inputs::Prepared;
 use crate::measure::BoxError;
+use crate::memory_group;
 use crate::process::{self, Run, Sample};
 use crate::progress::Progress;
 use crate::rng::Rng;
@@ -93,7 +94,7 @@ impl Settings {
 /// Takes out who cannot or shall not run, and says why.
 pub(crate) fn admit(workload: &mut Workload, settings: &Settings, installed: &Installed) -> Vec<Skipped> {
     let (set, name) = (workload.set, workload.name);
-    let counted = workload.metric == Metric::InstructionsPerItem;
+    let counted = workload.metric.is_counted();
     let mut skipped = Vec::new();
     workload.contenders.retain(|contender| {
         let why = why_not(contender, counted, settings, installed);
@@ -144,6 +145,8 @@ fn why_not(
 
 fn missing(need: Need) -> Option<String> {
     let (there, otherwise) = match need {
+        Need::Leases => return host::why_no_leases(),
+        Need::MemoryGroup => return memory_group::why_none(),
         Need::File(file) => (host::root().join(file).exists(), format!("there is no {file}")),
         Need::Command(name) => (host::has_command(name), format!("no program {name}: run cargo xtask peers")),
         Need::Module(name) => (host::has_module(name), format!("no package {name}: run cargo xtask peers")),
@@ -235,7 +238,7 @@ impl Rounds<'_> {
             size,
             input: input.map(|prepared| prepared.path.clone()),
             instance: round % INSTANCES,
-            parameter: workload.parameter,
+            parameter: contender.parameter(workload),
             workers: self.workers,
         };
         let failed = |error: BoxError| -> BoxError { format!("`{}`: {error}", contender.name).into() };
@@ -245,6 +248,10 @@ impl Rounds<'_> {
         }
         for (size, answer) in &run.answers {
             self.answers.check(contender.name, (job.instance, *size), answer)?;
+        }
+        if let Some(most) = contender.at_most.filter(|most| run.sample.value > *most) {
+            let (value, unit) = (run.sample.value, workload.metric.unit());
+            return Err(format!("`{}`: {value} {unit}, and may have {most} at most", contender.name).into());
         }
         series.command = shown(&process::command(workload, contender, &job)?);
         series.answer = run.answers.into_iter().next().map(|(_, answer)| answer).unwrap_or_default();
@@ -268,15 +275,18 @@ impl Series {
 /// As one would type it, from the workspace.
 fn shown(command: &std::process::Command) -> String {
     let root = format!("{}/", host::root().display());
+    let set = command
+        .get_envs()
+        .filter_map(|(name, value)| Some(format!("{}={} ", name.display(), value?.display())));
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     let words: Vec<String> = words.map(|word| word.to_string_lossy().replace(&root, "")).collect();
-    words.join(" ")
+    set.collect::<String>() + &words.join(" ")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contender::contender;
+    use crate::contender::{Metric, contender};
     use crate::contenders::hand;
 
     fn workload() -> Workload {
@@ -345,6 +355,20 @@ mod tests {
         let mut launch = |_: &Workload, _: &Contender, _: &Job| Err("no luck".into());
         let failed = go(&settings(Mode::Smoke), &mut launch).err().unwrap().to_string();
         assert!(failed.ends_with(": no luck") && failed.starts_with('`'), "{failed}");
+    }
+
+    #[test]
+    fn ours_above_the_most_that_it_may_have_fails_the_workload_and_theirs_does_not() {
+        let go = |ours: f64, theirs: f64| {
+            let mut launch = |_: &Workload, contender: &Contender, _: &Job| {
+                Ok(run(if contender.name == "ours" { ours } else { theirs }, "same"))
+            };
+            let (workload, none) = (workload().at_most(5.0), BTreeMap::new());
+            rounds(&workload, &none, &settings(Mode::Smoke), &Progress::silent(), &mut launch).err()
+        };
+        assert!(go(5.0, 9.0).is_none());
+        let failed = go(5.5, 1.0).unwrap().to_string();
+        assert_eq!(failed, "`ours`: 5.5 items/s, and may have 5 at most");
     }
 
     #[test]

@@ -1,7 +1,8 @@
 //! From counted runs to figures: medians, and the paired ratios of ours to the others.
 
-use crate::contender::{Metric, Role};
+use crate::contender::{Metric, Point, Role};
 use crate::host::{self, Host};
+use crate::process::Sample;
 use crate::runner::{Measured, Series, Skipped};
 use crate::statistics::{Ratio, Verdict, median};
 use serde::Serialize;
@@ -54,6 +55,25 @@ pub(crate) struct Row {
     pub(crate) link: String,
     #[serde(skip)]
     pub(crate) command: String,
+    #[serde(skip)]
+    pub(crate) point: Option<Point>,
+}
+
+/// The figures of one program over the sizes that it was given.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Curve {
+    pub(crate) set: &'static str,
+    pub(crate) workload: &'static str,
+    pub(crate) curve: &'static str,
+    pub(crate) unit: &'static str,
+    pub(crate) points: Vec<CurvePoint>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct CurvePoint {
+    pub(crate) chunk_bytes: u64,
+    pub(crate) value: f64,
+    pub(crate) peak_rss_bytes: Option<u64>,
 }
 
 /// One of ours over one of theirs: above 1 when ours is better, whatever the unit.
@@ -92,6 +112,24 @@ impl WorkloadSummary {
         rows
     }
 
+    /// The curves of its plots, if it has any.
+    pub(crate) fn curves(&self) -> Vec<Curve> {
+        let mut curves = Vec::<Curve>::new();
+        for row in &self.rows {
+            let Some(Point { curve, size }) = row.point else { continue };
+            let point =
+                CurvePoint { chunk_bytes: size, value: row.value, peak_rss_bytes: row.peak_rss_bytes };
+            match curves.iter_mut().find(|known| known.curve == curve) {
+                Some(known) => known.points.push(point),
+                None => {
+                    let Row { set, workload, unit, .. } = *row;
+                    curves.push(Curve { set, workload, curve, unit, points: vec![point] });
+                }
+            }
+        }
+        curves
+    }
+
     /// The first of ours: the one that the set means.
     pub(crate) fn ours(&self) -> Option<&Row> {
         self.rows.iter().find(|row| row.role == Role::Ours)
@@ -121,6 +159,7 @@ fn row(measured: &Measured, series: &Series) -> Option<Row> {
         best: values.iter().copied().reduce(best)?,
         link: series.contender.link(&host::root()),
         command: series.command.clone(),
+        point: series.contender.point,
     })
 }
 
@@ -134,10 +173,15 @@ fn ratios(measured: &Measured, seed: u64) -> Vec<RatioRow> {
 
 fn ratio(measured: &Measured, ours: &Series, theirs: &Series, seed: u64) -> Option<RatioRow> {
     let workload = &measured.workload;
-    let paired = ours.samples.iter().zip(&theirs.samples);
+    let figure = |sample: &Sample| match workload.metric {
+        // What is above a budget may be nothing, or less: then the whole of it is compared.
+        Metric::PeakOver { budget } => sample.value + budget as f64,
+        _ => sample.value,
+    };
+    let paired = ours.samples.iter().map(figure).zip(theirs.samples.iter().map(figure));
     let ratio: Vec<f64> = match workload.metric.higher_is_better() {
-        true => paired.map(|(ours, theirs)| ours.value / theirs.value).collect(),
-        false => paired.map(|(ours, theirs)| theirs.value / ours.value).collect(),
+        true => paired.map(|(ours, theirs)| ours / theirs).collect(),
+        false => paired.map(|(ours, theirs)| theirs / ours).collect(),
     };
     let ratio = Ratio::of(&ratio, seed)?;
     Some(RatioRow {
@@ -180,7 +224,6 @@ pub(crate) mod tests {
     use super::*;
     use crate::contender::{Workload, contender};
     use crate::contenders::hand;
-    use crate::process::Sample;
 
     /// A workload with ours at `ours` and a peer at `theirs`, six rounds each.
     pub(crate) fn measured(metric: Metric, ours: f64, theirs: f64) -> Measured {
@@ -221,6 +264,23 @@ pub(crate) mod tests {
         let ratios: Vec<_> = summary.ratios().map(|row| (row.ratio, row.verdict)).collect();
         assert_eq!(ratios, [(2.0, Verdict::Better), (0.25, Verdict::Worse)]);
         assert_eq!(summary.losses().len(), 1);
+    }
+
+    #[test]
+    fn above_a_budget_the_whole_of_the_memory_is_compared() {
+        let over = WorkloadSummary::of(&measured(Metric::PeakOver { budget: 100 }, -50.0, 100.0), 1);
+        assert!((over.ratios[0].ratio - 4.2).abs() < 0.1, "{:?}", over.ratios);
+    }
+
+    #[test]
+    fn points_of_one_curve_are_together_in_their_order() {
+        let mut over = WorkloadSummary::of(&measured(Metric::ItemsPerSecond, 100.0, 200.0), 1);
+        assert!(over.curves().is_empty());
+        over.rows[0].point = Some(Point { curve: "read", size: 4096 });
+        over.rows[1].point = Some(Point { curve: "read", size: 8192 });
+        let curves = over.curves();
+        let sizes: Vec<u64> = curves[0].points.iter().map(|point| point.chunk_bytes).collect();
+        assert_eq!((curves.len(), curves[0].unit, sizes), (1, "items/s", vec![4096, 8192]));
     }
 
     #[test]

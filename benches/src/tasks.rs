@@ -10,6 +10,7 @@ pub(crate) mod numbers;
 pub(crate) mod panics;
 pub(crate) mod records;
 pub(crate) mod rows;
+pub(crate) mod slow;
 pub(crate) mod stations;
 pub(crate) mod text;
 pub(crate) mod written;

@@ -1,8 +1,9 @@
-//! A file mapped into memory, for the peers that do it. The only file of this crate with unsafe code.
+//! A file mapped into memory, for those that do it. The only file of this crate with unsafe code.
 #![expect(unsafe_code, reason = "mapping a file is unsafe: another process may change it")]
 
 use crate::measure::BoxError;
 use memmap2::Mmap;
+use pipe_stream::{Backend, Mapping};
 use std::fs::File;
 use std::path::Path;
 
@@ -15,6 +16,12 @@ pub(crate) fn read_only(path: &Path) -> Result<Mmap, BoxError> {
     // SAFETY: the inputs lie in the benchmark's own folder, are complete before they get their name, and are never
     // written again; a user who changes one while it is measured ends that contender's process, and nothing else.
     Ok(unsafe { Mmap::map(&file) }?)
+}
+
+/// The backend of ours that others can make an error, but not a signal.
+pub(crate) fn guarded() -> Backend {
+    // SAFETY: as above, nobody writes to the inputs.
+    Backend::Mapped(unsafe { Mapping::guarded() })
 }
 
 /// Parts of about 4 MiB, each of whole lines.

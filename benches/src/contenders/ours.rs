@@ -1,19 +1,23 @@
 //! Our programs, one file each, on the public API of the pipe crates alone, and at most 60 lines long.
 
 pub(crate) mod access_log;
+pub(crate) mod chunk_sizes;
 pub(crate) mod compressed;
 pub(crate) mod csv_sum;
 pub(crate) mod empty;
 pub(crate) mod filtered_write;
 pub(crate) mod fused_numbers;
 pub(crate) mod fused_rows;
+pub(crate) mod hoarding;
 pub(crate) mod interop;
+pub(crate) mod memory_limited;
 pub(crate) mod ndjson_errors;
 pub(crate) mod ordered;
 pub(crate) mod panics;
 pub(crate) mod policies;
 pub(crate) mod pools;
 pub(crate) mod records;
+pub(crate) mod slow_sink;
 pub(crate) mod stations;
 pub(crate) mod text;
 

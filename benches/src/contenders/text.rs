@@ -2,7 +2,7 @@
 
 use super::{commands, mapped};
 use crate::contender::Job;
-use crate::measure::{BoxError, Outcome, timed, timed_children};
+use crate::measure::{BoxError, Outcome, timed, timed_children, timed_reads};
 use crate::tasks::text::{Counts, Found, RARE, lines};
 use rayon::ThreadPoolBuilder;
 use rayon::prelude::*;
@@ -22,6 +22,15 @@ pub(crate) fn bufread_lines(job: &Job) -> Result<Outcome, BoxError> {
             count += 1;
         }
         Ok(lines(count))
+    })
+}
+
+/// Who wants to look at lines again later reads all of them at first.
+pub(crate) fn read_to_string(job: &Job) -> Result<Outcome, BoxError> {
+    timed(job.size, || {
+        let text = std::fs::read_to_string(job.input()?)?;
+        let kept: Vec<&str> = text.lines().collect();
+        Ok(lines(kept.len() as u64))
     })
 }
 
@@ -122,13 +131,21 @@ fn found(job: &Job, command: &mut Command) -> Result<Outcome, BoxError> {
 
 /// Reading alone, which no stage can beat.
 pub(crate) fn read_loop(job: &Job) -> Result<Outcome, BoxError> {
-    timed(job.size, || {
-        let (mut file, mut buffer, mut bytes) = (File::open(job.input()?)?, vec![0; BUFFER], 0);
-        loop {
-            match file.read(&mut buffer)? {
-                0 => return Ok(format!("{bytes} bytes")),
-                read => bytes += read as u64,
-            }
+    timed(job.size, || Ok(read_all(job)?.0))
+}
+
+/// The same, with its calls counted: the last one finds the end.
+pub(crate) fn counted_read_loop(job: &Job) -> Result<Outcome, BoxError> {
+    timed_reads(job.size, || read_all(job))
+}
+
+fn read_all(job: &Job) -> Result<(String, u64), BoxError> {
+    let (mut file, mut buffer) = (File::open(job.input()?)?, vec![0; BUFFER]);
+    let (mut bytes, mut chunks) = (0, 0);
+    loop {
+        match file.read(&mut buffer)? {
+            0 => return Ok((format!("{bytes} bytes"), chunks)),
+            read => (bytes, chunks) = (bytes + read as u64, chunks + 1),
         }
-    })
+    }
 }

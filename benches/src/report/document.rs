@@ -1,9 +1,10 @@
 //! The report as headings, tables and bars, before it is HTML or Markdown.
 
+use super::plot::size_text;
 use crate::contender::{Metric, Role};
 use crate::host::Host;
 use crate::statistics::Verdict;
-use crate::summary::{RatioRow, Row, Summary, WorkloadSummary};
+use crate::summary::{Curve, CurvePoint, RatioRow, Row, Summary, WorkloadSummary};
 
 pub(crate) enum Block {
     /// Level 1 to 3.
@@ -11,6 +12,7 @@ pub(crate) enum Block {
     Text(String),
     Table(Table),
     Bars(Vec<Bar>),
+    Plot(Plot),
     Code(String),
 }
 
@@ -31,6 +33,19 @@ pub(crate) struct Bar {
     pub(crate) role: Role,
     pub(crate) value: f64,
     pub(crate) label: String,
+}
+
+/// Figures over sizes in bytes, of which each is some times the one before.
+pub(crate) struct Plot {
+    pub(crate) title: &'static str,
+    pub(crate) curves: Vec<PlotCurve>,
+    /// How a figure is written.
+    pub(crate) text: fn(f64) -> String,
+}
+
+pub(crate) struct PlotCurve {
+    pub(crate) name: &'static str,
+    pub(crate) points: Vec<(u64, f64)>,
 }
 
 impl<T: Into<String>> From<T> for Cell {
@@ -118,8 +133,17 @@ pub(crate) fn overview(summary: &Summary) -> Table {
     }
 }
 
-/// The figure of ours, or, where there are several, of each by its name.
+/// The figure of ours, or, where there are several, of each by its name; of a curve the best one.
 fn ours_text(workload: &WorkloadSummary) -> String {
+    let curves = workload.curves();
+    if !curves.is_empty() {
+        let best = |curve: &Curve| {
+            let best = curve.points.iter().max_by(|one, other| one.value.total_cmp(&other.value))?;
+            let (value, size) = (value_text(best.value, workload.metric), size_text(best.chunk_bytes));
+            Some(format!("{}: {value} at {size}", curve.curve))
+        };
+        return curves.iter().filter_map(best).collect::<Vec<_>>().join("; ");
+    }
     let ours: Vec<_> = workload.rows.iter().filter(|row| row.role == Role::Ours).collect();
     let value = |row: &Row| value_text(row.value, workload.metric);
     match ours.as_slice() {
@@ -167,12 +191,13 @@ fn workload_blocks(workload: &WorkloadSummary) -> Vec<Block> {
         value: row.value,
         label: value_text(row.value, workload.metric),
     };
-    let mut blocks = vec![
-        Block::Heading(3, workload.title.clone()),
-        Block::Text(format!("{} {facts}", workload.about)),
-        Block::Bars(workload.rows.iter().map(bar).collect()),
-        Block::Table(details(workload)),
-    ];
+    let mut blocks =
+        vec![Block::Heading(3, workload.title.clone()), Block::Text(format!("{} {facts}", workload.about))];
+    match plots(workload) {
+        Some(plots) => blocks.extend(plots.map(Block::Plot)),
+        None => blocks.push(Block::Bars(workload.rows.iter().map(bar).collect())),
+    }
+    blocks.push(Block::Table(details(workload)));
     if counts_allocations(workload) {
         blocks.push(Block::Text(ALLOCATIONS.to_owned()));
     }
@@ -180,6 +205,28 @@ fn workload_blocks(workload: &WorkloadSummary) -> Vec<Block> {
         blocks.push(Block::Text(spread_text(&workload.rows)));
     }
     blocks
+}
+
+/// Throughput and peak memory, where sizes are what is compared.
+fn plots(workload: &WorkloadSummary) -> Option<[Plot; 2]> {
+    let curves = workload.curves();
+    let over = |figure: fn(&CurvePoint) -> Option<f64>| {
+        let points = |curve: &Curve| {
+            curve.points.iter().filter_map(|point| Some((point.chunk_bytes, figure(point)?))).collect()
+        };
+        curves.iter().map(|curve| PlotCurve { name: curve.curve, points: points(curve) }).collect()
+    };
+    let rate = |value: f64| format!("{} items/s", count_text(value));
+    (!curves.is_empty()).then(|| {
+        [
+            Plot { title: "Throughput", curves: over(|point| Some(point.value)), text: rate },
+            Plot {
+                title: "Peak memory",
+                curves: over(|point| point.peak_rss_bytes.map(|bytes| bytes as f64)),
+                text: bytes_text,
+            },
+        ]
+    })
 }
 
 fn details(workload: &WorkloadSummary) -> Table {
@@ -272,7 +319,12 @@ fn value_text(value: f64, metric: Metric) -> String {
     match metric {
         Metric::ItemsPerSecond => format!("{} items/s", count_text(value)),
         Metric::PeakBytes => bytes_text(value),
+        Metric::PeakOver { .. } if value < 0.0 => format!("{} below the budget", bytes_text(-value)),
+        Metric::PeakOver { .. } => format!("{} over the budget", bytes_text(value)),
         Metric::InstructionsPerItem => format!("{value:.2} instructions/item"),
+        Metric::ReadsPerChunk | Metric::AllocatorCallsPerItem | Metric::AllocatorInstructionsPerItem => {
+            format!("{value:.4} {}", metric.unit())
+        }
         Metric::Seconds if value < 0.1 => format!("{:.2} ms", value * 1e3),
         Metric::Seconds => format!("{value:.2} s"),
     }

@@ -2,6 +2,7 @@
 
 use super::document::{Bar, Block, Table};
 use super::markdown::base;
+use super::plot;
 use crate::contender::Role;
 use std::path::Path;
 
@@ -30,6 +31,7 @@ fn block_html(block: &Block, base: &str) -> String {
         Block::Text(text) => format!("<p>{}</p>\n", escape(text)),
         Block::Table(table) => table_html(table, base),
         Block::Bars(bars) => svg(bars),
+        Block::Plot(plot) => plot::svg(plot),
         Block::Code(code) => format!("<pre>{}</pre>\n", escape(code)),
     }
 }
@@ -95,7 +97,7 @@ fn colour(role: Role) -> &'static str {
     }
 }
 
-fn escape(text: &str) -> String {
+pub(super) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 

@@ -2,7 +2,7 @@
 
 use crate::host::Host;
 use crate::runner::Skipped;
-use crate::summary::{RatioRow, Row, Summary};
+use crate::summary::{Curve, RatioRow, Row, Summary, WorkloadSummary};
 use serde::Serialize;
 
 #[derive(Serialize)]
@@ -11,6 +11,7 @@ struct Results<'a> {
     rows: Vec<&'a Row>,
     ratios: Vec<&'a RatioRow>,
     skipped: &'a [Skipped],
+    curves: Vec<Curve>,
 }
 
 pub(crate) fn render(summary: &Summary) -> serde_json::Result<String> {
@@ -19,6 +20,7 @@ pub(crate) fn render(summary: &Summary) -> serde_json::Result<String> {
         rows: summary.rows().collect(),
         ratios: summary.ratios().collect(),
         skipped: &summary.skipped,
+        curves: summary.workloads.iter().flat_map(WorkloadSummary::curves).collect(),
     };
     serde_json::to_string_pretty(&results)
 }
@@ -37,7 +39,7 @@ mod tests {
     #[test]
     fn the_schema_is_the_documented_one() {
         let results: Value = serde_json::from_str(&render(&summary()).unwrap()).unwrap();
-        assert_eq!(keys(&results), BTreeSet::from(["host", "ratios", "rows", "skipped"]));
+        assert_eq!(keys(&results), BTreeSet::from(["curves", "host", "ratios", "rows", "skipped"]));
         let row = "set workload contender role value unit higher_is_better seconds cpu_seconds peak_rss_bytes \
                    allocations_per_item answer rounds";
         assert_eq!(keys(&results["rows"][0]), row.split_whitespace().collect());

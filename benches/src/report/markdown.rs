@@ -16,7 +16,7 @@ pub(crate) fn render(blocks: &[Block], folder: &Path) -> String {
             Block::Text(paragraph) => text.push_str(&format!("{paragraph}\n\n")),
             Block::Table(table) => push_table(&mut text, table, &base),
             // The table below says the same.
-            Block::Bars(_) => {}
+            Block::Bars(_) | Block::Plot(_) => {}
             Block::Code(code) => text.push_str(&format!("```text\n{code}\n```\n\n")),
         }
     }

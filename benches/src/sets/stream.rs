@@ -1,7 +1,7 @@
 //! `stream`: large files of lines, records and events, folded into small results or written again.
 
 use super::{Mode, Sizes, fitted};
-use crate::contender::{Contender, Metric, Need, Workload, contender};
+use crate::contender::{Contender, Metric, Need, Point, Workload, contender};
 use crate::contenders::{bufread, compressed, csv_sum, filtered_write, ndjson_errors, ours, rayon, text};
 use crate::host::Capacity;
 use crate::inputs::{Asked, Input};
@@ -17,12 +17,18 @@ const FILTER: &str = "The lines of a large text that hold a literal, which one i
 const CSV: &str = "The sum of one column of a table in CSV, of whose fields one in 20 is quoted.";
 const NDJSON: &str = "Two fields of the events whose level is ERROR, from one JSON object a line.";
 const EMPTY: &str = "Reading a file and doing nothing: what no pipeline can beat.";
+const READS: &str = "How often the system is asked for bytes, for each chunk of 256 KiB that is handed on.";
 const GZIP: &str = "How many lines a text has that was compressed by gzip.";
 const ZSTD: &str = "How many lines a text has that was compressed by zstd.";
 const WRITE: &str =
     "Every line with a literal, which each second one has, from one file to another, in order.";
+const HOARD: &str = "How many lines a text has, for who keeps the chunks of it for as long as 16 MiB allow: all, or one in eight.";
+const CHUNKS: &str = "How many lines a text has, read or mapped in chunks of 4 KiB to 16 MiB; executors ask for 256 KiB at most.";
 const MEMORY: &str =
     "The peak resident memory of the stations program, on a file and on one many times as large.";
+
+/// What the system counts of this process.
+const CALLS: Need = Need::File("/proc/self/io");
 
 const STATIONS_PY: &str = "benches/contenders/python/stations.py";
 const LINES_PY: &str = "benches/contenders/python/count_lines.py";
@@ -40,6 +46,9 @@ pub(crate) fn workloads(mode: Mode, capacity: Capacity) -> Vec<Workload> {
     let text = Sizes { smoke: 20_000, quick: 1_000_000, default: 4_000_000, full: 52_000_000 };
     let words = Sizes { quick: 500_000, default: 2_000_000, ..text };
     let some = Sizes { quick: 500_000, full: 13_000_000, ..text };
+    // More than may be kept.
+    let hoarded = Sizes { smoke: 500_000, quick: 500_000, ..text };
+    let chunks = Sizes { smoke: 500_000, quick: 500_000, default: 2_000_000, full: 13_000_000 };
     let table = Sizes { smoke: 5_000, quick: 400_000, default: 2_500_000, full: 20_000_000 };
     let events = Sizes { smoke: 5_000, quick: 200_000, default: 1_000_000, full: 5_000_000 };
     let asked = Input::Text;
@@ -60,10 +69,24 @@ pub(crate) fn workloads(mode: Mode, capacity: Capacity) -> Vec<Workload> {
             contender!("ours-inline", Ours, "ours/empty.rs", ours::empty::inline),
             contender!("read-loop", Limit, "text.rs", text::read_loop),
         ]),
+        on("reads-per-chunk", READS, asked(Asked::Bytes), hoarded)
+            .metric(Metric::ReadsPerChunk)
+            .rounds_max(1)
+            .with([
+                contender!("ours-inline", Ours, "ours/empty.rs", ours::empty::reads).needs(CALLS),
+                contender!("read-loop", Limit, "text.rs", text::counted_read_loop).needs(CALLS),
+            ])
+            .at_most(1.05),
         on("gzip-lines", GZIP, Input::TextGzip, some).with(on_gzip()),
         on("zstd-lines", ZSTD, Input::TextZstd, some).with(on_zstd()),
         on("filtered-write", WRITE, asked(Asked::CommonLiteral), some).with(on_write()),
         constant_memory(mode, capacity),
+        on("chunk-sizes", CHUNKS, asked(Asked::Lines), chunks).rounds_max(6).with(on_chunks()),
+        on("hoarding-consumer", HOARD, asked(Asked::Lines), hoarded)
+            .metric(Metric::PeakOver { budget: ours::hoarding::BUDGET as u64 })
+            .rounds_max(3)
+            .with(on_hoard())
+            .at_most(f64::from(8 << 20)),
     ]
 }
 
@@ -186,6 +209,44 @@ fn on_write() -> [Contender; 4] {
         contender!("bufread-lines", Baseline, "filtered_write.rs", filtered_write::bufread),
         contender!("cat-of-the-result", Limit, "filtered_write.rs", filtered_write::cat_kept)
             .needs(Need::Command("cat")),
+    ]
+}
+
+/// One of ours for each size, as points of three curves.
+fn on_chunks() -> Vec<Contender> {
+    const SIZES: [(u64, [&str; 3]); 7] = [
+        (4 << 10, ["read-4-kib", "leased-4-kib", "parallel-4-kib"]),
+        (16 << 10, ["read-16-kib", "leased-16-kib", "parallel-16-kib"]),
+        (64 << 10, ["read-64-kib", "leased-64-kib", "parallel-64-kib"]),
+        (256 << 10, ["read-256-kib", "leased-256-kib", "parallel-256-kib"]),
+        (1 << 20, ["read-1-mib", "leased-1-mib", "parallel-1-mib"]),
+        (4 << 20, ["read-4-mib", "leased-4-mib", "parallel-4-mib"]),
+        (16 << 20, ["read-16-mib", "leased-16-mib", "parallel-16-mib"]),
+    ];
+    let curves = [
+        contender!("read", Ours, "ours/chunk_sizes.rs", ours::chunk_sizes::read),
+        contender!("leased", Ours, "ours/chunk_sizes.rs", ours::chunk_sizes::leased).needs(Need::Leases),
+        contender!("parallel", Ours, "ours/chunk_sizes.rs", ours::chunk_sizes::parallel),
+    ];
+    let points = SIZES.into_iter().flat_map(|(size, names)| {
+        let named = curves.clone().into_iter().zip(names);
+        named.map(move |(one, name)| Contender { point: Some(Point { curve: one.name, size }), name, ..one })
+    });
+    let asked_for =
+        |one: &Contender| one.point.is_some_and(|at| at.curve != "parallel" || at.size <= 256 << 10);
+    points.filter(asked_for).collect()
+}
+
+fn on_hoard() -> [Contender; 7] {
+    [
+        contender!("ours-read", Ours, "ours/hoarding.rs", ours::hoarding::read),
+        contender!("ours-leased", Ours, "ours/hoarding.rs", ours::hoarding::leased).needs(Need::Leases),
+        contender!("ours-leased-one-in-8", Ours, "ours/hoarding.rs", ours::hoarding::leased_some)
+            .needs(Need::Leases),
+        contender!("ours-guarded", Ours, "ours/hoarding.rs", ours::hoarding::guarded),
+        contender!("ours-guarded-one-in-8", Ours, "ours/hoarding.rs", ours::hoarding::guarded_some),
+        contender!("rayon-memmap-memchr", Peer, "text.rs", text::rayon_lines),
+        contender!("read-to-string", Baseline, "text.rs", text::read_to_string),
     ]
 }
 

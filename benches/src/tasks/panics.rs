@@ -35,5 +35,13 @@ impl Thrower {
 /// What a run was that ended with the panic of item `at`.
 pub(crate) fn outcome(items: u64, thrower: &Thrower, at: u64) -> Outcome {
     let seconds = thrower.thrown.get().map_or(f64::NAN, |thrown| thrown.elapsed().as_secs_f64());
-    Outcome { items, seconds, cpu_seconds: None, peak_rss_bytes: None, answer: at.to_string(), weight: None }
+    Outcome {
+        items,
+        seconds,
+        cpu_seconds: None,
+        peak_rss_bytes: None,
+        counted: None,
+        answer: at.to_string(),
+        weight: None,
+    }
 }

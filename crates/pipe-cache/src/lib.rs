@@ -31,11 +31,37 @@
 //! # Where it does not help
 //!
 //! Beyond the last level of the cache one pass is as fast as the memory, with or without SIMD. What pays there is fewer passes.
+//!
+//! # Memory that it likes
+//!
+//! | what | for |
+//! | --- | --- |
+//! | [`AlignedVec`], [`Line`] | numbers in whole cache lines and huge pages; what one worker writes, apart from others |
+//! | [`Columns`], [`column_blocks`] | a table by columns, lent block by block; a filter moves no rows |
+//! | [`memoised`] | a pure function that remembers its results, where that pays |
+//! | [`probed`], [`prefetch`] | looks into a table that is larger than the caches |
+//! | [`copy_bandwidth`], [`CacheSizes`] | what is possible at all, as a yardstick |
+//!
+//! # Features
+//!
+//! * `arrow`: [`Columns`] from record batches of Arrow, and as its arrays, which are not copied.
+//! * `ndarray`: [`AlignedVec`] as arrays of ndarray, and from them.
 
+mod aligned;
+mod bandwidth;
+mod cache_sizes;
+mod columns;
 mod each;
 mod element;
 mod fused;
+mod huge;
 mod level;
+mod line;
+mod memo;
+#[cfg(feature = "ndarray")]
+mod ndarray;
+mod plain;
+mod prefetch;
 mod reduce;
 mod retain;
 mod simd;
@@ -45,9 +71,20 @@ mod worker;
 
 pub mod math;
 
+pub use aligned::AlignedVec;
+pub use bandwidth::{Bandwidth, copy_bandwidth, copy_bandwidth_of};
+pub use cache_sizes::CacheSizes;
+pub use columns::{
+    Bit, Bitmap, Block, ColumnBatch, ColumnBlocks, ColumnError, Columns, NumberType, column_blocks,
+};
 pub use element::Element;
 pub use fused::{Fused, fused};
+pub use huge::HugePages;
 pub use level::Level;
+pub use line::Line;
+pub use memo::{Memo, MemoStatistics, MemoTally, MemoWorker, memoised};
+pub use plain::Plain;
+pub use prefetch::{Probed, prefetch, probed};
 pub use reduce::Lanes;
 pub use simd::Simd;
 pub use tiled::Tiled;

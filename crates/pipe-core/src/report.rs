@@ -168,6 +168,13 @@ pub enum Event {
         /// With which instructions, on which device.
         with: String,
     },
+    /// A stage has found something out.
+    Remark {
+        /// The stage.
+        stage: String,
+        /// What it says.
+        what: String,
+    },
     /// Memory has become shorter, or less short.
     MemoryPressure {
         /// How short it is: `normal`, `moderate`, `high` or `critical`.
@@ -365,6 +372,7 @@ impl fmt::Display for Event {
             Event::Fallback { wanted, got, why } => write!(f, "{got} instead of {wanted}: {why}"),
             Event::FewerWorkers { wanted, got, why } => write!(f, "{got} workers instead of {wanted}: {why}"),
             Event::Kernels { runner, with } => write!(f, "kernels are {runner}: {with}"),
+            Event::Remark { stage, what } => write!(f, "{stage}: {what}"),
             Event::MemoryPressure { level, why, response } => {
                 write!(f, "memory pressure {level}: {why}; {response}")
             }

@@ -5,6 +5,7 @@
 //! the optimiser leaves calls in chains of eight cheap steps, which cost a quarter of the speed.
 
 use crate::context::Context;
+use crate::report::Event;
 use std::error::Error;
 use std::marker::PhantomData;
 use std::mem;
@@ -148,6 +149,12 @@ pub trait Emit<T> {
         self.context().failed(None, error)
     }
 
+    /// Tells the report something that this stage has found out: how often a cache was hit, what it fell back to. For [`Step::finish`]: a line
+    /// for each worker at most, under the name of the stage.
+    fn remark(&mut self, what: String) {
+        let _ = what;
+    }
+
     /// Tells the report how many items have passed this stage.
     #[doc(hidden)]
     fn count_passed(&mut self, items: u64) {
@@ -263,6 +270,11 @@ impl<T, O: Emit<T>> Emit<T> for Named<'_, T, O> {
     fn fail(&mut self, error: BoxError) -> Flow {
         let id = self.id;
         self.out.context().failed(Some(id), error)
+    }
+
+    fn remark(&mut self, what: String) {
+        let run = self.out.context().run();
+        run.note(Event::Remark { stage: run.name(Some(self.id)), what });
     }
 
     fn count_passed(&mut self, items: u64) {

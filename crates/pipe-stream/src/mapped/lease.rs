@@ -145,6 +145,14 @@ impl Lease {
         Ok(window)
     }
 
+    /// Does something to a window, unless a copy has taken its place. Under the lock, so that none does meanwhile.
+    pub(super) fn if_mapped(&self, address: usize, act: impl FnOnce()) {
+        let state = self.shared.lock();
+        if state.windows.contains_key(&address) {
+            act();
+        }
+    }
+
     /// Under the lock, so that nobody puts a copy where something else is mapped by then.
     pub(super) fn unmap(&self, address: usize, map: Option<Mmap>) {
         let mut state = self.shared.lock();

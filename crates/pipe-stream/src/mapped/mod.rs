@@ -11,8 +11,9 @@
 //! and it is unmapped with the last of them. A part whose last record goes on for longer has a window for itself.
 //!
 //! The two windows used last are kept, so that one worker that drops each part before it takes the next does not map each time. That is
-//! all that is mapped beyond what is charged to the run, as long as chunks are dropped about in their order: one that is kept much longer than
-//! its neighbours keeps the window of all of them.
+//! all that is in memory beyond what is charged to the run. A chunk that is kept longer than its neighbours keeps the window of all of them
+//! mapped, but not in memory: when a window is not among the two any more, its pages are given back to the system, and come again, by
+//! some 64 KiB, where a chunk that is still there is looked at. Who drops chunks about in their order pays nothing for that.
 
 #[cfg(target_os = "linux")]
 mod guard;
@@ -124,8 +125,11 @@ impl Mapped {
         if around == *range {
             return Ok(Arc::new(self.window(range)?));
         }
-        if recent.len() == RECENT {
-            recent.pop_front();
+        if recent.len() == RECENT
+            && let Some(old) = recent.pop_front()
+            && Arc::strong_count(&old) > 1
+        {
+            old.retire();
         }
         let window = Arc::new(self.window(&around)?);
         recent.push_back(window.clone());
@@ -165,6 +169,15 @@ impl Keeper {
         }
         #[cfg(not(target_os = "linux"))]
         let _ = (address, len);
+    }
+
+    /// Does something to a window while the file is mapped there, and not what took its place.
+    #[cfg(target_os = "linux")]
+    fn if_mapped(&self, address: usize, act: impl FnOnce()) {
+        match self {
+            Keeper::Lease(lease) => lease.if_mapped(address, act),
+            Keeper::Guard(_) | Keeper::Caller => act(),
+        }
     }
 
     /// It is not needed any more.

@@ -28,6 +28,16 @@ impl Slice {
     }
 }
 
+impl Drop for Slice {
+    /// The window stays with whoever has another slice of it; the pages of this one need not.
+    fn drop(&mut self) {
+        if self.window.is_retired() && Arc::strong_count(&self.window) > 1 {
+            let first = self.window.range().start;
+            self.window.let_go(&(first + self.range.start as u64..first + self.range.end as u64));
+        }
+    }
+}
+
 impl Deref for Slice {
     type Target = [u8];
 

@@ -7,12 +7,13 @@
 
 use super::Keeper;
 #[cfg(target_os = "linux")]
-use memmap2::Advice;
+use memmap2::{Advice, UncheckedAdvice};
 use memmap2::{Mmap, MmapOptions};
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::ops::{Deref, Range};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 /// The bytes of a file from one place to another.
 pub(super) struct Window {
@@ -23,6 +24,8 @@ pub(super) struct Window {
     /// What was asked for.
     range: Range<u64>,
     keeper: Keeper,
+    /// No more slices of it are made. Whoever still has one has it alone, perhaps for long.
+    retired: AtomicBool,
 }
 
 impl Window {
@@ -36,7 +39,13 @@ impl Window {
         // their place; otherwise whoever called the unsafe `Mapping::guarded` or `Mapping::trusted` has promised it, or to bear it.
         let map = unsafe { MmapOptions::new().offset(begin).len(len).map(file) }?;
         keeper.keep(map.as_ptr() as usize, map.len().next_multiple_of(page));
-        Ok(Window { map: Some(map), lead: lead as usize, range: range.clone(), keeper })
+        Ok(Window {
+            map: Some(map),
+            lead: lead as usize,
+            range: range.clone(),
+            keeper,
+            retired: AtomicBool::new(false),
+        })
     }
 
     /// What it has of the file.
@@ -67,6 +76,39 @@ impl Window {
     pub(super) fn bring(&self, _: &Range<u64>) -> io::Result<()> {
         Ok(())
     }
+
+    /// The last slice of it was made: from here on it keeps no pages in memory but those that are looked at.
+    pub(super) fn retire(&self) {
+        // Relaxed: who reads it too early lets go of nothing, before all pages are let go of here.
+        self.retired.store(true, Relaxed);
+        self.let_go(&self.range);
+    }
+
+    pub(super) fn is_retired(&self) -> bool {
+        self.retired.load(Relaxed)
+    }
+
+    /// Gives the pages of `range` back to the system. Who looks at them later gets them anew, with the same content.
+    #[cfg(target_os = "linux")]
+    pub(super) fn let_go(&self, range: &Range<u64>) {
+        let Some(map) = &self.map else { return };
+        let page = page_size();
+        let start = (range.start - self.range.start) as usize + self.lead;
+        let end = start + (range.end - range.start) as usize;
+        // The neighbours' bytes on the first and the last page come back when they are looked at, too.
+        let (start, end) = (start - start % page, end.next_multiple_of(page).min(map.len()));
+        self.keeper.if_mapped(self.address(), || {
+            // SAFETY: this is a shared mapping of a file, which is never written to through it: dropped pages are read from the file again,
+            // as the lease or the caller keeps it. The lock of the lease sees to it that no copy in private memory, which would become zeros,
+            // is there yet. The guard's zeros become zeros.
+            let let_go = unsafe { map.unchecked_advise_range(UncheckedAdvice::DontNeed, start, end - start) };
+            // Then they stay in memory; nothing else depends on it.
+            drop(let_go);
+        });
+    }
+
+    #[cfg(not(target_os = "linux"))]
+    pub(super) fn let_go(&self, _: &Range<u64>) {}
 
     /// Where its first page is.
     pub(super) fn address(&self) -> usize {
