@@ -7,6 +7,7 @@ pub(crate) mod costed;
 pub(crate) mod csv_sum;
 pub(crate) mod ndjson_errors;
 pub(crate) mod numbers;
+pub(crate) mod operations;
 pub(crate) mod panics;
 pub(crate) mod records;
 pub(crate) mod rows;

@@ -12,6 +12,7 @@ pub(crate) mod hoarding;
 pub(crate) mod interop;
 pub(crate) mod memory_limited;
 pub(crate) mod ndjson_errors;
+pub(crate) mod operations;
 pub(crate) mod ordered;
 pub(crate) mod panics;
 pub(crate) mod policies;

@@ -32,36 +32,33 @@
 
 use crate::driver::{AsyncWorker, Standing};
 use crate::edges::{Close, Edges, Next, Parcel, Room};
-use crate::runtime::tokio::{Sleep, sleep};
+use crate::runtime::{Runtime, Timer};
 use crate::stretch::{End, Stretch, dropping};
 use pipe_core::plan::RunState;
 use pipe_core::{Permit, RunError};
-use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::{Context, Poll, Wake};
 use std::thread;
 use std::time::Duration;
 
-/// An async stage, ready to be driven.
-pub(crate) type BoxDriver = Box<dyn AsyncWorker + Send>;
-
 /// What a run consists of, from the source on.
-pub(crate) enum Part {
+pub(crate) enum Part<R: Runtime> {
     Stretch(Stretch),
-    Driver(BoxDriver),
+    Driver(Box<R::Worker>),
 }
 
 /// One run. Dropped before its end, it stops it.
-pub(crate) struct Conductor {
+pub(crate) struct Conductor<R: Runtime> {
     run: Arc<RunState>,
     edges: Arc<Edges>,
-    posts: Vec<Post>,
+    posts: Vec<Post<R::Worker>>,
     ends: Arc<Ends>,
     switch: Arc<Switch>,
-    deadline: Option<Pin<Box<Sleep>>>,
+    timer: R::Timer,
+    /// On the timer's clock.
+    deadline: Option<Duration>,
     /// Why it was stopped from outside.
     stopped: Option<RunError>,
     is_over: bool,
@@ -75,9 +72,9 @@ struct Ends {
 /// Rounds over all stages before the task lets others run. With the driver's own bound, some milliseconds at most.
 const ROUNDS: usize = 16;
 
-impl Conductor {
+impl<R: Runtime> Conductor<R> {
     /// Starts the threads. Part number `n` reads edge `n - 1` and writes edge `n`.
-    pub(crate) fn start(parts: Vec<Part>, run: Arc<RunState>) -> Result<Self, RunError> {
+    pub(crate) fn start(parts: Vec<Part<R>>, run: Arc<RunState>) -> Result<Self, RunError> {
         let edges = Arc::new(Edges::new(parts.len() - 1, run.clone()));
         let ends = Arc::new(Ends::new(parts.len()));
         let switch = Arc::new(Switch { fired: AtomicBool::new(true), edges: Arc::downgrade(&edges) });
@@ -87,6 +84,7 @@ impl Conductor {
             posts: Vec::new(),
             ends,
             switch,
+            timer: R::Timer::start(),
             deadline: None,
             stopped: None,
             is_over: false,
@@ -166,8 +164,8 @@ impl Conductor {
             let Some(left) = self.run.time_left() else { return };
             // Not zero: the run's clock may lag behind the timer's.
             let span = left.max(Duration::from_millis(1));
-            let timer = self.deadline.get_or_insert_with(|| Box::pin(sleep(span)));
-            if timer.as_mut().poll(cx).is_pending() {
+            let deadline = *self.deadline.get_or_insert_with(|| self.timer.now().saturating_add(span));
+            if self.timer.poll_until(deadline, cx).is_pending() {
                 return;
             }
             self.deadline = None;
@@ -183,7 +181,7 @@ impl Conductor {
     }
 }
 
-impl Drop for Conductor {
+impl<R: Runtime> Drop for Conductor<R> {
     fn drop(&mut self) {
         if !self.is_over {
             self.run.cancel().cancel();
@@ -238,17 +236,17 @@ impl Ends {
 }
 
 /// An async stage between its edges.
-struct Post {
+struct Post<W: ?Sized> {
     place: usize,
     /// `None` after its end.
-    worker: Option<BoxDriver>,
+    worker: Option<Box<W>>,
     /// For all that it holds.
     permit: Permit,
     /// How its input was closed.
     input: Option<Close>,
 }
 
-impl Post {
+impl<W: AsyncWorker + ?Sized> Post<W> {
     /// Takes, works, hands on. True if anything moved.
     fn step(&mut self, edges: &Edges, run: &RunState, ends: &Ends, cx: &Context<'_>) -> bool {
         let Some(mut worker) = self.worker.take() else { return false };
@@ -280,13 +278,7 @@ impl Post {
         }
     }
 
-    fn advance(
-        &mut self,
-        worker: &mut dyn AsyncWorker,
-        edges: &Edges,
-        run: &RunState,
-        cx: &Context<'_>,
-    ) -> bool {
+    fn advance(&mut self, worker: &mut W, edges: &Edges, run: &RunState, cx: &Context<'_>) -> bool {
         let mut moved = false;
         while self.input.is_none() && worker.wants() {
             match edges.try_take(self.place - 1) {
@@ -318,7 +310,7 @@ impl Post {
     }
 
     /// Whether, and how, it has come to its end.
-    fn standing(&self, worker: &mut dyn AsyncWorker, edges: &Edges) -> Option<End> {
+    fn standing(&self, worker: &mut W, edges: &Edges) -> Option<End> {
         match edges.reader(self.place) {
             Some(Close::Well) => return Some(End::Finished),
             Some(Close::Badly) => return Some(End::Stopped),

@@ -1,30 +1,37 @@
 //! An async stage at work: starts operations, polls them, retries them, releases what came of them.
 //!
 //! ```text
+//!                    keys (its key free?)
+//!                     |   ^
 //! offer -> input -> start -> calls (in flight) -> window (its turn?) -> released -> take
-//!                     ^         | failed, another attempt is left
-//!                     due <- waits
+//!                     ^         | failed or too slow, another attempt is left
+//!                     due <- alarms
 //! ```
 //!
 //! Policies are applied when an item leaves the window, hence in the order of the items: what fails first in the input is what the run
 //! reports, its predecessors are delivered, and dead letters are in order. Operations that were started behind it are dropped.
 //!
-//! Bounds: `concurrency` operations in flight; `WINDOW` times as many items between start and `take`, those that wait for another attempt
-//! among them; and bytes. What an operation will give is not known before it is there, so the mean of those before stands for it. With
-//! nothing under way one operation is always started, and what is tried again always is, so a small limit slows a stage down and never
-//! stops it.
+//! Bounds: `concurrency` operations in flight; `window` items between start and `take`, those that wait for their key or for another
+//! attempt among them; and bytes. What an operation will give is not known before it is there, so the mean of those before stands for it.
+//! With nothing under way one operation is always started, and what is tried again always is, so a small limit slows a stage down and
+//! never stops it.
 
+use crate::alarms::Alarms;
+use crate::keys::Keys;
 use crate::output::Output;
-use crate::runtime::tokio::{Sleep, sleep};
+use crate::rate::{Throttle, Waited};
+use crate::runtime::Timer;
 use crate::slab::{Slab, Thrown};
+use crate::wheel::Key;
 use crate::window::Window;
 use pipe_core::plan::{BoxBatch, Failure, RunState};
-use pipe_core::{AsyncStep, Batch, BoxError, Items, Payload, Position, RunError};
+use pipe_core::{AsyncStep, Batch, BoxError, Items, Payload, Position, RunError, TookTooLong};
 use std::any::Any;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::task::Waker;
+use std::task::{Context, Waker};
+use std::time::Duration;
 
 /// An async stage at work, whatever its types. The conductor calls it.
 pub(crate) trait AsyncWorker {
@@ -60,22 +67,30 @@ pub(crate) enum Standing {
     Failed(RunError),
 }
 
-/// Items between start and release, for each operation that may be in flight. One slow operation among four times as many fast ones keeps
-/// the others busy; more would only use more memory.
+/// Items between start and release for each operation that may be in flight, unless set. One slow operation among four times as many
+/// fast ones keeps the others busy; more would only use more memory.
 const WINDOW: usize = 4;
 
 /// Operations polled in a row. Some 100 us of cheap ones, after which the task lets others run.
 const POLLS: usize = 1_024;
 
-/// Drives the operations of one step.
-pub(crate) struct Driver<S: AsyncStep> {
+/// Drives the operations of one step, on the clock `C`.
+pub(crate) struct Driver<S: AsyncStep, C> {
     step: S,
     bounds: Bounds,
     /// Makes a copy of the next item, where a failed one is tried again.
     again: Option<Again<S::In>>,
     input: Input<S::In>,
     calls: Slab<S::Future, Flight<S::In>>,
-    waits: Slab<Sleep, Flight<S::In>>,
+    /// Where there is a limit per key.
+    keys: Option<Keys<Ready<S::In>>>,
+    throttle: Option<Throttle>,
+    /// What the throttle told to wait. Then that is what `throttle` is told the next time.
+    throttled: Option<Ready<S::In>>,
+    waited: Waited,
+    alarms: Alarms<C, Alarm<S::In>>,
+    /// Items that wait for another attempt.
+    waiting: usize,
     /// Their wait is over; they start before new items do.
     due: VecDeque<Flight<S::In>>,
     landed: Vec<(Flight<S::In>, Landing<S::Out>)>,
@@ -93,6 +108,7 @@ struct Bounds {
     stage: u16,
     concurrency: usize,
     window: usize,
+    timeout: Option<Duration>,
 }
 
 /// What an operation is for.
@@ -103,6 +119,21 @@ struct Flight<T> {
     attempt: u32,
     /// The item, for another attempt.
     copy: Option<Items<T>>,
+    /// Its key, where there is a limit for each.
+    key: Option<u64>,
+    /// Goes off when it takes too long.
+    alarm: Option<Key>,
+}
+
+/// An item that may start, as far as its key goes.
+type Ready<T> = (Flight<T>, T);
+
+/// What an alarm is for.
+enum Alarm<T> {
+    /// The operation at this place takes too long.
+    TooLong(usize),
+    /// The next attempt is due.
+    Attempt(Flight<T>),
 }
 
 /// What came of an item.
@@ -119,18 +150,30 @@ struct Input<T> {
     mean_bytes: usize,
 }
 
-impl<S: AsyncStep> Driver<S> {
+/// How many items may be let in now, and how many were.
+struct Fresh {
+    left: usize,
+    taken: usize,
+}
+
+impl<S: AsyncStep, C: Timer> Driver<S, C> {
     pub(crate) fn new(step: S, segment: usize, run: &Arc<RunState>) -> Self {
         let stage = run.first_stage(segment).expect("an async segment is one stage");
-        let concurrency = run.concurrency(segment);
-        let window = concurrency.saturating_mul(WINDOW);
+        let operations = run.operations(segment);
+        let concurrency = operations.concurrency;
+        let window = operations.window.unwrap_or(concurrency.saturating_mul(WINDOW));
         Driver {
             step,
-            bounds: Bounds { segment, stage, concurrency, window },
+            bounds: Bounds { segment, stage, concurrency, window, timeout: operations.timeout },
             again: run.again(segment),
             input: Input { items: Items::new(0, Vec::new()), mean_bytes: size_of::<S::In>() },
             calls: Slab::new(),
-            waits: Slab::new(),
+            keys: operations.key_limit::<S::In>().map(|limit| Keys::new(limit.most)),
+            throttle: operations.rate.map(Throttle::new),
+            throttled: None,
+            waited: Waited::No,
+            alarms: Alarms::new(),
+            waiting: 0,
             due: VecDeque::new(),
             landed: Vec::new(),
             window: Window::new(run.order(segment)),
@@ -140,38 +183,73 @@ impl<S: AsyncStep> Driver<S> {
         }
     }
 
-    /// How many operations may be started now. Items that are due are not held up by the budget: they are in memory already, and others
-    /// may wait behind them.
-    fn may_start(&self) -> usize {
+    /// How many items may be let in now. Those that are due are in memory already, and others may wait behind them: they are not held up.
+    fn fresh(&self) -> Fresh {
         let between = self.window.len() + self.output.len();
         let places = self.bounds.window.saturating_sub(between);
         let budget = self.run.budget();
         let free = budget.limit().saturating_sub(budget.in_use());
         let nothing_under_way = between == 0;
         let fit = (free / self.output.mean_bytes()).max(usize::from(nothing_under_way));
-        let calls = self.bounds.concurrency.saturating_sub(self.calls.len());
-        calls.min(places.min(fit) + self.due.len())
+        Fresh { left: places.min(fit), taken: 0 }
     }
 
+    /// Starts what may start. True if it started or let in anything.
     fn start(&mut self) -> bool {
-        let mut left = self.may_start();
-        let mut fresh = 0;
+        let mut fresh = self.fresh();
         let mut started = false;
-        while left > 0 {
-            let Some((flight, item)) = self.next_due().or_else(|| self.next_fresh(&mut fresh)) else { break };
-            left -= 1;
+        self.alarms.look_at(None);
+        while self.calls.len() < self.bounds.concurrency {
+            let Some((flight, item)) = self.candidate(&mut fresh) else {
+                self.waited = Waited::No;
+                break;
+            };
+            let now = self.alarms.now();
+            if let Some(Err(at)) = self.throttle.as_mut().map(|throttle| throttle.admit(now, self.waited)) {
+                self.alarms.look_at(Some(at));
+                (self.throttled, self.waited) = (Some((flight, item)), Waited::Yes);
+                break;
+            }
             started = true;
-            let called = catch_unwind(AssertUnwindSafe(|| self.step.call(item)));
-            match called {
-                Ok(future) => self.calls.insert(future, flight),
-                Err(thrown) => self.landed.push((flight, Err(thrown))),
+            self.call(flight, item);
+        }
+        self.run.count_taken(self.bounds.segment, fresh.taken);
+        started || fresh.taken > 0
+    }
+
+    fn call(&mut self, flight: Flight<S::In>, item: S::In) {
+        let called = catch_unwind(AssertUnwindSafe(|| self.step.call(item)));
+        let place = match called {
+            Ok(future) => self.calls.insert(future, flight),
+            Err(thrown) => return self.landed.push((flight, Err(thrown))),
+        };
+        if let (Some(timeout), Some(flight)) = (self.bounds.timeout, self.calls.tag_mut(place)) {
+            flight.alarm = Some(self.alarms.set(timeout, Alarm::TooLong(place)));
+        }
+    }
+
+    /// The next item to start, its key taken. Those whose key is not free are put aside.
+    fn candidate(&mut self, fresh: &mut Fresh) -> Option<Ready<S::In>> {
+        if let Some(throttled) = self.throttled.take() {
+            return Some(throttled);
+        }
+        loop {
+            if let Some(ready) = self.keys.as_mut().and_then(Keys::next_ready) {
+                return Some(ready);
+            }
+            let next = self.next_due().or_else(|| self.next_fresh(fresh))?;
+            match (&mut self.keys, next.0.key) {
+                (Some(keys), Some(key)) => {
+                    if let Some(ready) = keys.enter(key, next) {
+                        return Some(ready);
+                    }
+                }
+                _ => return Some(next),
             }
         }
-        self.run.count_taken(self.bounds.segment, fresh);
-        started
     }
 
-    fn next_due(&mut self) -> Option<(Flight<S::In>, S::In)> {
+    fn next_due(&mut self) -> Option<Ready<S::In>> {
         let mut flight = self.due.pop_front()?;
         let mut items = flight.copy.take()?;
         flight.copy = self.copy(&items);
@@ -179,11 +257,31 @@ impl<S: AsyncStep> Driver<S> {
         Some((flight, item))
     }
 
-    fn next_fresh(&mut self, fresh: &mut usize) -> Option<(Flight<S::In>, S::In)> {
-        let copy = self.copy(&self.input.items);
-        let (at, item) = self.input.items.next_at()?;
-        *fresh += 1;
-        Some((Flight { number: self.window.enter(), at, attempt: 1, copy }, item))
+    fn next_fresh(&mut self, fresh: &mut Fresh) -> Option<Ready<S::In>> {
+        loop {
+            fresh.left = fresh.left.checked_sub(1)?;
+            let copy = self.copy(&self.input.items);
+            let (at, item) = self.input.items.next_at()?;
+            fresh.taken += 1;
+            let number = self.window.enter();
+            let mut flight = Flight { number, at, attempt: 1, copy, key: None, alarm: None };
+            match self.key(&item) {
+                Ok(key) => {
+                    flight.key = key;
+                    return Some((flight, item));
+                }
+                Err(thrown) => self.landed.push((flight, Err(thrown))),
+            }
+        }
+    }
+
+    /// The key of an item, where there is a limit for each.
+    fn key(&self, item: &S::In) -> Thrown<Option<u64>> {
+        if self.keys.is_none() {
+            return Ok(None);
+        }
+        let limit = self.run.operations(self.bounds.segment).key_limit();
+        catch_unwind(AssertUnwindSafe(|| limit.map(|limit| limit.key(item))))
     }
 
     fn copy(&self, items: &Items<S::In>) -> Option<Items<S::In>> {
@@ -193,7 +291,11 @@ impl<S: AsyncStep> Driver<S> {
     /// What to do about the operations that are over.
     fn land(&mut self) {
         let mut landed = std::mem::take(&mut self.landed);
-        for (flight, landing) in landed.drain(..) {
+        for (mut flight, landing) in landed.drain(..) {
+            flight.alarm.take().and_then(|alarm| self.alarms.clear(alarm));
+            if let (Some(keys), Some(key)) = (&mut self.keys, flight.key) {
+                keys.leave(key);
+            }
             let outcome = match landing {
                 Ok(Ok(item)) => self.emitted(flight.at, item),
                 Ok(Err(error)) => {
@@ -231,7 +333,32 @@ impl<S: AsyncStep> Driver<S> {
         self.run.count_retried(self.bounds.stage);
         let span = retry.wait(flight.attempt, flight.at);
         flight.attempt += 1;
-        self.waits.insert(sleep(span), flight);
+        self.waiting += 1;
+        self.alarms.look();
+        self.alarms.set(span, Alarm::Attempt(flight));
+    }
+
+    /// Does what alarms are for. True if there were any.
+    fn ring(&mut self, task: &Waker) -> bool {
+        let (calls, due, landed) = (&mut self.calls, &mut self.due, &mut self.landed);
+        let (waiting, timeout) = (&mut self.waiting, self.bounds.timeout.unwrap_or_default());
+        let mut rung = 0;
+        let looked = self.alarms.poll(&mut Context::from_waker(task), |alarm| {
+            rung += 1;
+            match alarm {
+                Alarm::Attempt(flight) => {
+                    *waiting -= 1;
+                    due.push_back(flight);
+                }
+                Alarm::TooLong(place) => {
+                    let Some((mut flight, dropped)) = calls.remove(place) else { return };
+                    flight.alarm = None;
+                    landed.push((flight, dropped.map(|()| Err(TookTooLong::new(timeout).into()))));
+                }
+            }
+        });
+        self.land();
+        looked || rung > 0
     }
 
     #[cold]
@@ -272,7 +399,8 @@ impl<S: AsyncStep> Driver<S> {
     #[cold]
     fn fail(&mut self, error: RunError) {
         self.failure = Some(error);
-        (self.calls, self.waits) = (Slab::new(), Slab::new());
+        (self.calls, self.alarms, self.waiting) = (Slab::new(), Alarms::new(), 0);
+        (self.keys, self.throttled) = (None, None);
         self.due.clear();
         self.landed.clear();
         self.window = Window::new(self.run.order(self.bounds.segment));
@@ -281,7 +409,7 @@ impl<S: AsyncStep> Driver<S> {
     }
 }
 
-impl<S: AsyncStep> AsyncWorker for Driver<S> {
+impl<S: AsyncStep, C: Timer> AsyncWorker for Driver<S, C> {
     fn wants(&self) -> bool {
         self.failure.is_none() && self.input.items.is_empty()
     }
@@ -298,22 +426,23 @@ impl<S: AsyncStep> AsyncWorker for Driver<S> {
         if self.failure.is_some() {
             return false;
         }
+        if self.bounds.timeout.is_some() || self.throttle.is_some() {
+            self.alarms.look();
+        }
         let started = self.start();
         let landed = &mut self.landed;
-        let mut more = self.calls.poll(task, POLLS, |flight, ended| {
+        let more = self.calls.poll(task, POLLS, |flight, ended| {
             // Turning an output into an item is the step's own code as well.
             let settle = |output| catch_unwind(AssertUnwindSafe(|| S::settle(output)));
             landed.push((flight, ended.and_then(settle)));
         });
         // A place that became free lets another one start, in the next round.
-        let mut freed = !self.landed.is_empty();
+        let freed = !self.landed.is_empty();
         self.land();
-        // Behind `land`, which puts items in here: a timer runs only once it has been polled.
-        let due = &mut self.due;
-        more |= self.waits.poll(task, POLLS, |flight, _| due.push_back(flight));
-        freed |= !self.due.is_empty();
+        // Behind `start` and `land`, which set alarms: a timer runs only once it has been polled.
+        let rung = self.ring(task);
         let released = self.release();
-        started || more || released || freed && self.may_start() > 0
+        started || more || freed || rung || released
     }
 
     fn released_bytes(&self) -> usize {
@@ -327,9 +456,10 @@ impl<S: AsyncStep> AsyncWorker for Driver<S> {
     }
 
     fn bytes(&self) -> usize {
-        let waiting = self.waits.len() + self.due.len();
-        let copies = if self.again.is_some() { self.calls.len() } else { 0 };
-        let inputs = (self.calls.len() + waiting + copies) * self.input.mean_bytes;
+        let held = self.keys.as_ref().map_or(0, Keys::len) + usize::from(self.throttled.is_some());
+        let waiting = self.waiting + self.due.len();
+        let copies = if self.again.is_some() { self.calls.len() + held } else { 0 };
+        let inputs = (self.calls.len() + held + waiting + copies) * self.input.mean_bytes;
         Batch::bytes(&self.input.items)
             + inputs
             + self.calls.len() * self.output.mean_bytes()

@@ -1,16 +1,13 @@
-//! The executor: settings, and a plan taken apart.
+//! The executor: settings, and a plan taken apart. What differs from runtime to runtime is in `runtime`.
 
 use crate::blocking::Blocking;
-use crate::conductor::{BoxDriver, Conductor, Part};
-use crate::driver::Driver;
-use crate::running::Running;
-use crate::runtime;
+use crate::conductor::{Conductor, Part};
+use crate::runtime::Runtime;
 use crate::stretch::{Input, Stretch};
-use pipe_core::plan::{Node, Nodes, Plan, RunState, Work};
-use pipe_core::{AsyncStep, Drives, Executor, Profile, RunError, default_memory_limit};
+use pipe_core::plan::{Node, Nodes, Plan, Work};
+use pipe_core::{Profile, RunError, default_memory_limit};
 use std::future::poll_fn;
 use std::marker::PhantomData;
-use std::sync::Arc;
 
 /// Runs pipelines with async stages on a runtime `R`: operations in the task that awaits the run, sync stages on threads of their own.
 #[derive(Debug, Clone)]
@@ -20,19 +17,11 @@ pub struct Async<R> {
     runtime: PhantomData<fn() -> R>,
 }
 
-/// tokio, as the runtime of [`Async`].
-#[derive(Debug, Clone, Copy)]
-pub enum Tokio {}
-
-impl Async<Tokio> {
-    /// On tokio. The run is awaited inside a runtime, of either flavour; elsewhere it is a `Config` error. Retries and deadlines need the
-    /// runtime's timers (`enable_time`), and panic without.
-    pub fn tokio() -> Self {
+impl<R> Async<R> {
+    pub(crate) fn new() -> Self {
         Async { memory_limit: None, runtime: PhantomData }
     }
-}
 
-impl<R> Async<R> {
     /// How many bytes may be in flight between source and sink: batches on edges, items whose operations are in flight, outputs that wait
     /// for their turn. Zero is a config error when the pipeline is run; one item that is larger ends the run with a budget error.
     ///
@@ -45,52 +34,36 @@ impl<R> Async<R> {
 
     /// The same for programs without a runtime: `run_on` waits for the run.
     pub fn blocking(self) -> Blocking<R> {
-        Blocking::new(self)
+        Blocking { inner: self }
     }
-}
 
-impl Executor<'static> for Async<Tokio> {
-    type Ran = Running;
-    type Async = Stage;
-
-    fn profile(&self) -> Result<Profile, RunError> {
+    pub(crate) fn profile_as(&self, name: &'static str) -> Result<Profile, RunError> {
         let memory_limit = self.memory_limit.unwrap_or_else(default_memory_limit);
         if memory_limit == 0 {
             let (field, value) = ("memory_limit", "0".to_owned());
             return Err(RunError::Config { field, value, why: "no batch could be read" });
         }
-        Ok(Profile { name: "Async on tokio", workers: 1, memory_limit })
-    }
-
-    fn execute(&self, plan: Plan<'static, Stage>) -> Running {
-        let run = plan.run().clone();
-        // Here and not in the future: a plan is not `Send`, its parts are.
-        let parts = parts(plan.into_nodes());
-        Running::new(runtime::tokio::unconstrained(async move {
-            runtime::tokio::check()?;
-            let mut conductor = Conductor::start(parts, run)?;
-            poll_fn(|cx| conductor.poll(cx)).await
-        }))
+        Ok(Profile { name, workers: 1, memory_limit })
     }
 }
 
-/// The one place that says `Send`: tokio may move a task between threads.
-impl<S: AsyncStep + 'static> Drives<'static, S> for Async<Tokio>
-where
-    S::Future: Send,
-{
-    fn drive(step: S, segment: usize, run: &Arc<RunState>) -> Stage {
-        Stage { driver: Box::new(Driver::new(step, segment, run)) }
+/// The run of a plan, to be polled on `R`.
+///
+/// The plan is taken apart at once and not in the future: it is not `Send`, its parts are.
+pub(crate) fn running<R: Runtime, A>(
+    plan: Plan<'static, A>,
+    driver: fn(A) -> Box<R::Worker>,
+) -> impl Future<Output = Result<(), RunError>> + use<R, A> {
+    let run = plan.run().clone();
+    let parts = parts::<R, A>(plan.into_nodes(), driver);
+    async move {
+        let mut conductor = Conductor::start(parts, run)?;
+        poll_fn(|cx| conductor.poll(cx)).await
     }
-}
-
-/// An async stage, ready to be driven on tokio.
-pub struct Stage {
-    driver: BoxDriver,
 }
 
 /// Sync nodes between two async ones become a stretch; without any there is none.
-fn parts(plan: Nodes<'static, Stage>) -> Vec<Part> {
+fn parts<R: Runtime, A>(plan: Nodes<'static, A>, driver: fn(A) -> Box<R::Worker>) -> Vec<Part<R>> {
     debug_assert!(plan.first.is_none(), "nobody has run a part of this plan");
     let mut parts = Vec::new();
     let mut open = Some(Stretch { input: Input::Source(plan.source), nodes: Vec::new(), output: None });
@@ -101,7 +74,7 @@ fn parts(plan: Nodes<'static, Stage>) -> Vec<Part> {
             Work::Async(stage) => {
                 let before = open.take().map(|stretch| Stretch { output: Some(parts.len()), ..stretch });
                 parts.extend(before.map(Part::Stretch));
-                parts.push(Part::Driver(stage.driver));
+                parts.push(Part::Driver(driver(stage)));
                 continue;
             }
         };

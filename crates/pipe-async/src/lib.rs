@@ -47,42 +47,46 @@
 //!
 //! # Features
 //!
-//! * `tokio` (default): [`Async::tokio`]. Without it the crate is empty.
+//! * `tokio` (default): `Async::tokio()`.
+//! * `monoio` (Linux): `Async::monoio()`, whose operations stay on their thread, over io_uring.
+//!
+//! Without any the crate is empty. Both together are fine.
 
+// Without a runtime there is nothing here.
+#![cfg(any(feature = "tokio", all(feature = "monoio", target_os = "linux")))]
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
-#[cfg(feature = "tokio")]
+mod alarms;
 mod blocking;
-#[cfg(feature = "tokio")]
 mod conductor;
-#[cfg(feature = "tokio")]
 mod driver;
-#[cfg(feature = "tokio")]
 mod edges;
-#[cfg(feature = "tokio")]
 mod executor;
-#[cfg(feature = "tokio")]
+mod keys;
+#[cfg(all(feature = "monoio", target_os = "linux"))]
+mod local_running;
 mod output;
-#[cfg(feature = "tokio")]
+mod rate;
 mod ready;
 #[cfg(feature = "tokio")]
 mod running;
-#[cfg(feature = "tokio")]
 mod runtime;
-#[cfg(feature = "tokio")]
 mod slab;
-#[cfg(feature = "tokio")]
 mod stretch;
-#[cfg(feature = "tokio")]
+mod wheel;
 mod window;
 
-#[cfg(feature = "tokio")]
 pub use blocking::Blocking;
-#[cfg(feature = "tokio")]
-pub use executor::{Async, Stage, Tokio};
+pub use executor::Async;
+#[cfg(all(feature = "monoio", target_os = "linux"))]
+pub use local_running::LocalRunning;
 #[cfg(feature = "tokio")]
 pub use running::Running;
+#[cfg(all(feature = "monoio", target_os = "linux"))]
+pub use runtime::monoio::{LocalStage, Monoio};
+#[cfg(feature = "tokio")]
+pub use runtime::tokio::{Stage, Tokio};
 
 #[cfg_attr(feature = "tokio", doc = include_str!("../README.md"))]
 #[cfg(doctest)]

@@ -43,8 +43,8 @@ impl<F: Future, T> Slab<F, T> {
         self.slots.len() - self.free.len()
     }
 
-    /// Takes a future in. It is polled at the next `poll`.
-    pub(crate) fn insert(&mut self, future: F, tag: T) {
+    /// Takes a future in. It is polled at the next `poll`. Returns its place, which is that of another one when it is over.
+    pub(crate) fn insert(&mut self, future: F, tag: T) -> usize {
         let index = match self.free.pop() {
             Some(index) => {
                 let slot = &mut self.slots[index];
@@ -55,6 +55,21 @@ impl<F: Future, T> Slab<F, T> {
             None => self.grow(future, tag),
         };
         self.words[index / Word::BITS].set(1 << (index % Word::BITS));
+        index
+    }
+
+    /// The tag of the future at this place.
+    pub(crate) fn tag_mut(&mut self, index: usize) -> Option<&mut T> {
+        self.slots[index].tag.as_mut()
+    }
+
+    /// Drops the future at this place. What it throws then is its end.
+    pub(crate) fn remove(&mut self, index: usize) -> Option<(T, Thrown<()>)> {
+        let slot = &mut self.slots[index];
+        let tag = slot.tag.take()?;
+        self.free.push(index);
+        let future = &mut slot.future;
+        Some((tag, catch_unwind(AssertUnwindSafe(|| future.set(None)))))
     }
 
     fn grow(&mut self, future: F, tag: T) -> usize {

@@ -1,4 +1,5 @@
 //! The async executor against the kit, through the one that waits for its runs; async stages among the random pipelines.
+#![cfg(feature = "tokio")]
 
 use pipe_async::{Async, Blocking, Tokio};
 use pipe_core::testing::{WithReactor, laws};

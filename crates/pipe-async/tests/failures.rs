@@ -1,4 +1,5 @@
 //! What a failed operation does: each policy, retries, panics; in the order of the items.
+#![cfg(feature = "tokio")]
 
 use pipe_async::Async;
 use pipe_core::testing::ScriptedSink;

@@ -1,4 +1,5 @@
 //! The memory limit: what counts, what it bounds, and that a small one slows down and does not stop.
+#![cfg(feature = "tokio")]
 
 use pipe_async::Async;
 use pipe_core::testing::{Counted, Live};

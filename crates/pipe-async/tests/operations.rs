@@ -1,4 +1,5 @@
 //! Operations in flight: their order, how many, and that they go on while others wait.
+#![cfg(feature = "tokio")]
 
 use pipe_async::Async;
 use pipe_core::from_iter;

@@ -1,8 +1,9 @@
 //! Runs with random numbers in every place, against the naive loops; and stopped at random places, against lock-ups and leaks.
+#![cfg(feature = "tokio")]
 
 use pipe_async::Async;
 use pipe_core::testing::{Live, Pull, Rng, ScriptedSink, ScriptedSource};
-use pipe_core::{Cancel, RunError, exponential, from_iter, from_source, skip};
+use pipe_core::{Cancel, RunError, exponential, from_iter, from_source, per_second, skip};
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
@@ -39,6 +40,9 @@ struct Case {
     /// Multiples are dropped.
     dropped: u64,
     concurrency: [usize; 3],
+    /// Of the first async stage.
+    window: usize,
+    per_key: usize,
     limit: usize,
 }
 
@@ -52,7 +56,8 @@ impl Case {
         let concurrency = [concurrency(), concurrency(), concurrency()];
         let limit = [64, 1 << 10, 64 << 10, 16 << 20][rng.below(4) as usize];
         let (times, failing, dropped) = (rng.below(8), 2 + rng.below(9), 2 + rng.below(9));
-        Case { batches, times, failing, dropped, concurrency, limit }
+        let (window, per_key) = (1 + rng.below(200) as usize, 1 + rng.below(20) as usize);
+        Case { batches, times, failing, dropped, concurrency, window, per_key, limit }
     }
 
     fn expected(&self) -> Vec<u64> {
@@ -66,7 +71,8 @@ impl Case {
     }
 
     async fn outputs(self, seed: u64) -> Result<Vec<u64>, RunError> {
-        let Case { batches, times, failing, dropped, concurrency: [first, second, third], limit } = self;
+        let Case { batches, times, failing, dropped, window, per_key, limit, .. } = self;
+        let [first, second, third] = self.concurrency;
         let source = ScriptedSource::new(batches.into_iter().map(Pull::Give));
         let passing = move |n| async move {
             wait(n, seed).await;
@@ -79,6 +85,10 @@ impl Case {
                 if n % failing == 0 { Err("a multiple") } else { Ok(n) }
             })
             .concurrency(first)
+            .window(window)
+            .per_key(|n| n % 3, per_key)
+            .rate(per_second(1_000_000).burst(100))
+            .timeout(LOCKED_UP)
             .retry(exponential(2).first(Duration::ZERO))
             .on_error(skip())
             .map_async(passing)

@@ -1,4 +1,5 @@
 //! Runs that are stopped from outside: by a switch, a deadline, or by dropping them. Nothing is left behind.
+#![cfg(feature = "tokio")]
 
 use pipe_async::Async;
 use pipe_core::testing::{Counted, Live, ScriptedSink};

@@ -1,4 +1,5 @@
 //! Plans without async stages, run to their end by a runtime: what every executor must do.
+#![cfg(feature = "tokio")]
 
 use pipe_async::{Async, Blocking, Tokio};
 use pipe_core::testing::{Pull, ScriptedSink, ScriptedSource};

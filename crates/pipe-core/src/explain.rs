@@ -66,7 +66,7 @@ impl Explain {
             segments.push(SegmentReport {
                 kind: info.kind,
                 order,
-                concurrency: (info.kind == SegmentKind::Async).then_some(info.concurrency),
+                concurrency: (info.kind == SegmentKind::Async).then_some(info.operations.concurrency),
                 stages: stages.into_iter().map(StageReport::before).collect(),
                 taken: 0,
                 emitted: 0,

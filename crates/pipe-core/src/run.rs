@@ -8,6 +8,7 @@ use crate::error::RunError;
 use crate::executor::Profile;
 use crate::kernel::Runner;
 use crate::letters::DeadLetter;
+use crate::operations::Operations;
 use crate::order::Order;
 use crate::policy::{ErrorPolicy, Then};
 use crate::position::Position;
@@ -184,9 +185,9 @@ impl RunState {
         self.segments[segment].order
     }
 
-    /// How many operations of an async `segment` may be in flight. At least one.
-    pub fn concurrency(&self, segment: usize) -> usize {
-        self.segments[segment].info.concurrency
+    /// How the operations of an async `segment` are to be run. No number in it is zero.
+    pub fn operations(&self, segment: usize) -> &Operations {
+        &self.segments[segment].info.operations
     }
 
     /// Tells the report how many workers ran, the caller's thread included.
@@ -426,7 +427,8 @@ impl RunState {
             SegmentReport {
                 kind: segment.info.kind,
                 order: segment.order,
-                concurrency: (segment.info.kind == SegmentKind::Async).then_some(segment.info.concurrency),
+                concurrency: (segment.info.kind == SegmentKind::Async)
+                    .then_some(segment.info.operations.concurrency),
                 stages: stages.map(StageState::report).collect(),
                 taken: segment.taken.load(Relaxed),
                 emitted: segment.emitted.load(Relaxed),

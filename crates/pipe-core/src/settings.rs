@@ -4,6 +4,7 @@ use crate::cancel::Cancel;
 use crate::clock::{Clock, SystemClock};
 use crate::control::Control;
 use crate::error::RunError;
+use crate::operations::Operations;
 use crate::order::Order;
 use crate::policy::ErrorPolicy;
 use crate::retry::Retry;
@@ -87,7 +88,8 @@ pub enum Emits {
 pub(crate) struct SegmentInfo {
     pub kind: SegmentKind,
     pub order: Order,
-    pub concurrency: usize,
+    /// Of an async one.
+    pub operations: Operations,
     /// An `Again<B>` for the batches that come in, if a stage retries.
     pub again: Option<Box<dyn Any + Send + Sync>>,
 }
@@ -106,12 +108,9 @@ pub enum SegmentKind {
     Async,
 }
 
-/// Operations of an async stage in flight unless set.
-const CONCURRENCY: usize = 64;
-
 impl SegmentInfo {
     pub(crate) fn new(kind: SegmentKind) -> Self {
-        SegmentInfo { kind, order: Order::default(), concurrency: CONCURRENCY, again: None }
+        SegmentInfo { kind, order: Order::default(), operations: Operations::new(), again: None }
     }
 }
 
@@ -202,8 +201,8 @@ impl Settings {
             {
                 return Some(("unordered", self.names(before), "a stage behind it depends on the order"));
             }
-            if segment.kind == SegmentKind::Async && segment.concurrency == 0 {
-                return Some(("concurrency", "0".to_owned(), "no operation could ever start"));
+            if let Some(refused) = segment.operations.refusal() {
+                return Some(refused);
             }
             if segment.order == Order::Any {
                 unordered.get_or_insert(id);

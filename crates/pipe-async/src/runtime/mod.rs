@@ -1,3 +1,31 @@
-//! What a runtime gives: a timer, and the promise to poll. One module for each; nothing else names a runtime.
+//! What a run needs of a runtime, besides being polled. One module for each; nothing else names a runtime.
 
+#[cfg(all(feature = "monoio", target_os = "linux"))]
+pub(crate) mod monoio;
+#[cfg(feature = "tokio")]
 pub(crate) mod tokio;
+
+use crate::driver::AsyncWorker;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+/// A runtime, as conductors see it.
+pub(crate) trait Runtime: 'static {
+    /// Its timer.
+    type Timer: Timer;
+
+    /// An async stage at work, erased: `Send` where a runtime moves tasks between threads.
+    type Worker: AsyncWorker + ?Sized;
+}
+
+/// A timer, and the clock that it goes by.
+pub(crate) trait Timer: Unpin {
+    /// A clock that starts now. It costs nothing until it is looked at.
+    fn start() -> Self;
+
+    /// The time since then.
+    fn now(&self) -> Duration;
+
+    /// Whether that time has come. If not, the task is woken when it has, unless this is called again before with another time.
+    fn poll_until(&mut self, at: Duration, cx: &mut Context<'_>) -> Poll<()>;
+}

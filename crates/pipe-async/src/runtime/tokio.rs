@@ -1,20 +1,120 @@
 //! tokio.
 
-use pipe_core::RunError;
+use crate::blocking::Blocking;
+use crate::driver::{AsyncWorker, Driver};
+use crate::executor::{Async, running};
+use crate::running::Running;
+use crate::runtime::{Runtime, Timer};
+use pipe_core::plan::{Plan, RunState};
+use pipe_core::{AsyncStep, Drives, Executor, Profile, RunError};
 use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::runtime::{Builder, Handle};
+use tokio::time::{Instant, Sleep, sleep_until};
 
-/// A timer.
-pub(crate) type Sleep = tokio::time::Sleep;
+/// tokio, as the runtime of [`Async`].
+#[derive(Debug, Clone, Copy)]
+pub enum Tokio {}
 
-/// Waits for `span`; panics when the runtime has no timers.
-pub(crate) fn sleep(span: Duration) -> Sleep {
-    tokio::time::sleep(span)
+impl Runtime for Tokio {
+    type Timer = Clock;
+    type Worker = dyn AsyncWorker + Send;
+}
+
+/// An async stage, ready to be driven on tokio.
+pub struct Stage {
+    driver: Box<dyn AsyncWorker + Send>,
+}
+
+impl Async<Tokio> {
+    /// On tokio. The run is awaited inside a runtime, of either flavour; elsewhere it is a `Config` error. Retries, timeouts, rates and
+    /// deadlines need the runtime's timers (`enable_time`), and panic without.
+    pub fn tokio() -> Self {
+        Async::new()
+    }
+}
+
+impl Executor<'static> for Async<Tokio> {
+    type Ran = Running;
+    type Async = Stage;
+
+    fn profile(&self) -> Result<Profile, RunError> {
+        self.profile_as("Async on tokio")
+    }
+
+    fn execute(&self, plan: Plan<'static, Stage>) -> Running {
+        let run = running::<Tokio, _>(plan, |stage| stage.driver);
+        Running::new(unconstrained(async move {
+            check()?;
+            run.await
+        }))
+    }
+}
+
+/// The one place that says `Send`: tokio may move a task between threads.
+impl<S: AsyncStep + 'static> Drives<'static, S> for Async<Tokio>
+where
+    S::Future: Send,
+{
+    fn drive(step: S, segment: usize, run: &Arc<RunState>) -> Stage {
+        Stage { driver: Box::new(Driver::<S, Clock>::new(step, segment, run)) }
+    }
+}
+
+impl Executor<'static> for Blocking<Tokio> {
+    type Ran = Result<(), RunError>;
+    type Async = Stage;
+
+    fn profile(&self) -> Result<Profile, RunError> {
+        self.inner.profile()
+    }
+
+    fn execute(&self, plan: Plan<'static, Stage>) -> Result<(), RunError> {
+        block_on(self.inner.execute(plan))?
+    }
+}
+
+impl<S: AsyncStep + 'static> Drives<'static, S> for Blocking<Tokio>
+where
+    S::Future: Send,
+{
+    fn drive(step: S, segment: usize, run: &Arc<RunState>) -> Stage {
+        Async::<Tokio>::drive(step, segment, run)
+    }
+}
+
+/// tokio's clock, which tests may pause, and a timer that is made when it is needed: the runtime may have none.
+pub(crate) struct Clock {
+    start: Instant,
+    sleep: Option<Pin<Box<Sleep>>>,
+}
+
+impl Timer for Clock {
+    fn start() -> Self {
+        Clock { start: Instant::now(), sleep: None }
+    }
+
+    fn now(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    /// Panics where the runtime has no timers.
+    fn poll_until(&mut self, at: Duration, cx: &mut Context<'_>) -> Poll<()> {
+        // A sum out of range is in some thousand years.
+        let Some(at) = self.start.checked_add(at) else { return Poll::Pending };
+        let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(at)));
+        if sleep.deadline() != at {
+            sleep.as_mut().reset(at);
+        }
+        sleep.as_mut().poll(cx)
+    }
 }
 
 /// Whether this thread is inside a runtime.
-pub(crate) fn check() -> Result<(), RunError> {
+fn check() -> Result<(), RunError> {
     Handle::try_current().map(drop).map_err(|error| RunError::Config {
         field: "runtime",
         value: error.to_string(),
@@ -25,12 +125,12 @@ pub(crate) fn check() -> Result<(), RunError> {
 /// Takes the future out of tokio's own budget. tokio makes a task that has done 128 things wait, and then each operation that is ready is
 /// polled in vain and puts itself in the queue again: at 10,000 in flight that costs 20 times the work itself. The conductor has a budget
 /// of its own.
-pub(crate) fn unconstrained<F: Future>(future: F) -> impl Future<Output = F::Output> {
+fn unconstrained<F: Future>(future: F) -> impl Future<Output = F::Output> {
     tokio::task::unconstrained(future)
 }
 
 /// Runs a future on this thread, on a runtime made for it.
-pub(crate) fn block_on<F: Future>(future: F) -> Result<F::Output, RunError> {
+fn block_on<F: Future>(future: F) -> Result<F::Output, RunError> {
     let refused = |value: String, why| Err(RunError::Config { field: "runtime", value, why });
     if Handle::try_current().is_ok() {
         return refused("blocking".to_owned(), "inside a runtime a run is awaited");

@@ -4,11 +4,14 @@ use crate::adapters::Identity;
 use crate::async_step::{AsyncStep, MapAsync, TryMapAsync};
 use crate::item::{Item, Own, Owned};
 use crate::lower::{AnyWorkers, Cut, Reactor};
+use crate::operations::{Operations, Rate};
 use crate::pipeline::Pipeline;
 use crate::settings::{Emits, SegmentKind};
 use crate::stage::BoxError;
 use std::future::Future;
+use std::hash::{BuildHasher, Hash, RandomState};
 use std::marker::PhantomData;
+use std::time::Duration;
 
 /// What is upstream of a pipeline behind an async step `A` that emits `T`.
 pub type Async<U, C, I, A, T> = Cut<Cut<U, C, <I as Owned>::T, AnyWorkers>, A, T, Reactor>;
@@ -64,10 +67,53 @@ impl<U, C, I: Owned> Pipeline<U, C, I> {
     }
 }
 
+/// Settings of the async stage just added: right behind it.
 impl<U, A, T, J: Item> Pipeline<Cut<U, A, T, Reactor>, Identity, J> {
-    /// How many operations of the async stage just added may be in flight: right behind it. Zero is a `Config` error.
+    /// How many operations may be in flight: 64 unless set. Zero is a `Config` error.
     pub fn concurrency(mut self, operations: usize) -> Self {
-        self.settings.last().concurrency = operations;
+        self.operations().concurrency = operations;
         self
+    }
+
+    /// How many items may be between the start of their operation and their turn to go on, those that wait for another attempt or for
+    /// their key among them: four times the concurrency unless set. What one slow operation can hold up is at most that much.
+    /// Zero is a `Config` error.
+    pub fn window(mut self, items: usize) -> Self {
+        self.operations().window = Some(items);
+        self
+    }
+
+    /// How long one attempt may take. Then its future is dropped, and it has failed with [`TookTooLong`](crate::TookTooLong): tried again,
+    /// skipped, or the end of the run, as [`retry`](Pipeline::retry) and [`on_error`](Pipeline::on_error) say. It is never cut off early, and
+    /// at most a few milliseconds late, unless another operation keeps the reactor's thread. Zero is a `Config` error.
+    pub fn timeout(mut self, span: Duration) -> Self {
+        self.operations().timeout = Some(span);
+        self
+    }
+
+    /// How many attempts may start in how much time: [`per_second`](crate::per_second). Zero is a `Config` error.
+    pub fn rate(mut self, rate: Rate) -> Self {
+        self.operations().rate = Some(rate);
+        self
+    }
+
+    /// At most so many operations in flight for items that have the same key, such as one host. Others overtake an item that waits for its
+    /// key, as far as the [`window`](Pipeline::window) goes; what they give waits for its turn behind it, unless the stage is
+    /// `.unordered()`. Zero is a `Config` error.
+    pub fn per_key<K: Hash>(
+        mut self,
+        key: impl Fn(&A::In) -> K + Send + Sync + 'static,
+        operations: usize,
+    ) -> Self
+    where
+        A: AsyncStep,
+    {
+        let hasher = RandomState::new();
+        self.operations().limit_keys(move |item: &A::In| hasher.hash_one(key(item)), operations);
+        self
+    }
+
+    fn operations(&mut self) -> &mut Operations {
+        &mut self.settings.last().operations
     }
 }

@@ -1,0 +1,40 @@
+//! The crate `futures`: `buffer_unordered` and `buffered`, on tokio's runtime of one thread.
+
+use crate::contender::Job;
+use crate::contenders::tokio::block_on;
+use crate::measure::{BoxError, Outcome, timed};
+use crate::tasks::operations::{
+    self, MILLISECOND, TIMEOUT, add, add_in_order, at_full_concurrency, sleeps, tail,
+};
+use futures_util::StreamExt;
+use futures_util::stream::iter;
+use tokio::time::{sleep, timeout};
+
+fn unordered<Fut: Future<Output = u64>>(job: &Job, operation: impl Fn(u64) -> Fut) -> Result<u64, BoxError> {
+    let outputs = iter(0..job.size).map(operation).buffer_unordered(job.parameter as usize);
+    block_on(outputs.fold(0, async |sum, n| add(sum, n)))
+}
+
+pub(crate) fn ready(job: &Job) -> Result<Outcome, BoxError> {
+    timed(job.size, || unordered(job, operations::ready))
+}
+
+pub(crate) fn yielding(job: &Job) -> Result<Outcome, BoxError> {
+    at_full_concurrency(job, || unordered(job, operations::yields))
+}
+
+pub(crate) fn sleeping(job: &Job) -> Result<Outcome, BoxError> {
+    at_full_concurrency(job, || unordered(job, |n| sleeps(n, sleep(MILLISECOND))))
+}
+
+pub(crate) fn timed_out(job: &Job) -> Result<Outcome, BoxError> {
+    let operation = async |n| timeout(TIMEOUT, sleeps(n, sleep(MILLISECOND))).await.expect("none is slow");
+    at_full_concurrency(job, || unordered(job, operation))
+}
+
+pub(crate) fn ordered(job: &Job) -> Result<Outcome, BoxError> {
+    at_full_concurrency(job, || {
+        let outputs = iter(0..job.size).map(|n| sleeps(n, sleep(tail(n)))).buffered(job.parameter as usize);
+        block_on(outputs.fold(0, async |sum, n| add_in_order(sum, n)))
+    })
+}

@@ -1,0 +1,39 @@
+//! tokio alone: a task for each operation, and a semaphore.
+
+use crate::contender::Job;
+use crate::measure::{BoxError, Outcome};
+use crate::tasks::operations::{MILLISECOND, add, at_full_concurrency, sleeps};
+use std::sync::Arc;
+use tokio::runtime::Builder;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+/// Waits for a future on a runtime of one thread, which is the calling one.
+pub(crate) fn block_on<F: Future>(future: F) -> Result<F::Output, BoxError> {
+    Ok(Builder::new_current_thread().enable_time().build()?.block_on(future))
+}
+
+pub(crate) fn join_set(job: &Job) -> Result<Outcome, BoxError> {
+    at_full_concurrency(job, || {
+        block_on(async {
+            let permits = Arc::new(Semaphore::new(job.parameter as usize));
+            let (mut tasks, mut sum) = (JoinSet::new(), 0);
+            for n in 0..job.size {
+                let permit = permits.clone().acquire_owned().await.expect("nobody closes it");
+                tasks.spawn(async move {
+                    let output = sleeps(n, sleep(MILLISECOND)).await;
+                    drop(permit);
+                    output
+                });
+                while let Some(output) = tasks.try_join_next() {
+                    sum = add(sum, output.expect("no operation panics"));
+                }
+            }
+            while let Some(output) = tasks.join_next().await {
+                sum = add(sum, output.expect("no operation panics"));
+            }
+            sum
+        })
+    })
+}

@@ -1,0 +1,86 @@
+//! `ready-*`, `yields-*`, `sleeps-*`, `tail`: operations that wait and compute nothing, so that what is measured is who keeps them
+//! in flight.
+
+use crate::contender::Job;
+use crate::measure::{BoxError, Outcome, timed};
+use crate::rng::mix;
+use std::cell::Cell;
+use std::future::poll_fn;
+use std::task::Poll;
+use std::time::Duration;
+
+pub(crate) const MILLISECOND: Duration = Duration::from_millis(1);
+
+/// What an attempt may take where operations are timed: none ever does.
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(5);
+
+thread_local! {
+    /// How many operations are in flight, and the most that were. All contenders poll on one thread.
+    static IN_FLIGHT: Cell<(usize, usize)> = const { Cell::new((0, 0)) };
+}
+
+/// Over at its first poll.
+pub(crate) async fn ready(n: u64) -> u64 {
+    mix(n)
+}
+
+/// Over at its second poll, for which it asks at once.
+pub(crate) async fn yields(n: u64) -> u64 {
+    during(yield_once()).await;
+    mix(n)
+}
+
+/// As long as `span` says, on the runtime's own timer.
+pub(crate) async fn sleeps(n: u64, sleep: impl Future) -> u64 {
+    during(sleep).await;
+    mix(n)
+}
+
+/// One operation in a hundred takes a hundred times as long as the others.
+pub(crate) fn tail(n: u64) -> Duration {
+    MILLISECOND * if mix(n).is_multiple_of(100) { 100 } else { 1 }
+}
+
+fn yield_once() -> impl Future<Output = ()> {
+    let mut yielded = false;
+    poll_fn(move |cx| {
+        if yielded {
+            return Poll::Ready(());
+        }
+        yielded = true;
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+}
+
+async fn during(operation: impl Future) {
+    IN_FLIGHT.with(|cell| {
+        let (now, most) = cell.get();
+        cell.set((now + 1, most.max(now + 1)));
+    });
+    operation.await;
+    IN_FLIGHT.with(|cell| cell.set((cell.get().0 - 1, cell.get().1)));
+}
+
+/// Times `work`, and fails unless as many operations were in flight at once as the workload says.
+pub(crate) fn at_full_concurrency(
+    job: &Job,
+    work: impl FnOnce() -> Result<u64, BoxError>,
+) -> Result<Outcome, BoxError> {
+    let outcome = timed(job.size, work)?;
+    let (reached, wanted) = (IN_FLIGHT.get().1 as u64, job.parameter.min(job.size));
+    if reached != wanted {
+        return Err(format!("{reached} operations were in flight at once and not {wanted}").into());
+    }
+    Ok(outcome)
+}
+
+/// The sum of all outputs.
+pub(crate) fn add(sum: u64, output: u64) -> u64 {
+    sum.wrapping_add(output)
+}
+
+/// A sum that depends on the order.
+pub(crate) fn add_in_order(sum: u64, output: u64) -> u64 {
+    sum.wrapping_mul(31).wrapping_add(output)
+}

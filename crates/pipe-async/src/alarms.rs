@@ -1,0 +1,119 @@
+//! Alarms of one driver: a wheel of them, and one timer of the runtime for the next.
+
+use crate::runtime::Timer;
+use crate::wheel::{Key, Wheel};
+use std::task::Context;
+use std::time::Duration;
+
+/// A tick of the wheel. Runtimes round their own timers to it.
+const TICK: Duration = Duration::from_millis(1);
+
+/// Alarms with values `T`, on the clock of the timer `C`.
+pub(crate) struct Alarms<C, T> {
+    timer: C,
+    wheel: Wheel<T>,
+    /// When this was last looked at.
+    now: Duration,
+    /// A look that is wanted besides: by nobody's alarm.
+    look: Option<Duration>,
+}
+
+impl<C: Timer, T> Alarms<C, T> {
+    pub(crate) fn new() -> Self {
+        Alarms { timer: C::start(), wheel: Wheel::new(), now: Duration::ZERO, look: None }
+    }
+
+    /// Looks at the clock: once for many operations.
+    pub(crate) fn look(&mut self) {
+        self.now = self.timer.now();
+    }
+
+    /// The time of the last look.
+    pub(crate) fn now(&self) -> Duration {
+        self.now
+    }
+
+    /// Sets an alarm for `span` after the last look: never early, hence up to a tick late.
+    pub(crate) fn set(&mut self, span: Duration, value: T) -> Key {
+        let at = self.now.saturating_add(span);
+        self.wheel.set(ticks(at.saturating_add(TICK - Duration::from_nanos(1))), value)
+    }
+
+    /// Takes an alarm back.
+    pub(crate) fn clear(&mut self, key: Key) -> Option<T> {
+        self.wheel.clear(key)
+    }
+
+    /// Wakes the task at this time, besides all alarms. Holds until the next call.
+    pub(crate) fn look_at(&mut self, at: Option<Duration>) {
+        self.look = at;
+    }
+
+    /// Gives away what is due. The task is woken when there is more. True if the time of `look_at` has come.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, mut due: impl FnMut(T)) -> bool {
+        loop {
+            let next =
+                self.wheel.next().map(|tick| TICK.saturating_mul(u32::try_from(tick).unwrap_or(u32::MAX)));
+            let Some(at) = [next, self.look].into_iter().flatten().min() else { return false };
+            if self.timer.poll_until(at, cx).is_pending() {
+                return false;
+            }
+            self.look();
+            let now = ticks(self.now);
+            while let Some(value) = self.wheel.fire(now) {
+                due(value);
+            }
+            if self.look.is_some_and(|at| at <= self.now) {
+                self.look = None;
+                return true;
+            }
+        }
+    }
+}
+
+fn ticks(at: Duration) -> u64 {
+    u64::try_from(at.as_nanos() / TICK.as_nanos()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+    use std::rc::Rc;
+    use std::task::{Poll, Waker};
+
+    /// A timer whose time a test sets.
+    struct Hand(Rc<Cell<Duration>>);
+
+    thread_local!(static NOW: Rc<Cell<Duration>> = Rc::default());
+
+    impl Timer for Hand {
+        fn start() -> Self {
+            Hand(NOW.with(Rc::clone))
+        }
+
+        fn now(&self) -> Duration {
+            self.0.get()
+        }
+
+        fn poll_until(&mut self, at: Duration, _: &mut Context<'_>) -> Poll<()> {
+            if at <= self.0.get() { Poll::Ready(()) } else { Poll::Pending }
+        }
+    }
+
+    #[test]
+    fn no_alarm_fires_early_and_none_more_than_a_tick_late() {
+        let mut alarms = Alarms::<Hand, Duration>::new();
+        let clock = NOW.with(Rc::clone);
+        for micros in (0..20_000).step_by(130) {
+            alarms.look();
+            let span = Duration::from_micros(micros * 7 % 9_000);
+            alarms.set(span, alarms.now() + span);
+            clock.set(Duration::from_micros(micros));
+            let now = clock.get();
+            alarms.poll(&mut Context::from_waker(Waker::noop()), |at| {
+                assert!(at <= now && now < at + 2 * TICK, "{at:?} at {now:?}");
+            });
+        }
+    }
+}

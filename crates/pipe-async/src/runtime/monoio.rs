@@ -1,0 +1,123 @@
+//! monoio: one thread, and io_uring where the system permits it.
+
+use crate::blocking::Blocking;
+use crate::driver::{AsyncWorker, Driver};
+use crate::executor::{Async, running};
+use crate::local_running::LocalRunning;
+use crate::runtime::{Runtime, Timer};
+use monoio::time::{Instant, Sleep, sleep_until};
+use monoio::{FusionDriver, RuntimeBuilder};
+use pipe_core::plan::{Plan, RunState};
+use pipe_core::{AsyncStep, Drives, Event, Executor, Payload, Profile, RunError};
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+/// monoio, as the runtime of [`Async`].
+#[derive(Debug, Clone, Copy)]
+pub enum Monoio {}
+
+impl Runtime for Monoio {
+    type Timer = Clock;
+    type Worker = dyn AsyncWorker;
+}
+
+/// An async stage, ready to be driven on monoio.
+pub struct LocalStage {
+    driver: Box<dyn AsyncWorker>,
+}
+
+impl Async<Monoio> {
+    /// On monoio, where operations stay on their thread and need not be `Send`. The run is awaited inside a runtime; retries, timeouts,
+    /// rates and deadlines need its timers (`enable_timer`), and panic without.
+    ///
+    /// The threads of sync stages wake the runtime's thread, so a program that sets monoio's features itself leaves `sync` on.
+    pub fn monoio() -> Self {
+        Async::new()
+    }
+}
+
+impl Executor<'static> for Async<Monoio> {
+    type Ran = LocalRunning;
+    type Async = LocalStage;
+
+    fn profile(&self) -> Result<Profile, RunError> {
+        self.profile_as("Async on monoio")
+    }
+
+    fn execute(&self, plan: Plan<'static, LocalStage>) -> LocalRunning {
+        LocalRunning::new(running::<Monoio, _>(plan, |stage| stage.driver))
+    }
+}
+
+impl<S: AsyncStep + 'static> Drives<'static, S> for Async<Monoio> {
+    fn drive(step: S, segment: usize, run: &Arc<RunState>) -> LocalStage {
+        LocalStage { driver: Box::new(Driver::<S, Clock>::new(step, segment, run)) }
+    }
+}
+
+impl Executor<'static> for Blocking<Monoio> {
+    type Ran = Result<(), RunError>;
+    type Async = LocalStage;
+
+    fn profile(&self) -> Result<Profile, RunError> {
+        self.inner.profile()
+    }
+
+    fn execute(&self, plan: Plan<'static, LocalStage>) -> Result<(), RunError> {
+        if !monoio::utils::detect_uring() {
+            let (wanted, got) = ("io_uring".to_owned(), "epoll".to_owned());
+            let why = "the system refuses it, or lacks operations that monoio needs".to_owned();
+            plan.run().note(Event::Fallback { wanted, got, why });
+        }
+        block_on(self.inner.execute(plan))?
+    }
+}
+
+impl<S: AsyncStep + 'static> Drives<'static, S> for Blocking<Monoio> {
+    fn drive(step: S, segment: usize, run: &Arc<RunState>) -> LocalStage {
+        Async::<Monoio>::drive(step, segment, run)
+    }
+}
+
+/// The system's clock, and a timer that is made when it is needed: the runtime may have none.
+pub(crate) struct Clock {
+    start: Instant,
+    sleep: Option<Pin<Box<Sleep>>>,
+}
+
+impl Timer for Clock {
+    fn start() -> Self {
+        Clock { start: Instant::now(), sleep: None }
+    }
+
+    fn now(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    /// Panics where the runtime has no timers.
+    fn poll_until(&mut self, at: Duration, cx: &mut Context<'_>) -> Poll<()> {
+        // A sum out of range is in some thousand years.
+        let Some(at) = self.start.checked_add(at) else { return Poll::Pending };
+        let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(at)));
+        if sleep.deadline() != at {
+            sleep.as_mut().reset(at);
+        }
+        sleep.as_mut().poll(cx)
+    }
+}
+
+/// Runs a future on this thread, on a runtime made for it.
+fn block_on<F: Future>(future: F) -> Result<F::Output, RunError> {
+    let refused = |value: String, why| RunError::Config { field: "runtime", value, why };
+    let built = RuntimeBuilder::<FusionDriver>::new().enable_timer().build();
+    let mut runtime =
+        built.map_err(|error| refused(error.to_string(), "the system refused what a runtime needs"))?;
+    // monoio does not tell whether this thread is inside a runtime; it panics if it is. Operations are watched one by one, so what
+    // arrives here is that.
+    catch_unwind(AssertUnwindSafe(|| runtime.block_on(future)))
+        .map_err(|thrown| refused(Payload::new(thrown).message(), "inside a runtime a run is awaited"))
+}

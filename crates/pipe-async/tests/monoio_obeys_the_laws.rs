@@ -1,0 +1,79 @@
+//! The executor on monoio against the kit, and what is its own.
+#![cfg(all(feature = "monoio", target_os = "linux"))]
+
+use pipe_async::{Async, Blocking, Monoio};
+use pipe_core::testing::{WithReactor, laws};
+use pipe_core::{RunError, exponential, from_iter, skip};
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+fn executor() -> Blocking<Monoio> {
+    Async::monoio().blocking()
+}
+
+#[test]
+fn it_obeys_all_laws() {
+    let coverage = laws::executor(&WithReactor(executor()));
+    assert_eq!(coverage.missing(), [], "not covered:\n{}", coverage.table());
+}
+
+#[test]
+fn it_stays_within_any_limit() {
+    laws::within_limits(&|limit| Box::new(Async::monoio().memory_limit(limit).blocking()), &|_| 0);
+}
+
+#[test]
+fn a_stopped_run_returns() {
+    laws::a_stopped_run_returns(executor);
+}
+
+#[test]
+fn operations_need_not_be_send() {
+    thread_local!(static SEEN: Rc<Cell<u64>> = Rc::default());
+    let report = from_iter(0..1_000u64)
+        .map_async(|n| {
+            let seen = SEEN.with(Rc::clone);
+            async move {
+                monoio::time::sleep(Duration::from_millis(1)).await;
+                seen.set(seen.get() + 1);
+                n
+            }
+        })
+        .concurrency(100)
+        .collect()
+        .run_on(&executor())
+        .expect("nothing fails");
+    assert_eq!(report.value, (0..1_000).collect::<Vec<_>>());
+    assert_eq!(SEEN.with(|seen| seen.get()), 1_000);
+}
+
+#[test]
+fn timeouts_and_retries_go_by_its_timers() {
+    let begun = Instant::now();
+    let report = from_iter(0..100u64)
+        .map_async(|n| async move {
+            let slow = n % 10 == 3;
+            monoio::time::sleep(Duration::from_millis(if slow { 60_000 } else { 1 })).await;
+            n
+        })
+        .timeout(Duration::from_millis(20))
+        .retry(exponential(2).first(Duration::from_millis(5)))
+        .on_error(skip())
+        .collect()
+        .run_on(&executor())
+        .expect("what fails is skipped");
+    assert_eq!((report.skipped(), report.value.len()), (10, 90));
+    assert!(begun.elapsed() >= Duration::from_millis(2 * 20 + 2));
+}
+
+#[test]
+fn to_wait_inside_of_a_runtime_is_an_error() {
+    let mut runtime = monoio::RuntimeBuilder::<monoio::FusionDriver>::new().enable_timer().build().unwrap();
+    runtime.block_on(async {
+        let numbers = || from_iter(0..3u32).map_async(|n| async move { n + 1 }).collect();
+        assert_eq!(numbers().run_on(&Async::monoio()).await.expect("nothing fails").value, [1, 2, 3]);
+        let error = numbers().run_on(&executor()).expect_err("it would block the runtime");
+        assert!(matches!(error, RunError::Config { field: "runtime", .. }), "{error:?}");
+    });
+}
