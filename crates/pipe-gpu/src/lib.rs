@@ -35,8 +35,9 @@
 //! | the CPU is faster, as [`Gate`] finds | the CPU computes; one event says so |
 //! | an operation that the kernels do not know | as above |
 //!
-//! Results are those of the scalar reference, bit for bit; but what is not a number may have other bits. This was checked against a driver
-//! that computes on the CPU; nothing was measured on a device yet.
+//! Results are those of the scalar reference, bit for bit; `exp`, `log`, `tanh`, `sigmoid` and `pow` within their
+//! [bound](pipe_core::kernel::FloatOp). Reductions are computed on the CPU. All this was checked against a driver that computes on the CPU;
+//! nothing was measured on a device yet.
 //!
 //! # Features
 //!
