@@ -35,6 +35,7 @@ fn steps() -> Vec<Step> {
     let mut docs = cargo(["doc", "--workspace", "--no-deps"]);
     docs.env("RUSTDOCFLAGS", "-Dwarnings");
     steps.push(Step::new("docs", docs));
+    steps.push(models());
     match libraries() {
         Ok(libraries) => steps.extend(libraries.iter().flat_map(alone)),
         Err(why) => steps.push(Step::failed("list of crates", why)),
@@ -43,6 +44,23 @@ fn steps() -> Vec<Step> {
     let smoke = ["run", "--quiet", "--release", "-p", "benches", "--", "--smoke"];
     steps.push(Step::new("benches, every answer checked", cargo(smoke)));
     steps
+}
+
+/// The protocols of the scheduler in every order that the memory model allows, by loom: seconds. In a folder of its own, or the flag would
+/// make cargo build everything anew.
+fn models() -> Step {
+    let mut models = cargo([
+        "test",
+        "--release",
+        "-p",
+        "pipe-parallel",
+        "--lib",
+        "--target-dir",
+        "target/models",
+        "models",
+    ]);
+    models.env("RUSTFLAGS", "--cfg loom");
+    Step::new("models of the scheduler", models)
 }
 
 /// A cargo subcommand that is a component of the toolchain, and that a machine may lack.

@@ -188,9 +188,8 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
         let between = self.window.len() + self.output.len();
         let places = self.bounds.window.saturating_sub(between);
         let budget = self.run.budget();
-        let free = budget.limit().saturating_sub(budget.in_use());
         let nothing_under_way = between == 0;
-        let fit = (free / self.output.mean_bytes()).max(usize::from(nothing_under_way));
+        let fit = (budget.free() / self.output.mean_bytes()).max(usize::from(nothing_under_way));
         Fresh { left: places.min(fit), taken: 0 }
     }
 
@@ -316,8 +315,8 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
         let bytes = self.output.weigh(&item);
         let budget = self.run.budget();
         if bytes > budget.limit() {
-            let (stage, limit) = (self.run.name(Some(self.bounds.stage)), budget.limit());
-            return Outcome::Ended(RunError::Budget { stage, wanted: bytes, in_use: budget.in_use(), limit });
+            let stage = self.run.name(Some(self.bounds.stage));
+            return Outcome::Ended(budget.refusal(stage, bytes, budget.in_use()));
         }
         self.output.expect(bytes);
         Outcome::Emitted { at, item }

@@ -105,12 +105,8 @@ impl Edges {
         self.tell(self.lock());
     }
 
-    fn is_overdrawn(&self) -> bool {
-        self.run.budget().in_use() > self.run.budget().limit()
-    }
-
     fn has_room(&self, edge: &Edge) -> bool {
-        edge.parcels.is_empty() || (edge.parcels.len() < PARCELS && !self.is_overdrawn())
+        edge.parcels.is_empty() || (edge.parcels.len() < PARCELS && !self.run.budget().is_overdrawn())
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

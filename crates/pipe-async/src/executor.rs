@@ -5,21 +5,20 @@ use crate::conductor::{Conductor, Part};
 use crate::runtime::Runtime;
 use crate::stretch::{Input, Stretch};
 use pipe_core::plan::{Node, Nodes, Plan, Work};
-use pipe_core::{Profile, RunError, default_memory_limit};
+use pipe_core::{Budget, MemorySettings, Profile, RunError};
 use std::future::poll_fn;
 use std::marker::PhantomData;
 
 /// Runs pipelines with async stages on a runtime `R`: operations in the task that awaits the run, sync stages on threads of their own.
 #[derive(Debug, Clone)]
 pub struct Async<R> {
-    /// `None`: [`default_memory_limit`].
-    memory_limit: Option<usize>,
+    memory: MemorySettings,
     runtime: PhantomData<fn() -> R>,
 }
 
 impl<R> Async<R> {
     pub(crate) fn new() -> Self {
-        Async { memory_limit: None, runtime: PhantomData }
+        Async { memory: MemorySettings::default(), runtime: PhantomData }
     }
 
     /// How many bytes may be in flight between source and sink: batches on edges, items whose operations are in flight, outputs that wait
@@ -28,7 +27,14 @@ impl<R> Async<R> {
     /// What an operation will give is not known before: until the first of a stage is over, its outputs are taken to be as large as their
     /// type, later as large as the mean. One batch on each edge, and one operation of each stage, may exceed the limit.
     pub fn memory_limit(mut self, bytes: usize) -> Self {
-        self.memory_limit = Some(bytes);
+        self.memory.set_limit(bytes);
+        self
+    }
+
+    /// Takes from this budget, together with all other runs that do; see [`Budget`]. It is the limit of each run, unless a lower
+    /// [`memory_limit`](Async::memory_limit) is.
+    pub fn budget(mut self, budget: &Budget) -> Self {
+        self.memory.set_budget(budget);
         self
     }
 
@@ -38,12 +44,7 @@ impl<R> Async<R> {
     }
 
     pub(crate) fn profile_as(&self, name: &'static str) -> Result<Profile, RunError> {
-        let memory_limit = self.memory_limit.unwrap_or_else(default_memory_limit);
-        if memory_limit == 0 {
-            let (field, value) = ("memory_limit", "0".to_owned());
-            return Err(RunError::Config { field, value, why: "no batch could be read" });
-        }
-        Ok(Profile { name, workers: 1, memory_limit })
+        self.memory.profile(name, 1)
     }
 }
 

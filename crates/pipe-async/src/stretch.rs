@@ -154,8 +154,7 @@ fn read(
     let (wanted, limit) = (batch.bytes(), run.budget().limit());
     permit.resize(wanted);
     if wanted > limit {
-        let (stage, in_use) = ("source".to_owned(), run.budget().in_use());
-        return Err(RunError::Budget { stage, wanted, in_use, limit });
+        return Err(run.budget().refusal("source", wanted, run.budget().in_use()));
     }
     Ok(Some((batch, permit)))
 }

@@ -3,7 +3,7 @@
 
 use pipe_async::Async;
 use pipe_core::testing::{Counted, Live};
-use pipe_core::{RunError, from_iter};
+use pipe_core::{Budget, RunError, from_iter};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
@@ -114,4 +114,24 @@ async fn a_limit_of_one_item_is_slow_and_not_a_lock_up() {
         .run_on(&Async::tokio().memory_limit(8));
     let report = tokio::time::timeout(Duration::from_secs(60), run).await.expect("it does not lock up");
     assert_eq!(report.expect("an item fits").value, (0..2_000).map(|n| n + 4).sum::<u64>());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_runs_on_a_tiny_shared_budget_both_end() {
+    for limit in [8, 200, 4_096] {
+        let process = Budget::new(limit);
+        let run = || {
+            let chain = from_iter(0..2_000u64).map_async(|n| async move {
+                tokio::task::yield_now().await;
+                n + 1
+            });
+            chain.edge().map(|n| n + 1).collect().run_on(&Async::tokio().budget(&process))
+        };
+        let both = async { tokio::join!(run(), run()) };
+        let both = tokio::time::timeout(Duration::from_secs(60), both).await.expect("they do not lock up");
+        for report in [both.0, both.1] {
+            assert_eq!(report.expect("an item fits").value, (2..2_002).collect::<Vec<_>>());
+        }
+        assert_eq!(process.in_use(), 0);
+    }
 }

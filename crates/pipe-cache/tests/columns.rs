@@ -70,6 +70,15 @@ fn what_grows_is_zero_and_a_value_and_what_was_cut_does_not_come_back() {
 }
 
 #[test]
+fn the_first_column_says_how_long_the_table_is() {
+    let mut columns = Columns::new();
+    columns.resize(5);
+    columns.select(vec![4].into()).unwrap();
+    let columns = columns.with("x", AlignedVec::from(vec![1_u8, 2, 3])).unwrap();
+    assert_eq!((columns.rows(), columns.selection()), (3, None));
+}
+
+#[test]
 fn each_mistake_is_named() {
     let (wanted, found) = (NumberType::F64, NumberType::F32);
     let mut columns = table(&[(1.0, None), (2.0, Some(3))]);
@@ -152,7 +161,7 @@ fn a_table_goes_back_to_its_pool_when_its_last_part_is_dropped() {
     let mut front = source.pull(pipe_core::Want::MOST).unwrap().unwrap();
     let whole = front.bytes();
     let mut back = front.split().unwrap();
-    assert!(front.bytes() + back.bytes() <= whole);
+    assert_eq!(front.bytes() + back.bytes(), whole);
     let mut seen = Vec::new();
     let mut note = |at: u64, block: Block<'_>| {
         assert_eq!(at as f32, block.values::<f32>("x").unwrap()[0]);
@@ -160,6 +169,7 @@ fn a_table_goes_back_to_its_pool_when_its_last_part_is_dropped() {
         Flow::Continue(())
     };
     front.drive(usize::MAX, &mut note);
+    assert!(front.bytes() > 0, "what was lent is still in memory");
     drop(front);
     assert!(pool.lock().unwrap().is_empty(), "the other half is still out");
     back.drive(usize::MAX, &mut note);

@@ -1,58 +1,89 @@
-//! A bound on the bytes that a run keeps alive.
+//! A bound on the bytes that runs keep alive.
 //!
 //! A [`Permit`] is taken before the read, travels with the batch and gives its bytes back when it is dropped. This file only counts; who
 //! has to wait for room, and how, is the executor's business.
 
+use crate::account::{Account, Stays};
+use crate::consumer::Consumer;
+use crate::error::RunError;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// Grants bytes up to a limit. Clones share the account.
 ///
+/// Budgets form a tree: the process, its pipelines, what these hold. What a [`child`](Budget::child) grants counts in all above it, and
+/// is granted only if all of them agree. An executor takes a budget that several runs share with `.budget(..)`:
+///
+/// ```
+/// use pipe_core::Budget;
+///
+/// let process = Budget::new(100);
+/// let (one, other) = (process.child("one", 100), process.child("other", 100));
+/// let held = [one.try_take(40), one.try_take(40)];
+/// assert!(held.iter().all(Option::is_some));
+/// let first = other.try_take(30).expect("who holds nothing gets one thing, whatever the others hold");
+/// assert!(other.try_take(10).is_none());
+/// assert!(process.in_use() == 110 && one.in_use() == 80);
+/// drop(held);
+/// assert!(other.try_take(10).is_some());
+/// # drop(first);
+/// ```
+///
+/// # What is granted
+///
+/// * *One thing, always.* Who has nothing in flight is granted whatever it asks for. So each run can move one batch, however small the
+///   limit is and whatever other runs hold: no run ever waits until another one lets go. It waits for its own batches, and looks again
+///   when one of them is done.
+/// * *What fits*, on all levels.
+/// * *An equal part of it.* Of `n` children each may have `1/n`. One may have more while no other is refused within its part; from then
+///   on it gets nothing until it has come down to its part, or the other has got something. (DataFusion's `FairSpillPool` divides so too,
+///   but keeps the part of a consumer that wants nothing.)
+///
 /// Invariant: bytes in use are the sum of the live permits. They exceed the limit only by what was granted through
-/// [`Budget::overdraw`], or by one permit that was granted while nothing was in use.
+/// [`Budget::overdraw`], by permits that grew, or by one permit for each budget of the tree that was granted while nothing else was in
+/// flight there.
+///
+/// A grant, a refusal and a return cost a few atomic operations per level and allocate nothing.
 #[derive(Debug, Clone)]
 pub struct Budget {
     account: Arc<Account>,
 }
 
-#[derive(Debug)]
-struct Account {
-    limit: usize,
-    // Relaxed everywhere: the counters publish no other memory. What a batch holds is published by the lock it travels through.
-    in_use: AtomicUsize,
-    /// The part of `in_use` that stays until the end: accumulators.
-    resident: AtomicUsize,
-    peak: AtomicUsize,
-}
-
 impl Budget {
-    /// An account with this limit, in bytes.
+    /// The root of a tree, with this limit in bytes.
     pub fn new(limit: usize) -> Self {
-        Budget {
-            account: Arc::new(Account {
-                limit,
-                in_use: AtomicUsize::new(0),
-                resident: AtomicUsize::new(0),
-                peak: AtomicUsize::new(0),
-            }),
-        }
+        Budget { account: Account::root("budget".to_owned(), limit) }
     }
 
-    /// Grants `bytes` if they fit, or if nothing is in flight: so one batch can always move, however small the limit.
+    /// The same with a name for errors. For one that has no child yet and no other owner.
+    pub(crate) fn named(self, name: &str) -> Self {
+        Budget { account: Account::root(name.to_owned(), self.limit()) }
+    }
+
+    /// A budget below this one, with a name for errors and a limit of its own. One above the limit of this one changes nothing.
+    pub fn child(&self, name: impl Into<String>, limit: usize) -> Self {
+        Budget { account: self.account.child(name.into(), limit) }
+    }
+
+    /// A budget below this one for somebody who can put on disk what its [`resident`](Budget::resident) permits stand for: who looks at
+    /// [`is_asked_to_spill`](Budget::is_asked_to_spill) now and then, and keeps to [`spill_share`](Budget::spill_share).
+    pub fn spiller(&self, name: impl Into<String>) -> Self {
+        Budget { account: self.account.spiller(name.into()) }
+    }
+
+    /// Grants `bytes` if they fit on all levels, or if nothing is in flight here: so one batch can always move, however small the limit.
+    ///
+    /// One that is refused while another thread is may fit a moment later: look again when something was given back.
     pub fn try_take(&self, bytes: usize) -> Option<Permit> {
-        let resident = self.account.resident.load(Relaxed);
-        let fits = |in_use: usize| {
-            let after = in_use.checked_add(bytes)?;
-            (in_use <= resident || after <= self.account.limit).then_some(after)
-        };
-        let before = self.account.in_use.fetch_update(Relaxed, Relaxed, fits).ok()?;
-        self.account.peak.fetch_max(before + bytes, Relaxed);
-        Some(Permit { budget: self.clone(), bytes, stays: Stays::InFlight })
+        self.account.take(bytes).then(|| Permit {
+            account: self.account.clone(),
+            bytes,
+            stays: Stays::InFlight,
+        })
     }
 
     /// Counts `bytes` that exist already, whether they fit or not: outputs of a batch that is being worked on.
     pub fn overdraw(&self, bytes: usize) -> Permit {
-        let mut permit = Permit { budget: self.clone(), bytes: 0, stays: Stays::InFlight };
+        let mut permit = Permit { account: self.account.clone(), bytes: 0, stays: Stays::InFlight };
         permit.resize(bytes);
         permit
     }
@@ -60,43 +91,132 @@ impl Budget {
     /// A permit for what stays until the end of the run and grows meanwhile, such as an accumulator: batches can move beside it,
     /// however large it becomes. Zero bytes at first.
     pub fn resident(&self) -> Permit {
-        Permit { budget: self.clone(), bytes: 0, stays: Stays::Resident }
+        Permit { account: self.account.clone(), bytes: 0, stays: Stays::Resident }
     }
 
-    /// The limit, in bytes.
+    /// Grants only so much of the limit from now on, until told otherwise: where memory is short beyond this program. More than the limit
+    /// is the limit. What is in use stays in use; what can spill is asked to.
+    pub fn allow(&self, bytes: usize) {
+        self.account.allow(bytes);
+    }
+
+    /// How much of the limit is granted at present; see [`allow`](Budget::allow).
+    pub fn allowance(&self) -> usize {
+        self.account.allowance()
+    }
+
+    /// Whether whoever makes more should wait: more is in use than is granted, here, or above where this part of the tree has more than
+    /// its share.
+    pub fn is_overdrawn(&self) -> bool {
+        self.account.is_overdrawn()
+    }
+
+    /// What would be granted now, on all levels.
+    pub fn free(&self) -> usize {
+        self.account.free()
+    }
+
+    /// How much a [`spiller`](Budget::spiller) may hold before it has to spill.
+    pub fn spill_share(&self) -> usize {
+        self.account.spill_share()
+    }
+
+    /// Whether somebody else was refused, and this [`spiller`](Budget::spiller) holds the most.
+    pub fn is_asked_to_spill(&self) -> bool {
+        self.account.is_asked()
+    }
+
+    /// It has spilled. It may be asked again.
+    pub fn has_spilled(&self) {
+        self.account.answered();
+    }
+
+    /// Asks whoever holds the most below this budget, of those that can, to spill.
+    pub fn ask_to_spill(&self) {
+        self.account.ask_to_spill();
+    }
+
+    /// Whether anybody else has it: a clone, a child, a permit.
+    pub fn is_shared(&self) -> bool {
+        Arc::strong_count(&self.account) > 1
+    }
+
+    /// Its name, in errors.
+    pub fn name(&self) -> &str {
+        self.account.name()
+    }
+
+    /// The limit, in bytes: its own, or a lower one above. It stays the same.
     pub fn limit(&self) -> usize {
-        self.account.limit
+        self.account.limit()
     }
 
     /// The bytes of permits for what stays.
     pub fn resident_bytes(&self) -> usize {
-        self.account.resident.load(Relaxed)
+        self.account.resident()
     }
 
-    /// The bytes of all live permits.
+    /// The bytes of all live permits, those of its children included.
     pub fn in_use(&self) -> usize {
-        self.account.in_use.load(Relaxed)
+        self.account.in_use()
     }
 
     /// The most bytes that were in use at once.
     pub fn peak(&self) -> usize {
-        self.account.peak.load(Relaxed)
+        self.account.peak()
+    }
+
+    /// How often a request was refused here while less was granted than the limit, here or above; see [`allow`](Budget::allow).
+    pub fn held_back(&self) -> usize {
+        self.account.held_back()
+    }
+
+    /// Who holds something of it, the largest first. For errors and reports: it takes a lock of each budget below.
+    pub fn consumers(&self) -> Vec<Consumer> {
+        self.account.consumers()
+    }
+
+    /// The error of somebody who wants more than there can be, with the names of those that hold the most.
+    pub fn refusal(&self, stage: impl Into<String>, wanted: usize, in_use: usize) -> RunError {
+        refusal(&self.account, stage.into(), wanted, in_use)
+    }
+
+    /// Whether what stays fits, here and above; `own` are the bytes of who asks, if it can spill and has done so.
+    pub(crate) fn check_resident(&self, stage: impl FnOnce() -> String, own: usize) -> Result<(), RunError> {
+        match self.account.overfull(own) {
+            None => Ok(()),
+            Some((account, stays)) => {
+                Err(refusal(account, stage(), stays, account.in_use().saturating_sub(account.resident())))
+            }
+        }
     }
 }
+
+/// How many of those that hold something an error names.
+const NAMED: usize = 3;
+
+fn refusal(account: &Account, stage: String, wanted: usize, in_use: usize) -> RunError {
+    let mut holders = account.consumers();
+    holders.truncate(NAMED);
+    RunError::Budget { stage, wanted, in_use, limit: account.limit(), holders }
+}
+
+/// The same account.
+impl PartialEq for Budget {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.account, &other.account)
+    }
+}
+
+impl Eq for Budget {}
 
 /// Bytes that were granted. Dropping it gives them back.
 #[must_use = "a permit that is dropped is given back"]
 #[derive(Debug)]
 pub struct Permit {
-    budget: Budget,
+    account: Arc<Account>,
     bytes: usize,
     stays: Stays,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stays {
-    InFlight,
-    Resident,
 }
 
 impl Permit {
@@ -107,30 +227,14 @@ impl Permit {
 
     /// Corrects an estimate to what it became. Never refused: the bytes exist.
     pub fn resize(&mut self, bytes: usize) {
-        let account = &self.budget.account;
-        if bytes >= self.bytes {
-            let more = bytes - self.bytes;
-            let before = account.in_use.fetch_add(more, Relaxed);
-            account.peak.fetch_max(before + more, Relaxed);
-        } else {
-            account.in_use.fetch_sub(self.bytes - bytes, Relaxed);
-        }
-        if self.stays == Stays::Resident {
-            // In two steps, and never below zero: this permit's own part is in there.
-            account.resident.fetch_add(bytes, Relaxed);
-            account.resident.fetch_sub(self.bytes, Relaxed);
-        }
+        self.account.resize(self.stays, self.bytes, bytes);
         self.bytes = bytes;
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        let before = self.budget.account.in_use.fetch_sub(self.bytes, Relaxed);
-        if self.stays == Stays::Resident {
-            self.budget.account.resident.fetch_sub(self.bytes, Relaxed);
-        }
-        debug_assert!(before >= self.bytes, "a budget gave {} bytes back with {before} in use", self.bytes);
+        self.account.resize(self.stays, self.bytes, 0);
     }
 }
 

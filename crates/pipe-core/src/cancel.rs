@@ -28,6 +28,8 @@ struct Shared {
     on: AtomicBool,
     /// Loops stop, but the switch is not on: the source is to act as if it were at its end.
     drained: AtomicBool,
+    /// How often loops were asked to pause.
+    pauses: AtomicU64,
     followers: Mutex<Followers>,
     switched: Condvar,
 }
@@ -101,7 +103,8 @@ impl Cancel {
 
     /// A leash that is cut to zero when the switch is turned on.
     pub(crate) fn leash(&self) -> Leash {
-        let leash = Leash { cancel: self.clone(), until: Arc::new(AtomicU64::new(0)) };
+        let pauses = self.shared.pauses.load(SeqCst);
+        let leash = Leash { cancel: self.clone(), until: Arc::new(AtomicU64::new(0)), pauses, paused: false };
         let mut followers = self.shared.followers();
         followers.leashes.retain(|leash| leash.strong_count() > 0);
         followers.leashes.push(Arc::downgrade(&leash.until));
@@ -120,6 +123,12 @@ impl Cancel {
         self.shared.drained.store(true, SeqCst);
         cut(&self.shared.followers().source_leashes);
         self.shared.wake();
+    }
+
+    /// Lets each loop stop once, after its present item or the first one of its next slice, and go on.
+    pub(crate) fn pause(&self) {
+        self.shared.pauses.fetch_add(1, SeqCst);
+        cut(&self.shared.followers().leashes);
     }
 
     pub(crate) fn is_drained(&self) -> bool {
@@ -160,23 +169,38 @@ fn cut(leashes: &[Weak<AtomicU64>]) {
 pub(crate) struct Leash {
     cancel: Cancel,
     until: Arc<AtomicU64>,
+    /// Those that this loop has heard of.
+    pauses: u64,
+    /// It has heard of one, and not answered yet.
+    paused: bool,
 }
 
 impl Leash {
     /// Lets the loop go on until it has taken `items` in all.
     ///
     /// A `cancel` at the same time is not lost: of the two stores to `until` and the two accesses to the switch, all sequentially
-    /// consistent, either the one of `cancel` comes last, or the switch is seen here.
-    pub(crate) fn pay_out(&self, items: u64) -> &AtomicU64 {
+    /// consistent, either the one of `cancel` comes last, or the switch is seen here. The same holds for a `pause` and its count.
+    pub(crate) fn pay_out(&mut self, items: u64) -> &AtomicU64 {
         self.until.store(items, SeqCst);
-        if self.cancel.shared.on.load(SeqCst) {
+        let pauses = self.cancel.shared.pauses.load(SeqCst);
+        if self.cancel.shared.on.load(SeqCst) || pauses != self.pauses {
+            self.paused |= pauses != self.pauses;
+            self.pauses = pauses;
             self.until.store(0, SeqCst);
         }
         &self.until
     }
 
+    /// Whether it was asked to pause since this was asked last.
+    pub(crate) fn take_pause(&mut self) -> bool {
+        let pauses = self.cancel.shared.pauses.load(SeqCst);
+        let asked = std::mem::replace(&mut self.paused, false) || pauses != self.pauses;
+        self.pauses = pauses;
+        asked
+    }
+
     /// As `pay_out`, for a loop that takes from the source itself and therefore also stops to drain.
-    pub(crate) fn pay_out_source(&self, items: u64) -> &AtomicU64 {
+    pub(crate) fn pay_out_source(&mut self, items: u64) -> &AtomicU64 {
         self.pay_out(items);
         if self.cancel.shared.drained.load(SeqCst) {
             self.until.store(0, SeqCst);
@@ -210,7 +234,7 @@ mod tests {
     #[test]
     fn a_leash_is_cut_whenever_the_switch_is_turned_on() {
         let cancel = Cancel::new();
-        let (early, late) = (cancel.leash(), cancel.leash());
+        let (mut early, mut late) = (cancel.leash(), cancel.leash());
         assert_eq!(early.pay_out(7).load(Relaxed), 7);
         drop(cancel.leash());
         cancel.clone().cancel();
@@ -219,6 +243,22 @@ mod tests {
         assert_eq!(late.pay_out(9).load(Relaxed), 0);
         assert_eq!(cancel.leash().pay_out(9).load(Relaxed), 0);
         assert!(cancel.is_cancelled());
+    }
+
+    #[test]
+    fn a_pause_stops_each_loop_once_whether_it_runs_or_is_about_to() {
+        let cancel = Cancel::new();
+        let (mut running, mut resting) = (cancel.leash(), cancel.leash());
+        running.pay_out(9);
+        cancel.pause();
+        assert_eq!(running.until.load(Relaxed), 0);
+        assert_eq!([running.take_pause(), running.take_pause()], [true, false]);
+        assert_eq!(running.pay_out(9).load(Relaxed), 9);
+        assert_eq!(resting.pay_out(9).load(Relaxed), 0);
+        assert_eq!(resting.pay_out(9).load(Relaxed), 9);
+        assert_eq!([resting.take_pause(), resting.take_pause()], [true, false]);
+        assert_eq!(cancel.leash().pay_out(9).load(Relaxed), 9);
+        assert!(!cancel.is_cancelled() && !cancel.is_drained());
     }
 
     #[test]
@@ -235,7 +275,7 @@ mod tests {
     #[test]
     fn a_drained_loop_over_a_source_stops_and_others_finish_what_they_have() {
         let cancel = Cancel::new();
-        let (leash, other) = (cancel.source_leash(), cancel.leash());
+        let (mut leash, mut other) = (cancel.source_leash(), cancel.leash());
         leash.pay_out_source(9);
         other.pay_out(9);
         cancel.drain();

@@ -1,5 +1,6 @@
 //! How a run fails.
 
+use crate::consumer::Consumer;
 use crate::position::Position;
 use crate::stage::BoxError;
 use std::any::Any;
@@ -74,6 +75,8 @@ pub enum RunError {
         in_use: usize,
         /// The limit, in bytes.
         limit: usize,
+        /// Who holds the most of it: up to three, the largest first.
+        holders: Vec<Consumer>,
     },
     /// A setting makes no sense. Reported before anything runs.
     Config {
@@ -126,11 +129,13 @@ impl fmt::Display for RunError {
             }
             RunError::Cancelled => write!(f, "cancelled"),
             RunError::TimedOut => write!(f, "not over by its deadline"),
-            RunError::Budget { stage, wanted, in_use, limit } => {
+            RunError::Budget { stage, wanted, in_use, limit, holders } => {
                 write!(
                     f,
                     "{stage} wants {wanted} bytes with {in_use} in use, and the memory limit is {limit}"
-                )
+                )?;
+                let held = |(at, holder)| write!(f, "{} {holder}", if at == 0 { "; held by" } else { "," });
+                holders.iter().enumerate().try_for_each(held)
             }
             RunError::Config { field, value, why } => write!(f, "{field} = {value}: {why}"),
         }

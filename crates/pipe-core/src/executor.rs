@@ -1,5 +1,6 @@
 //! Who runs a plan.
 
+use crate::budget::Budget;
 use crate::error::RunError;
 use crate::kernel::{Runner, Scalar, WithKernels};
 use crate::plan::Plan;
@@ -64,6 +65,8 @@ pub struct Profile {
     pub workers: usize,
     /// How many bytes may be in flight between source and sink.
     pub memory_limit: usize,
+    /// What its runs take from together, if they share a budget.
+    pub budget: Option<Budget>,
 }
 
 /// What an executor gives back, completed by what comes after the run: `Result<(), RunError>` becomes `Result<T, RunError>`, a future of

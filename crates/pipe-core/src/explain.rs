@@ -114,7 +114,7 @@ impl Explain {
 
 impl fmt::Display for Explain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Profile { name, workers, memory_limit } = &self.profile;
+        let Profile { name, workers, memory_limit, .. } = &self.profile;
         let plural = if *workers == 1 { "" } else { "s" };
         let limit = *memory_limit as f64 / f64::from(1 << 20);
         writeln!(f, "on {name}, at most {workers} worker{plural}, {limit} MiB in flight")?;

@@ -1,9 +1,10 @@
 //! The reference executor: the calling thread, one batch at a time.
 
+use crate::budget::Budget;
 use crate::error::RunError;
 use crate::executor::{Executor, Profile};
-use crate::limit::default_memory_limit;
 use crate::line::Line;
+use crate::memory_settings::MemorySettings;
 use crate::pace::Pace;
 use crate::plan::{AnySource, Loop, NoEnd, Node, Nodes, Outlet, Plan, Ran, RunState, Segment, Work, Worker};
 use crate::source::Want;
@@ -18,12 +19,40 @@ use std::time::{Duration, Instant};
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Inline;
 
+impl Inline {
+    /// The same with a budget that it shares with other runs: its accumulators count in it. What it has of batches is not weighed.
+    pub fn budget(self, budget: &Budget) -> InlineWithin {
+        let mut memory = MemorySettings::default();
+        memory.set_budget(budget);
+        InlineWithin { memory }
+    }
+}
+
+/// [`Inline`] with a budget: what [`Inline::budget`] gives.
+#[derive(Debug, Clone)]
+pub struct InlineWithin {
+    memory: MemorySettings,
+}
+
+impl<'p> Executor<'p> for InlineWithin {
+    type Ran = Result<(), RunError>;
+    type Async = Infallible;
+
+    fn profile(&self) -> Result<Profile, RunError> {
+        self.memory.profile("Inline", 1)
+    }
+
+    fn execute(&self, plan: Plan<'p>) -> Result<(), RunError> {
+        Inline.execute(plan)
+    }
+}
+
 impl<'p> Executor<'p> for Inline {
     type Ran = Result<(), RunError>;
     type Async = Infallible;
 
     fn profile(&self) -> Result<Profile, RunError> {
-        Ok(Profile { name: "Inline", workers: 1, memory_limit: default_memory_limit() })
+        MemorySettings::default().profile("Inline", 1)
     }
 
     fn execute(&self, plan: Plan<'p>) -> Result<(), RunError> {

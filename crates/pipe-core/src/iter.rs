@@ -1,6 +1,7 @@
 //! A pipeline as an iterator.
 
 use crate::batch::{Batch, Items};
+use crate::budget::Budget;
 use crate::error::RunError;
 use crate::inline::PullLine;
 use crate::plan::{BoxBatch, Nodes, Outlet, RunState};
@@ -28,13 +29,13 @@ pub struct Iter<'p, T> {
 struct Ready<T> {
     batches: VecDeque<Items<T>>,
     bytes: usize,
-    limit: usize,
+    budget: Budget,
     error: Option<RunError>,
 }
 
 impl<'p, T: Send + 'static> Iter<'p, T> {
     pub(crate) fn new(nodes: Nodes<'p>, run: Arc<RunState>) -> Self {
-        let (limit, kept) = (run.budget().limit(), Some(run.clone()));
+        let (budget, kept) = (run.budget().clone(), Some(run.clone()));
         let (line, error) = match PullLine::new(nodes, run) {
             Ok(line) => (Some(line), None),
             Err(error) => (None, Some(error)),
@@ -42,14 +43,14 @@ impl<'p, T: Send + 'static> Iter<'p, T> {
         Iter {
             current: Items::new(0, Vec::new()),
             line,
-            ready: Ready { batches: VecDeque::new(), bytes: 0, limit, error },
+            ready: Ready { batches: VecDeque::new(), bytes: 0, budget, error },
             run: kept,
         }
     }
 
     /// Gives the error and ends.
     pub(crate) fn refused(error: RunError) -> Self {
-        let ready = Ready { batches: VecDeque::new(), bytes: 0, limit: 0, error: Some(error) };
+        let ready = Ready { batches: VecDeque::new(), bytes: 0, budget: Budget::new(0), error: Some(error) };
         Iter { current: Items::new(0, Vec::new()), line: None, ready, run: None }
     }
 }
@@ -114,9 +115,8 @@ impl<T: Send + 'static> Outlet for Ready<T> {
         let items = batch.as_any().downcast_mut::<Items<T>>().expect("the last segment emits `T`");
         let items = std::mem::replace(items, Items::new(0, Vec::new()));
         let wanted = Batch::bytes(&items);
-        if self.bytes + wanted > self.limit {
-            let stage = "iterator".to_owned();
-            self.error = Some(RunError::Budget { stage, wanted, in_use: self.bytes, limit: self.limit });
+        if self.bytes + wanted > self.budget.limit() {
+            self.error = Some(self.budget.refusal("iterator", wanted, self.bytes));
             return Flow::Break(());
         }
         self.bytes += wanted;

@@ -44,12 +44,14 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod account;
 mod adapters;
 mod async_step;
 mod batch;
 mod budget;
 mod cancel;
 mod clock;
+mod consumer;
 mod context;
 mod control;
 mod error;
@@ -65,6 +67,7 @@ mod letters;
 mod limit;
 mod line;
 mod lower;
+mod memory_settings;
 mod operations;
 mod order;
 mod pace;
@@ -81,6 +84,7 @@ mod settings;
 mod sink;
 mod sink_node;
 mod source;
+mod spill;
 mod stage;
 mod straight;
 mod timed;
@@ -100,21 +104,23 @@ pub use batch::{Batch, Items, Reread, Spares};
 pub use budget::{Budget, Permit};
 pub use cancel::Cancel;
 pub use clock::{Clock, SystemClock};
+pub use consumer::Consumer;
 pub use context::Context;
 pub use error::{Payload, RunError};
 pub use executor::{BlockingExecutor, Drives, Executor, Finish, Profile};
 pub use explain::{Earlier, Explain};
 pub use fan::{
-    Bound, BranchError, BranchErrorKind, BranchReport, BranchSink, BranchSource, Concat, Merged, Overflow,
-    Route, Tagged, Tee, Zip, branch, concat, merge, route, tee, zip,
+    Backlog, Bound, BranchError, BranchErrorKind, BranchReport, BranchSink, BranchSource, Concat, Merged,
+    Overflow, Route, Tagged, Tee, Zip, branch, concat, merge, route, tee, zip,
 };
 pub use handle::Run;
-pub use inline::Inline;
+pub use inline::{Inline, InlineWithin};
 pub use item::{Item, Own, Owned, Parser, Same};
 pub use iter::Iter;
 pub use letters::{DeadLetter, DeadLetters};
 pub use limit::default_memory_limit;
 pub use lower::{AnyWorkers, Boxed, Close, Cut, Feed, Last, Lower, OneWorker, Reactor, Start, StartIter};
+pub use memory_settings::MemorySettings;
 pub use operations::{KeyLimit, Operations, Rate, TookTooLong, per_second};
 pub use order::Order;
 pub use pace::Pace;
@@ -127,6 +133,7 @@ pub use rows::{SkipRows, TakeRows, Truncate};
 pub use settings::{Emits, SegmentKind};
 pub use sink::{ForEach, Merge, Sink};
 pub use source::{FromIter, Pulled, Source, Want, from_iter, from_source};
+pub use spill::Spill;
 pub use stage::{BoxError, Emit, Flow, Sharing, Stage, Step, Then};
 pub use weigh::Weigh;
 

@@ -74,7 +74,10 @@ impl<W: Worker + ?Sized> LineOf<W> {
     pub fn carry(&mut self, batch: BoxBatch, end: &mut dyn Outlet) -> Result<Flow, RunError> {
         let (stops, status) = (&mut *self.stops, &mut self.status);
         contained(|| {
-            let _ = Down { stops, status, end }.put(batch);
+            let _ = match stops.split_first_mut() {
+                Some((first, stops)) => first.run(batch, &mut Down { stops, status, end }, Feed::Own),
+                None => end.put(batch),
+            };
         })?;
         self.status.error.take().map_or(Ok(()), Err)?;
         // A slice that was cut short by the switch or the deadline is no good end.
@@ -113,6 +116,15 @@ fn contained<R>(body: impl FnOnce() -> R) -> Result<R, RunError> {
     })
 }
 
+/// Whose a batch is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Feed {
+    /// The line was given it.
+    Own,
+    /// One of its workers emitted it.
+    Within,
+}
+
 /// The rest of the line.
 struct Down<'l, W: ?Sized> {
     stops: &'l mut [Stop<W>],
@@ -125,7 +137,7 @@ impl<W: Worker + ?Sized> Outlet for Down<'_, W> {
         match self.stops.split_first_mut() {
             None => self.end.put(batch),
             Some((stop, rest)) => {
-                stop.run(batch, &mut Down { stops: rest, status: self.status, end: self.end })
+                stop.run(batch, &mut Down { stops: rest, status: self.status, end: self.end }, Feed::Within)
             }
         }
     }
@@ -136,8 +148,11 @@ impl<W: Worker + ?Sized> Outlet for Down<'_, W> {
 }
 
 impl<W: Worker + ?Sized> Stop<W> {
-    fn run(&mut self, mut batch: BoxBatch, down: &mut Down<'_, W>) -> Flow {
+    fn run(&mut self, mut batch: BoxBatch, down: &mut Down<'_, W>, feed: Feed) -> Flow {
         while !self.enough && down.may_go_on() {
+            if feed == Feed::Own {
+                down.end.share(&mut *batch);
+            }
             let started = self.bound.then(Instant::now);
             match self.worker.run(&mut *batch, self.pace.items(), down) {
                 Ok(Ran::More(items)) => {

@@ -197,7 +197,7 @@ pub trait Worker {
 /// How far a worker came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ran {
-    /// It lent `n` items, as many as it was allowed; there may be more.
+    /// It lent `n` items, as many as it was allowed, or fewer if it was asked to pause; there may be more.
     More(usize),
     /// The batch is empty.
     Done(usize),
@@ -213,6 +213,12 @@ pub trait Outlet {
     /// Whether it is known that nothing more is wanted. Looked at between slices.
     fn is_closed(&self) -> bool {
         false
+    }
+
+    /// Between the slices of a batch: what is left of it, of which some may be given away by [`AnyBatch::split`]. A [`Line`] asks the outlet
+    /// behind it, for the batches that it is given itself.
+    fn share(&mut self, rest: &mut dyn AnyBatch) {
+        let _ = rest;
     }
 
     /// Whether what is put here has left its segment for good.

@@ -161,6 +161,20 @@ pub enum Event {
         /// What the system said.
         why: String,
     },
+    /// A worker has put its accumulators on disk, because they needed more than their part of the memory limit.
+    Spilled {
+        /// Whose they are.
+        stage: String,
+        /// How often.
+        times: u64,
+        /// Bytes that were written.
+        bytes: u64,
+    },
+    /// The run read later than it could have, because its budget granted less than its limit: see [`Budget::allow`](crate::Budget::allow).
+    HeldBack {
+        /// How often it was refused bytes.
+        times: usize,
+    },
     /// Who computes kernels, if not the reference.
     Kernels {
         /// Its name.
@@ -371,6 +385,13 @@ impl fmt::Display for Event {
             }
             Event::Fallback { wanted, got, why } => write!(f, "{got} instead of {wanted}: {why}"),
             Event::FewerWorkers { wanted, got, why } => write!(f, "{got} workers instead of {wanted}: {why}"),
+            Event::Spilled { stage, times, bytes } => {
+                let plural = if *times == 1 { "time" } else { "times" };
+                write!(f, "{stage} went to disk {times} {plural}, with {bytes} bytes in all")
+            }
+            Event::HeldBack { times } => {
+                write!(f, "refused bytes {times} times: the budget granted less than its limit")
+            }
             Event::Kernels { runner, with } => write!(f, "kernels are {runner}: {with}"),
             Event::Remark { stage, what } => write!(f, "{stage}: {what}"),
             Event::MemoryPressure { level, why, response } => {

@@ -74,6 +74,14 @@ pub(crate) fn batch_bytes(limit: usize, segments: usize) -> usize {
     (limit / (segments + 1)).clamp(1, Want::MOST.bytes)
 }
 
+/// A run's own budget: below the one that it shares, if it does.
+fn budget_of(profile: &Profile) -> Budget {
+    match &profile.budget {
+        Some(shared) => shared.child(profile.name, profile.memory_limit),
+        None => Budget::new(profile.memory_limit).named(profile.name),
+    }
+}
+
 impl RunState {
     pub(crate) fn new(settings: Settings, profile: Profile, runner: Arc<dyn Runner>) -> Arc<Self> {
         let Settings { stages, segments, weighers, stop, .. } = settings;
@@ -108,7 +116,7 @@ impl RunState {
             weighers,
             started: control.clock().now(),
             control,
-            budget: Budget::new(profile.memory_limit),
+            budget: budget_of(&profile),
             profile,
             runner,
             bytes: AtomicU64::new(0),
@@ -148,6 +156,12 @@ impl RunState {
     /// Whether sources are to act as if they were at their end. Those of a plan do so by themselves.
     pub fn is_draining(&self) -> bool {
         self.control.cancel().is_drained()
+    }
+
+    /// Lets each loop over a batch pause once, after its present item: then its outlet is asked whether some of the rest is to be given
+    /// away ([`Outlet::share`](crate::plan::Outlet::share)). For executors with a worker that has nothing to do.
+    pub fn pause(&self) {
+        self.control.cancel().pause();
     }
 
     /// The switch that stops this run alone: for waits that must end with it.
@@ -265,16 +279,6 @@ impl RunState {
     /// `TooManyFailures`.
     pub fn check_ratios(&self, segment: usize) -> Result<(), RunError> {
         self.ratios_are_met(segment, RATIO_FROM)
-    }
-
-    /// Whether accumulators fit into the memory limit.
-    pub(crate) fn check_resident(&self, segment: usize) -> Result<(), RunError> {
-        let (wanted, limit) = (self.budget.resident_bytes(), self.budget.limit());
-        if wanted <= limit {
-            return Ok(());
-        }
-        let in_use = self.budget.in_use() - wanted.min(self.budget.in_use());
-        Err(RunError::Budget { stage: self.segment_name(segment), wanted, in_use, limit })
     }
 
     fn ratios_are_met(&self, segment: usize, from: u64) -> Result<(), RunError> {
@@ -449,6 +453,10 @@ impl RunState {
     }
 
     pub(crate) fn report<T>(&self, value: T) -> Report<T> {
+        let times = self.budget.held_back();
+        if times > 0 {
+            self.note(Event::HeldBack { times });
+        }
         Report {
             value,
             executor: self.profile.name,

@@ -102,7 +102,7 @@ impl<C: Stage, B: 'static, I, T: Send + 'static, const TRACK: bool> FusedWorker<
         let (id, leash) = (segment.id, run.cancel().leash());
         let context = Context::new(run.clone(), id, leash.knife());
         let (held, again) = (Held::new(id, &run), run.again(id));
-        let weight = Resident::new(&run, id);
+        let weight = Resident::new(id);
         FusedWorker { segment, state, held, context, leash, run, again, weight, at: Position::NOWHERE }
     }
 }
@@ -149,8 +149,8 @@ where
     }
 
     fn finish(&mut self, next: &mut dyn Outlet) -> Result<(), RunError> {
-        let state = self.take_state()?;
-        self.weight.release(&self.run, self.segment.chain.state_bytes(&state))?;
+        let mut state = self.take_state()?;
+        self.weight.release(&self.run, &self.segment.chain, &mut state)?;
         let (chain, held, context) = (&self.segment.chain, &mut self.held, &mut self.context);
         let outlet = &mut *next;
         let ran = catch_unwind(AssertUnwindSafe(move || {
@@ -177,7 +177,8 @@ where
     fn run_through(&mut self, batch: &mut B, limit: usize, next: &mut dyn Outlet) -> Result<Ran, RunError> {
         let mut taken = 0;
         loop {
-            let asked = limit - taken;
+            let left = limit - taken;
+            let asked = left.min(Resident::most_items(&self.segment.chain));
             let (items, flow) = self.slice(batch, asked, next)?;
             taken += items;
             // Before failures are looked at: their share is one of these too.
@@ -186,8 +187,11 @@ where
             match flow {
                 Flow::Break(()) => return Ok(Ran::Enough(taken)),
                 Flow::Continue(()) if batch.is_empty() => return Ok(Ran::Done(taken)),
-                Flow::Continue(()) if items == asked => return Ok(Ran::More(taken)),
+                Flow::Continue(()) if items == left => return Ok(Ran::More(taken)),
+                Flow::Continue(()) if items == asked => self.weigh()?,
                 Flow::Continue(()) if items == 0 || self.run.is_cancelled() => return Ok(Ran::Done(taken)),
+                // The executor wants to look at the rest.
+                Flow::Continue(()) if self.leash.take_pause() => return Ok(Ran::More(taken)),
                 // Interrupted, by a letter or a drain, which is no reason to drop the rest. Or a batch that does not know that it is
                 // empty: the next round tells.
                 Flow::Continue(()) => {}
@@ -259,8 +263,8 @@ where
     ) -> Result<Flow, RunError> {
         if staged.bytes > staged.limit {
             let stage = self.run.segment_name(self.segment.id);
-            let (wanted, limit) = (staged.bytes, staged.limit);
-            return Err(RunError::Budget { stage, wanted, in_use: self.run.budget().in_use(), limit });
+            let wanted = staged.bytes;
+            return Err(self.run.budget().refusal(stage, wanted, self.run.budget().in_use()));
         }
         if self.context.take_exhausted() {
             self.discard(staged, before, next);
@@ -393,9 +397,8 @@ where
     }
 
     fn weigh(&mut self) -> Result<(), RunError> {
-        let Slot::Ready(state) = &self.state else { return Ok(()) };
-        let chain = &self.segment.chain;
-        self.weight.weigh(&self.run, || chain.state_bytes(state))
+        let Slot::Ready(state) = &mut self.state else { return Ok(()) };
+        self.weight.weigh(&self.run, &self.segment.chain, state)
     }
 }
 

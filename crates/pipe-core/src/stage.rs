@@ -38,6 +38,21 @@ pub trait Stage: Send + Sync {
         let _ = state;
         0
     }
+
+    /// Whether [`spill`](Stage::spill) can do something.
+    fn spills(&self) -> bool {
+        false
+    }
+
+    /// Puts on disk what a state can do without at present, and returns how many bytes were written. Called between items, when the state
+    /// holds more than its part of the memory limit.
+    ///
+    /// # Errors
+    /// What the disk said. The run ends with it.
+    fn spill(&self, state: &mut Self::State) -> Result<u64, BoxError> {
+        let _ = state;
+        Ok(0)
+    }
 }
 
 /// How a stage may be shared between workers; each stage declares it.
@@ -187,6 +202,14 @@ impl<A: Stage, B: Stage> Stage for Then<A, B> {
 
     fn state_bytes(&self, (a, b): &Self::State) -> usize {
         self.first.state_bytes(a) + self.second.state_bytes(b)
+    }
+
+    fn spills(&self) -> bool {
+        self.first.spills() || self.second.spills()
+    }
+
+    fn spill(&self, (a, b): &mut Self::State) -> Result<u64, BoxError> {
+        Ok(self.first.spill(a)? + self.second.spill(b)?)
     }
 }
 

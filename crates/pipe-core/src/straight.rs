@@ -58,7 +58,7 @@ where
         let segment = Arc::new(Fused::new(chain, 0));
         let leash = run.cancel().source_leash();
         let context = Context::new(run.clone(), 0, leash.knife());
-        let weight = Resident::new(&run, 0);
+        let weight = Resident::new(0);
         Straight { source: Some(source), segment, state: None, sink, context, leash, weight, run }
     }
 
@@ -92,6 +92,7 @@ where
         let mut source = self.source.take().expect("a loop that failed is not used again");
         let mut sink = self.sink.sink.take().expect("a loop that failed is not used again");
         let (chain, context, first) = (&self.segment.chain, &mut self.context, source.next);
+        let limit = limit.min(Resident::most_items(chain));
         let until = self.leash.pay_out_source(first.saturating_add(limit as u64));
         let (mut passed, mut emitted) = (0, 0);
         let (passed_out, emitted_out) = (&mut passed, &mut emitted);
@@ -145,11 +146,11 @@ where
 
     /// Lets the stages emit what they kept, and commits the sink.
     fn end(&mut self) -> Result<(), RunError> {
-        let state = match self.state.take() {
+        let mut state = match self.state.take() {
             Some(state) => state,
             None => self.segment.make_state(&self.run)?,
         };
-        self.weight.release(&self.run, self.segment.chain.state_bytes(&state))?;
+        self.weight.release(&self.run, &self.segment.chain, &mut state)?;
         let mut sink = self.sink.sink.take().expect("a loop that failed is not used again");
         let (chain, context) = (&self.segment.chain, &mut self.context);
         let mut emitted = 0;
@@ -173,9 +174,8 @@ where
 
     /// An accumulator counts against the memory limit.
     fn weigh(&mut self) -> Result<(), RunError> {
-        let Some(state) = &self.state else { return Ok(()) };
-        let chain = &self.segment.chain;
-        self.weight.weigh(&self.run, || chain.state_bytes(state))
+        let Some(state) = &mut self.state else { return Ok(()) };
+        self.weight.weigh(&self.run, &self.segment.chain, state)
     }
 
     #[cold]

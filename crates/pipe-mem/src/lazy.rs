@@ -7,8 +7,8 @@ use crate::watch::Watch;
 use crate::weighed::Weighed;
 use pipe_core::plan::{AnySource, Line, NoEnd, Node, Nodes, Plan, RunState, Segment, Work, Worker};
 use pipe_core::{
-    Cut, Event, Executor, Feed, Inline, Iter, Last, Lower, Owned, Pipeline, Profile, RunError,
-    default_memory_limit,
+    Budget, Cut, Event, Executor, Feed, Inline, Iter, Last, Lower, MemorySettings, Owned, Pipeline, Profile,
+    RunError,
 };
 use std::convert::Infallible;
 use std::io;
@@ -21,23 +21,29 @@ use std::time::Instant;
 /// A batch is sized to take between a half and one millisecond, and to fit into half of the L2 cache.
 #[derive(Debug, Clone)]
 pub struct Lazy {
-    /// `None`: [`default_memory_limit`].
-    memory_limit: Option<usize>,
+    memory: MemorySettings,
     pressure: Option<Pressure>,
     prefetch: Prefetch,
 }
 
 impl Lazy {
-    /// Within [`default_memory_limit`]: a batch is then as large as it is on other executors.
+    /// Within [`default_memory_limit`](pipe_core::default_memory_limit): a batch is then as large as it is on other executors.
     pub fn new() -> Self {
-        Lazy { memory_limit: None, pressure: None, prefetch: Prefetch::Off }
+        Lazy { memory: MemorySettings::default(), pressure: None, prefetch: Prefetch::Off }
     }
 
     /// How many bytes may be alive between source and sink. Each edge gets an equal part, so batches become smaller with the limit; one
     /// item may exceed its part, but one that alone exceeds the limit ends the run with a budget error, as do accumulators that do. Zero
     /// is a config error when the pipeline is run.
     pub fn memory_limit(mut self, bytes: usize) -> Self {
-        self.memory_limit = Some(bytes);
+        self.memory.set_limit(bytes);
+        self
+    }
+
+    /// Takes from this budget, together with all other runs that do; see [`Budget`]. It is the limit of each run, unless a lower
+    /// [`memory_limit`](Lazy::memory_limit) is.
+    pub fn budget(mut self, budget: &Budget) -> Self {
+        self.memory.set_budget(budget);
         self
     }
 
@@ -59,7 +65,7 @@ impl Lazy {
         self
     }
 
-    /// The pipeline as an iterator, pulled batch by batch. Dropping it drops the rest. It neither reads ahead nor looks at memory pressure.
+    /// The pipeline as an iterator, pulled batch by batch. Dropping it drops the rest. It neither reads ahead nor looks at memory pressure, and takes nothing from a shared budget.
     ///
     /// Here a batch of inputs becomes outputs before the first of them is taken. If these exceed the limit, because an item becomes very
     /// many, the iteration ends with a budget error: run on this executor with a sink instead.
@@ -77,7 +83,7 @@ impl Lazy {
     where
         Cut<U, C, I::T, Last>: Lower<'p, Inline>,
     {
-        pipeline.iter_within(self.memory_limit.unwrap_or_else(default_memory_limit))
+        pipeline.iter_within(self.memory.limit())
     }
 }
 
@@ -92,12 +98,7 @@ impl<'p> Executor<'p> for Lazy {
     type Async = Infallible;
 
     fn profile(&self) -> Result<Profile, RunError> {
-        let memory_limit = self.memory_limit.unwrap_or_else(default_memory_limit);
-        if memory_limit == 0 {
-            let (field, value) = ("memory_limit", "0".to_owned());
-            return Err(RunError::Config { field, value, why: "no batch could be read" });
-        }
-        Ok(Profile { name: "Lazy", workers: 1, memory_limit })
+        self.memory.profile("Lazy", 1)
     }
 
     fn execute(&self, plan: Plan<'p>) -> Result<(), RunError> {

@@ -62,7 +62,10 @@ impl<'r> Watch<'r> {
             _ => {
                 let ahead = if level == PressureLevel::Critical { ", nothing is read ahead" } else { "" };
                 let let_go = freed - self.freed;
-                format!("batches of 1/{}{ahead}, {let_go} idle objects let go", 1 << level as u32)
+                let part = 1 << level as u32;
+                let budgets =
+                    if pressure.limits_any() { format!(", budgets grant 1/{part}") } else { String::new() };
+                format!("batches of 1/{part}{budgets}{ahead}, {let_go} idle objects let go")
             }
         };
         self.freed = freed;

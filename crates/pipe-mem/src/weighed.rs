@@ -26,7 +26,7 @@ impl<'p> Weighed<'p> {
             name => name,
         };
         let budget = self.run.budget();
-        RunError::Budget { stage, wanted, in_use: budget.in_use(), limit: budget.limit() }
+        budget.refusal(stage, wanted, budget.in_use())
     }
 }
 

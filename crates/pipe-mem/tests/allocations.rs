@@ -4,7 +4,7 @@
     reason = "an allocator can only be written with it; this one hands on to the system's"
 )]
 
-use pipe_core::{FromIter, Inline, rows};
+use pipe_core::{Budget, FromIter, Inline, rows};
 use pipe_mem::{Arena, ArenaPool, InArena, LimitedPool, Pool, SimplePool};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -87,4 +87,15 @@ fn rows_in_an_arena_cost_allocations_per_batch_and_none_per_item() {
     let (few, many) = (count(10_000), count(1_000_000));
     // A few for each batch, and on a slow day a batch has no more than a hundred items.
     assert!(many - few < 100_000, "{many} allocations for a million items, {few} for ten thousand");
+}
+
+#[test]
+fn a_permit_allocates_nothing_at_any_depth_granted_or_refused() {
+    let process = Budget::new(1_000);
+    let pool = process.child("pipeline", 900).child("pool", 800);
+    let _first = pool.try_take(1).expect("it holds nothing");
+    assert_eq!(allocations(|| assert!(pool.try_take(700).is_some() && pool.try_take(900).is_none())), 0);
+    let other = process.child("other", 1_000).overdraw(900);
+    assert_eq!(allocations(|| assert!(pool.try_take(200).is_none())), 0);
+    drop(other);
 }

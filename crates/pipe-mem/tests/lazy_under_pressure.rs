@@ -1,7 +1,7 @@
 //! What a run does when memory becomes short: smaller batches, and a line in its report for each change.
 
 use pipe_core::testing::VirtualClock;
-use pipe_core::{BoxError, Event, FromIter, Items, Own, RunError, Source, Want, from_iter};
+use pipe_core::{BoxError, Budget, Event, FromIter, Items, Own, RunError, Source, Want, from_iter};
 use pipe_mem::PressureLevel::{self, Critical, High, Moderate, Normal};
 use pipe_mem::{Lazy, Pressure, Reading, Scope};
 use std::sync::{Arc, Mutex};
@@ -65,6 +65,21 @@ fn each_change_is_in_the_report_with_who_said_so_and_what_was_done() {
         "memory pressure normal: nothing was short for two seconds; batches are of full size again",
     ];
     assert_eq!(texts, expected);
+}
+
+#[test]
+fn a_budget_that_grants_less_is_in_the_report() {
+    let process = Budget::new(1 << 20);
+    let (clock, gauge) = (VirtualClock::new(), || {
+        Some(Reading::Usage { scope: Scope::Group, used: 9 << 20, limit: 10 << 20 })
+    });
+    let pressure = Pressure::new(vec![Box::new(gauge)], clock);
+    pressure.limits(&process);
+    let lazy = Lazy::new().budget(&process).watching(&pressure);
+    let report = from_iter(0..10).for_each(drop).run_on(&lazy).expect("nothing fails");
+    let text = report.events[0].to_string();
+    assert!(text.ends_with("; batches of 1/4, budgets grant 1/4, 0 idle objects let go"), "{text}");
+    assert_eq!((process.allowance(), process.in_use()), (1 << 18, 0));
 }
 
 #[test]

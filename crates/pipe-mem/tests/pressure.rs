@@ -1,5 +1,6 @@
 //! Memory pressure: which level it is, and what lets go. Readings are scripted, and the clock is held still.
 
+use pipe_core::Budget;
 use pipe_core::testing::{Rng, VirtualClock};
 use pipe_mem::PressureLevel::{self, Critical, High, Moderate, Normal};
 use pipe_mem::{ArenaPool, LimitedPool, Pool, Pressure, Reading, Scope, Shrink, WeakCache};
@@ -237,4 +238,30 @@ fn all_shrink_also_if_one_panics_and_one_may_ask_for_the_level_meanwhile() {
         assert_eq!(*one.asked.lock().unwrap(), [Moderate, High, Critical].map(|level| (level, level)));
     }
     assert_eq!(machine.pressure.freed(), 4);
+}
+
+#[test]
+fn a_budget_refuses_when_memory_is_short_asks_who_can_spill_and_grows_back() {
+    let (machine, process) = (machine(), Budget::new(800));
+    machine.pressure.limits(&process);
+    machine.pressure.limits(&Budget::new(1));
+    let (run, index) = (process.child("run", 800), process.spiller("index"));
+    let mut rows = index.resident();
+    rows.resize(150);
+    let first = run.try_take(10).unwrap();
+    let allowed = [Normal, Moderate, High].map(|level| (machine.reads(level), process.allowance()));
+    assert_eq!(allowed, [(Normal, 800), (Moderate, 400), (High, 200)]);
+    assert!(run.try_take(50).is_none(), "there are 40 left");
+    assert!(index.is_asked_to_spill(), "the other was refused within its part");
+    index.has_spilled();
+    machine.reads(High);
+    assert!(!index.is_asked_to_spill(), "160 of 200");
+    machine.reads(Critical);
+    assert!(index.is_asked_to_spill() && process.allowance() == 100);
+    rows.resize(0);
+    index.has_spilled();
+    (0..21).for_each(|_| _ = machine.reads(Normal));
+    assert_eq!((machine.pressure.level(), process.allowance()), (Normal, 800));
+    assert!(run.try_take(700).is_some() && !index.is_asked_to_spill());
+    drop(first);
 }

@@ -4,17 +4,17 @@ use crate::break_even::{Trial, Verdict};
 use crate::ending::Outcome;
 use crate::gates::Gates;
 use crate::hands::{Hands, Row};
-use crate::job::{Job, Rest};
+use crate::job::{Job, Rest, Ticket};
 use crate::ledger::Part;
 use crate::meter::{Account, Meter};
 use crate::parallel::Start;
-use crate::seat::{Place, Seat};
+use crate::pieces::Deque;
+use crate::seat::{Place, Seat, Span};
 use crate::stretch::Stretch;
 use pipe_core::plan::{AnySource, BoxBatch, Outlet, RunState, Segment, Worker};
 use pipe_core::{Event, Flow, Pace, Payload, Permit, RunError, Want};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Instant;
 
@@ -24,8 +24,8 @@ pub(crate) struct Crew<'p> {
     rows: Vec<Vec<Arc<dyn Segment<'p> + 'p>>>,
     gates: Gates<'p>,
     workers: usize,
-    /// For helpers that have not come yet.
-    seats: AtomicUsize,
+    /// For workers that have not come yet: the deques of each, one per stretch.
+    seats: Mutex<Vec<Vec<Deque>>>,
     run: Arc<RunState>,
 }
 
@@ -33,6 +33,15 @@ pub(crate) struct Crew<'p> {
 struct Intake<'p> {
     source: Box<dyn AnySource + 'p>,
     next_ticket: u64,
+}
+
+/// How many may work.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Strength {
+    /// The calling thread included.
+    pub(crate) workers: usize,
+    /// As many at the same time.
+    pub(crate) processors: usize,
 }
 
 /// What a worker is about to do.
@@ -51,13 +60,14 @@ impl<'p> Crew<'p> {
     pub(crate) fn new(
         source: Box<dyn AnySource + 'p>,
         mut stretches: Vec<Stretch<'p>>,
-        workers: usize,
+        strength: Strength,
         run: Arc<RunState>,
     ) -> Self {
-        let gates = Gates::new(&mut stretches, workers, &run);
+        let (gates, deques) = Gates::new(&mut stretches, strength, &run);
+        let workers = strength.workers;
         let source = Mutex::new(Intake { source, next_ticket: 0 });
         let rows = stretches.into_iter().map(|stretch| stretch.row).collect();
-        Crew { source, rows, gates, workers, seats: AtomicUsize::new(workers - 1), run }
+        Crew { source, rows, gates, workers, seats: Mutex::new(deques), run }
     }
 
     /// The calling thread's part. `start` starts one helper and says whether there may be more.
@@ -68,7 +78,7 @@ impl<'p> Crew<'p> {
         when: Start,
         mut start: impl FnMut(usize) -> bool,
     ) {
-        let mut rows = self.rows();
+        let mut rows = self.take_seat().expect("the calling thread comes first");
         // All of them at once: a state that cannot be made ends the run before anything is pulled, as on one thread.
         for row in &mut rows {
             if let Err(error) = row.make(first.take(), &self.run) {
@@ -80,7 +90,7 @@ impl<'p> Crew<'p> {
         let mut meter = (self.workers > 1 && when == Start::WhenItPays).then(|| Meter::new(self.rows.len()));
         if when == Start::AtOnce && (1..self.workers).all(&mut start) {
             // Each of them takes a seat, whatever else it does.
-            while self.seats.load(Relaxed) > 0 {
+            while !self.seats().is_empty() {
                 thread::yield_now();
             }
         }
@@ -117,14 +127,19 @@ impl<'p> Crew<'p> {
     /// 50 ms: of a run of 150 ms on two cores 4 % were lost to that. Of two new threads one is put elsewhere. The one that waits finds no
     /// seat, and leaves.
     pub(crate) fn help(&self, worker: usize) {
-        if self.seats.fetch_update(Relaxed, Relaxed, |free| free.checked_sub(1)).is_ok() {
+        if let Some(mut rows) = self.take_seat() {
             // Its states it makes when it has something to do: if it comes late, never.
-            self.work(worker, &mut self.rows(), &mut None, |_, _| ());
+            self.work(worker, &mut rows, &mut None, |_, _| ());
         }
     }
 
-    fn rows(&self) -> Vec<Row<'p>> {
-        self.rows.iter().map(|row| Row::new(row)).collect()
+    fn take_seat(&self) -> Option<Vec<Row<'p>>> {
+        let deques = self.seats().pop()?;
+        Some(self.rows.iter().zip(deques).map(|(row, pieces)| Row::new(row, pieces)).collect())
+    }
+
+    fn seats(&self) -> MutexGuard<'_, Vec<Vec<Deque>>> {
+        self.seats.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Works until the run is over. `observe` looks at the meter before each batch.
@@ -151,7 +166,7 @@ impl<'p> Crew<'p> {
         let mut pace = Pace::new(Pace::BATCH, Want::MOST.items);
         let mut began = Instant::now();
         loop {
-            match self.gates.next_job(hands.worker) {
+            match self.gates.next_job(&hands) {
                 Job::Pull { permit, rest } => {
                     observe(hands.meter, Before::Pull);
                     if rest == Rest::Slept {
@@ -175,9 +190,10 @@ impl<'p> Crew<'p> {
     /// whether others would pay.
     fn work_on_pulled(&self, hands: &mut Hands<'_, 'p>, pace: &mut Pace, began: Instant, permit: Permit) {
         let want = Want { items: pace.items(), bytes: self.gates.want_bytes() };
-        let Some((place, pulled)) = self.pull(want, permit, hands) else { return };
+        let Some(pulled) = self.pull(want, permit, hands) else { return };
+        let place = pulled.place();
         hands.lap(Account::Source);
-        let carried = hands.carry(&self.gates, place, pulled);
+        let carried = hands.carry(&self.gates, pulled);
         let now = Instant::now();
         // A row without segments does not count; a source mostly gives what is wanted.
         let items = if self.rows[0].is_empty() { want.items as u64 } else { carried.items };
@@ -190,9 +206,9 @@ impl<'p> Crew<'p> {
     }
 
     /// The next batch and its ticket. `None`: there is none.
-    fn pull(&self, want: Want, mut permit: Permit, hands: &mut Hands<'_, 'p>) -> Option<(Place, Part)> {
+    fn pull(&self, want: Want, mut permit: Permit, hands: &mut Hands<'_, 'p>) -> Option<Ticket> {
         let mut intake = self.source.lock().unwrap_or_else(PoisonError::into_inner);
-        let place = Place { stretch: 0, seat: Seat::Ticket(intake.next_ticket) };
+        let span = Span::of(intake.next_ticket);
         let pulled = if self.gates.has_ended() { Ok(None) } else { intake.source.pull(want) };
         let error = match pulled {
             Ok(Some(batch)) => {
@@ -200,9 +216,9 @@ impl<'p> Crew<'p> {
                 permit.resize(batch.bytes());
                 let (wanted, limit) = (batch.bytes(), self.run.budget().limit());
                 if wanted <= limit {
-                    return Some((place, Part { batch, permit }));
+                    return Some(Ticket { stretch: 0, span, part: Part { batch, permit } });
                 }
-                RunError::Budget { stage: "source".to_owned(), wanted, in_use: 0, limit }
+                self.run.budget().refusal("source", wanted, 0)
             }
             Ok(None) => {
                 self.gates.set_ended();
@@ -215,13 +231,14 @@ impl<'p> Crew<'p> {
         self.gates.set_ended();
         drop(intake);
         drop(permit);
+        let place = Place { stretch: 0, seat: Seat::Ticket(span.key) };
         self.gates.complete(place, None, Outcome::Failed(error), &mut hands.split(0).1);
         None
     }
 
     /// How many workers there were, the caller included.
     pub(crate) fn workers(&self) -> usize {
-        self.workers - self.seats.load(Relaxed)
+        self.workers - self.seats().len()
     }
 
     /// After all workers have left: finishes the last gate, which commits the sink.

@@ -43,6 +43,7 @@ impl<'p> Gates<'p> {
         mut state: Guard<'g, 'p>,
         hands: &mut Hands<'_, 'p>,
     ) -> Guard<'g, 'p> {
+        let mut ran = false;
         loop {
             let lane = &mut state.lanes[stretch];
             if matches!(lane.gate, Gate::Out) {
@@ -68,10 +69,13 @@ impl<'p> Gates<'p> {
                 state.lanes[stretch + 1].ledger.end();
             }
             self.wake(&state);
+            ran = true;
         }
-        let state = self.sweep(state);
-        self.wake(&state);
-        state
+        if !ran {
+            // What was put or completed may be bytes that were given back.
+            self.wake(&state);
+        }
+        self.sweep(state)
     }
 
     /// Runs serial nodes on what is due.

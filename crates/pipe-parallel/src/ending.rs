@@ -1,7 +1,7 @@
 //! How a run ends before its source: failures, stages that have had enough, cancelling. The rules are in the text of `gates`.
 
 use crate::gates::{Gates, Guard, State};
-use crate::seat::{Place, Seat};
+use crate::seat::{Key, Place, Seat};
 use pipe_core::plan::RunState;
 use pipe_core::{Flow, Payload, RunError};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -84,10 +84,10 @@ impl<'p> Gates<'p> {
     fn close_behind(&self, state: &mut State<'p>, place: Place, side: Side) {
         for stretch in 0..=place.stretch {
             let from = match place.seat {
-                Seat::Ticket(ticket) if stretch == place.stretch && side == Side::Row => ticket + 1,
+                Seat::Ticket(key) if stretch == place.stretch && side == Side::Row => key.next(),
                 // Behind all tickets of its stretch.
                 Seat::Finish(_) if stretch == place.stretch && side == Side::Row => continue,
-                _ => 0,
+                _ => Key::FIRST,
             };
             self.bars[stretch].close_tickets(from);
             state.lanes[stretch].ledger.close_tickets(from, &mut state.rubbish);
@@ -105,9 +105,9 @@ impl<'p> Gates<'p> {
         state.abandoned.get_or_insert(error);
         self.end_source(state);
         for (lane, bar) in state.lanes.iter_mut().zip(&self.bars) {
-            bar.close_tickets(0);
+            bar.close_tickets(Key::FIRST);
             bar.close_finish(0);
-            lane.ledger.close_tickets(0, &mut state.rubbish);
+            lane.ledger.close_tickets(Key::FIRST, &mut state.rubbish);
         }
         self.wake(state);
     }
@@ -143,6 +143,6 @@ impl Failure {
         }
         // What a worker has accumulated is lost with its panic, and here it may be wanted.
         let is_whole = !matches!(self.error, RunError::Panicked { .. });
-        is_whole && matches!(place.seat, Seat::Ticket(ticket) if failed > ticket)
+        is_whole && matches!(place.seat, Seat::Ticket(key) if failed > key)
     }
 }

@@ -12,8 +12,8 @@
 //!
 //! # Protocol
 //!
-//! The books of all stretches are under one mutex, with one condition variable. Nothing of the user's runs under it. A batch moves about
-//! 100 us of work, and takes the lock three times per stretch for some 20 ns each.
+//! The books of all stretches are under one mutex. Nothing of the user's runs under it. A batch moves about 100 us of work, and takes the
+//! lock three times per stretch for some 20 ns each. Who has nothing to do sleeps on a bell (`bell.rs`).
 //!
 //! * **Look for a job** (`next_job`). The batch that is furthest downstream, because that frees memory; else to finish the worker's own
 //!   states of a stretch that has been delivered; else, while no stretch has more in flight than the window, bytes of the budget for a
@@ -25,6 +25,10 @@
 //!   (any part, if order does not matter), it takes the gate out, leaves the lock, runs the serial nodes on the part, comes back and
 //!   looks again. When the head is complete and empty, the next ticket is the head. So a gate is run by one thread at a time and in
 //!   order, and nobody waits for it: who finds it taken leaves its part and goes on.
+//! * **Piece.** Who has found no job for 100 us, while a processor idles, lets all loops pause once. Who has worked on its batch for that long
+//!   then cuts off the back half of what is left: a piece, with a place of its own in the order, right behind what it was cut off. It
+//!   enters that in the books and puts the piece on its own deque, both under the lock. Before it looks for another job it takes back what
+//!   nobody has stolen. To the gate a piece is like a ticket. More in `pieces.rs`.
 //! * **Room.** Who put something and finds the budget overdrawn does not go on before there is room. It *helps*: it works on tickets of
 //!   stretches further downstream. It only sleeps while there are none that nobody works on.
 //! * **Finish.** When a stretch has ended and all of its tickets have passed the gate, each worker that has states there finishes them,
@@ -36,12 +40,18 @@
 //!
 //! * *A part that is put while another drains.* The drainer looks at the books again under the lock before it puts the gate back; the
 //!   part was either there then, or its owner comes after and finds the gate in place. There is no moment in between.
-//! * *A worker asleep with something to do.* Room and jobs appear when a part was taken, a ticket made or completed, or a permit given
-//!   back. Each is followed by the same thread taking the lock and waking all sleepers; a sleeper looks under the lock before it sleeps.
-//! * *Who runs whom.* A thread that helps from within stretch `k` (its row or its gate) takes tickets of stretches behind `k` only. So it
-//!   never needs a row or a gate that it is inside of, and its stack is no deeper than there are stretches.
+//! * *A worker asleep with something to do.* Room and jobs appear when a part was taken, a ticket made or completed, a piece offered, or a
+//!   permit given back. Each is followed by the same thread taking the lock and ringing; a sleeper listens under the lock, having looked,
+//!   before it sleeps. For room all are woken. For a job one is, and if it finds one it wakes the next; so of several jobs that appeared
+//!   at once none waits beside a sleeper. That is enough while every worker can do every job. After the source has ended, each has
+//!   states of its own to finish; after a failure, who has failed takes no pieces: then all are woken.
+//! * *Who runs whom.* A thread that helps from within stretch `k` (its row or its gate) takes tickets and pieces of stretches behind `k`
+//!   only. So it never needs a row or a gate that it is inside of, and its stack is no deeper than there are stretches.
+//! * *A piece that nobody takes.* While a worker has pieces of a stretch on its deque it begins nothing else in that stretch, so they are
+//!   behind what it is working on there; and it takes the lowest one first. So if the head is such a piece, its owner is not in that
+//!   row; when it looks for a job, or waits upstream, it finds the piece. So it is as if the owner had claimed it.
 //! * *All asleep.* Of the stretches with a ticket in flight take the last one, `j`. If its head is claimed, then by a thread that is in
-//!   nothing further downstream: it runs, or waits in `put` for somebody else who drains its parts. That one is inside of gate `j`,
+//!   nothing further downstream (or is a piece, see above): it runs, or waits in `put` for somebody else who drains its parts. That one is inside of gate `j`,
 //!   behind which nothing is in flight: it never waits. If the head of `j` is not claimed, none of its tickets is; then each thread that
 //!   waits is upstream of `j` and would help, and each that looks for a job would take it. So somebody runs. With nothing in flight the
 //!   budget grants any size, so one batch can always be admitted.
@@ -62,26 +72,33 @@
 //!   never have come there. Then the run finishes as at the end of the source.
 //! * *A run that has failed* finishes nothing: its workers do what is left of the lower tickets. Those that find nothing sleep, because
 //!   the failure may be undone and their accumulators be needed. When all of them have come to sleep it is over.
-//! * *Cancelled, or out of time*, it drops everything at once. Who sleeps looks every few milliseconds whether that is so: then the
-//!   loops of the others, whose slices may have become long, are cut off too.
+//! * *A piece* is between what it was cut off and what comes behind that, also for this: places are compared, not tickets. Whoever has come
+//!   to an end or a failure in a row takes no pieces of that row any more, because they may be lower; those of its own are higher.
+//! * *Cancelled, or out of time*, it drops everything at once. The switch rings for who sleeps. If there is a deadline, sleepers look every
+//!   few milliseconds: then the loops of the others, whose slices may have become long, are cut off too.
 
+use crate::bell::Listening;
+use crate::bells::Bells;
+use crate::crew::Strength;
 use crate::ending::Failure;
 use crate::hands::Hands;
+use crate::job::Ticket;
 use crate::ledger::{Ledger, Part};
 use crate::meter::Account;
+use crate::pieces::{Deque, Pieces};
 use crate::seat::{Bar, Place, Seat};
 use crate::splits::Splits;
 use crate::stretch::Stretch;
 use pipe_core::plan::{BoxBatch, RunState, SerialLine};
 use pipe_core::{Budget, Flow, Permit, RunError};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// See the module's text.
 pub(crate) struct Gates<'p> {
     state: Mutex<State<'p>>,
-    changed: Condvar,
+    pub(crate) bells: Arc<Bells>,
     pub(crate) bars: Vec<Bar>,
     /// Nothing more is pulled. Set under the source lock or this one; read outside of both only to save work.
     ended: AtomicBool,
@@ -90,6 +107,9 @@ pub(crate) struct Gates<'p> {
     /// 1 us costs a tenth at 2 cores.
     pub(crate) window: usize,
     pub(crate) splits: Splits,
+    pub(crate) pieces: Pieces,
+    /// While so many work, one more would only take the time of another.
+    pub(crate) processors: usize,
     pub(crate) run: Arc<RunState>,
 }
 
@@ -100,7 +120,6 @@ pub(crate) struct State<'p> {
     pub(crate) abandoned: Option<RunError>,
     /// What was closed, until somebody has left the lock to drop it.
     pub(crate) rubbish: Vec<Part>,
-    sleepers: usize,
     /// Workers that have come and not left, and those of them that look for a job and find none.
     pub(crate) seated: usize,
     pub(crate) idle: usize,
@@ -133,12 +152,13 @@ enum Waiter {
     Gate(Place),
 }
 
-/// How long a sleeper goes without a look at the run's switch and deadline.
-const NAP: Duration = Duration::from_millis(10);
-
 impl<'p> Gates<'p> {
-    /// Takes the serial nodes out of the stretches.
-    pub(crate) fn new(stretches: &mut [Stretch<'p>], workers: usize, run: &Arc<RunState>) -> Self {
+    /// Takes the serial nodes out of the stretches. With the deques of each worker, one per stretch.
+    pub(crate) fn new(
+        stretches: &mut [Stretch<'p>],
+        Strength { workers, processors }: Strength,
+        run: &Arc<RunState>,
+    ) -> (Self, Vec<Vec<Deque>>) {
         let lane = |stretch: &mut Stretch<'p>| Lane {
             ledger: Ledger::new(stretch),
             gate: Gate::Here(SerialLine::new(run.clone(), std::mem::take(&mut stretch.gate))),
@@ -150,21 +170,24 @@ impl<'p> Gates<'p> {
             failure: None,
             abandoned: None,
             rubbish: Vec::new(),
-            sleepers: 0,
             seated: 0,
             idle: 0,
             over: false,
         };
-        Gates {
+        let (pieces, deques) = Pieces::new(stretches.len(), workers);
+        let gates = Gates {
             state: Mutex::new(state),
-            changed: Condvar::new(),
+            bells: Bells::new(),
             bars: stretches.iter().map(|_| Bar::new()).collect(),
             ended: AtomicBool::new(false),
             budget: run.budget().clone(),
             window: workers.saturating_mul(32).max(64),
             splits: Splits::new(stretches.len(), workers),
+            pieces,
+            processors,
             run: run.clone(),
-        }
+        };
+        (gates, deques)
     }
 
     /// A worker comes.
@@ -222,13 +245,37 @@ impl<'p> Gates<'p> {
         let parts: Vec<Part> = self.splits.pieces(next, batch).map(|piece| self.charge(piece)).collect();
         let mut state = self.lock();
         let ledger = &mut state.lanes[next].ledger;
-        if self.is_closed(Place { stretch: next, seat: Seat::Ticket(ledger.next_ticket()) }) {
+        if self.is_closed(Place { stretch: next, seat: Seat::Ticket(ledger.next_key()) }) {
             drop(state);
             return Flow::Break(());
         }
+        let tickets = parts.len();
         parts.into_iter().for_each(|part| ledger.make_ready(part));
-        self.wake(&state);
+        self.bells.jobs.ring(tickets);
+        self.bells.room.ring_for_all();
         self.make_room(Waiter::Gate(place), state, hands)
+    }
+
+    /// Takes the back half of what is left of a batch, for somebody who has nothing to do.
+    pub(crate) fn offer(&self, piece: Ticket, own: &Deque) {
+        let mut state = self.lock();
+        if self.is_closed(piece.place()) {
+            state.rubbish.push(piece.part);
+            drop(self.sweep(state));
+            return;
+        }
+        state.lanes[piece.stretch].ledger.cut(piece.span.key);
+        self.pieces.offer(piece.stretch, piece, own);
+        self.wake(&state);
+    }
+
+    /// Drops a batch that is not wanted any more.
+    pub(crate) fn discard(&self, ticket: Ticket, hands: &mut Hands<'_, 'p>) {
+        let (place, mut state) = (ticket.place(), self.lock());
+        debug_assert!(self.is_closed(place), "only what comes after a failure or an end is not wanted");
+        state.rubbish.push(ticket.part);
+        state.lanes[place.stretch].ledger.complete(place.seat, &self.bars[place.stretch]);
+        drop(self.drain(place.stretch, state, hands));
     }
 
     /// Counts what a batch keeps alive: it exists already. At least its place in the books, or items without bytes could fill these.
@@ -243,17 +290,21 @@ impl<'p> Gates<'p> {
             if self.is_closed(place) {
                 return Flow::Break(());
             }
-            if self.budget.in_use() <= self.budget.limit() || state.may_overdraw(waiter) {
+            if !self.budget.is_overdrawn() || state.may_overdraw(waiter) {
                 return Flow::Continue(());
             }
-            state = match state.claim(place.stretch + 1, hands.worker) {
+            state = match self.claim(&mut state, hands) {
                 Some(ticket) => {
                     drop(state);
                     hands.lap(Account::Gate(place.stretch));
                     hands.work(self, ticket);
                     self.lock()
                 }
-                None => self.sleep(state),
+                None => {
+                    let listening = self.bells.room.listen();
+                    drop(state);
+                    self.sleep(listening, None)
+                }
             };
         }
     }
@@ -268,22 +319,25 @@ impl<'p> Gates<'p> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn sleep<'g>(&'g self, mut state: Guard<'g, 'p>) -> Guard<'g, 'p> {
-        state.sleepers += 1;
-        let slept = self.changed.wait_timeout(state, NAP);
-        let (mut state, _) = slept.unwrap_or_else(PoisonError::into_inner);
-        state.sleepers -= 1;
-        if let Err(error) = self.run.check() {
+    /// Until something has changed, at most for `limit`. Listening began under the lock.
+    pub(crate) fn sleep(&self, listening: Listening<'_>, limit: Option<Duration>) -> Guard<'_, 'p> {
+        self.bells.sleep(listening, &self.run, limit);
+        let stopped = self.run.check();
+        let mut state = self.lock();
+        if let Err(error) = stopped {
             self.abandon_locked(&mut state, error);
         }
         state
     }
 
-    /// A system call, so only where somebody sleeps.
+    /// After a change. One of those who look for a job is enough: if it finds one, it wakes the next. But near the end each has something
+    /// of its own to do, and who has failed finds less than others.
     pub(crate) fn wake(&self, state: &State<'p>) {
-        if state.sleepers > 0 {
-            self.changed.notify_all();
+        if state.failure.is_some() || state.lanes[0].ledger.has_ended() {
+            return self.bells.ring_for_all();
         }
+        self.bells.jobs.ring(1);
+        self.bells.room.ring_for_all();
     }
 
     /// Notes that nothing more is to be pulled.

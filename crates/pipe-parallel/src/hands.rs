@@ -5,9 +5,10 @@ use crate::gates::Gates;
 use crate::job::Ticket;
 use crate::ledger::Part;
 use crate::meter::{Account, Meter};
-use crate::seat::Place;
-use pipe_core::plan::{BoxBatch, Line, Outlet, RunState, Segment, Worker};
-use pipe_core::{Flow, RunError};
+use crate::pieces::{Deque, LONG};
+use crate::seat::{Place, Span};
+use pipe_core::plan::{AnyBatch, BoxBatch, Line, Outlet, RunState, Segment, Worker};
+use pipe_core::{Flow, Permit, RunError};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -25,6 +26,10 @@ pub(crate) struct Hands<'h, 'p> {
 pub(crate) struct Row<'p> {
     segments: Vec<Arc<dyn Segment<'p> + 'p>>,
     states: States<'p>,
+    /// It has come to an end or a failure. What comes before that in order, if there is still something, is for others.
+    ended: bool,
+    /// Of batches that it works on.
+    pieces: Deque,
 }
 
 enum States<'p> {
@@ -45,8 +50,17 @@ pub(crate) struct Carried {
 }
 
 impl<'p> Row<'p> {
-    pub(crate) fn new(segments: &[Arc<dyn Segment<'p> + 'p>]) -> Self {
-        Row { segments: segments.to_vec(), states: States::Unmade }
+    pub(crate) fn new(segments: &[Arc<dyn Segment<'p> + 'p>], pieces: Deque) -> Self {
+        Row { segments: segments.to_vec(), states: States::Unmade, ended: false, pieces }
+    }
+
+    pub(crate) fn pieces(&self) -> &Deque {
+        &self.pieces
+    }
+
+    /// Whether it may be used on what comes before in order.
+    pub(crate) fn is_sound(&self) -> bool {
+        !self.ended
     }
 
     /// Makes the states, but for that of the first segment where a worker of it is here already.
@@ -62,12 +76,12 @@ impl<'p> Row<'p> {
         Ok(())
     }
 
-    fn line(&mut self, run: &Arc<RunState>) -> Result<&mut Line<'p>, RunError> {
+    fn line(&mut self, run: &Arc<RunState>) -> Result<(&mut Line<'p>, &Deque), RunError> {
         if matches!(self.states, States::Unmade) {
             self.make(None, run)?;
         }
         match &mut self.states {
-            States::Made(line) => Ok(line),
+            States::Made(line) => Ok((line, &self.pieces)),
             States::Unmade | States::Gone => unreachable!("nothing that is wanted comes after a panic"),
         }
     }
@@ -84,11 +98,19 @@ impl<'h, 'p> Hands<'h, 'p> {
         (row, Hands { rows, from: stretch + 1, worker: self.worker, meter: self.meter })
     }
 
-    /// Works on a batch that a gate has emitted, and completes it.
+    /// The rows that are here, and their stretches.
+    pub(crate) fn rows(&self) -> impl DoubleEndedIterator<Item = (usize, &Row<'p>)> {
+        self.rows.iter().enumerate().map(|(at, row)| (self.from + at, row))
+    }
+
+    /// Works on a batch that a gate has emitted, or on a piece of a batch, and completes it.
     pub(crate) fn work(&mut self, gates: &Gates<'p>, ticket: Ticket) {
-        let Ticket { place, part } = ticket;
-        let (bytes, started) = (part.batch.bytes(), Instant::now());
-        let carried = self.carry(gates, place, part);
+        let place = ticket.place();
+        if !self.split(place.stretch).0.is_sound() {
+            return gates.discard(ticket, &mut self.split(place.stretch).1);
+        }
+        let (bytes, started) = (ticket.part.batch.bytes(), Instant::now());
+        let carried = self.carry(gates, ticket);
         let took = started.elapsed().saturating_sub(carried.away);
         gates.splits.learn(place.stretch, bytes, took);
         self.lap(Account::Rows);
@@ -96,21 +118,28 @@ impl<'h, 'p> Hands<'h, 'p> {
     }
 
     /// Runs a row on a batch. Full buffers are put at the gate on the way; the last one is returned.
-    pub(crate) fn carry(&mut self, gates: &Gates<'p>, place: Place, part: Part) -> Carried {
-        let (row, hands) = self.split(place.stretch);
-        let mut ahead = Ahead { gates, place, last: None, hands, away: Duration::ZERO };
-        let line = match row.line(&gates.run) {
-            Ok(line) => line,
+    pub(crate) fn carry(&mut self, gates: &Gates<'p>, ticket: Ticket) -> Carried {
+        let place = ticket.place();
+        let Ticket { stretch, span, part: Part { batch, permit } } = ticket;
+        let worker = self.worker;
+        let (row, hands) = self.split(stretch);
+        let mut ahead = Ahead::new(gates, place, hands);
+        let (line, pieces) = match row.line(&gates.run) {
+            Ok(made) => made,
             Err(error) => return ahead.carried(Outcome::Failed(error), 0),
         };
         let before = line.taken();
-        let Part { batch, permit } = part;
+        let from = (!span.is_piece()).then(|| Instant::now() + LONG);
+        gates.pieces.enter(worker);
+        ahead.rest = Some(Rest { span, permit, pieces, from });
         let flow = line.carry(batch, &mut ahead);
         // Before the ticket is completed: who sleeps for these bytes is woken then.
-        drop(permit);
+        ahead.rest = None;
+        gates.pieces.leave(worker);
         let items = line.taken() - before;
         let outcome = Outcome::of(flow, &gates.run);
         let carried = ahead.carried(outcome, items);
+        row.ended |= !matches!(carried.outcome, Outcome::Well);
         if matches!(carried.outcome, Outcome::Failed(RunError::Panicked { .. }) | Outcome::Stopped(_)) {
             row.states = States::Gone;
         }
@@ -120,7 +149,7 @@ impl<'h, 'p> Hands<'h, 'p> {
     /// Lets the stages of a row emit what they kept.
     pub(crate) fn finish(&mut self, gates: &Gates<'p>, place: Place) {
         let (row, hands) = self.split(place.stretch);
-        let mut ahead = Ahead { gates, place, last: None, hands, away: Duration::ZERO };
+        let mut ahead = Ahead::new(gates, place, hands);
         let outcome = match std::mem::replace(&mut row.states, States::Gone) {
             States::Made(mut line) => Outcome::of(line.finish(&mut ahead).map(Flow::Continue), &gates.run),
             // It was admitted, and no batch came.
@@ -146,9 +175,25 @@ struct Ahead<'a, 'h, 'p> {
     last: Option<BoxBatch>,
     hands: Hands<'h, 'p>,
     away: Duration,
+    /// Of the batch. `None` while stages finish.
+    rest: Option<Rest<'a>>,
 }
 
-impl Ahead<'_, '_, '_> {
+/// What is still to be done of a batch.
+struct Rest<'a> {
+    span: Span,
+    permit: Permit,
+    /// Where the worker puts pieces for others.
+    pieces: &'a Deque,
+    /// When others get some of it. A piece was heavy before.
+    from: Option<Instant>,
+}
+
+impl<'a, 'h, 'p> Ahead<'a, 'h, 'p> {
+    fn new(gates: &'a Gates<'p>, place: Place, hands: Hands<'h, 'p>) -> Self {
+        Ahead { gates, place, last: None, hands, away: Duration::ZERO, rest: None }
+    }
+
     fn carried(self, outcome: Outcome, items: u64) -> Carried {
         Carried { last: self.last, outcome, items, away: self.away }
     }
@@ -166,5 +211,19 @@ impl Outlet for Ahead<'_, '_, '_> {
 
     fn is_closed(&self) -> bool {
         self.gates.is_closed(self.place)
+    }
+
+    /// Gives half of it to somebody who has nothing to do, if it is heavy: else the halves would not be worth a wake.
+    fn share(&mut self, batch: &mut dyn AnyBatch) {
+        let Some(rest) = &mut self.rest else { return };
+        if !self.gates.pieces.are_wanted() || rest.from.is_some_and(|from| Instant::now() < from) {
+            return;
+        }
+        let Some((front, back)) = rest.span.halves() else { return };
+        let Some(piece) = batch.split() else { return };
+        rest.span = front;
+        rest.permit.resize(rest.permit.bytes().saturating_sub(piece.bytes()));
+        let part = self.gates.charge(piece);
+        self.gates.offer(Ticket { stretch: self.place.stretch, span: back, part }, rest.pieces);
     }
 }

@@ -1,9 +1,13 @@
 //! What a worker does next.
 
-use crate::gates::{Gate, Gates, State};
+use crate::bells::NAP;
+use crate::gates::{Gate, Gates, Guard, State};
+use crate::hands::Hands;
 use crate::ledger::Part;
-use crate::seat::{Place, Seat};
+use crate::pieces::LONG;
+use crate::seat::{Place, Seat, Span};
 use pipe_core::Permit;
+use std::time::Instant;
 
 /// What a worker is to do.
 pub(crate) enum Job {
@@ -26,46 +30,106 @@ pub(crate) enum Rest {
     Slept,
 }
 
-/// A batch that was claimed.
+/// A batch that was claimed, or a piece of one.
 pub(crate) struct Ticket {
-    pub(crate) place: Place,
+    pub(crate) stretch: usize,
+    pub(crate) span: Span,
     pub(crate) part: Part,
+}
+
+impl Ticket {
+    pub(crate) fn place(&self) -> Place {
+        Place { stretch: self.stretch, seat: Seat::Ticket(self.span.key) }
+    }
 }
 
 impl<'p> Gates<'p> {
     /// What this worker is to do; waits until there is something.
-    pub(crate) fn next_job(&self, worker: usize) -> Job {
+    pub(crate) fn next_job(&self, hands: &Hands<'_, 'p>) -> Job {
         let stopped = self.run.check();
+        // Without the lock: nobody else would begin with the lowest piece of a batch that this worker has cut.
+        if stopped.is_ok()
+            && let Some(piece) = self.take_back(hands)
+        {
+            return Job::Ticket(piece);
+        }
         let mut state = self.lock();
         if let Err(error) = stopped {
             self.abandon_locked(&mut state, error);
         }
-        let mut rest = Rest::None;
+        let mut idle_since = None;
         loop {
-            if let Some(job) = self.job(&mut state, worker, rest) {
+            let rest = if idle_since.is_some() { Rest::Slept } else { Rest::None };
+            if let Some(job) = self.job(&mut state, hands, rest) {
+                if rest == Rest::Slept {
+                    self.bells.jobs.ring(1);
+                }
                 if matches!(job, Job::Leave) {
                     state.seated -= 1;
+                    // After an abandoned run only.
+                    state
+                        .rubbish
+                        .extend(std::iter::from_fn(|| self.take_back(hands)).map(|piece| piece.part));
                     self.wake(&state);
+                    drop(self.sweep(state));
                 }
                 return job;
             }
-            rest = Rest::Slept;
-            state.idle += 1;
-            if state.failure.is_some() && state.idle == state.seated {
-                state.over = true;
-                self.wake(&state);
-            } else {
-                state = self.sleep(state);
-            }
-            state.idle -= 1;
+            state = self.idle(state, *idle_since.get_or_insert_with(Instant::now));
         }
     }
 
-    fn job(&self, state: &mut State<'p>, worker: usize, rest: Rest) -> Option<Job> {
+    /// The lowest of the worker's own pieces, of the stretch furthest downstream.
+    fn take_back(&self, hands: &Hands<'_, 'p>) -> Option<Ticket> {
+        hands.rows().rev().find_map(|(stretch, row)| self.pieces.take_back(stretch, row.pieces()))
+    }
+
+    /// Goes without a job until something has changed. If it has done so for long, it asks for a part of what others are in, and again when it
+    /// has waited twice as long.
+    fn idle<'g>(&'g self, mut state: Guard<'g, 'p>, since: Instant) -> Guard<'g, 'p> {
+        state.idle += 1;
+        self.pieces.set_hungry(state.idle);
+        if state.failure.is_some() && state.idle == state.seated {
+            state.over = true;
+            self.wake(&state);
+        } else {
+            let listening = self.bells.jobs.listen();
+            let asks = state.seated - state.idle < self.processors;
+            drop(state);
+            let waited = since.elapsed();
+            let patience = (asks && self.pieces.are_to_be_had()).then(|| waited.clamp(LONG, NAP));
+            if patience.is_some() && waited >= LONG {
+                self.run.pause();
+            }
+            state = self.sleep(listening, patience);
+        }
+        state.idle -= 1;
+        self.pieces.set_hungry(state.idle);
+        state
+    }
+
+    /// The batch furthest downstream that nobody works on, of the stretches that these hands have. Pieces come before batches of the same
+    /// stretch: they are of lower tickets.
+    pub(crate) fn claim(&self, state: &mut State<'p>, hands: &Hands<'_, 'p>) -> Option<Ticket> {
+        for (stretch, row) in hands.rows().rev() {
+            let ledger = &mut state.lanes[stretch].ledger;
+            let piece = self.pieces.take_back(stretch, row.pieces());
+            let piece = piece.or_else(|| row.is_sound().then(|| self.pieces.steal(stretch)).flatten());
+            let batch = || ledger.claim().map(|(span, part)| Ticket { stretch, span, part });
+            if let Some(ticket) = piece.or_else(batch) {
+                ledger.join(hands.worker);
+                return Some(ticket);
+            }
+        }
+        None
+    }
+
+    fn job(&self, state: &mut State<'p>, hands: &Hands<'_, 'p>, rest: Rest) -> Option<Job> {
+        let worker = hands.worker;
         if state.over || state.abandoned.is_some() {
             return Some(Job::Leave);
         }
-        if let Some(ticket) = state.claim(1, worker) {
+        if let Some(ticket) = self.claim(state, hands) {
             return Some(Job::Ticket(ticket));
         }
         if state.failure.is_some() {
@@ -91,17 +155,6 @@ impl<'p> Gates<'p> {
 }
 
 impl State<'_> {
-    /// The batch furthest downstream that nobody works on, of stretch `from` or behind it.
-    pub(crate) fn claim(&mut self, from: usize, worker: usize) -> Option<Ticket> {
-        for (stretch, lane) in self.lanes.iter_mut().enumerate().skip(from).rev() {
-            if let Some((ticket, part)) = lane.ledger.claim() {
-                lane.ledger.join(worker);
-                return Some(Ticket { place: Place { stretch, seat: Seat::Ticket(ticket) }, part });
-            }
-        }
-        None
-    }
-
     /// What is to be done at the end of a stretch.
     fn finishing(&mut self, worker: usize) -> Option<Job> {
         for (stretch, lane) in self.lanes.iter_mut().enumerate() {

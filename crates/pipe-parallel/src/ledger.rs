@@ -2,7 +2,7 @@
 //!
 //! A plain structure without locks: the gates keep it under theirs.
 
-use crate::seat::{Bar, Seat};
+use crate::seat::{Bar, Key, Seat, Span};
 use crate::stretch::Stretch;
 use pipe_core::plan::BoxBatch;
 use pipe_core::{Order, Permit};
@@ -16,9 +16,18 @@ pub(crate) struct Part {
 
 /// What became of a seat so far.
 #[derive(Default)]
-pub(crate) struct Waiting {
-    pub(crate) parts: VecDeque<Part>,
+struct Waiting {
+    parts: VecDeque<Part>,
     complete: bool,
+}
+
+/// What became of a ticket so far.
+struct Slot {
+    /// The first piece of it that is not delivered: the whole batch, if nothing was cut off.
+    key: Key,
+    first: Waiting,
+    /// The pieces behind that, in order.
+    cut: VecDeque<(Key, Waiting)>,
 }
 
 /// What the serial nodes have to do next.
@@ -40,8 +49,8 @@ pub(crate) struct Ledger {
     /// The lowest ticket that is not delivered.
     head: u64,
     /// `waiting[i]` is of ticket `head + i`. All in the first one, if order does not matter.
-    waiting: VecDeque<Waiting>,
-    /// Batches that are ready, being worked on, or waiting; in the first stretch also those that were admitted and not pulled yet.
+    waiting: VecDeque<Slot>,
+    /// Batches and pieces that are ready, being worked on, or waiting; in the first stretch also those that were admitted and not pulled yet.
     in_flight: usize,
     /// No batch will come any more.
     ended: bool,
@@ -109,9 +118,9 @@ impl Ledger {
         self.in_flight -= 1;
     }
 
-    /// The ticket that the next batch put here would get.
-    pub(crate) fn next_ticket(&self) -> u64 {
-        self.claimed + self.ready.len() as u64
+    /// The place that the next batch put here would get.
+    pub(crate) fn next_key(&self) -> Key {
+        Key::of(self.claimed + self.ready.len() as u64)
     }
 
     /// A batch for any worker.
@@ -121,10 +130,20 @@ impl Ledger {
     }
 
     /// The lowest ticket that nobody works on.
-    pub(crate) fn claim(&mut self) -> Option<(u64, Part)> {
+    pub(crate) fn claim(&mut self) -> Option<(Span, Part)> {
         let part = self.ready.pop_front()?;
         self.claimed += 1;
-        Some((self.claimed - 1, part))
+        Some((Span::of(self.claimed - 1), part))
+    }
+
+    /// A piece was cut off a batch that is being worked on.
+    pub(crate) fn cut(&mut self, key: Key) {
+        self.in_flight += 1;
+        if self.order == Order::Preserve {
+            let cut = &mut self.slot(key).cut;
+            let at = cut.partition_point(|(before, _)| *before < key);
+            cut.insert(at, (key, Waiting::default()));
+        }
     }
 
     /// Notes that a worker may make a state here.
@@ -162,7 +181,10 @@ impl Ledger {
     /// Whether all parts of this seat were taken, because it is its turn.
     pub(crate) fn is_taken(&self, seat: Seat) -> bool {
         let (at_head, waiting) = match seat {
-            Seat::Ticket(ticket) => (self.order == Order::Any || ticket == self.head, self.waiting.front()),
+            Seat::Ticket(key) => (
+                self.order == Order::Any || key == self.head_key(),
+                self.waiting.front().map(|slot| &slot.first),
+            ),
             Seat::Finish(rank) => (rank == self.finish_head, self.members.get(rank).map(|m| &m.waiting)),
         };
         at_head && waiting.is_none_or(|waiting| waiting.parts.is_empty())
@@ -175,17 +197,22 @@ impl Ledger {
 
     /// What the serial nodes have to do next. Moves on over seats that are complete and empty.
     pub(crate) fn due(&mut self, bar: &Bar) -> Option<Due> {
-        while !bar.is_closed(Seat::Ticket(self.head))
+        while !bar.is_closed(Seat::Ticket(self.head_key()))
             && let Some(front) = self.waiting.front_mut()
         {
-            if let Some(part) = front.parts.pop_front() {
-                return Some(Due::Part(part, Seat::Ticket(self.head)));
+            if let Some(part) = front.first.parts.pop_front() {
+                return Some(Due::Part(part, Seat::Ticket(front.key)));
             }
-            if !front.complete {
+            if !front.first.complete {
                 break;
             }
-            self.waiting.pop_front();
-            self.head += 1;
+            match front.cut.pop_front() {
+                Some((key, waiting)) => (front.key, front.first) = (key, waiting),
+                None => {
+                    self.waiting.pop_front();
+                    self.head += 1;
+                }
+            }
             self.in_flight -= 1;
         }
         if !self.is_delivered() {
@@ -212,17 +239,28 @@ impl Ledger {
     }
 
     /// Drops the tickets from `from` on, into `rubbish`: what a batch holds may not be dropped under a lock.
-    pub(crate) fn close_tickets(&mut self, from: u64, rubbish: &mut Vec<Part>) {
-        let keep = usize::try_from(from.saturating_sub(self.claimed)).unwrap_or(usize::MAX);
-        let gone = self.ready.split_off(keep.min(self.ready.len()));
+    pub(crate) fn close_tickets(&mut self, from: Key, rubbish: &mut Vec<Part>) {
+        let before =
+            |first: u64| usize::try_from(from.tickets_before().saturating_sub(first)).unwrap_or(usize::MAX);
+        let keep = before(self.claimed).min(self.ready.len());
+        let gone = self.ready.split_off(keep);
         self.in_flight -= gone.len();
         rubbish.extend(gone);
         // Without an order parts do not say whose they are: they are delivered unless nothing is.
         let keep = match self.order {
-            Order::Preserve => usize::try_from(from.saturating_sub(self.head)).unwrap_or(usize::MAX),
-            Order::Any => usize::from(from > 0),
+            Order::Preserve => before(self.head),
+            Order::Any => usize::from(from > Key::FIRST),
         };
-        for waiting in self.waiting.drain(keep.min(self.waiting.len())..) {
+        let keep = keep.min(self.waiting.len());
+        let closed = self.waiting.drain(keep..).flat_map(Slot::into_pieces);
+        let mut closed: Vec<Waiting> = closed.collect();
+        if self.order == Order::Preserve
+            && let Some(last) = self.waiting.back_mut()
+        {
+            let keep = last.cut.partition_point(|(key, _)| *key < from);
+            closed.extend(last.cut.drain(keep..).map(|(_, waiting)| waiting));
+        }
+        for waiting in closed {
             self.in_flight -= usize::from(waiting.complete);
             rubbish.extend(waiting.parts);
         }
@@ -232,18 +270,43 @@ impl Ledger {
     pub(crate) fn clear(&mut self, rubbish: &mut Vec<Part>) {
         rubbish.extend(self.ready.drain(..));
         let finishing = self.members.drain(..).map(|member| member.waiting);
-        rubbish.extend(self.waiting.drain(..).chain(finishing).flat_map(|waiting| waiting.parts));
+        let pieces = self.waiting.drain(..).flat_map(Slot::into_pieces);
+        rubbish.extend(pieces.chain(finishing).flat_map(|waiting| waiting.parts));
     }
 
     fn waiting(&mut self, seat: Seat) -> &mut Waiting {
-        let index = match seat {
-            Seat::Finish(rank) => return &mut self.members[rank].waiting,
-            Seat::Ticket(_) if self.order == Order::Any => 0,
-            Seat::Ticket(ticket) => usize::try_from(ticket - self.head).expect("the window is far smaller"),
-        };
+        match seat {
+            Seat::Finish(rank) => &mut self.members[rank].waiting,
+            Seat::Ticket(_) if self.order == Order::Any => &mut self.slot(Key::of(self.head)).first,
+            Seat::Ticket(key) => {
+                let slot = self.slot(key);
+                if slot.key == key {
+                    return &mut slot.first;
+                }
+                let at = slot.cut.binary_search_by_key(&key, |(key, _)| *key);
+                &mut slot.cut[at.expect("it was cut off before it was worked on")].1
+            }
+        }
+    }
+
+    /// That of a ticket which is not delivered.
+    fn slot(&mut self, key: Key) -> &mut Slot {
+        let index = usize::try_from(key.ticket() - self.head).expect("the window is far smaller");
         while self.waiting.len() <= index {
-            self.waiting.push_back(Waiting::default());
+            let key = Key::of(self.head + self.waiting.len() as u64);
+            self.waiting.push_back(Slot { key, first: Waiting::default(), cut: VecDeque::new() });
         }
         &mut self.waiting[index]
+    }
+
+    /// The lowest piece that is not delivered.
+    fn head_key(&self) -> Key {
+        self.waiting.front().map_or(Key::of(self.head), |slot| slot.key)
+    }
+}
+
+impl Slot {
+    fn into_pieces(self) -> impl Iterator<Item = Waiting> {
+        std::iter::once(self.first).chain(self.cut.into_iter().map(|(_, waiting)| waiting))
     }
 }

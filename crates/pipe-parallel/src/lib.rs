@@ -43,6 +43,8 @@
 #![forbid(unsafe_code)]
 
 mod alone;
+mod bell;
+mod bells;
 mod break_even;
 mod crew;
 mod drain;
@@ -52,11 +54,15 @@ mod hands;
 mod job;
 mod ledger;
 mod meter;
+#[cfg(all(test, loom))]
+mod models;
 mod one_thread;
 mod parallel;
+mod pieces;
 mod seat;
 mod splits;
 mod stretch;
+mod sync;
 
 pub use parallel::Parallel;
 

@@ -27,7 +27,7 @@ pub(crate) fn one_thread<'p>(
         let wanted = batch.bytes();
         let _permit = run.budget().overdraw(wanted);
         if wanted > limit {
-            return Err(RunError::Budget { stage: "source".to_owned(), wanted, in_use: 0, limit });
+            return Err(run.budget().refusal("source", wanted, 0));
         }
         let before = line.taken();
         if line.carry(batch, &mut Nothing)?.is_break() {

@@ -1,11 +1,11 @@
 //! The executor: settings, threads, and the end of a run.
 
 use crate::alone::{Alone, alone};
-use crate::crew::Crew;
+use crate::crew::{Crew, Strength};
 use crate::one_thread::one_thread;
 use crate::stretch::stretches;
 use pipe_core::plan::{Nodes, Plan, RunState};
-use pipe_core::{Event, Executor, Profile, RunError, default_memory_limit};
+use pipe_core::{Budget, Event, Executor, MemorySettings, Profile, RunError};
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::thread;
@@ -21,8 +21,7 @@ use std::thread;
 pub struct Parallel {
     /// `None`: as many as there are cores for this process.
     workers: Option<usize>,
-    /// `None`: [`default_memory_limit`].
-    memory_limit: Option<usize>,
+    memory: MemorySettings,
     start: Start,
 }
 
@@ -36,9 +35,9 @@ pub(crate) enum Start {
 }
 
 impl Parallel {
-    /// One worker per core that this process may use, at most [`default_memory_limit`] in flight.
+    /// One worker per core that this process may use, at most [`default_memory_limit`](pipe_core::default_memory_limit) in flight.
     pub fn new() -> Self {
-        Parallel { workers: None, memory_limit: None, start: Start::WhenItPays }
+        Parallel { workers: None, memory: MemorySettings::default(), start: Start::WhenItPays }
     }
 
     /// How many workers, the calling thread included. Zero is a config error when the pipeline is run.
@@ -54,7 +53,14 @@ impl Parallel {
     /// Zero is a config error when the pipeline is run; a batch of one item that is larger than the limit ends the run with a budget
     /// error.
     pub fn memory_limit(mut self, bytes: usize) -> Self {
-        self.memory_limit = Some(bytes);
+        self.memory.set_limit(bytes);
+        self
+    }
+
+    /// Takes from this budget, together with all other runs that do; see [`Budget`]. It is the limit of each run, unless a lower
+    /// [`memory_limit`](Parallel::memory_limit) is.
+    pub fn budget(mut self, budget: &Budget) -> Self {
+        self.memory.set_budget(budget);
         self
     }
 
@@ -66,16 +72,15 @@ impl Parallel {
     }
 
     fn check(&self) -> Result<Profile, RunError> {
-        let config = |field, why| Err(RunError::Config { field, value: "0".to_owned(), why });
-        match (self.workers, self.memory_limit) {
-            (Some(0), _) => config("workers", "at least the calling thread is a worker"),
-            (_, Some(0)) => config("memory_limit", "no batch could be read"),
-            (workers, limit) => Ok(Profile {
-                name: "Parallel",
-                workers: workers.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from)),
-                memory_limit: limit.unwrap_or_else(default_memory_limit),
-            }),
-        }
+        let workers = match self.workers {
+            Some(0) => {
+                let (value, why) = ("0".to_owned(), "at least the calling thread is a worker");
+                return Err(RunError::Config { field: "workers", value, why });
+            }
+            Some(workers) => workers,
+            None => processors(),
+        };
+        self.memory.profile("Parallel", workers)
     }
 }
 
@@ -108,6 +113,11 @@ impl<'p> Executor<'p> for Parallel {
     }
 }
 
+/// How many this process may use.
+fn processors() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
+}
+
 /// Runs the nodes on the calling thread and on those that it starts when they pay.
 fn together<'p>(nodes: Nodes<'p>, workers: usize, start: Start, run: &Arc<RunState>) -> Result<(), RunError> {
     let mut stretches = stretches(nodes.nodes, run);
@@ -116,7 +126,11 @@ fn together<'p>(nodes: Nodes<'p>, workers: usize, start: Start, run: &Arc<RunSta
     {
         return one_thread(nodes.source, std::mem::take(&mut only.gate), workers, run);
     }
-    let crew = Crew::new(nodes.source, stretches, workers, run.clone());
+    let processors = match start {
+        Start::WhenItPays => processors(),
+        Start::AtOnce => workers,
+    };
+    let crew = Crew::new(nodes.source, stretches, Strength { workers, processors }, run.clone());
     thread::scope(|scope| {
         crew.lead(nodes.first, start, |index| {
             let crew = &crew;

@@ -77,6 +77,7 @@
 //! * `mmap`, on by default: `Backend::Mapped`. Without it there is no memmap2 and no libc, and `Backend` can only read.
 //! * `gzip`: decodes gzip, with flate2 on zlib-rs, which is Rust.
 //! * `zstd`: decodes zstd, with the zstd crate, which builds the C library and needs a C compiler.
+//! * `spill`: groups, and items on a branch, that go to temporary files when they become too many, with tempfile.
 //! * `files`: finds files by a pattern or below a folder, with globset and walkdir. [`Files::of`] needs it not.
 
 mod backend;
@@ -102,6 +103,8 @@ mod positioned;
 mod records;
 mod room;
 mod sink;
+#[cfg(feature = "spill")]
+mod spill;
 mod storage;
 mod stream;
 mod tally;
@@ -123,6 +126,8 @@ pub use framing::{
     NotARecord, NotInALine, Preamble, PrefixBytes, Rest,
 };
 pub use groups::Groups;
+#[cfg(feature = "spill")]
+pub use groups::{SortedGroups, SpillingGroups};
 pub use letters::{DeadLetterFile, Replay, ReplayBatch};
 #[cfg(feature = "mmap")]
 pub use mapped::Mapping;
@@ -131,6 +136,8 @@ pub use opened::Opened;
 pub use positioned::{Line, Positioned, PositionedChunk};
 pub use records::{Lines, Records, lines};
 pub use sink::{FileSink, Fsync, WriterSink};
+#[cfg(feature = "spill")]
+pub use spill::{DiskQueue, Scratch, ScratchError, Stored};
 pub use tally::Tally;
 pub use text::Text;
 

@@ -75,7 +75,8 @@ impl<I: Iterator<Item = H> + Send, H: Deref<Target = Columns> + Send + Sync + 's
         let (first, left) = (self.next, 0..table.rows());
         self.next += table.rows() as u64;
         let size = self.rows.saturating_add(ALIGNED_TO - 1) / ALIGNED_TO * ALIGNED_TO;
-        Ok(Some(ColumnBatch { table: Arc::new(table), first, size, left, last: first }))
+        let bytes = table.heap();
+        Ok(Some(ColumnBatch { table: Arc::new(table), first, size, left, last: first, bytes }))
     }
 }
 
@@ -89,21 +90,30 @@ pub struct ColumnBatch<H> {
     left: Range<usize>,
     /// The position of the block lent last.
     last: u64,
+    /// Its share of the table's memory: that of the halves is together that of the whole.
+    bytes: usize,
 }
 
 impl<H> ColumnBatch<H> {
+    /// A part of what is left, with its share of the memory.
     fn part(&self, left: Range<usize>) -> Self {
-        ColumnBatch { table: self.table.clone(), first: self.first, size: self.size, left, last: self.last }
+        let bytes = self.bytes as u128 * left.len() as u128 / self.left.len().max(1) as u128;
+        ColumnBatch {
+            table: self.table.clone(),
+            first: self.first,
+            size: self.size,
+            left,
+            last: self.last,
+            bytes: bytes as usize,
+        }
     }
 }
 
 impl<H: Deref<Target = Columns>> Batch for ColumnBatch<H> {
     type Item<'a> = Block<'a>;
 
-    /// The part of the table that its rows are: two halves are not more than the whole.
     fn bytes(&self) -> usize {
-        let whole = self.table.heap() as u128 * self.left.len() as u128;
-        (whole / self.table.rows().max(1) as u128) as usize
+        self.bytes
     }
 
     fn is_empty(&self) -> bool {
@@ -135,6 +145,7 @@ impl<H: Deref<Target = Columns>> Batch for ColumnBatch<H> {
         let middle = self.left.start + blocks.div_ceil(2) * self.size;
         let back = self.part(middle..self.left.end);
         self.left.end = middle;
+        self.bytes -= back.bytes;
         Some(back)
     }
 }

@@ -73,10 +73,12 @@ impl Columns {
         if self.names().any(|there| there == name) {
             return Err(ColumnError::Twice { column });
         }
-        if !self.columns.is_empty() && rows != wanted {
+        if self.columns.is_empty() {
+            // It says how long the table is, whatever was said of one without columns.
+            (self.rows, self.selection) = (rows, None);
+        } else if rows != wanted {
             return Err(ColumnError::OtherLength { column, rows, wanted });
         }
-        self.rows = rows;
         self.columns.push(Column { name: column, values, validity });
         Ok(())
     }

@@ -1,6 +1,7 @@
 //! Items into one accumulator per worker.
 
-use crate::stage::{Emit, Flow, Stage, Step};
+use crate::spill::Spiller;
+use crate::stage::{BoxError, Emit, Flow, Stage, Step};
 use crate::weigh::Weigher;
 
 /// Folds into one accumulator per worker, emitted at the end; behind [`Pipeline::fold`](crate::Pipeline::fold).
@@ -9,6 +10,8 @@ pub struct Fold<N, F, A> {
     pub(crate) fold: F,
     /// How an accumulator is weighed, if it is of a type that can be.
     pub(crate) heap: Option<Weigher<A>>,
+    /// How it is put on disk, if it can be.
+    pub(crate) spill: Option<Spiller<A>>,
 }
 
 impl<A, N: Fn() -> A + Send + Sync, F: Send + Sync> Stage for Fold<N, F, A> {
@@ -20,6 +23,14 @@ impl<A, N: Fn() -> A + Send + Sync, F: Send + Sync> Stage for Fold<N, F, A> {
 
     fn state_bytes(&self, state: &A) -> usize {
         self.heap.map_or(0, |heap| size_of::<A>() + heap(state))
+    }
+
+    fn spills(&self) -> bool {
+        self.spill.is_some()
+    }
+
+    fn spill(&self, state: &mut A) -> Result<u64, BoxError> {
+        self.spill.map_or(Ok(0), |spill| spill(state))
     }
 }
 

@@ -2,10 +2,12 @@
 
 use crate::batch::{Items, Spares};
 use crate::error::RunError;
+use crate::fan::backlog::Backlog;
 use crate::fan::bell::Waiter;
 use crate::fan::edge::{Edge, Entry};
 use crate::item::Own;
 use crate::position::Position;
+use crate::report::Event;
 use crate::sink::Sink;
 use crate::source::{Pulled, Source, Want};
 use crate::stage::BoxError;
@@ -136,6 +138,17 @@ impl<T: Weigh> BranchSink<T> {
     }
 }
 
+impl<T> BranchSink<T> {
+    /// Puts items behind the edge that find no room on it, whatever [`Bound::overflow`] says: then a write never waits, and nothing is
+    /// lost. They come out in order. `pipe-stream` has a queue on disk for it. How many went there is an event of the run that reads.
+    ///
+    /// Said before anything is written, and behind [`weighed`](BranchSink::weighed).
+    pub fn spilling(self, backlog: impl Backlog<T> + 'static) -> Self {
+        self.edge.spill_to(Box::new(backlog), self.weigher);
+        self
+    }
+}
+
 impl<T: Send> Sink<T> for BranchSink<T> {
     type Done = BranchReport;
 
@@ -149,7 +162,7 @@ impl<T: Send> Sink<T> for BranchSink<T> {
         let heap = self.weigher.map_or(0, |weigher| weigher(&item));
         let written = self.edge.put(Entry { position: position.raw(), item, heap }, &mut self.gone);
         self.gone.clear();
-        Ok(written?)
+        written
     }
 
     fn commit(self) -> Result<BranchReport, BoxError> {
@@ -177,11 +190,16 @@ impl<T: Send + 'static> Source for BranchSource<T> {
     fn pull(&mut self, want: Want) -> Result<Option<Items<T>>, BoxError> {
         let limit = self.edge.bound().stall_after;
         let taken = self.waiter.until(limit, |waker| self.edge.take(want, &self.spares, waker));
-        Ok(taken.map_err(|waited| self.edge.stalled(waited))??)
+        taken.map_err(|waited| self.edge.stalled(waited))?
     }
 
     fn poll_pull(&mut self, want: Want, waker: &Waker) -> Pulled<Items<T>> {
-        self.edge.take(want, &self.spares, waker).map_err(BoxError::from)
+        self.edge.take(want, &self.spares, waker)
+    }
+
+    fn take_events(&mut self) -> Vec<Event> {
+        let Some((times, bytes)) = self.edge.take_spilled() else { return Vec::new() };
+        vec![Event::Spilled { stage: format!("branch {}", self.edge.name()), times, bytes }]
     }
 }
 

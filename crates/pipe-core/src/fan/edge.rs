@@ -31,9 +31,13 @@
 //! contended only when the reader takes a batch.
 
 use crate::batch::{Items, Spares};
+use crate::fan::backlog::Backlog;
 use crate::fan::branch::{Bound, BranchReport, Overflow};
 use crate::fan::branch_error::{BranchError, BranchErrorKind};
+use crate::position::Position;
 use crate::source::Want;
+use crate::stage::BoxError;
+use crate::weigh::Weigher;
 use std::collections::VecDeque;
 use std::mem;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -60,6 +64,17 @@ struct State<T> {
     takes: u64,
     /// The reader waits with this.
     waker: Option<Waker>,
+    behind: Option<Behind<T>>,
+}
+
+/// What is behind the queue.
+struct Behind<T> {
+    backlog: Box<dyn Backlog<T>>,
+    weigher: Option<Weigher<T>>,
+    /// Items in there. While there are any, all that comes goes there, so the order stays.
+    waiting: usize,
+    /// How many went there so far, and their bytes.
+    spilled: (u64, u64),
 }
 
 /// An item on the edge.
@@ -99,6 +114,7 @@ impl<T> Edge<T> {
             report: BranchReport { sent: 0, dropped: 0 },
             takes: 0,
             waker: None,
+            behind: None,
         };
         Edge { name: name.to_owned(), bound, state: Mutex::new(state), room: Condvar::new() }
     }
@@ -107,11 +123,37 @@ impl<T> Edge<T> {
         &self.bound
     }
 
+    /// Gives the queue something behind it, where there is room.
+    pub(super) fn spill_to(&self, backlog: Box<dyn Backlog<T>>, weigher: Option<Weigher<T>>) {
+        self.lock().behind = Some(Behind { backlog, weigher, waiting: 0, spilled: (0, 0) });
+    }
+
+    /// At the end, once: how many items went behind the queue, if any did, and their bytes.
+    pub(super) fn take_spilled(&self) -> Option<(u64, u64)> {
+        let mut state = self.lock();
+        let at_end = state.writer == Writer::Committed && state.queue.is_empty();
+        let behind = state.behind.as_mut().filter(|behind| at_end && behind.waiting == 0)?;
+        Some(mem::take(&mut behind.spilled)).filter(|(items, _)| *items > 0)
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Puts an item on the edge. What has to give way is put into `gone`, for the caller to drop.
-    pub(super) fn put(&self, entry: Entry<T>, gone: &mut Vec<T>) -> Result<(), BranchError> {
+    pub(super) fn put(&self, entry: Entry<T>, gone: &mut Vec<T>) -> Result<(), BoxError> {
         let mut state = self.lock();
         let weight = entry.weight();
-        if self.bound.overflow == Overflow::Block {
+        let has_room = state.has_room(weight, &self.bound);
+        let reader = state.reader;
+        if let (Some(behind), Reader::Here) = (&mut state.behind, reader) {
+            if behind.waiting > 0 || !has_room {
+                behind.push(entry)?;
+                state.report.sent += 1;
+                wake(state);
+                return Ok(());
+            }
+        } else if self.bound.overflow == Overflow::Block {
             state = self.wait_for_room(state, weight)?;
         }
         state.report.sent += 1;
@@ -163,10 +205,13 @@ impl<T> Edge<T> {
         want: Want,
         spares: &Spares<T>,
         waker: &Waker,
-    ) -> Poll<Result<Option<Items<T>>, BranchError>> {
+    ) -> Poll<Result<Option<Items<T>>, BoxError>> {
         let mut state = self.lock();
+        if state.writer != Writer::Abandoned {
+            state.refill(want)?;
+        }
         match state.writer {
-            Writer::Abandoned => return Poll::Ready(Err(self.error(BranchErrorKind::Abandoned))),
+            Writer::Abandoned => return Poll::Ready(Err(self.error(BranchErrorKind::Abandoned).into())),
             Writer::Committed if state.queue.is_empty() => return Poll::Ready(Ok(None)),
             Writer::Open if state.queue.is_empty() => {
                 let before = state.waker.replace(waker.clone());
@@ -210,13 +255,14 @@ impl<T> Edge<T> {
     /// The reader is dropped.
     pub(super) fn reader_gone(&self) {
         let mut state = self.lock();
-        let (queue, waker) = (mem::take(&mut state.queue), state.waker.take());
+        let (queue, waker, behind) = (mem::take(&mut state.queue), state.waker.take(), state.behind.take());
         state.bytes = 0;
-        state.reader = Reader::Gone { unread: queue.len() };
-        state.report.dropped += queue.len() as u64;
+        let unread = queue.len() + behind.as_ref().map_or(0, |behind| behind.waiting);
+        state.reader = Reader::Gone { unread };
+        state.report.dropped += unread as u64;
         drop(state);
         self.room.notify_one();
-        drop((queue, waker));
+        drop((queue, waker, behind));
     }
 
     /// That a reader has waited so long.
@@ -243,7 +289,39 @@ fn wake<T>(mut state: MutexGuard<'_, State<T>>) {
     waker.into_iter().for_each(Waker::wake);
 }
 
+impl<T> Behind<T> {
+    fn push(&mut self, entry: Entry<T>) -> Result<(), BoxError> {
+        let bytes = self.backlog.push(Position::from_raw(entry.position), entry.item)?;
+        self.waiting += 1;
+        self.spilled = (self.spilled.0 + 1, self.spilled.1 + bytes);
+        Ok(())
+    }
+
+    fn pop(&mut self) -> Result<Option<Entry<T>>, BoxError> {
+        if self.waiting == 0 {
+            return Ok(None);
+        }
+        let (position, item) = self.backlog.pop()?.ok_or("a backlog has lost what was put into it")?;
+        self.waiting -= 1;
+        let heap = self.weigher.map_or(0, |weigher| weigher(&item));
+        Ok(Some(Entry { position: position.raw(), item, heap }))
+    }
+}
+
 impl<T> State<T> {
+    /// Brings a batch to the empty queue from behind it.
+    fn refill(&mut self, want: Want) -> Result<(), BoxError> {
+        let Some(behind) = self.behind.as_mut().filter(|_| self.queue.is_empty()) else { return Ok(()) };
+        while self.queue.len() < want.items
+            && self.bytes < want.bytes
+            && let Some(entry) = behind.pop()?
+        {
+            self.bytes += entry.weight();
+            self.queue.push_back(entry);
+        }
+        Ok(())
+    }
+
     /// One item alone always fits, however heavy: else it could never pass.
     fn has_room(&self, weight: usize, bound: &Bound) -> bool {
         let fits = || self.queue.len() < bound.items && self.bytes.saturating_add(weight) <= bound.bytes;

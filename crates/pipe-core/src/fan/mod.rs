@@ -15,6 +15,7 @@
 //! Bounded edges make it possible to ask for what cannot be had in bounded memory. Where that is, and that it ends with an error
 //! instead of a hang, is said for users at [`concat()`]; how each wait comes to have a limit, in `edge.rs` and `bell.rs`.
 
+mod backlog;
 mod bell;
 mod branch;
 mod branch_error;
@@ -26,6 +27,7 @@ mod tagged;
 mod tee;
 mod zip;
 
+pub use backlog::Backlog;
 pub use branch::{Bound, BranchReport, BranchSink, BranchSource, Overflow, branch};
 pub use branch_error::{BranchError, BranchErrorKind};
 pub use concat::{Concat, concat};

@@ -66,7 +66,7 @@ impl<U, C, I: Item> Pipeline<U, C, I> {
             let why = "a fold behind it would count what an attempt emitted before it failed: put `.edge()` in between, or retry first";
             this.settings.refuse("retry", stage, why);
         }
-        let pipeline = this.then("fold", Emits::Many, Fold { new, fold: f, heap });
+        let pipeline = this.then("fold", Emits::Many, Fold { new, fold: f, heap, spill: None });
         Whole { pipeline, sink: Merge { into: None, merge } }
     }
 }
@@ -98,7 +98,7 @@ impl<U: Feed, C, I: Owned> Pipeline<U, C, I> {
             return Iter::refused(error);
         }
         let last = settings.open();
-        let profile = Profile { name: "iterator", workers: 1, memory_limit };
+        let profile = Profile { name: "iterator", workers: 1, memory_limit, budget: None };
         let run = RunState::new(settings, profile, Arc::new(Scalar));
         let mut nodes = Vec::new();
         let cut = Cut::<_, _, I::T, Last>::new(up, chain, last);

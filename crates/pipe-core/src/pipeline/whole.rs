@@ -13,6 +13,7 @@ use crate::pipeline::Pipeline;
 use crate::report::Report;
 use crate::run::RunState;
 use crate::sink::{Merge, Sink};
+use crate::spill::Spill;
 use crate::stage::Then;
 use crate::weigh::Weigh;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -66,6 +67,17 @@ impl<U, C, N, F, A, M> Whole<U, Then<C, Fold<N, F, A>>, Own<A>, Merge<A, M>> {
         self.pipeline.chain.second.heap = Some(A::heap);
         self.pipeline.settings.weighers.add::<A>();
         self
+    }
+
+    /// Puts the accumulators of the fold on disk when they become larger than their part of the memory limit, or when others need it: see
+    /// [`Spill`]. They are weighed as well. How often that was, and how much, is an event of the report.
+    pub fn spilling(self) -> Self
+    where
+        A: Spill + 'static,
+    {
+        let mut this = self.weighed();
+        this.pipeline.chain.second.spill = Some(A::spill);
+        this
     }
 }
 

@@ -11,7 +11,7 @@ pub use level::PressureLevel;
 pub use reading::{Gauge, Reading, Scope};
 
 use crate::shrink::{Shrink, Shrinkable};
-use pipe_core::{Clock, SystemClock};
+use pipe_core::{Budget, Clock, SystemClock};
 use std::any::Any;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -54,6 +54,8 @@ struct Shared {
     looking: Mutex<Looking>,
     reading: Mutex<Option<Reading>>,
     shrinks: Mutex<Vec<Weak<dyn Shrink>>>,
+    /// Those that nobody else has go with the next one that comes.
+    budgets: Mutex<Vec<Budget>>,
 }
 
 struct Looking {
@@ -90,6 +92,7 @@ impl Pressure {
             looking: Mutex::new(looking),
             reading: Mutex::default(),
             shrinks: Mutex::default(),
+            budgets: Mutex::default(),
         };
         Pressure { shared: Arc::new(shared) }
     }
@@ -130,6 +133,20 @@ impl Pressure {
         shrinks.push(what.shrinks());
     }
 
+    /// Lets `budget` grant less of its limit when memory is short: a half, a quarter, an eighth, and all of it again afterwards. What is in
+    /// use beyond that is not taken away; it comes back batch by batch, and what can [spill](pipe_core::Spill) is asked to, the largest
+    /// first, again with each look.
+    pub fn limits(&self, budget: &Budget) {
+        let mut budgets = locked(&self.shared.budgets);
+        budgets.retain(|known| known.is_shared() && known != budget);
+        budgets.push(budget.clone());
+    }
+
+    /// Whether it limits any budget.
+    pub(crate) fn limits_any(&self) -> bool {
+        !locked(&self.shared.budgets).is_empty()
+    }
+
     /// How many idle objects and values were let go so far.
     pub fn freed(&self) -> u64 {
         self.shared.freed.load(Relaxed)
@@ -165,6 +182,9 @@ impl Shared {
 
     /// One after the other, and all of them, also if one panics.
     fn shrink(&self, level: PressureLevel) {
+        for budget in locked(&self.budgets).iter() {
+            budget.allow(level.halved(budget.limit()));
+        }
         let registered: Vec<_> = locked(&self.shrinks).iter().filter_map(Weak::upgrade).collect();
         let mut thrown: Option<Box<dyn Any + Send>> = None;
         for one in registered {

@@ -1,6 +1,11 @@
 //! One value for each key: the accumulator of a group-by.
 
+#[cfg(feature = "spill")]
+mod spilling;
 mod words;
+
+#[cfg(feature = "spill")]
+pub use spilling::{SortedGroups, SpillingGroups};
 
 use foldhash::fast::RandomState;
 use hashbrown::HashTable;
@@ -154,11 +159,23 @@ impl<V> Groups<V> {
 
     /// Keys and values, in the order of the bytes of the keys. O(n log n).
     pub fn into_sorted(self) -> Vec<(Vec<u8>, V)> {
+        self.into_ordered().collect()
+    }
+
+    /// As `into_sorted`, where each key is copied when it is its turn.
+    fn into_ordered(self) -> impl Iterator<Item = (Vec<u8>, V)> {
         let keys = self.keys;
-        let owned = |group: Group<V>| (group.key(&keys).to_vec(), group.value);
-        let mut sorted: Vec<_> = self.table.into_iter().map(owned).collect();
-        sorted.sort_unstable_by(|(left, _), (right, _)| left.cmp(right));
-        sorted
+        let mut groups: Vec<_> = self.table.into_iter().collect();
+        groups.sort_unstable_by(|left, right| left.key(&keys).cmp(right.key(&keys)));
+        groups.into_iter().map(move |group| (group.key(&keys).to_vec(), group.value))
+    }
+
+    /// Keys and values, in the order of the bytes of the keys.
+    #[cfg(feature = "spill")]
+    fn ordered(&self) -> Vec<(&[u8], &V)> {
+        let mut ordered: Vec<_> = self.iter().collect();
+        ordered.sort_unstable_by_key(|(key, _)| *key);
+        ordered
     }
 
     /// Takes all of `other` in. Of a key that both have, `merge` puts the other value into the one that is here.

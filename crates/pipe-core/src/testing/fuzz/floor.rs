@@ -176,8 +176,8 @@ impl<'p, 'd> Floor<'p, 'd> {
         self.dice.step(Step::Pulled(want.items));
         match self.source.pull(Want { bytes: permit.bytes(), ..want }) {
             Ok(Some(batch)) if batch.bytes() > limit => {
-                let (stage, wanted) = ("source".to_owned(), batch.bytes());
-                self.fail(RunError::Budget { stage, wanted, in_use: 0, limit }, self.cells.len());
+                let refusal = self.run.budget().refusal("source", batch.bytes(), 0);
+                self.fail(refusal, self.cells.len());
             }
             Ok(Some(batch)) => {
                 permit.resize(batch.bytes());

@@ -3,8 +3,10 @@
 mod floor;
 mod serve;
 
+use crate::budget::Budget;
 use crate::error::RunError;
 use crate::executor::{Executor, Profile};
+use crate::memory_settings::MemorySettings;
 use crate::plan::{Loop, Nodes, Plan, Ran, RunState};
 use crate::testing::{Rng, VirtualClock};
 use floor::Floor;
@@ -33,7 +35,7 @@ use std::time::Duration;
 #[derive(Debug)]
 pub struct Fuzz {
     seed: u64,
-    memory_limit: usize,
+    memory: MemorySettings,
     clock: VirtualClock,
     trace: Mutex<Vec<Step>>,
 }
@@ -73,13 +75,22 @@ pub enum Step {
 impl Fuzz {
     /// The schedules of this seed. Every run takes the same one, as far as its pipeline lets it.
     pub fn new(seed: u64) -> Self {
-        Fuzz { seed, memory_limit: 16 << 20, clock: VirtualClock::new(), trace: Mutex::default() }
+        let mut memory = MemorySettings::default();
+        memory.set_limit(16 << 20);
+        Fuzz { seed, memory, clock: VirtualClock::new(), trace: Mutex::default() }
     }
 
     /// How many bytes may be in flight: 16 MiB unless set. Zero is a `Config` error.
     #[must_use]
     pub fn memory_limit(mut self, bytes: usize) -> Self {
-        self.memory_limit = bytes;
+        self.memory.set_limit(bytes);
+        self
+    }
+
+    /// Takes from this budget, together with all other runs that do.
+    #[must_use]
+    pub fn budget(mut self, budget: &Budget) -> Self {
+        self.memory.set_budget(budget);
         self
     }
 
@@ -102,12 +113,8 @@ impl<'p> Executor<'p> for Fuzz {
     type Async = Infallible;
 
     fn profile(&self) -> Result<Profile, RunError> {
-        if self.memory_limit == 0 {
-            let (field, value, why) = ("memory_limit", "0".to_owned(), "no batch could be read");
-            return Err(RunError::Config { field, value, why });
-        }
         let workers = 1 + Rng::new(self.seed).below(MOST_WORKERS) as usize;
-        Ok(Profile { name: "Fuzz", workers, memory_limit: self.memory_limit })
+        self.memory.profile("Fuzz", workers)
     }
 
     fn execute(&self, plan: Plan<'p>) -> Result<(), RunError> {

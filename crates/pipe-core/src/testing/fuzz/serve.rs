@@ -167,7 +167,7 @@ impl Outlet for Ahead<'_, '_, '_> {
         }
         floor.insert(index, node, batch);
         // An item that explodes: no more comes into being before this has gone.
-        if floor.run.budget().in_use() > floor.run.budget().limit() {
+        if floor.run.budget().is_overdrawn() {
             floor.serve_all_before(self.id);
         }
         if floor.index_of(self.id).is_some() { Flow::Continue(()) } else { Flow::Break(()) }

@@ -1,0 +1,44 @@
+//! How much memory the runs of an executor may use.
+
+use crate::budget::Budget;
+use crate::error::RunError;
+use crate::executor::Profile;
+use crate::limit::default_memory_limit;
+
+/// What an executor was told about memory: for executors, so that `.memory_limit(..)` and `.budget(..)` mean the same on all of them.
+#[derive(Debug, Clone, Default)]
+pub struct MemorySettings {
+    limit: Option<usize>,
+    budget: Option<Budget>,
+}
+
+impl MemorySettings {
+    /// Each run may have so many bytes in flight.
+    pub fn set_limit(&mut self, bytes: usize) {
+        self.limit = Some(bytes);
+    }
+
+    /// All runs together take from this budget; each is a child of it.
+    pub fn set_budget(&mut self, budget: &Budget) {
+        self.budget = Some(budget.clone());
+    }
+
+    /// The limit of a run: its own, else that of the shared budget, else [`default_memory_limit`]; never more than the shared budget has.
+    pub fn limit(&self) -> usize {
+        let most = self.budget.as_ref().map(Budget::limit);
+        self.limit.or(most).unwrap_or_else(default_memory_limit).min(most.unwrap_or(usize::MAX))
+    }
+
+    /// The profile of an executor with these settings.
+    ///
+    /// # Errors
+    /// `Config`: a limit of zero bytes.
+    pub fn profile(&self, name: &'static str, workers: usize) -> Result<Profile, RunError> {
+        let memory_limit = self.limit();
+        if memory_limit == 0 {
+            let field = if self.limit == Some(0) { "memory_limit" } else { "budget" };
+            return Err(RunError::Config { field, value: "0".to_owned(), why: "no batch could be read" });
+        }
+        Ok(Profile { name, workers, memory_limit, budget: self.budget.clone() })
+    }
+}
