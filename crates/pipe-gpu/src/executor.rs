@@ -208,7 +208,7 @@ impl<'p> Executor<'p> for Gpu {
             let (field, value) = ("memory_limit", "0".to_owned());
             return Err(RunError::Config { field, value, why: "no batch could be read" });
         }
-        Ok(Profile { name: "Gpu", workers: 1, memory_limit })
+        Ok(Profile { name: "Gpu", workers: 1, memory_limit, budget: None })
     }
 
     /// For one run, which has its own events.
