@@ -2,7 +2,7 @@
 
 use pipe_core::{BlockingExecutor, Inline};
 use pipe_parallel::Parallel;
-use pipe_stream::{Files, Line, Lines};
+use pipe_stream::{Csv, Files, Line, Lines, Tables};
 use std::fs;
 use std::path::PathBuf;
 
@@ -57,4 +57,19 @@ fn a_failure_on_several_workers_is_told_back_to_the_file_and_the_line_of_it() {
         (path, vec![offset]),
         (paths[7].as_path(), alone.map(|line| line.at).collect().run_on(&Inline).unwrap().value)
     );
+}
+
+#[test]
+fn workers_share_the_rows_of_a_table_with_quotes_and_of_many() {
+    let folder = tempfile::tempdir().unwrap();
+    let paths: Vec<_> = (0..3).map(|file| folder.path().join(format!("{file}.csv"))).collect();
+    for (file, path) in paths.iter().enumerate() {
+        let rows = (0..30_000).map(|row| format!("{row},\"of {file},\n{}\"\n", "\"\"\n".repeat(row % 40)));
+        fs::write(path, format!("row,\"what, and\nwhy\"\n{}", rows.collect::<String>())).unwrap();
+    }
+    let tables = || Tables::new(Files::of(&paths).framed(Csv::new())).unwrap();
+    let rows = || tables().rows().map(|row| row.bytes().to_vec()).collect();
+    let on_one = rows().run_on(&Inline).unwrap().value;
+    assert_eq!(on_one.len(), 90_000);
+    assert!(rows().run_on(&Parallel::new().workers(4)).unwrap().value == on_one);
 }

@@ -44,6 +44,11 @@ pub enum StreamErrorKind {
         /// The most bytes that a record may have.
         limit: usize,
     },
+    /// A row has more fields than `Csv::max_fields` allows. Not one byte of it was handed on.
+    TooManyFields {
+        /// The most fields that a row may have.
+        limit: usize,
+    },
     /// What stands there is no record of the framing that was set. Whole records before it that came with the same read are not handed on,
     /// those of earlier reads were.
     NotARecord {
@@ -84,6 +89,16 @@ pub enum StreamErrorKind {
     LeaseLost,
     /// A file cannot be mapped as was asked, and reading it instead was forbidden.
     NotMapped,
+    /// What should be the name of a file below a folder is not, or leads out of it. The error shows it. Nothing was written for it.
+    NotAName {
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// A sink has made as many files as it may. The record that asked for one more was not written.
+    TooManyFiles {
+        /// The most that it may make.
+        limit: u64,
+    },
     /// A setting makes no sense. Nothing was read.
     Setting {
         /// Which one.
@@ -152,6 +167,19 @@ impl StreamError {
         StreamError { kind, operation: "set", subject: subject.clone(), offset: None, source: None }
     }
 
+    /// `name` shows what it is.
+    pub(crate) fn not_a_name(why: &'static str, name: io::Error, folder: &Subject) -> Self {
+        StreamError {
+            source: Some(name),
+            ..StreamError::of_folder(StreamErrorKind::NotAName { why }, folder)
+        }
+    }
+
+    /// A file in a folder cannot be created.
+    pub(crate) fn of_folder(kind: StreamErrorKind, folder: &Subject) -> Self {
+        StreamError { kind, operation: "create", subject: folder.clone(), offset: None, source: None }
+    }
+
     /// What kind of error it is.
     pub fn kind(&self) -> StreamErrorKind {
         self.kind
@@ -177,6 +205,42 @@ impl StreamError {
     }
 }
 
+impl StreamError {
+    /// A record that is none, or too much of one.
+    fn fmt_record(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (subject, offset) = (&self.subject, self.offset.unwrap_or_default());
+        match self.kind {
+            StreamErrorKind::RecordTooLong { limit } => {
+                write!(f, "record at byte {offset} of {subject} is longer than {limit} bytes")
+            }
+            StreamErrorKind::TooManyFields { limit } => {
+                write!(
+                    f,
+                    "row at byte {offset} of {subject} has more than {limit} fields, which is its max_fields"
+                )
+            }
+            StreamErrorKind::NotARecord { why } => {
+                write!(f, "no record at byte {offset} of {subject}: {why}")
+            }
+            kind => write!(f, "{kind:?} at byte {offset} of {subject}"),
+        }
+    }
+
+    /// A folder that does not get another file.
+    fn fmt_folder(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let StreamError { kind, operation, subject, source, .. } = self;
+        match (kind, source) {
+            (StreamErrorKind::NotAName { why }, Some(name)) => {
+                write!(f, "{operation} {name} in {subject}: {why}")
+            }
+            (StreamErrorKind::TooManyFiles { limit }, _) => {
+                write!(f, "{operation} a file in {subject}: there are {limit}, and no more are allowed")
+            }
+            (kind, _) => write!(f, "{operation} a file in {subject}: {kind:?}"),
+        }
+    }
+}
+
 impl fmt::Display for StreamError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let StreamError { kind, operation, subject, offset, source } = self;
@@ -191,13 +255,9 @@ impl fmt::Display for StreamError {
                     None => write!(f, ": {kind}"),
                 }
             }
-            StreamErrorKind::RecordTooLong { limit } => {
-                let offset = offset.unwrap_or_default();
-                write!(f, "record at byte {offset} of {subject} is longer than {limit} bytes")
-            }
-            StreamErrorKind::NotARecord { why } => {
-                write!(f, "no record at byte {} of {subject}: {why}", offset.unwrap_or_default())
-            }
+            StreamErrorKind::RecordTooLong { .. }
+            | StreamErrorKind::TooManyFields { .. }
+            | StreamErrorKind::NotARecord { .. } => self.fmt_record(f),
             StreamErrorKind::Truncated { expected, found } => {
                 let offset = offset.unwrap_or_default();
                 write!(
@@ -238,6 +298,7 @@ impl fmt::Display for StreamError {
                 Some(why) => write!(f, "{operation} {subject}: {why}"),
                 None => write!(f, "{operation} {subject}: it is not mapped"),
             },
+            StreamErrorKind::NotAName { .. } | StreamErrorKind::TooManyFiles { .. } => self.fmt_folder(f),
             StreamErrorKind::Setting { field, value, why } => write!(f, "{field} = {value}: {why}"),
         }
     }

@@ -30,7 +30,7 @@
 //! ```
 //!
 //! * [`Lines`] are [`Records`] cut at line feeds; another [`Framing`] cuts otherwise: [`Delimited`], [`FixedWidth`], [`LengthPrefixed`], [`Csv`],
-//!   [`Custom`]. A [`Table`] has a header, so columns have names. [`Containing`] and [`Blocks`] are for who needs few records, or none.
+//!   [`Custom`]. A [`Table`] has a header, so columns have names; [`Tables`] are many files of one. [`Containing`] and [`Blocks`] are for who needs few records, or none.
 //! * A regular file is read in parts, outside the source lock, by the workers that lend their records, where the framing can tell where
 //!   records start. What is no file, or no such framing, is read from its front: one `read` per batch, and what is behind its last whole
 //!   record is copied to the head of the next buffer.
@@ -43,7 +43,7 @@
 //! * [`Encode::encode`] lets the workers turn records, borrowed or owned, into [`Block`]s of bytes: [`AsLines`], [`AsCsv`], [`AsNdjson`],
 //!   [`LengthPrefixed`], or an [`Encoder`] of yours.
 //! * [`FileSink`] and [`WriterSink`] write blocks as they are, and other items each with a line feed. An error of the last flush is an error of the run, and a file
-//!   appears under its name only when it is whole.
+//!   appears under its name only when it is whole. [`RollingSink`] and [`PerKeySink`] write many files, as one folder that appears so.
 //! * [`DeadLetterFile`] keeps the records that failed, and [`Replay`] sends them through the same definition again.
 //! * [`number`], [`decimal`] and [`decimal_at_end`] read numbers from bytes, and [`Groups`] has a value for each key: the two halves of most
 //!   programs over lines.
@@ -52,7 +52,8 @@
 //! # Limits
 //!
 //! A record may have 64 MiB ([`Lines::max_record`]), so an input without line feeds ends in an error and not in all of the memory. Spare
-//! buffers are at most eight. A decoder has four buffers of 256 KiB, and what the format asks for: 32 KiB for gzip, at most 128 MiB for
+//! buffers are at most eight. A row of a table has at most a million fields ([`Csv::max_fields`]). [`PerKeySink`] has at most 10,000 files and
+//! holds 8 MiB for them. A decoder has four buffers of 256 KiB, and what the format asks for: 32 KiB for gzip, at most 128 MiB for
 //! zstd, 8 MiB from its usual levels. Reads block: a run that is cancelled while it waits for a terminal or a pipe ends when that gives
 //! something.
 //!
@@ -100,6 +101,7 @@ mod opened;
 mod parts;
 mod plane;
 mod positioned;
+mod quotes;
 mod records;
 mod room;
 mod sink;
@@ -115,8 +117,13 @@ mod x86;
 pub use backend::{Backend, Taken};
 pub use chunk::Chunk;
 pub use compressed::{Codec, Compression, Decoded};
-pub use csv::{BadField, Column, Csv, Field, NoColumn, Quotes, Row, Table, csv};
-pub use encode::{AsCsv, AsLines, AsNdjson, Block, Encode, Encoded, Encoder, ToFields, TooLongForItsPrefix};
+pub use csv::{
+    BadField, Column, Csv, Field, NoColumn, OtherHeader, Quotes, RaggedRow, Row, Table, Tables, csv,
+};
+pub use encode::{
+    AsCsv, AsLines, AsNdjson, Block, Encode, Encoded, EncodedBy, Encoder, KeyedBlock, ToFields,
+    TooLongForItsPrefix,
+};
 pub use error::{StreamError, StreamErrorKind};
 #[cfg(feature = "files")]
 pub use files::files;
@@ -135,7 +142,7 @@ pub use numbers::{BadNumber, BadNumberKind, Number, decimal, decimal_at_end, num
 pub use opened::Opened;
 pub use positioned::{Line, Positioned, PositionedChunk};
 pub use records::{Lines, Records, lines};
-pub use sink::{FileSink, Fsync, WriterSink};
+pub use sink::{FileSink, Fsync, PerKeySink, RollingSink, WriterSink, Written};
 #[cfg(feature = "spill")]
 pub use spill::{DiskQueue, Scratch, ScratchError, Stored};
 pub use tally::Tally;

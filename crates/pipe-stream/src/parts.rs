@@ -15,9 +15,10 @@
 
 use crate::buffer::{Pool, grow};
 use crate::error::{StreamError, StreamErrorKind, Subject};
-use crate::framing::{Framing, Preamble, end_of_input};
+use crate::framing::{Framing, Preamble, check_widths, end_of_input};
 #[cfg(feature = "mmap")]
 use crate::mapped::{Mapped, Otherwise, Refused, SPAN, Slice};
+use crate::quotes::{Known, Quotes};
 use crate::room::Room;
 use crate::storage::Storage;
 use std::fs::File;
@@ -35,6 +36,8 @@ pub(crate) struct Parts {
     /// Where the first record starts.
     begin: u64,
     extent: Mutex<Extent>,
+    /// Of a framing that has to know which quotes are open.
+    quotes: Option<Quotes>,
     /// Parts are mapped, where they can be.
     #[cfg(feature = "mmap")]
     mapped: Option<Mapped>,
@@ -57,6 +60,9 @@ const AHEAD: usize = 512;
 /// Beyond this it is cheaper to read twice where a record is long.
 const AHEAD_MOST: usize = 32 << 10;
 
+/// Fits into the first cache.
+const COUNTED_AT_ONCE: usize = 32 << 10;
+
 impl Parts {
     /// Looks at nothing yet.
     pub(crate) fn new(
@@ -73,6 +79,7 @@ impl Parts {
             max_record,
             begin: 0,
             extent,
+            quotes: None,
             #[cfg(feature = "mmap")]
             mapped: None,
             ahead: AtomicUsize::new(AHEAD),
@@ -101,6 +108,9 @@ impl Parts {
             } else if !ended {
                 continue;
             }
+            if !framing.seeks() {
+                self.quotes = framing.quote().map(|quote| Quotes::new(quote, self.begin));
+            }
             return Ok(Arc::new(self));
         }
     }
@@ -126,7 +136,8 @@ impl Parts {
         // Then it needs one window.
         #[cfg(feature = "mmap")]
         let end = if self.mapped.is_some() { end.min((start / SPAN + 1) * SPAN) } else { end };
-        Ok((start < end).then(|| Part { of: self.clone(), range: start..end }))
+        let known = || self.quotes.as_ref().and_then(|quotes| quotes.known(start, None));
+        Ok((start < end).then(|| Part { of: self.clone(), range: start..end, known: known() }))
     }
 
     fn extent(&self) -> MutexGuard<'_, Extent> {
@@ -199,6 +210,8 @@ fn read_at(file: &File, room: &mut [u8], at: u64) -> io::Result<usize> {
 pub(crate) struct Part {
     of: Arc<Parts>,
     range: Range<u64>,
+    /// What was known of quotes before it when it was handed out.
+    known: Option<Known>,
 }
 
 /// What a part became.
@@ -228,8 +241,9 @@ impl Part {
     /// Gives away the back half.
     pub(crate) fn split(&mut self) -> Option<Part> {
         let middle = self.range.start + (self.range.end - self.range.start).div_ceil(2);
-        let back =
-            (middle < self.range.end).then(|| Part { of: self.of.clone(), range: middle..self.range.end })?;
+        let Part { of, known, .. } = self;
+        let range = middle..self.range.end;
+        let back = (middle < self.range.end).then(|| Part { of: of.clone(), range, known: *known })?;
         self.range.end = middle;
         Some(back)
     }
@@ -248,12 +262,17 @@ impl Part {
             let ended = of.extend(&mut room, goal, offset, start)?;
             let block = room.block();
             let filled = block.len();
-            let first = if start == of.begin { Some(0) } else { framing.start(block, before, offset) };
+            let [open, open_behind] = self.open(&block[before..edge.min(filled)])?;
+            let start_at = |at, open| match &of.quotes {
+                Some(_) => framing.start_quoted(block, at, open),
+                None => framing.start(block, at, offset),
+            };
+            let first = if start == of.begin { Some(0) } else { start_at(before, open) };
             // Nothing starts here: all of it is the middle of a record, or the file is shorter by now.
             let Some(first) = first.filter(|first| *first < edge.min(filled)) else {
                 return self.loaded(room, 0..0, offset);
             };
-            let last = match framing.start(block, edge.min(filled), offset) {
+            let last = match start_at(edge.min(filled), open_behind) {
                 Some(last) => last,
                 None if !ended && filled - edge > of.max_record.saturating_add(framing.margin()) => {
                     let long = framing.too_long(block, first, of.max_record).unwrap_or(first);
@@ -271,6 +290,10 @@ impl Part {
                 None => continue,
             };
             of.learn(last.saturating_sub(edge));
+            // Quotes are all that was looked at; what stands around them is not.
+            if of.quotes.is_some() {
+                end_of_input(framing, &block[first..last], &of.subject, offset + first as u64)?;
+            }
             of.check_lengths(framing, &block[..last], first, offset)?;
             return self.loaded(room, first..last, offset);
         }
@@ -278,6 +301,15 @@ impl Part {
 }
 
 impl Part {
+    /// Whether a quote is open before its bytes, and behind them; of a framing without quotes never.
+    fn open(&self, bytes: &[u8]) -> Result<[bool; 2], StreamError> {
+        let (Some(quotes), Some(known)) = (&self.of.quotes, self.known) else { return Ok([false; 2]) };
+        let (start, odd) = (self.range.start, quotes.is_odd(bytes));
+        quotes.counted(start..start + bytes.len() as u64, odd);
+        let open = quotes.open_at(start, known, |gap| self.of.count(quotes, gap))?;
+        Ok([open, open ^ odd])
+    }
+
     /// What it became. An error if bytes were missing while they were looked at.
     fn loaded(&self, room: Room, window: Range<usize>, offset: u64) -> Result<Loaded, StreamError> {
         let (storage, bytes) = room.into_storage(&self.of);
@@ -342,6 +374,25 @@ impl Parts {
         }
     }
 
+    /// Whether the number of quotes in a range is odd that nobody has counted yet.
+    #[cold]
+    fn count(&self, quotes: &Quotes, mut range: Range<u64>) -> Result<bool, StreamError> {
+        let (mut room, mut odd) = (vec![0; COUNTED_AT_ONCE], false);
+        let whole = range.clone();
+        while range.start < range.end {
+            let bytes = room.len().min((range.end - range.start) as usize);
+            let mut filled = 0;
+            let ended = self.fill(&mut room[..bytes], &mut filled, range.start, range.start)?;
+            odd ^= quotes.is_odd(&room[..filled]);
+            range.start += filled as u64;
+            if ended {
+                break;
+            }
+        }
+        quotes.counted(whole, odd);
+        Ok(odd)
+    }
+
     /// That no byte of a slice was missing, of which the first one stood at `offset`.
     #[cfg(feature = "mmap")]
     pub(crate) fn check_whole(&self, slice: &Slice, offset: u64) -> Result<(), StreamError> {
@@ -379,7 +430,7 @@ impl Parts {
     ) -> Result<(), StreamError> {
         let long = window.len() - first > self.max_record;
         match long.then(|| framing.too_long(window, first, self.max_record)).flatten() {
-            None => Ok(()),
+            None => check_widths(framing, window, first, &self.subject, offset),
             Some(start) => Err(self.too_long(offset + start as u64)),
         }
     }

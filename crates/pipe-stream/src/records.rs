@@ -5,7 +5,7 @@ use crate::buffer::Pool;
 use crate::chunk::Chunk;
 use crate::compressed::{Compression, Decoded, Reads};
 use crate::error::{StreamError, Subject};
-use crate::framing::{Blocks, Framing, Newline};
+use crate::framing::{Blocks, Framing, Newline, check_settings};
 #[cfg(feature = "mmap")]
 use crate::mapped::{Mapped, Mapping, Otherwise};
 use crate::opened::Opened;
@@ -49,7 +49,7 @@ pub fn lines(
 /// input.
 ///
 /// A file is read in parts by the workers that will lend their records, if it is a regular one and the framing can
-/// [tell](Framing::seeks) where records start. Everything else is read from its front: each batch is what one `read` brought, up to the
+/// [tell](Framing) where records start. Everything else is read from its front: each batch is what one `read` brought, up to the
 /// last whole record in it, so lines written into a pipe are handed on as they come. A buffer grows only for a record that is longer than it.
 ///
 /// ```
@@ -202,8 +202,7 @@ impl<R: Read + Send, F: Framing> Records<R, F> {
 
     /// How the bytes of a file come into memory; [`Backend::Auto`] unless set.
     ///
-    /// Parts are mapped: so a file is read from its front, whatever was set, if its framing cannot [tell](Framing::seeks) where records
-    /// start.
+    /// Parts are mapped: so a file is read from its front, whatever was set, if its framing cannot [tell](Framing) where records start.
     pub fn backend(mut self, backend: Backend) -> Self {
         self.backend = backend;
         self
@@ -234,13 +233,14 @@ impl<R: Read + Send, F: Framing> Records<R, F> {
             let why = "the framing has no records of that length";
             return Err(StreamError::setting(&subject, "max_record", self.max_record, why));
         }
+        check_settings(&self.framing, &subject)?;
         check("buffer", self.buffer, "a read needs room for one byte")?;
         let pool = Pool::new(self.buffer);
         let Some(file) = (self.seekable)(self.stream.reader()) else {
             self.read_instead("it is empty, compressed, or not a regular file")?;
             return Ok(Way::Stream(pool));
         };
-        if !self.framing.seeks() {
+        if !self.framing.seeks() && self.framing.quote().is_none() {
             self.read_instead("its records can only be found from the front")?;
             return Ok(Way::Stream(pool));
         }

@@ -7,7 +7,7 @@
 
 use crate::buffer::{Buffer, Pool, grow};
 use crate::error::{StreamError, StreamErrorKind, Subject};
-use crate::framing::{Framing, NotARecord, Preamble, Rest, end_of_input};
+use crate::framing::{Framing, NotARecord, Preamble, Rest, check_widths, end_of_input};
 use crate::storage::Storage;
 use std::io::{self, ErrorKind, Read};
 use std::ops::Range;
@@ -146,7 +146,7 @@ impl<R: Read> Stream<R> {
     /// What belongs to a record may be missing behind the last one, or be shorter than the margin: so it may be too long and have fitted.
     fn check_lengths<F: Framing>(&self, framing: &F, block: &[u8], limit: usize) -> Result<(), StreamError> {
         match (block.len() > limit).then(|| framing.too_long(block, 0, limit)).flatten() {
-            None => Ok(()),
+            None => check_widths(framing, block, 0, &self.subject, self.offset),
             Some(start) => Err(self.too_long_at(limit, start)),
         }
     }

@@ -2,7 +2,7 @@
 
 use crate::chunk::Chunk;
 use crate::error::{StreamError, Subject};
-use crate::framing::{Framing, Newline, Preamble, end_of_input};
+use crate::framing::{Framing, Newline, Preamble, check_settings, check_widths, end_of_input};
 use crate::storage::Storage;
 use pipe_core::{BoxError, Identity, Pipeline, Source, Start, Want, from_source};
 use std::sync::Arc;
@@ -58,7 +58,10 @@ impl<F: Framing> Text<F> {
             Preamble::Bytes(bytes) if self.next == 0 => bytes,
             _ => self.next,
         };
-        end_of_input(&self.framing, &self.storage[begin..], &Subject::Named("the text"), begin as u64)?;
+        let subject = Subject::Named("the text");
+        check_settings(&self.framing, &subject)?;
+        check_widths(&self.framing, &self.storage, begin, &subject, 0)?;
+        end_of_input(&self.framing, &self.storage[begin..], &subject, begin as u64)?;
         Ok(begin)
     }
 }

@@ -8,7 +8,7 @@ mod common;
 
 use common::Record;
 use pipe_core::testing::{Rng, laws};
-use pipe_core::{Source, Want};
+use pipe_core::{Inline, Source, Want};
 use pipe_stream::{
     Backend, Blocks, Containing, Custom, Delimited, FixedWidth, Framing, LengthPrefixed, Lines, Mapping,
     Newline, NoDelimiter, NotInALine, PrefixBytes, StreamError, StreamErrorKind, Text,
@@ -16,6 +16,8 @@ use pipe_stream::{
 use std::fs;
 use std::num::NonZeroUsize;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 /// With batches of about `want` bytes.
 fn drain<S: Source<Item = &'static [u8]>>(source: S, want: usize) -> (Vec<Record>, Option<StreamError>) {
@@ -281,4 +283,31 @@ fn a_record_of_a_file_may_have_max_record_bytes_and_not_one_more_whatever_the_pa
             }
         }
     }
+}
+
+/// One byte a read.
+struct Drip(std::io::Cursor<Vec<u8>>);
+
+impl std::io::Read for Drip {
+    fn read(&mut self, room: &mut [u8]) -> std::io::Result<usize> {
+        let most = room.len().min(1);
+        self.0.read(&mut room[..most])
+    }
+}
+
+#[test]
+fn a_function_that_resumes_looks_at_each_byte_of_a_slow_record_a_few_times() {
+    let record = [&b"x".repeat(20_000)[..], b"\n\n"].concat();
+    let looked = Arc::new(AtomicUsize::new(0));
+    let counter = looked.clone();
+    let paragraphs = Custom::resuming(move |bytes, seen| {
+        let from = seen.saturating_sub(1);
+        counter.fetch_add(bytes.len() - from, Relaxed);
+        bytes[from..].windows(2).position(|pair| pair == b"\n\n").map(|at| from + at + 2)
+    });
+    let text = record.repeat(3);
+    let lengths = Lines::from_reader(Drip(std::io::Cursor::new(text))).framed(paragraphs).pipeline();
+    let lengths = lengths.map(<[u8]>::len).collect().run_on(&Inline).unwrap().value;
+    assert_eq!(lengths, [record.len(); 3]);
+    assert!(looked.load(Relaxed) < 4 * 3 * record.len(), "{} looks", looked.load(Relaxed));
 }

@@ -27,6 +27,7 @@ use pipe_core::Flow;
 pub struct Csv {
     delimiter: u8,
     quotes: Quotes,
+    max_fields: usize,
 }
 
 /// What a double quote means.
@@ -34,19 +35,19 @@ pub struct Csv {
 pub enum Quotes {
     /// It may enclose a field.
     Enclose,
-    /// Nothing: no field has a delimiter or a line feed. Then a file can be read by several workers.
+    /// Nothing: no field has a delimiter or a line feed.
     None,
 }
 
 impl Csv {
     /// Commas, and quotes that enclose.
     pub fn new() -> Self {
-        Csv { delimiter: b',', quotes: Quotes::Enclose }
+        Csv { delimiter: b',', quotes: Quotes::Enclose, max_fields: MAX_FIELDS }
     }
 
     /// Tabs, and no quotes.
     pub fn tsv() -> Self {
-        Csv { delimiter: b'\t', quotes: Quotes::None }
+        Csv { delimiter: b'\t', quotes: Quotes::None, ..Csv::new() }
     }
 
     /// Another delimiter: one byte, neither a quote nor a line feed nor a carriage return.
@@ -63,15 +64,52 @@ impl Csv {
         Csv { quotes, ..self }
     }
 
-    /// Where the quote is that is open at the end of `rows`, if one is. Looks at quotes and at nothing else, as most blocks have none.
-    fn open_quote(&self, rows: &[u8]) -> Result<Option<usize>, NotARecord> {
-        let (mut open, mut last) = (false, 0);
+    /// The most fields that a row may have; 1,048,576 unless set. While rows are lent each field of one takes four bytes beside the row, so
+    /// one with more is the error [`TooManyFields`](crate::StreamErrorKind::TooManyFields). Zero is an error of the run, before anything
+    /// is read.
+    pub fn max_fields(self, fields: usize) -> Self {
+        Csv { max_fields: fields, ..self }
+    }
+
+    /// Where each row starts, where it ends with its carriage return, and how many fields it has, until `each` breaks. Takes no memory.
+    fn survey(&self, window: &[u8], from: usize, mut each: impl FnMut(usize, usize, usize) -> Flow) {
+        let (mut start, mut fields, mut open) = (from, 1, false);
+        let mut planes = [[0; BLOCK]; 3];
+        for at in (from..window.len()).step_by(BLOCK) {
+            let index = (at - from) % STRIDE / BLOCK;
+            if index == 0 {
+                self.fill(&window[at..window.len().min(at + STRIDE)], &mut planes);
+            }
+            let [quotes, delimiters, feeds] = planes.each_ref().map(|plane| plane[index]);
+            let inside = inside(quotes, &mut open);
+            let (mut delimiters, mut feeds) = (delimiters & !inside, feeds & !inside);
+            while feeds != 0 {
+                let before = (feeds & feeds.wrapping_neg()) - 1;
+                fields += (delimiters & before).count_ones() as usize;
+                let end = at + feeds.trailing_zeros() as usize;
+                if each(start, end, fields).is_break() {
+                    return;
+                }
+                (delimiters, feeds) = (delimiters & !before, feeds & (feeds - 1));
+                (start, fields) = (end + 1, 1);
+            }
+            fields += delimiters.count_ones() as usize;
+        }
+        if start < window.len() {
+            let _ = each(start, window.len(), fields);
+        }
+    }
+
+    /// Where the quote is that is open at the end of `rows`, if one is. Looks at quotes and at nothing else, as most blocks have none. From
+    /// `from` on: before it all was looked at, and `open` is what was found.
+    fn open_quote(&self, rows: &[u8], from: usize, open: Option<usize>) -> Result<Option<usize>, NotARecord> {
+        let (mut last, mut open) = (open.unwrap_or_default(), open.is_some());
         let mut plane = [0; BLOCK];
-        for at in (0..rows.len()).step_by(BLOCK) {
-            if at % STRIDE == 0 {
+        for at in (from..rows.len()).step_by(BLOCK) {
+            if (at - from).is_multiple_of(STRIDE) {
                 fill(&rows[at..rows.len().min(at + STRIDE)], b'"', &mut plane);
             }
-            let quotes = plane[at % STRIDE / BLOCK];
+            let quotes = plane[(at - from) % STRIDE / BLOCK];
             if quotes == 0 {
                 continue;
             }
@@ -120,9 +158,22 @@ fn inside(quotes: u64, open: &mut bool) -> u64 {
     inside
 }
 
-/// Behind the last line feed that is not inside quotes. `open` is whether a quote is open at the end: read backwards, each quote changes it.
-fn last_end(rows: &[u8], mut open: bool) -> usize {
-    for at in (0..rows.len()).step_by(BLOCK).rev() {
+/// From where on a block has to be looked at of which the first `seen` bytes are no whole row, and what is open there.
+///
+/// A line feed among those is inside quotes, or it would end a row. So the last of them tells all about the bytes before it, and a field
+/// of many lines that comes in small reads costs one look at each byte, and not one for each read.
+fn looked_at(rows: &[u8], seen: usize) -> (usize, Option<usize>) {
+    match memrchr(b'\n', &rows[..seen]) {
+        // Where its quote is does not matter: only the end of the input asks for it, and looks at all of the row.
+        Some(feed) => (feed, Some(0)),
+        None => (0, None),
+    }
+}
+
+/// Behind the last line feed at or behind `from` that is not inside quotes; 0 if there is none. `open` is whether a quote is open at the end:
+/// read backwards, each quote changes it.
+fn last_end(rows: &[u8], from: usize, mut open: bool) -> usize {
+    for at in (from..rows.len()).step_by(BLOCK).rev() {
         let bytes = block(&rows[at..]);
         let quotes = equal(&bytes, b'"');
         let before = open ^ (quotes.count_ones() % 2 == 1);
@@ -138,6 +189,9 @@ fn last_end(rows: &[u8], mut open: bool) -> usize {
 
 /// Fields end at places that are kept in 32 bits; the carriage return behind a row counts for its last one.
 const LONGEST: usize = u32::MAX as usize - 1;
+
+/// Their ends take 4 MiB: more than tables have columns, less than what hurts.
+const MAX_FIELDS: usize = 1 << 20;
 
 const TOO_LONG: &str = "a row has more than 4 GiB";
 const UNCLOSED: &str = "a quote is opened and not closed";
@@ -158,11 +212,15 @@ impl Framing for Csv {
             (Quotes::None, Rest::More) => Ok(memrchr(b'\n', &rows[seen..]).map_or(0, |feed| seen + feed + 1)),
             // A field that comes in many small reads is not looked at again for each.
             (Quotes::Enclose, Rest::More) if memrchr(b'\n', &rows[seen..]).is_none() => Ok(0),
-            (Quotes::Enclose, rest) => match (self.open_quote(rows)?, rest) {
-                (Some(quote), Rest::Nothing) => Err(NotARecord { at: quote, why: UNCLOSED }),
-                (None, Rest::Nothing) => Ok(rows.len()),
-                (open, Rest::More) => Ok(last_end(rows, open.is_some())),
+            (Quotes::Enclose, Rest::Nothing) => match self.open_quote(rows, 0, None)? {
+                Some(quote) => Err(NotARecord { at: quote, why: UNCLOSED }),
+                None => Ok(rows.len()),
             },
+            (Quotes::Enclose, Rest::More) => {
+                let (from, open) = looked_at(rows, seen);
+                let open = self.open_quote(rows, from, open)?;
+                Ok(last_end(rows, from, open.is_some()))
+            }
         }
     }
 
@@ -225,6 +283,21 @@ impl Framing for Csv {
         memchr(b'\n', &block[before..]).map(|feed| before + feed + 1)
     }
 
+    fn quote(&self) -> Option<u8> {
+        (self.quotes == Quotes::Enclose).then_some(b'"')
+    }
+
+    fn start_quoted(&self, rows: &[u8], at: usize, mut open: bool) -> Option<usize> {
+        if !open && rows[..at].last() == Some(&b'\n') {
+            return Some(at);
+        }
+        (at..rows.len()).step_by(BLOCK).find_map(|at| {
+            let bytes = block(&rows[at..]);
+            let ends = equal(&bytes, b'\n') & !inside(equal(&bytes, b'"'), &mut open);
+            (ends != 0).then(|| at + ends.trailing_zeros() as usize + 1)
+        })
+    }
+
     fn margin(&self) -> usize {
         1
     }
@@ -240,15 +313,25 @@ impl Framing for Csv {
     }
 
     fn too_long(&self, window: &[u8], from: usize, limit: usize) -> Option<usize> {
-        let mut place = Place::at(from);
         let mut long = None;
-        self.drive(window, Cursor::new(&mut place), |start, row| {
-            let end = start + row.bytes().len();
-            let len = end - start + usize::from(window.get(end) == Some(&b'\r'));
-            long = (len > limit).then_some(start);
+        self.survey(window, from, |start, end, _| {
+            long = (end - start > limit).then_some(start);
             if long.is_some() { Flow::Break(()) } else { Flow::Continue(()) }
         });
         long
+    }
+
+    fn too_wide(&self, window: &[u8], from: usize) -> Option<usize> {
+        let mut wide = None;
+        self.survey(window, from, |start, _, fields| {
+            wide = (fields > self.max_fields).then_some(start);
+            if wide.is_some() { Flow::Break(()) } else { Flow::Continue(()) }
+        });
+        wide
+    }
+
+    fn widest(&self) -> usize {
+        self.max_fields
     }
 
     fn longest(&self) -> usize {
@@ -257,5 +340,55 @@ impl Framing for Csv {
 
     fn preamble(&self, head: &[u8]) -> Preamble {
         Preamble::of(b"\xef\xbb\xbf", head)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pipe_core::testing::Rng;
+
+    /// The oracle: asked anew.
+    fn anew(csv: &Csv, block: &[u8]) -> Result<usize, NotARecord> {
+        csv.whole(block, 0, Rest::More)
+    }
+
+    #[test]
+    fn what_was_seen_before_changes_no_answer() {
+        let (csv, mut rng) = (Csv::new(), Rng::new(61));
+        for _ in 0..2_000 {
+            let text: Vec<u8> = (0..rng.below(200)).map(|_| b"ab,\"\"\n"[rng.below(6) as usize]).collect();
+            let mut seen = 0;
+            for end in 0..=text.len() {
+                // As a reader does: small and large steps.
+                if rng.below(3) > 0 && end < text.len() {
+                    continue;
+                }
+                let block = &text[..end];
+                match (csv.whole(block, seen, Rest::More), anew(&csv, block)) {
+                    (Ok(0), Ok(0)) => seen = end,
+                    (Ok(whole), Ok(expected)) if whole == expected => break,
+                    (Err(no), Err(expected)) if no.at == expected.at => break,
+                    // Told when a row might end.
+                    (Ok(0), Err(_)) if !block[seen..].contains(&b'\n') => seen = end,
+                    (found, expected) => panic!("{found:?} for {expected:?}, {seen} of {block:?}"),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_field_of_many_lines_that_comes_a_byte_at_a_time_is_looked_at_twice_at_most() {
+        let field = [&b"\""[..], &b"a line in a field\n".repeat(1_000), b"\"\n"].concat();
+        let (csv, mut looked) = (Csv::new(), 0);
+        for seen in 0..field.len() - 1 {
+            let block = &field[..seen + 1];
+            assert_eq!(csv.whole(block, seen, Rest::More).unwrap(), 0);
+            if block.ends_with(b"\n") {
+                looked += block.len() - looked_at(block, seen).0;
+            }
+        }
+        assert_eq!(csv.whole(&field, field.len() - 1, Rest::More).unwrap(), field.len());
+        assert!((field.len() - 20..2 * field.len()).contains(&looked), "{looked} of {}", field.len());
     }
 }

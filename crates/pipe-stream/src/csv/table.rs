@@ -2,12 +2,13 @@
 
 use crate::chunk::Chunk;
 use crate::csv::framing::Csv;
-use crate::csv::header::{Column, NoColumn};
+use crate::csv::header::{Column, Header, NoColumn};
+use crate::csv::ragged::{RaggedRow, even};
 use crate::csv::row::Row;
 use crate::error::StreamError;
 use crate::opened::Opened;
 use crate::records::{Lines, Records};
-use pipe_core::{Batch, BoxError, Event, Flow, Identity, Pipeline, Source, Start, Want, from_source};
+use pipe_core::{Batch, BoxError, Event, Identity, Pipeline, Source, Start, Then, TryMap, Want, from_source};
 use std::io::Read;
 use std::path::Path;
 
@@ -39,11 +40,8 @@ pub struct Table<R> {
     records: Records<R, Csv>,
     /// What came with the header.
     first: Option<Chunk<Csv>>,
-    names: Vec<String>,
+    header: Header,
 }
-
-/// What is read to find the header, unless that is longer.
-const HEAD: Want = Want { items: 1, bytes: 64 << 10 };
 
 impl Table<Opened> {
     /// Opens the file `path` and reads its header.
@@ -61,25 +59,14 @@ impl<R: Read + Send> Table<R> {
     /// # Errors
     /// What keeps the header from being read.
     pub fn new(mut records: Records<R, Csv>) -> Result<Self, StreamError> {
-        let mut names = Vec::new();
-        let first = loop {
-            let Some(mut chunk) = records.next_chunk(HEAD)? else { break None };
-            chunk.read()?;
-            let header = chunk.drive(1, |_, row| {
-                names =
-                    row.fields().map(|field| String::from_utf8_lossy(&field.bytes()).into_owned()).collect();
-                Flow::Continue(())
-            });
-            if header == 1 {
-                break Some(chunk);
-            }
-        };
-        Ok(Table { records, first, names })
+        let read = Header::read(|| records.next_chunk(Header::WANT))?;
+        let (header, first) = read.map_or_else(Default::default, |(header, first)| (header, Some(first)));
+        Ok(Table { records, first, header })
     }
 
     /// The names of the columns, in order.
     pub fn names(&self) -> &[String] {
-        &self.names
+        self.header.names()
     }
 
     /// The column with this name; the first, if several have it.
@@ -87,13 +74,39 @@ impl<R: Read + Send> Table<R> {
     /// # Errors
     /// There is none. The error lists those that there are.
     pub fn column(&self, name: &str) -> Result<Column, NoColumn> {
-        let index = self.names.iter().position(|this| this == name);
-        index.map(Column::at).ok_or_else(|| NoColumn::new(name, &self.names))
+        self.header.column(name)
     }
 
-    /// The pipeline over the rows behind the header.
+    /// The pipeline over the rows behind the header, however many fields they have.
     pub fn pipeline(self) -> Pipeline<Start<Self>, Identity, Row<'static>> {
         from_source(self)
+    }
+
+    /// The pipeline over the rows behind the header, of which each must have a field for each column. One that has not is [`RaggedRow`], an
+    /// error of the stage `rows`: the policy that follows says what that does, and positions and dead letters are those of the row.
+    ///
+    /// ```
+    /// use pipe_core::{Inline, skip};
+    /// use pipe_stream::{Csv, Lines, Table};
+    ///
+    /// let text: &[u8] = b"city,cents\nOslo,250\nRome\nLima,1,2\n";
+    /// let table = || Table::new(Lines::from_reader(text).framed(Csv::new()));
+    /// let report = table()?.rows().on_error(skip()).map(|row| row.bytes().to_vec()).collect().run_on(&Inline)?;
+    /// assert_eq!((report.skipped(), report.value), (2, vec![b"Oslo,250".to_vec()]));
+    ///
+    /// let failed = table()?.rows().map(|row| row.len()).collect().run_on(&Inline).unwrap_err();
+    /// assert_eq!(failed.to_string(), "stage rows failed at 20: fields in the row: 1, in the header: 2");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn rows(
+        self,
+    ) -> Pipeline<
+        Start<Self>,
+        Then<Identity, TryMap<impl for<'a> Fn(Row<'a>) -> Result<Row<'a>, RaggedRow> + Send + Sync>>,
+        Row<'static>,
+    > {
+        let columns = self.names().len();
+        self.pipeline().parse(even(columns)).named("rows")
     }
 }
 

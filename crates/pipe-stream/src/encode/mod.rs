@@ -2,13 +2,16 @@
 
 mod block;
 mod csv;
+mod keyed;
 mod lines;
 mod ndjson;
 mod prefixed;
 mod stage;
 
 pub use block::Block;
+pub(crate) use block::BlockSpares;
 pub use csv::{AsCsv, ToFields};
+pub use keyed::{EncodedBy, KeyedBlock};
 pub use lines::AsLines;
 pub use ndjson::AsNdjson;
 pub use prefixed::TooLongForItsPrefix;

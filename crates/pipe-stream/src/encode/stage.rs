@@ -4,8 +4,8 @@
 //! the same bytes. So a worker appends to one buffer and lets it go when it is full, and at the end of each batch, where the executor puts
 //! what was emitted into its place.
 
-use crate::encode::{Block, Encoder};
-use pipe_core::{Emit, Flow, Item, Own, Pipeline, Sharing, Spares, Stage, Step, Then};
+use crate::encode::{Block, BlockSpares, EncodedBy, Encoder, KeyedBlock};
+use pipe_core::{BoxError, Emit, Flow, Item, Own, Pipeline, Sharing, Stage, Step, Then};
 use std::mem;
 
 /// Lets a pipeline end in encoded records: `.encode(AsLines)`.
@@ -35,6 +35,31 @@ pub trait Encode<U, C, I: Item> {
     fn encode<E>(self, encoder: E) -> Pipeline<U, Then<C, Encoded<E>>, Own<Block>>
     where
         E: for<'a> Encoder<I::Of<'a>>;
+
+    /// As [`encode`](Self::encode), for a [`PerKeySink`](crate::PerKeySink): `key` appends the name of the file that a record goes to.
+    ///
+    /// ```
+    /// use pipe_core::Inline;
+    /// use pipe_stream::{AsLines, Encode, PerKeySink, lines};
+    ///
+    /// # let parent = tempfile::tempdir()?;
+    /// # let (log, levels) = (parent.path().join("log"), parent.path().join("levels"));
+    /// # std::fs::write(&log, b"error: hot\ninfo: up\nerror: off\n")?;
+    /// let level = |line: &&[u8], name: &mut Vec<u8>| {
+    ///     name.extend(line.split(|byte| *byte == b':').next().ok_or("a line without a level")?);
+    ///     Ok(())
+    /// };
+    /// lines(&log)?.encode_by(level, AsLines).to(PerKeySink::create(&levels)?).run_on(&Inline)?;
+    /// assert_eq!(std::fs::read(levels.join("error"))?, b"error: hot\nerror: off\n");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// What leaves the stage are [`KeyedBlock`]s: the records of all keys in their order, so that a worker holds one block and not one for each
+    /// key. An error of `key` is one of this stage.
+    fn encode_by<K, E>(self, key: K, encoder: E) -> Pipeline<U, Then<C, EncodedBy<K, E>>, Own<KeyedBlock>>
+    where
+        K: for<'a, 'b, 'n> Fn(&'b I::Of<'a>, &'n mut Vec<u8>) -> Result<(), BoxError> + Send + Sync,
+        E: for<'a> Encoder<I::Of<'a>>;
 }
 
 impl<U, C, I: Item> Encode<U, C, I> for Pipeline<U, C, I> {
@@ -45,6 +70,14 @@ impl<U, C, I: Item> Encode<U, C, I> for Pipeline<U, C, I> {
         // Weighed, because one record may become any number of blocks.
         self.stage(Encoded { encoder }).named("encode").weighed()
     }
+
+    fn encode_by<K, E>(self, key: K, encoder: E) -> Pipeline<U, Then<C, EncodedBy<K, E>>, Own<KeyedBlock>>
+    where
+        K: for<'a, 'b, 'n> Fn(&'b I::Of<'a>, &'n mut Vec<u8>) -> Result<(), BoxError> + Send + Sync,
+        E: for<'a> Encoder<I::Of<'a>>,
+    {
+        self.stage(EncodedBy { key, encoder }).named("encode").weighed()
+    }
 }
 
 /// Encodes records; behind [`Encode::encode`].
@@ -53,10 +86,12 @@ pub struct Encoded<E> {
 }
 
 /// The block that a worker fills.
+#[derive(Default)]
 pub struct Filling {
     bytes: Vec<u8>,
-    records: usize,
-    spares: Spares<u8>,
+    /// Where each record starts in them.
+    starts: Vec<u32>,
+    spares: BlockSpares,
 }
 
 impl<E: Send + Sync> Stage for Encoded<E> {
@@ -65,11 +100,11 @@ impl<E: Send + Sync> Stage for Encoded<E> {
     const SHARING: Sharing = Sharing::PerWorker;
 
     fn state(&self) -> Filling {
-        Filling { bytes: Vec::new(), records: 0, spares: Spares::new() }
+        Filling::default()
     }
 
     fn state_bytes(&self, filling: &Filling) -> usize {
-        filling.bytes.capacity()
+        filling.bytes.capacity() + filling.starts.capacity() * size_of::<u32>()
     }
 }
 
@@ -83,15 +118,16 @@ impl<In, E: Encoder<In>> Step<In> for Encoded<E> {
             filling.bytes.truncate(before);
             return out.fail(error);
         }
-        filling.records += 1;
-        if filling.bytes.len() < Block::BYTES {
+        // A block that is not full yet has less than 256 KiB.
+        filling.starts.push(before as u32);
+        if filling.bytes.len() < Block::BYTES && filling.starts.len() < Block::RECORDS {
             return Flow::Continue(());
         }
         out.emit(filling.take())
     }
 
     fn rest<O: Emit<Block>>(&self, filling: &mut Filling, out: &mut O) -> Flow {
-        if filling.records == 0 { Flow::Continue(()) } else { out.emit(filling.take()) }
+        if filling.starts.is_empty() { Flow::Continue(()) } else { out.emit(filling.take()) }
     }
 
     fn finish<O: Emit<Block>>(&self, mut filling: Filling, out: &mut O) -> Flow {
@@ -106,12 +142,14 @@ impl Filling {
     #[cold]
     #[inline(never)]
     fn take(&mut self) -> Block {
-        let records = mem::take(&mut self.records);
         if self.bytes.len() < self.bytes.capacity() / Self::MOSTLY_EMPTY {
-            let copy = self.bytes.as_slice().to_vec();
+            let (bytes, starts) = (self.bytes.as_slice().to_vec(), self.starts.as_slice().to_vec());
             self.bytes.clear();
-            return Block::new(copy, records, None);
+            self.starts.clear();
+            return Block::new(bytes, starts, None);
         }
-        Block::new(mem::replace(&mut self.bytes, self.spares.take()), records, Some(&self.spares))
+        let bytes = mem::replace(&mut self.bytes, self.spares.bytes.take());
+        let starts = mem::replace(&mut self.starts, self.spares.starts.take());
+        Block::new(bytes, starts, Some(&self.spares))
     }
 }

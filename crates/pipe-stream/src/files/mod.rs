@@ -196,34 +196,41 @@ impl<F: Framing> Files<F> {
 
     fn next_chunk(&mut self, want: Want) -> Result<Option<Chunk<F>>, StreamError> {
         loop {
-            let mut current = match self.current.take() {
-                Some(current) => current,
-                None => match self.open_next()? {
-                    Some(next) => next,
-                    None => return Ok(None),
-                },
-            };
-            let chunk = current.next_chunk(want)?;
-            self.event = self.event.take().or_else(|| current.take_events().pop());
-            if let Some(chunk) = chunk {
-                self.current = Some(current);
-                return Ok(Some(chunk.based(self.base)));
+            if let Some(chunk) = self.next_of_current(want)? {
+                return Ok(Some(chunk));
             }
-            self.base += current.end();
-            self.locations.ended(self.base);
+            if self.open_next()?.is_none() {
+                return Ok(None);
+            }
         }
     }
 
-    fn open_next(&mut self) -> Result<Option<Records<Opened, F>>, StreamError> {
+    /// The next records of the file that was opened last. `None`: it has ended.
+    pub(crate) fn next_of_current(&mut self, want: Want) -> Result<Option<Chunk<F>>, StreamError> {
+        let Some(mut current) = self.current.take() else { return Ok(None) };
+        let chunk = current.next_chunk(want)?;
+        self.event = self.event.take().or_else(|| current.take_events().pop());
+        if let Some(chunk) = chunk {
+            self.current = Some(current);
+            return Ok(Some(chunk.based(self.base)));
+        }
+        self.base += current.end();
+        self.locations.ended(self.base);
+        Ok(None)
+    }
+
+    /// Opens the next file, where the one before has ended, and returns its path. `None`: there is no further one.
+    pub(crate) fn open_next(&mut self) -> Result<Option<PathBuf>, StreamError> {
         if self.paths().is_empty() {
             return Err(StreamError::find(StreamErrorKind::NoFiles, Subject::Named("files"), None));
         }
-        let Some(path) = self.paths().get(self.opened) else { return Ok(None) };
-        let records = Lines::open(path)?.framed(self.framing.clone());
+        let Some(path) = self.paths().get(self.opened).cloned() else { return Ok(None) };
+        let records = Lines::open(&path)?.framed(self.framing.clone());
         self.opened += 1;
         self.locations.begins(self.base);
         let records = records.max_record(self.max_record).buffer(self.buffer).backend(self.backend);
-        Ok(Some(records.compression(self.compression)))
+        self.current = Some(records.compression(self.compression));
+        Ok(Some(path))
     }
 }
 

@@ -51,6 +51,14 @@ impl<F: Framing> Framing for Blocks<F> {
         self.records.start(block, at, offset)
     }
 
+    fn quote(&self) -> Option<u8> {
+        self.records.quote()
+    }
+
+    fn start_quoted(&self, block: &[u8], at: usize, open: bool) -> Option<usize> {
+        self.records.start_quoted(block, at, open)
+    }
+
     fn margin(&self) -> usize {
         self.records.margin()
     }

@@ -9,7 +9,7 @@ mod fixed;
 mod newline;
 mod prefixed;
 
-use crate::error::{StreamError, Subject};
+use crate::error::{StreamError, StreamErrorKind, Subject};
 pub use blocks::Blocks;
 pub use containing::{Containing, NotInALine};
 pub use cursor::Cursor;
@@ -25,7 +25,8 @@ pub use prefixed::{LengthPrefixed, PrefixBytes};
 ///
 /// Two methods are needed. [`whole`](Framing::whole) is asked by whoever reads, where the bytes that are there may be cut;
 /// [`drive`](Framing::drive) lends the records of a window that is known to be whole. A framing that can tell a record's start from the bytes
-/// around it ([`start`](Framing::start)) lets several workers read one file at once; for the others one reads, and all work.
+/// around it ([`start`](Framing::start)), or from those and the quotes before ([`quote`](Framing::quote)), lets several workers read one
+/// file at once; for the others one reads, and all work.
 ///
 /// Laws: `drive` over any window of whole records lends each once, in order, and moves the cursor behind it, also when `each` breaks or
 /// panics; the records of a window do not depend on what stood before it or stands behind; `start` names no place but starts.
@@ -72,7 +73,20 @@ pub trait Framing: Clone + Send + Sync + 'static {
         None
     }
 
-    /// How many bytes belong to a record beside its own: a delimiter, a length. Of a framing that [seeks](Framing::seeks) as many before
+    /// The byte that stands before and behind what may hold ends of records that are none: a quote. Where there is one, a place is inside if
+    /// their number before it is odd, and a file is read in parts by [`start_quoted`](Framing::start_quoted). Asked only where the framing
+    /// does not [seek](Framing::seeks).
+    fn quote(&self) -> Option<u8> {
+        None
+    }
+
+    /// As [`start`](Framing::start), where `open` says whether the number of quotes before `at`, in all of the input, is odd.
+    fn start_quoted(&self, block: &[u8], at: usize, open: bool) -> Option<usize> {
+        let _ = (block, at, open);
+        None
+    }
+
+    /// How many bytes belong to a record beside its own: a delimiter, a length. Of a framing that is read in parts as many before
     /// a place tell whether a record starts there.
     fn margin(&self) -> usize {
         0
@@ -108,6 +122,18 @@ pub trait Framing: Clone + Send + Sync + 'static {
 
     /// The most bytes that a record may have for this framing to lend it. A higher [`max_record`](crate::Records::max_record) is refused.
     fn longest(&self) -> usize {
+        usize::MAX
+    }
+
+    /// Where the first record starts that has more fields than [`widest`](Framing::widest), in a window of whole records that has one at
+    /// `from`. For framings whose records take memory for each field while they are lent.
+    fn too_wide(&self, window: &[u8], from: usize) -> Option<usize> {
+        let _ = (window, from);
+        None
+    }
+
+    /// The most fields that a record may have.
+    fn widest(&self) -> usize {
         usize::MAX
     }
 
@@ -167,6 +193,34 @@ pub struct NotARecord {
     pub at: usize,
     /// What is wrong with it.
     pub why: &'static str,
+}
+
+/// No record of `window`, which stood at `offset` and has one at `first`, may have more fields than its framing allows. Called before any is
+/// lent. Most windows have fewer bytes than a record may have fields.
+pub(crate) fn check_widths<F: Framing>(
+    framing: &F,
+    window: &[u8],
+    first: usize,
+    subject: &Subject,
+    offset: u64,
+) -> Result<(), StreamError> {
+    let limit = framing.widest();
+    let wide = window.len() - first >= limit;
+    match wide.then(|| framing.too_wide(window, first)).flatten() {
+        None => Ok(()),
+        Some(start) => {
+            let kind = StreamErrorKind::TooManyFields { limit };
+            Err(StreamError::read(kind, subject, offset + start as u64))
+        }
+    }
+}
+
+/// That a framing has no setting that makes no sense.
+pub(crate) fn check_settings<F: Framing>(framing: &F, subject: &Subject) -> Result<(), StreamError> {
+    match framing.widest() {
+        0 => Err(StreamError::setting(subject, "max_fields", 0, "a row has a field")),
+        _ => Ok(()),
+    }
 }
 
 /// The last bytes of the input, which stood at `offset`, must be records.

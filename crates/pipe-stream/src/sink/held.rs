@@ -9,9 +9,8 @@
 //! Not `BufWriter`: its `Drop` writes, and what an abandoned run held is not to be written; and it does not tell how many bytes the
 //! target has taken.
 
-use crate::encode::Block;
+use crate::encode::{Block, BlockSpares};
 use crate::error::{StreamError, Subject};
-use pipe_core::Spares;
 use std::io::{self, ErrorKind, IoSlice, Write};
 use std::mem;
 
@@ -29,14 +28,14 @@ pub(crate) struct Held<W> {
     /// How many bytes have room beside the queue.
     room: usize,
     bytes: Vec<u8>,
-    spares: Spares<u8>,
+    spares: BlockSpares,
     /// What the target has taken.
     written: u64,
 }
 
 impl<W: Write> Held<W> {
     pub(crate) fn new(to: W, subject: Subject) -> Self {
-        let (queue, bytes, spares) = (Vec::new(), Vec::new(), Spares::new());
+        let (queue, bytes, spares) = (Vec::new(), Vec::new(), BlockSpares::default());
         Held { to, subject, queue, room: HELD, bytes, spares, written: 0 }
     }
 
@@ -69,10 +68,15 @@ impl<W: Write> Held<W> {
     fn make_room(&mut self, line: &[u8]) -> Result<(), StreamError> {
         self.write_held()?;
         if line.len() >= HELD {
-            return self.write_all(&mut [IoSlice::new(line)]);
+            return write_all(&mut self.to, &mut [IoSlice::new(line)], &mut self.written, &self.subject);
         }
         self.bytes.extend_from_slice(line);
         Ok(())
+    }
+
+    /// Takes a copy of bytes as they are.
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) -> Result<(), StreamError> {
+        self.block(Block::of_bytes(bytes.to_vec(), None))
     }
 
     /// Takes bytes as they are.
@@ -94,8 +98,8 @@ impl<W: Write> Held<W> {
 
     fn queue_gathered(&mut self) {
         if !self.bytes.is_empty() {
-            let bytes = mem::replace(&mut self.bytes, self.spares.take());
-            self.queue(Block::new(bytes, 0, Some(&self.spares)));
+            let bytes = mem::replace(&mut self.bytes, self.spares.bytes.take());
+            self.queue(Block::of_bytes(bytes, Some(&self.spares)));
         }
     }
 
@@ -104,32 +108,11 @@ impl<W: Write> Held<W> {
         let mut queue = mem::take(&mut self.queue);
         self.room = HELD;
         let mut parts: Vec<_> = queue.iter().map(|block| IoSlice::new(block.bytes())).collect();
-        let written = self.write_all(&mut parts);
+        let written = write_all(&mut self.to, &mut parts, &mut self.written, &self.subject);
         drop(parts);
         queue.clear();
         self.queue = queue;
         written
-    }
-
-    /// All of it, however many calls that takes.
-    fn write_all(&mut self, mut parts: &mut [IoSlice<'_>]) -> Result<(), StreamError> {
-        let mut left = parts.iter().map(|part| part.len()).sum::<usize>();
-        while left > 0 {
-            let error = match self.to.write_vectored(parts) {
-                Ok(0) => ErrorKind::WriteZero.into(),
-                Ok(taken) if taken <= left => {
-                    left -= taken;
-                    self.written += taken as u64;
-                    IoSlice::advance_slices(&mut parts, taken);
-                    continue;
-                }
-                Ok(_) => io::Error::other("the writer says that it has taken more than it was given"),
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) => error,
-            };
-            return Err(StreamError::io("write", &self.subject, Some(self.written), error));
-        }
-        Ok(())
     }
 
     /// Writes the rest, and returns the target and how many bytes it took.
@@ -139,4 +122,30 @@ impl<W: Write> Held<W> {
         flushed.map_err(|error| StreamError::io("write", &self.subject, Some(self.written), error))?;
         Ok((self.to, self.written))
     }
+}
+
+/// All of it, however many calls that takes. `written` counts what the target has taken, also before an error.
+pub(super) fn write_all(
+    to: &mut impl Write,
+    mut parts: &mut [IoSlice<'_>],
+    written: &mut u64,
+    subject: &Subject,
+) -> Result<(), StreamError> {
+    let mut left = parts.iter().map(|part| part.len()).sum::<usize>();
+    while left > 0 {
+        let error = match to.write_vectored(parts) {
+            Ok(0) => ErrorKind::WriteZero.into(),
+            Ok(taken) if taken <= left => {
+                left -= taken;
+                *written += taken as u64;
+                IoSlice::advance_slices(&mut parts, taken);
+                continue;
+            }
+            Ok(_) => io::Error::other("the writer says that it has taken more than it was given"),
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            Err(error) => error,
+        };
+        return Err(StreamError::io("write", subject, Some(*written), error));
+    }
+    Ok(())
 }

@@ -36,7 +36,7 @@ impl<W: Write + Send> WriterSink<W> {
     /// # Errors
     /// As for any write, if they are many.
     pub fn header(mut self, bytes: &[u8]) -> Result<Self, StreamError> {
-        self.held.block(Block::new(bytes.to_vec(), 0, None))?;
+        self.held.bytes(bytes)?;
         Ok(self)
     }
 }
