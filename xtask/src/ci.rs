@@ -21,8 +21,15 @@ fn steps() -> Vec<Step> {
     let mut steps = vec![
         component("fmt", "rustfmt", &["fmt", "--all", "--check"]),
         component("clippy", "clippy", &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"]),
-        task("tidy"),
+        // Most of this crate is behind a feature that no member asks for.
+        component(
+            "clippy",
+            "clippy",
+            &["clippy", "-p", "pipe-gpu", "--all-features", "--all-targets", "--", "-D", "warnings"],
+        ),
+        task("tidy", &[]),
         licences(),
+        task("cuda", &["check"]),
     ];
     steps.extend(test::steps(&[]));
     let mut docs = cargo(["doc", "--workspace", "--no-deps"]);
@@ -33,7 +40,7 @@ fn steps() -> Vec<Step> {
         Ok(libraries) => steps.extend(libraries.iter().flat_map(alone)),
         Err(why) => steps.push(Step::failed("list of crates", why)),
     }
-    steps.extend([task("scratch"), rust_version::step()]);
+    steps.extend([task("scratch", &[]), rust_version::step()]);
     let smoke = ["run", "--quiet", "--release", "-p", "benches", "--", "--smoke"];
     steps.push(Step::new("benches, every answer checked", cargo(smoke)));
     steps
@@ -65,12 +72,12 @@ fn component(tool: &str, component: &str, args: &[&str]) -> Step {
 }
 
 /// Another task of ours, as a process: so that the limit of the run holds for it, too.
-fn task(name: &str) -> Step {
+fn task(name: &str, args: &[&str]) -> Step {
     match std::env::current_exe() {
         Ok(xtask) => {
             let mut command = Command::new(xtask);
-            command.arg(name);
-            Step::new(name, command)
+            command.arg(name).args(args);
+            Step::new([&[name], args].concat().join(" "), command)
         }
         Err(error) => Step::failed(name, format!("The path of xtask is not known: {error}.")),
     }

@@ -7,6 +7,7 @@
 
 mod bench;
 mod ci;
+mod cuda;
 mod markdown;
 mod output;
 mod peers;
@@ -35,6 +36,7 @@ enum Task {
     Test(test::Args),
     Tidy(tidy::Args),
     Scratch(scratch::Args),
+    Cuda(cuda::Args),
     Ci(ci::Args),
 }
 
@@ -45,6 +47,7 @@ fn main() -> ExitCode {
         Some(Task::Test(args)) => test::run(&args),
         Some(Task::Tidy(args)) => tidy::run(&args),
         Some(Task::Scratch(args)) => scratch::run(&args),
+        Some(Task::Cuda(args)) => cuda::run(&args),
         Some(Task::Ci(args)) => ci::run(&args),
         None => match Cli::command().print_long_help() {
             Ok(()) => ExitCode::SUCCESS,

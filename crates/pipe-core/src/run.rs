@@ -505,8 +505,15 @@ impl RunState {
             source_busy: busy(&self.source_busy),
             sink_busy: busy(&self.sink_busy),
             drained: self.is_draining(),
-            events: self.events.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            events: self.all_events(),
         }
+    }
+
+    /// What was noted on the way, then what the runner has to say.
+    fn all_events(&self) -> Vec<Event> {
+        let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
+        events.extend(self.runner.events());
+        events.clone()
     }
 
     pub(crate) fn pulled_bytes(&self) -> u64 {

@@ -78,6 +78,12 @@ mod tests {
     }
 
     #[test]
+    fn a_crate_that_is_not_published_needs_no_page_of_its_own() {
+        let files = [("crates/pipe-a/Cargo.toml", MANIFEST)];
+        assert_found(&check(&fixture(&[("pipe-a", json!({ "publish": [] }))], &files)), &[]);
+    }
+
+    #[test]
     fn each_missing_or_empty_field_is_found() {
         let all = FILES.map(|file| (format!("crates/pipe-a/{file}"), MANIFEST));
         let files: Vec<_> = all.iter().map(|(path, text)| (path.as_str(), *text)).collect();

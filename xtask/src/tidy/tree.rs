@@ -24,7 +24,7 @@ pub(super) struct Package {
 impl Package {
     /// Whether it is published for others to use, and not a tool of this workspace.
     pub(super) fn is_library(&self) -> bool {
-        self.folder.starts_with("crates/")
+        self.folder.starts_with("crates/") && self.fields["publish"].is_null()
     }
 
     pub(super) fn path(&self, file: &str) -> String {

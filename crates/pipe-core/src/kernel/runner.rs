@@ -25,6 +25,12 @@ pub trait Runner: Send + Sync {
     fn prepare(&self) -> Result<Vec<Event>, RunError> {
         Ok(Vec::new())
     }
+
+    /// What it decided, and where it fell back, since it was asked last: a run asks at its end, for the report. Runs that share a runner at the
+    /// same time share what it says, too.
+    fn events(&self) -> Vec<Event> {
+        Vec::new()
+    }
 }
 
 /// Computes over blocks, for one worker. It may hold buffers, or a stream of a device, and be `!Send`.
@@ -90,4 +96,40 @@ impl<W> KernelWorkers for W where
         + KernelWorker<u8>
         + KernelWorker<u16>
 {
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::{Blocks, Program, Scalar};
+    use crate::{Executor, Inline, from_source};
+
+    /// Says something before and after.
+    struct Talking;
+
+    impl Runner for Talking {
+        fn name(&self) -> &'static str {
+            "talking"
+        }
+
+        fn worker(&self) -> Box<dyn KernelWorkers> {
+            Scalar.worker()
+        }
+
+        fn prepare(&self) -> Result<Vec<Event>, RunError> {
+            Ok(vec![Event::Kernels { runner: "talking", with: "before".to_owned() }])
+        }
+
+        fn events(&self) -> Vec<Event> {
+            vec![Event::Kernels { runner: "talking", with: "after".to_owned() }]
+        }
+    }
+
+    #[test]
+    fn what_a_runner_says_is_in_the_report() {
+        let kernel = from_source(Blocks::new(vec![1.0_f32, 2.0], 1)).kernel(Program::new().add(1.0));
+        let report = kernel.collect().run_on(&Inline.kernels(Talking)).unwrap();
+        assert_eq!(report.value.concat(), [2.0, 3.0]);
+        assert_eq!(report.events, [Talking.prepare().unwrap(), Talking.events()].concat());
+    }
 }

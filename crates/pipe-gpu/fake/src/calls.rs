@@ -1,0 +1,306 @@
+//! The driver's functions, with the types that its header gives them; a pointer to a result is a reference here.
+#![expect(
+    unsafe_code,
+    reason = "the functions of a library have names, and some of their parameters are addresses"
+)]
+
+use crate::kernels::{Kernel, Launch};
+use crate::state::{
+    Call, INVALID_DEVICE, INVALID_VALUE, NO_BINARY, NO_DEVICE, NOT_FOUND, OUT_OF_MEMORY, SUCCESS, State,
+    Work, call, set_context,
+};
+use std::collections::{BTreeSet, VecDeque};
+use std::ffi::{CStr, c_char, c_void};
+
+/// The one context.
+const CONTEXT: usize = 0xc0de;
+
+#[unsafe(no_mangle)]
+extern "C" fn cuInit(_flags: u32) -> i32 {
+    call("cuInit", Call::Plain, |state| if state.devices == 0 { NO_DEVICE } else { SUCCESS })
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn cuDriverGetVersion(version: &mut i32) -> i32 {
+    call("cuDriverGetVersion", Call::Plain, |_| {
+        *version = 13_000;
+        SUCCESS
+    })
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn cuDeviceGetCount(count: &mut i32) -> i32 {
+    call("cuDeviceGetCount", Call::Plain, |state| {
+        *count = state.devices;
+        SUCCESS
+    })
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn cuDeviceGet(device: &mut i32, ordinal: i32) -> i32 {
+    call("cuDeviceGet", Call::Plain, |state| {
+        *device = ordinal;
+        if (0..state.devices).contains(&ordinal) { SUCCESS } else { INVALID_DEVICE }
+    })
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn cuDeviceGetName(name: *mut u8, room: i32, _device: i32) -> i32 {
+    call("cuDeviceGetName", Call::Plain, |_| {
+        let text = b"fake device\0";
+        assert!(text.len() <= room as usize, "no room for a name");
+        // SAFETY: the caller has `room` bytes there.
+        unsafe { std::ptr::copy_nonoverlapping(text.as_ptr(), name, text.len()) };
+        SUCCESS
+    })
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn cuDeviceGetAttribute(value: &mut i32, attribute: i32, _device: i32) -> i32 {
+    const CAPABILITY_MAJOR: i32 = 75;
+    call("cuDeviceGetAttribute", Call::Plain, |state| {
+        *value = if attribute == CAPABILITY_MAJOR { state.capability } else { 0 };
+        SUCCESS
+    })
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn cuDevicePrimaryCtxRetain(context: &mut usize, _device: i32) -> i32 {
+    call("cuDevicePrimaryCtxRetain", Call::Plain, |state| {
+        state.retained += 1;
+        *context = CONTEXT;
+        SUCCESS
+    })
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn cuDevicePrimaryCtxRelease_v2(_device: i32) -> i32 {
+    call("cuDevicePrimaryCtxRelease", Call::Closing, |state| {
+        state.retained -= 1;
+        if state.retained == 0 {
+            state.tear_down();
+        }
+        SUCCESS
+    })
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn cuCtxSetCurrent(context: usize) -> i32 {
+    call("cuCtxSetCurrent", Call::Plain, |state| {
+        if context != CONTEXT || state.retained < 1 {
+            state.violated("a context that is none was made current");
+        }
+        set_context(context == CONTEXT);
+        SUCCESS
+    })
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn cuModuleLoadDataEx(
+    module: &mut usize,
+    image: *const u8,
+    _options: u32,
+    _names: *mut c_void,
+    _values: *mut c_void,
+) -> i32 {
+    call("cuModuleLoadDataEx", Call::InContext, |state| {
+        // SAFETY: the image is a cubin or PTX, as the caller promises.
+        let Some(image) = (unsafe { image_of(image, state.capability) }) else { return NO_BINARY };
+        // A name ends with a zero in a cubin, and with a bracket in PTX: `pipe_map_u1` is not there because of `pipe_map_u16`.
+        let ends = |rest: &[u8]| rest.first().is_none_or(|next| !next.is_ascii_alphanumeric());
+        let has = |name: &str| {
+            let starts = image.windows(name.len()).enumerate().filter(|(_, part)| *part == name.as_bytes());
+            starts.map(|(at, _)| &image[at + name.len()..]).any(ends)
+        };
+        let kernels: BTreeSet<_> =
+            Kernel::ALL.iter().filter(|(name, _)| has(name)).map(|(_, kernel)| *kernel).collect();
+        *module = state.handle();
+        state.modules.insert(*module, kernels);
+        SUCCESS
+    })
+}
+
+/// The bytes of an image; none, if it is machine code for other devices.
+///
+/// # Safety
+/// The image is PTX with a zero at its end, or a cubin, which is an ELF file of 64 bits.
+unsafe fn image_of<'a>(image: *const u8, capability: i32) -> Option<&'a [u8]> {
+    // SAFETY: as the caller promises: it has a header, and all that the header says.
+    unsafe {
+        if std::slice::from_raw_parts(image, 4) != b"\x7fELF" {
+            return Some(CStr::from_ptr(image.cast()).to_bytes());
+        }
+        let u16_at = |at: usize| image.add(at).cast::<u16>().read_unaligned() as usize;
+        let u64_at = |at: usize| image.add(at).cast::<u64>().read_unaligned() as usize;
+        let (segments, sections) =
+            (u64_at(32) + u16_at(54) * u16_at(56), u64_at(40) + u16_at(58) * u16_at(60));
+        let generation = i32::from(image.add(48).read()) / 10;
+        (generation == capability).then(|| std::slice::from_raw_parts(image, segments.max(sections)))
+    }
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn cuModuleUnload(module: usize) -> i32 {
+    call("cuModuleUnload", Call::Freeing, |state| {
+        freed(state, "module", |state| state.modules.remove(&module).is_some())
+    })
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn cuModuleGetFunction(function: &mut usize, module: usize, name: *const c_char) -> i32 {
+    call("cuModuleGetFunction", Call::InContext, |state| {
+        // SAFETY: a string, as the caller promises.
+        let name = unsafe { CStr::from_ptr(name) }.to_bytes();
+        let known = Kernel::ALL.iter().find(|(known, _)| known.as_bytes() == name).map(|(_, kernel)| *kernel);
+        let has =
+            |kernel: &Kernel| state.modules.get(&module).is_some_and(|kernels| kernels.contains(kernel));
+        let Some(kernel) = known.filter(has) else { return NOT_FOUND };
+        *function = kernel as usize + 1;
+        SUCCESS
+    })
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn cuStreamCreateWithPriority(stream: &mut usize, _flags: u32, _priority: i32) -> i32 {
+    call("cuStreamCreateWithPriority", Call::InContext, |state| {
+        *stream = state.handle();
+        state.streams.insert(*stream, VecDeque::new());
+        SUCCESS
+    })
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn cuStreamDestroy_v2(stream: usize) -> i32 {
+    call("cuStreamDestroy", Call::Freeing, |state| {
+        let waiting = state.streams.remove(&stream);
+        if waiting.as_ref().is_some_and(|waiting| !waiting.is_empty()) {
+            state.violated("a stream was destroyed with work on it");
+        }
+        freed(state, "stream", |_| waiting.is_some())
+    })
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn cuStreamSynchronize(stream: usize) -> i32 {
+    call("cuStreamSynchronize", Call::InContext, |state| state.synchronize(stream))
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn cuMemAllocHost_v2(address: &mut usize, bytes: usize) -> i32 {
+    call("cuMemAllocHost", Call::InContext, |state| {
+        *address = state.host.allocate(bytes);
+        SUCCESS
+    })
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn cuMemFreeHost(address: usize) -> i32 {
+    call("cuMemFreeHost", Call::Freeing, |state| {
+        if state.is_used(Some(address), None) {
+            state.violated("pinned memory was freed while a stream uses it");
+        }
+        freed(state, "pinned memory", |state| state.host.free(address))
+    })
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn cuMemAlloc_v2(address: &mut u64, bytes: usize) -> i32 {
+    call("cuMemAlloc", Call::InContext, |state| match state.device.allocate(bytes) {
+        Some(allocated) => {
+            *address = allocated;
+            SUCCESS
+        }
+        None => OUT_OF_MEMORY,
+    })
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn cuMemFree_v2(address: u64) -> i32 {
+    call("cuMemFree", Call::Freeing, |state| {
+        if state.is_used(None, Some(address)) {
+            state.violated("memory of the device was freed while a stream uses it");
+        }
+        freed(state, "memory", |state| state.device.free(address))
+    })
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn cuMemcpyHtoDAsync_v2(device: u64, host: usize, bytes: usize, stream: usize) -> i32 {
+    call("cuMemcpyHtoDAsync", Call::InContext, |state| {
+        state.queue(stream, Work::There { device, host, bytes })
+    })
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn cuMemcpyDtoHAsync_v2(host: usize, device: u64, bytes: usize, stream: usize) -> i32 {
+    call("cuMemcpyDtoHAsync", Call::InContext, |state| {
+        state.queue(stream, Work::Back { device, host, bytes })
+    })
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn cuLaunchKernel(
+    function: usize,
+    blocks: u32,
+    blocks_y: u32,
+    blocks_z: u32,
+    threads: u32,
+    threads_y: u32,
+    threads_z: u32,
+    _shared: u32,
+    stream: usize,
+    parameters: *const *const c_void,
+    _extra: *const c_void,
+) -> i32 {
+    call("cuLaunchKernel", Call::InContext, |state| {
+        let kernel = Kernel::ALL.iter().find(|(_, kernel)| *kernel as usize + 1 == function);
+        let is_grid = blocks > 0 && threads > 0 && [blocks_y, blocks_z, threads_y, threads_z] == [1; 4];
+        let Some((_, kernel)) = kernel.filter(|_| is_grid && threads <= 1024) else {
+            state.violated("a launch of nothing, or of no grid");
+            return INVALID_VALUE;
+        };
+        // SAFETY: the parameters are those of the kernel, as the caller promises.
+        let launch = unsafe { Launch::new(*kernel, parameters) };
+        state.queue(stream, Work::Launch(launch))
+    })
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn cuGetErrorName(code: i32, text: &mut *const c_char) -> i32 {
+    *text = match code {
+        INVALID_VALUE => c"CUDA_ERROR_INVALID_VALUE",
+        OUT_OF_MEMORY => c"CUDA_ERROR_OUT_OF_MEMORY",
+        NO_DEVICE => c"CUDA_ERROR_NO_DEVICE",
+        NO_BINARY => c"CUDA_ERROR_NO_BINARY_FOR_GPU",
+        719 => c"CUDA_ERROR_LAUNCH_FAILED",
+        915 => c"CUDA_ERROR_NEWER_THAN_OUR_BINDINGS",
+        _ => {
+            *text = std::ptr::null();
+            return INVALID_VALUE;
+        }
+    }
+    .as_ptr();
+    SUCCESS
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn cuGetErrorString(code: i32, text: &mut *const c_char) -> i32 {
+    *text = match code {
+        OUT_OF_MEMORY => c"out of memory",
+        719 => c"unspecified launch failure",
+        _ => {
+            *text = std::ptr::null();
+            return INVALID_VALUE;
+        }
+    }
+    .as_ptr();
+    SUCCESS
+}
+
+fn freed(state: &mut State, what: &str, free: impl FnOnce(&mut State) -> bool) -> i32 {
+    if free(state) {
+        return SUCCESS;
+    }
+    state.violated(format!("{what} was freed twice, or never allocated"));
+    INVALID_VALUE
+}

@@ -1,0 +1,130 @@
+//! Memory of both sides: every copy is held against what is allocated.
+#![expect(unsafe_code, reason = "it copies from and to the buffers that it lends as pointers")]
+
+use std::collections::BTreeMap;
+
+/// Pinned buffers, by address.
+pub(crate) struct HostMemory(BTreeMap<usize, Box<[u64]>>);
+
+impl HostMemory {
+    pub(crate) const fn new() -> Self {
+        HostMemory(BTreeMap::new())
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// The address of a new one.
+    pub(crate) fn allocate(&mut self, bytes: usize) -> usize {
+        // What it was before does not matter: it looks like a number that nobody wrote.
+        let mut memory = vec![0x7ff4_dead_7fa0_dead; bytes.div_ceil(8)].into_boxed_slice();
+        let address = memory.as_mut_ptr() as usize;
+        self.0.insert(address, memory);
+        address
+    }
+
+    pub(crate) fn free(&mut self, address: usize) -> bool {
+        self.0.remove(&address).is_some()
+    }
+
+    pub(crate) fn holds(&self, address: usize, bytes: usize) -> bool {
+        let found = self.0.range(..=address).next_back();
+        found.is_some_and(|(from, memory)| address + bytes <= from + memory.len() * 8)
+    }
+}
+
+/// Buffers of the device. Their addresses are none of this process, so who follows one crashes.
+pub(crate) struct DeviceMemory {
+    buffers: BTreeMap<u64, Vec<u64>>,
+    next: u64,
+    /// Bytes that there are.
+    pub(crate) capacity: usize,
+    pub(crate) in_use: usize,
+    pub(crate) peak: usize,
+}
+
+impl DeviceMemory {
+    pub(crate) const fn new() -> Self {
+        DeviceMemory {
+            buffers: BTreeMap::new(),
+            next: 0x7fff_0000_0000_0000,
+            capacity: usize::MAX,
+            in_use: 0,
+            peak: 0,
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.buffers.len()
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.buffers.clear();
+        self.in_use = 0;
+    }
+
+    /// The address of a new one, if there is room.
+    pub(crate) fn allocate(&mut self, bytes: usize) -> Option<u64> {
+        if bytes > self.capacity.saturating_sub(self.in_use) {
+            return None;
+        }
+        self.in_use += bytes;
+        self.peak = self.peak.max(self.in_use);
+        let address = self.next;
+        // A gap behind each, so that one end is not the next one's beginning.
+        self.next += bytes as u64 + 4096;
+        self.next = self.next.next_multiple_of(256);
+        self.buffers.insert(address, vec![0x7ff4_beef_7fa0_beef; bytes.div_ceil(8)]);
+        Some(address)
+    }
+
+    pub(crate) fn free(&mut self, address: u64) -> bool {
+        let freed = self.buffers.remove(&address);
+        self.in_use -= freed.as_ref().map_or(0, |buffer| buffer.len() * 8);
+        freed.is_some()
+    }
+
+    /// The bytes at an address.
+    pub(crate) fn at(&mut self, address: u64, bytes: usize) -> Result<*mut u8, String> {
+        let found = self.buffers.range_mut(..=address).next_back();
+        let (from, buffer) = found.ok_or("the device has no memory there")?;
+        let offset = (address - from) as usize;
+        if offset + bytes > buffer.len() * 8 {
+            return Err(format!("{bytes} bytes at {offset} of {} on the device", buffer.len() * 8));
+        }
+        Ok(buffer.as_mut_ptr().cast::<u8>().wrapping_add(offset))
+    }
+
+    pub(crate) fn write(
+        &mut self,
+        to: u64,
+        host: &HostMemory,
+        from: usize,
+        bytes: usize,
+    ) -> Result<(), String> {
+        if !host.holds(from, bytes) {
+            return Err(format!("{bytes} bytes copied from memory that is not pinned"));
+        }
+        let to = self.at(to, bytes)?;
+        // SAFETY: both were looked up, and both buffers are alive.
+        unsafe { std::ptr::copy_nonoverlapping(from as *const u8, to, bytes) };
+        Ok(())
+    }
+
+    pub(crate) fn read(
+        &mut self,
+        from: u64,
+        host: &HostMemory,
+        to: usize,
+        bytes: usize,
+    ) -> Result<(), String> {
+        if !host.holds(to, bytes) {
+            return Err(format!("{bytes} bytes copied to memory that is not pinned"));
+        }
+        let from = self.at(from, bytes)?;
+        // SAFETY: as above.
+        unsafe { std::ptr::copy_nonoverlapping(from, to as *mut u8, bytes) };
+        Ok(())
+    }
+}

@@ -1,0 +1,192 @@
+//! What the driver knows: one device, its context, and what lies in it.
+
+use crate::kernels::{Kernel, Launch};
+use crate::memory::{DeviceMemory, HostMemory};
+use std::cell::Cell;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+pub(crate) const SUCCESS: i32 = 0;
+pub(crate) const INVALID_VALUE: i32 = 1;
+pub(crate) const OUT_OF_MEMORY: i32 = 2;
+pub(crate) const NO_DEVICE: i32 = 100;
+pub(crate) const INVALID_DEVICE: i32 = 101;
+pub(crate) const NO_BINARY: i32 = 209;
+pub(crate) const INVALID_CONTEXT: i32 = 201;
+pub(crate) const NOT_FOUND: i32 = 500;
+
+/// Everything; one lock, for every call.
+pub(crate) struct State {
+    /// Calls since the reset.
+    pub(crate) calls: u64,
+    pub(crate) failing: Option<Failing>,
+    pub(crate) devices: i32,
+    pub(crate) capability: i32,
+    /// How often the context was retained and not released.
+    pub(crate) retained: i64,
+    pub(crate) modules: BTreeMap<usize, BTreeSet<Kernel>>,
+    pub(crate) streams: BTreeMap<usize, VecDeque<Work>>,
+    pub(crate) host: HostMemory,
+    pub(crate) device: DeviceMemory,
+    pub(crate) violations: Vec<String>,
+    /// The most streams that had work at once.
+    pub(crate) busiest: usize,
+    next: usize,
+}
+
+/// Which call fails, and with what.
+#[derive(Clone, Copy)]
+pub(crate) struct Failing {
+    pub(crate) at: u64,
+    pub(crate) code: i32,
+    /// Whether every later one fails, too: the device is lost.
+    pub(crate) is_lost: bool,
+}
+
+/// What waits on a stream.
+pub(crate) enum Work {
+    There { device: u64, host: usize, bytes: usize },
+    Back { device: u64, host: usize, bytes: usize },
+    Launch(Launch),
+}
+
+impl State {
+    const fn new() -> Self {
+        State {
+            calls: 0,
+            failing: None,
+            devices: 1,
+            capability: 9,
+            retained: 0,
+            modules: BTreeMap::new(),
+            streams: BTreeMap::new(),
+            host: HostMemory::new(),
+            device: DeviceMemory::new(),
+            violations: Vec::new(),
+            busiest: 0,
+            next: 0,
+        }
+    }
+
+    /// A handle that none had before.
+    pub(crate) fn handle(&mut self) -> usize {
+        self.next += 1;
+        0x1000 + self.next * 16
+    }
+
+    pub(crate) fn violated(&mut self, what: impl Into<String>) {
+        self.violations.push(what.into());
+    }
+
+    /// Queues work; it runs when the stream is waited for.
+    pub(crate) fn queue(&mut self, stream: usize, work: Work) -> i32 {
+        let Some(waiting) = self.streams.get_mut(&stream) else {
+            self.violated("work for a stream that does not exist");
+            return INVALID_VALUE;
+        };
+        waiting.push_back(work);
+        let busy = self.streams.values().filter(|waiting| !waiting.is_empty()).count();
+        self.busiest = self.busiest.max(busy);
+        SUCCESS
+    }
+
+    /// Does all that waits on the stream.
+    pub(crate) fn synchronize(&mut self, stream: usize) -> i32 {
+        let Some(waiting) = self.streams.get_mut(&stream) else {
+            self.violated("waited for a stream that does not exist");
+            return INVALID_VALUE;
+        };
+        for work in std::mem::take(waiting) {
+            let done = match work {
+                Work::There { device, host, bytes } => self.device.write(device, &self.host, host, bytes),
+                Work::Back { device, host, bytes } => self.device.read(device, &self.host, host, bytes),
+                Work::Launch(launch) => launch.run(&mut self.device),
+            };
+            if let Err(what) = done {
+                self.violated(what);
+            }
+        }
+        SUCCESS
+    }
+
+    /// Whether something that waits on a stream uses this address, of the host or of the device.
+    pub(crate) fn is_used(&self, host: Option<usize>, device: Option<u64>) -> bool {
+        let uses = |work: &Work| match work {
+            Work::There { device: d, host: h, .. } | Work::Back { device: d, host: h, .. } => {
+                host == Some(*h) || device == Some(*d)
+            }
+            Work::Launch(launch) => device == Some(launch.numbers()),
+        };
+        self.streams.values().flatten().any(uses)
+    }
+
+    /// The context goes, and all that lies in it; that is a leak, unless the device was lost.
+    pub(crate) fn tear_down(&mut self) {
+        let left = self.left();
+        let is_lost = self.failing.is_some_and(|failing| failing.is_lost && self.calls >= failing.at);
+        if left > 0 && !is_lost {
+            self.violated(format!("the context went with {left} objects in it"));
+        }
+        self.modules.clear();
+        self.streams.clear();
+        self.host = HostMemory::new();
+        self.device.clear();
+    }
+
+    /// Objects in the context.
+    pub(crate) fn left(&self) -> usize {
+        self.modules.len() + self.streams.len() + self.host.len() + self.device.len()
+    }
+}
+
+static STATE: Mutex<State> = Mutex::new(State::new());
+
+thread_local! {
+    static HAS_CONTEXT: Cell<bool> = const { Cell::new(false) };
+}
+
+pub(crate) fn set_context(is_set: bool) {
+    HAS_CONTEXT.set(is_set);
+}
+
+pub(crate) fn state() -> MutexGuard<'static, State> {
+    STATE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Back to the beginning.
+pub(crate) fn reset() {
+    *state() = State::new();
+}
+
+/// What a call is to do when it was told to fail.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Call {
+    /// Nothing.
+    Plain,
+    /// Nothing; and it needs a context, which is a violation to lack.
+    InContext,
+    /// What it always does: it frees. It needs a context.
+    Freeing,
+    /// As `Freeing`, also when the device is lost: the context itself.
+    Closing,
+}
+
+/// Makes a call: counts it, fails it if it is its turn, else does what it does.
+pub(crate) fn call(name: &str, kind: Call, action: impl FnOnce(&mut State) -> i32) -> i32 {
+    let mut state = state();
+    state.calls += 1;
+    if matches!(kind, Call::InContext | Call::Freeing) && !HAS_CONTEXT.get() {
+        state.violated(format!("{name} without a context"));
+        return INVALID_CONTEXT;
+    }
+    let turn = state.failing.filter(|failing| match failing.is_lost {
+        true => state.calls >= failing.at,
+        false => state.calls == failing.at,
+    });
+    let Some(failing) = turn else { return action(&mut state) };
+    let acts = kind == Call::Closing || (kind == Call::Freeing && !failing.is_lost);
+    if acts {
+        action(&mut state);
+    }
+    failing.code
+}

@@ -1,0 +1,223 @@
+//! The executor: its settings, and how they become a runner.
+
+use crate::error::GpuError;
+use crate::facts::DeviceFacts;
+use crate::gate::{Gate, Rates};
+use crate::log::Log;
+use pipe_core::kernel::{Runner, Scalar};
+use pipe_core::plan::Plan;
+use pipe_core::{Executor, Inline, Profile, RunError, default_memory_limit};
+use std::convert::Infallible;
+use std::fmt;
+use std::sync::{Arc, OnceLock};
+
+#[cfg(feature = "cuda")]
+type Device = Arc<crate::pool::Pool>;
+#[cfg(not(feature = "cuda"))]
+type Device = Infallible;
+
+/// What happens to a block that the device cannot take.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Without {
+    /// It is computed on the CPU.
+    FallBack,
+    /// It is a failed item.
+    Fail,
+}
+
+/// Computes kernels on a CUDA device: as an executor on the calling thread, as a runner inside of any other.
+///
+/// Where there is no device, or it fails in mid-run, kernels go on on the CPU, and one event in the report says why. Clones use the same
+/// device and its memory.
+#[derive(Clone)]
+pub struct Gpu {
+    ordinal: u32,
+    memory_limit: Option<usize>,
+    device_memory: usize,
+    slot_bytes: usize,
+    pub(crate) slots: usize,
+    pub(crate) gate: Gate,
+    pub(crate) without: Without,
+    pub(crate) cpu: Arc<dyn Runner>,
+    /// Opened when it is first needed, with the settings of then.
+    device: Arc<OnceLock<Result<Device, GpuError>>>,
+    pub(crate) log: Arc<Log>,
+}
+
+impl Gpu {
+    /// The first device, with up to 256 MiB of its memory, and plain loops where it is not used.
+    pub fn new() -> Self {
+        Gpu {
+            ordinal: 0,
+            memory_limit: None,
+            device_memory: 256 << 20,
+            slot_bytes: 4 << 20,
+            slots: 3,
+            gate: Gate::Measured,
+            without: Without::FallBack,
+            cpu: Arc::new(Scalar),
+            device: Arc::default(),
+            log: Arc::default(),
+        }
+    }
+
+    /// Which device, from 0, in the order of the driver.
+    pub fn device(mut self, ordinal: u32) -> Self {
+        self.ordinal = ordinal;
+        self.reopened()
+    }
+
+    /// How many bytes may be alive between source and sink; [`default_memory_limit`] unless set. Buffers of the device are not among them.
+    /// Zero is a config error when the pipeline is run.
+    pub fn memory_limit(mut self, bytes: usize) -> Self {
+        self.memory_limit = Some(bytes);
+        self
+    }
+
+    /// How many bytes the slots may take on the device; as many are pinned on the host. Less than one slot is a config error when the
+    /// pipeline is run.
+    pub fn device_memory(mut self, bytes: usize) -> Self {
+        self.device_memory = bytes;
+        self.reopened()
+    }
+
+    /// How many bytes go to the device at once: 4 MiB unless set; rounded up to a multiple of eight. Zero is a config error when the
+    /// pipeline is run.
+    pub fn slot_bytes(mut self, bytes: usize) -> Self {
+        self.slot_bytes = bytes.checked_next_multiple_of(8).unwrap_or(usize::MAX);
+        self.reopened()
+    }
+
+    /// How many pieces of a block are under way at once, each in a slot with a stream of its own: 3 unless set, so that one is copied
+    /// there, one computed and one copied back. Fewer, where the device's memory has no room for more. Zero is a config error when the
+    /// pipeline is run.
+    pub fn slots(mut self, slots: usize) -> Self {
+        self.slots = slots;
+        self
+    }
+
+    /// Who decides whether a block is worth the way to the device.
+    pub fn gate(mut self, gate: Gate) -> Self {
+        self.gate = gate;
+        self
+    }
+
+    /// Who computes kernels where the device does not; plain loops unless set.
+    pub fn or_on(mut self, cpu: impl Runner + 'static) -> Self {
+        self.cpu = Arc::new(cpu);
+        self
+    }
+
+    /// Makes it an error where there is no device, and where it fails in mid-run. What the gate keeps on the CPU, and a program that the
+    /// device does not know, are none.
+    pub fn strict(mut self) -> Self {
+        self.without = Without::Fail;
+        self
+    }
+
+    /// What is known of the device. Opens it, if no run has done so.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub fn device_facts(&self) -> Result<DeviceFacts, GpuError> {
+        #[cfg(feature = "cuda")]
+        return self.opened().map(|pool| pool.facts().clone());
+        #[cfg(not(feature = "cuda"))]
+        self.opened().map(|never| match never {})
+    }
+
+    /// How fast its bus is, as [`Gate::Measured`] takes it: copies of a few pieces there and back. Measured once for a device.
+    ///
+    /// # Errors
+    /// Why there is no device, or why it failed.
+    pub fn rates(&self) -> Result<Rates, GpuError> {
+        #[cfg(feature = "cuda")]
+        return self.opened()?.rates();
+        #[cfg(not(feature = "cuda"))]
+        self.opened().map(|never| match never {})
+    }
+
+    /// Its settings are of another device now, or of another use of it.
+    fn reopened(mut self) -> Self {
+        self.device = Arc::default();
+        self
+    }
+
+    pub(crate) fn opened(&self) -> Result<Device, GpuError> {
+        self.device.get_or_init(|| self.open()).clone()
+    }
+
+    #[cfg(feature = "cuda")]
+    fn open(&self) -> Result<Device, GpuError> {
+        let driver = crate::cuda::Driver::open(self.ordinal)?;
+        Ok(Arc::new(crate::pool::Pool::new(driver, self.slot_bytes, self.device_memory)))
+    }
+
+    #[cfg(not(feature = "cuda"))]
+    fn open(&self) -> Result<Device, GpuError> {
+        Err(GpuError::NotBuilt)
+    }
+
+    /// Settings that make no sense.
+    pub(crate) fn refusal(&self) -> Option<RunError> {
+        let config = |field, value: String, why| Some(RunError::Config { field, value, why });
+        if self.slot_bytes == 0 {
+            return config("slot_bytes", "0".to_owned(), "nothing could be copied to the device");
+        }
+        if self.slots == 0 {
+            return config("slots", "0".to_owned(), "no piece of a block could be under way");
+        }
+        if self.device_memory < self.slot_bytes {
+            return config("device_memory", self.device_memory.to_string(), "there is no room for one slot");
+        }
+        if self.without == Without::Fail
+            && let Err(error) = self.opened()
+        {
+            return config("strict", error.to_string(), "there is no device to be strict about");
+        }
+        None
+    }
+}
+
+impl Default for Gpu {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Gpu {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gpu")
+            .field("device", &self.ordinal)
+            .field("device_memory", &self.device_memory)
+            .field("slot_bytes", &self.slot_bytes)
+            .field("slots", &self.slots)
+            .field("gate", &self.gate)
+            .field("or_on", &self.cpu.name())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<'p> Executor<'p> for Gpu {
+    type Ran = Result<(), RunError>;
+    type Async = Infallible;
+
+    fn profile(&self) -> Result<Profile, RunError> {
+        let memory_limit = self.memory_limit.unwrap_or_else(default_memory_limit);
+        if memory_limit == 0 {
+            let (field, value) = ("memory_limit", "0".to_owned());
+            return Err(RunError::Config { field, value, why: "no batch could be read" });
+        }
+        Ok(Profile { name: "Gpu", workers: 1, memory_limit, budget: None })
+    }
+
+    /// For one run, which has its own events.
+    fn runner(&self) -> Arc<dyn Runner> {
+        Arc::new(Gpu { log: Arc::default(), ..self.clone() })
+    }
+
+    /// As `Inline` does: what differs is who computes the kernels.
+    fn execute(&self, plan: Plan<'p>) -> Result<(), RunError> {
+        Inline.execute(plan)
+    }
+}

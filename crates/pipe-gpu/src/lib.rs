@@ -1,0 +1,73 @@
+//! Runs the numeric kernels of a pipeline on a CUDA device, and on the CPU where there is none.
+//!
+//! ```
+//! use pipe_core::from_source;
+//! use pipe_core::kernel::{Blocks, Program};
+//! use pipe_gpu::Gpu;
+//!
+//! let fahrenheit = Program::new().scale(1.8).add(32.0);
+//! let blocks = Blocks::new(vec![0.0_f32, 10.0, 100.0], 2);
+//! let warm = from_source(blocks).kernel(fahrenheit).collect().run_on(&Gpu::new())?;
+//! assert_eq!(warm.value, [vec![32.0, 50.0], vec![212.0]]);
+//! # Ok::<(), pipe_core::RunError>(())
+//! ```
+//!
+//! # What it does
+//!
+//! ```text
+//! block --cut--> pieces of 4 MiB --> slot 1: copy there | kernels | copy back
+//!                                --> slot 2:              copy there | kernels | copy back
+//!                                --> slot 3:                           copy there | kernels | copy back  --> block, in place
+//! ```
+//!
+//! [`Gpu`] runs a pipeline as `Inline` does, and its kernels on the device: a program, however long, is one way there and back. A slot is a
+//! stream, a buffer on the device and a pinned one on the host; slots are made once and used again, within a budget. A block comes back
+//! before the next one is read, so batches stay in order; what overlaps are the pieces of one block. So blocks should be large: of tens of
+//! megabytes.
+//!
+//! # When the device is not used
+//!
+//! | what | then |
+//! | --- | --- |
+//! | no driver, no device, no feature `cuda` | the CPU computes; one event says why. An error with [`Gpu::strict`] |
+//! | the driver refuses a call in mid-run | the CPU does what is left of the block, and the rest of the run: as above |
+//! | the device's memory has no room | as above, for this block |
+//! | the CPU is faster, as [`Gate`] finds | the CPU computes; one event says so |
+//! | an operation that the kernels do not know | as above |
+//!
+//! Results are those of the scalar reference, bit for bit; `exp`, `log`, `tanh`, `sigmoid` and `pow` within their
+//! [bound](pipe_core::kernel::FloatOp). Reductions are computed on the CPU. All this was checked against a driver that computes on the CPU;
+//! nothing was measured on a device yet.
+//!
+//! # Features
+//!
+//! * `cuda`: the device. Without it, all of this is there, and there is no device. Linux only.
+
+mod error;
+mod executor;
+mod facts;
+mod gate;
+mod log;
+mod runner;
+
+#[cfg(feature = "cuda")]
+mod cuda;
+#[cfg(feature = "cuda")]
+mod element;
+#[cfg(feature = "cuda")]
+mod encode;
+#[cfg(feature = "cuda")]
+mod images;
+#[cfg(feature = "cuda")]
+mod pool;
+#[cfg(feature = "cuda")]
+mod worker;
+
+pub use error::GpuError;
+pub use executor::Gpu;
+pub use facts::DeviceFacts;
+pub use gate::{Gate, Place, Rates};
+
+#[doc = include_str!("../README.md")]
+#[cfg(doctest)]
+struct Readme;

@@ -1,0 +1,147 @@
+//! The slots of a device, lent to the workers of a run.
+//!
+//! They are made when they are first wanted and used again; so pinned memory, which is slow to get, is got once. How many there may be is
+//! what the budget has room for. Nobody waits for one: who gets none computes on the CPU.
+
+use crate::cuda::{Driver, Slot};
+use crate::error::GpuError;
+use crate::facts::DeviceFacts;
+use crate::gate::Rates;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+/// A device that is open, and its slots.
+pub(crate) struct Pool {
+    driver: Arc<Driver>,
+    /// Bytes of each slot on the device; as many are pinned on the host.
+    slot_bytes: usize,
+    /// Bytes that all slots together may have on the device.
+    limit: usize,
+    slots: Mutex<Slots>,
+    rates: OnceLock<Rates>,
+    /// Why the device is not used any more.
+    failure: OnceLock<GpuError>,
+}
+
+#[derive(Default)]
+struct Slots {
+    idle: Vec<Slot>,
+    /// Idle or lent.
+    made: usize,
+}
+
+impl Pool {
+    pub(crate) fn new(driver: Driver, slot_bytes: usize, limit: usize) -> Self {
+        Pool {
+            driver: Arc::new(driver),
+            // A slot of nothing is refused before a run; who has not asked gets one that works.
+            slot_bytes: slot_bytes.max(8),
+            limit,
+            slots: Mutex::default(),
+            rates: OnceLock::new(),
+            failure: OnceLock::new(),
+        }
+    }
+
+    pub(crate) fn slot_bytes(&self) -> usize {
+        self.slot_bytes
+    }
+
+    pub(crate) fn facts(&self) -> &DeviceFacts {
+        self.driver.facts()
+    }
+
+    /// Why the device is not used any more, if it is not.
+    pub(crate) fn failure(&self) -> Option<&GpuError> {
+        self.failure.get()
+    }
+
+    /// The device is not used any more. The first one to say so says why.
+    pub(crate) fn fail(&self, error: GpuError) {
+        self.failure.get_or_init(|| error);
+        // None is made any more either, and those that are lent are dropped when they come back.
+        let idle = std::mem::take(&mut self.lock().idle);
+        drop(idle);
+    }
+
+    /// Slots for blocks that are under way together: as many as are wanted, or fewer, but one at least.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub(crate) fn lend(&self, wanted: usize) -> Result<Lent<'_>, GpuError> {
+        let mut lent = Lent { pool: self, slots: Vec::with_capacity(wanted) };
+        while lent.slots.len() < wanted {
+            match self.one() {
+                Ok(slot) => lent.slots.push(slot),
+                // It does with fewer.
+                Err(GpuError::OutOfMemory { .. }) if !lent.slots.is_empty() => break,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(lent)
+    }
+
+    fn one(&self) -> Result<Slot, GpuError> {
+        let mut slots = self.lock();
+        if let Some(slot) = slots.idle.pop() {
+            return Ok(slot);
+        }
+        let in_use = slots.made * self.slot_bytes;
+        let full = GpuError::OutOfMemory { wanted: self.slot_bytes, in_use, limit: self.limit };
+        if self.slot_bytes > self.limit.saturating_sub(in_use) {
+            return Err(full);
+        }
+        slots.made += 1;
+        drop(slots);
+        Slot::new(&self.driver, self.slot_bytes).map_err(|error| {
+            self.lock().made -= 1;
+            let is_full =
+                matches!(&error, GpuError::Driver { name, .. } if name == "CUDA_ERROR_OUT_OF_MEMORY");
+            if is_full { full } else { error }
+        })
+    }
+
+    /// How fast its bus is: measured once.
+    pub(crate) fn rates(&self) -> Result<Rates, GpuError> {
+        if let Some(rates) = self.rates.get() {
+            return Ok(*rates);
+        }
+        let mut lent = self.lend(1)?;
+        let measured = lent.slots[0].rates()?;
+        Ok(*self.rates.get_or_init(|| measured))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Slots> {
+        self.slots.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Slots, until it is dropped.
+pub(crate) struct Lent<'a> {
+    pool: &'a Pool,
+    slots: Vec<Slot>,
+}
+
+impl Lent<'_> {
+    pub(crate) fn slots(&mut self) -> &mut [Slot] {
+        &mut self.slots
+    }
+}
+
+impl Drop for Lent<'_> {
+    fn drop(&mut self) {
+        let slots = std::mem::take(&mut self.slots);
+        let (idle, spent): (Vec<_>, Vec<_>) = slots.into_iter().partition(Slot::is_idle);
+        let mut pool = self.pool.lock();
+        pool.made -= spent.len();
+        let failed = self.pool.failure().is_some();
+        if failed {
+            pool.made -= idle.len();
+            drop(pool);
+            drop(idle);
+        } else {
+            pool.idle.extend(idle);
+            drop(pool);
+        }
+        drop(spent);
+    }
+}

@@ -1,0 +1,60 @@
+//! Who computes the kernels of a run: the device where it is there and worth it, the runner for the CPU elsewhere.
+
+use crate::error::GpuError;
+use crate::executor::{Gpu, Without};
+use crate::log::Topic;
+use pipe_core::kernel::{KernelWorker, KernelWorkers, Number, Program, Runner};
+use pipe_core::{BoxError, Event, RunError};
+
+/// On any executor: `Parallel::new().kernels(Gpu::new())`. Workers share the device, its budget, and what is said of it.
+impl Runner for Gpu {
+    fn name(&self) -> &'static str {
+        "gpu"
+    }
+
+    fn worker(&self) -> Box<dyn KernelWorkers> {
+        let error = match self.opened() {
+            #[cfg(feature = "cuda")]
+            Ok(pool) => return Box::new(crate::worker::Worker::new(self.clone(), pool)),
+            #[cfg(not(feature = "cuda"))]
+            Ok(never) => match never {},
+            Err(error) => error,
+        };
+        if self.without == Without::Fail {
+            return Box::new(Refusing(error));
+        }
+        self.note(Topic::Device, || error.to_string());
+        self.cpu.worker()
+    }
+
+    /// The device is opened here if the run is strict, else by the first kernel: a pipeline without one has no need of it.
+    fn prepare(&self) -> Result<Vec<Event>, RunError> {
+        self.refusal().map_or(Ok(()), Err)?;
+        self.cpu.prepare()?;
+        Ok(Vec::new())
+    }
+
+    fn events(&self) -> Vec<Event> {
+        self.log.take()
+    }
+}
+
+impl Gpu {
+    /// Says, once in a run, why kernels are computed on the CPU.
+    pub(crate) fn note(&self, topic: Topic, why: impl FnOnce() -> String) {
+        self.log.note(topic, || Event::Fallback {
+            wanted: "kernels on the device".to_owned(),
+            got: format!("kernels on the CPU ({})", self.cpu.name()),
+            why: why(),
+        });
+    }
+}
+
+/// Fails every block: for who asks for a worker of a strict run without a device, and has not asked `prepare`.
+struct Refusing(GpuError);
+
+impl<T: Number> KernelWorker<T> for Refusing {
+    fn run(&mut self, _: &Program<T>, _: &mut [T]) -> Result<(), BoxError> {
+        Err(self.0.clone().into())
+    }
+}

@@ -1,0 +1,388 @@
+//! `Gpu` over a driver without a device: equal results, nothing leaked, whatever fails and wherever.
+
+mod fake;
+
+use fake::{Failure, Fake, LAUNCH_FAILED, NEW_CODE, OUT_OF_MEMORY};
+use pipe_core::kernel::{Blocks, Compare, Float, Number, Program, Runner, Scalar, Sum};
+use pipe_core::testing::laws;
+use pipe_core::{Event, Executor, Inline, Report, RunError, from_source};
+use pipe_gpu::{Gate, Gpu, GpuError, Rates};
+use std::thread;
+
+/// Every block goes to the device, in pieces of 16 numbers.
+fn gpu() -> Gpu {
+    Gpu::new().slot_bytes(64).device_memory(3 * 64).gate(Gate::Open)
+}
+
+fn numbers(len: usize) -> Vec<f32> {
+    let awkward = [f32::INFINITY, -0.0, f32::MIN_POSITIVE / 4.0, f32::MAX, f32::NEG_INFINITY, f32::NAN];
+    (0..len).map(|n| if n % 11 == 7 { awkward[n / 11 % 6] } else { n as f32 * 0.37 - 20.0 }).collect()
+}
+
+fn program() -> Program<f32> {
+    Program::new().scale(1.1).add(0.3).clamp(-10.0, 3e38)
+}
+
+fn run(gpu: &Gpu, len: usize, block: usize) -> Result<Report<Vec<Vec<f32>>>, RunError> {
+    from_source(Blocks::new(numbers(len), block)).kernel(program()).collect().run_on(gpu)
+}
+
+fn expected(len: usize) -> Vec<u32> {
+    let mut numbers = numbers(len);
+    scalar(&program(), &mut numbers);
+    bits(&numbers)
+}
+
+fn scalar<T: Number>(program: &Program<T>, block: &mut [T]) {
+    T::worker(Scalar.worker()).run(program, block).unwrap();
+}
+
+/// What is not a number has any of several bits.
+fn bits(numbers: &[f32]) -> Vec<u32> {
+    numbers.iter().map(|x| if x.is_nan() { u32::MAX } else { x.to_bits() }).collect()
+}
+
+fn assert_equal(report: &Report<Vec<Vec<f32>>>, len: usize, when: &str) {
+    assert_eq!(bits(&report.value.concat()), expected(len), "{when}");
+}
+
+/// What is said besides the device that is used.
+fn fallbacks<T>(report: &Report<T>) -> Vec<&Event> {
+    report.events.iter().filter(|event| !matches!(event, Event::Kernels { .. })).collect()
+}
+
+/// A block on the device, and by the reference.
+fn on_both<T: Number>(gpu: &Gpu, program: &Program<T>, block: &[T]) -> (Vec<T>, Vec<T>) {
+    let (mut device, mut reference) = (block.to_vec(), block.to_vec());
+    T::worker(gpu.worker()).run(program, &mut device).unwrap();
+    scalar(program, &mut reference);
+    (device, reference)
+}
+
+#[test]
+fn blocks_of_any_length_in_any_number_of_slots_are_equal_to_those_of_the_reference() {
+    let fake = Fake::new();
+    for slots in 1..=4 {
+        let gpu = gpu().slots(slots).device_memory(slots * 64);
+        for len in (0..70).chain([127, 128, 129, 1_000]) {
+            let (device, reference) = on_both(&gpu, &program(), &numbers(len));
+            assert_eq!(bits(&device), bits(&reference), "{len} numbers in {slots} slots");
+            let bytes: Vec<u8> = (0..len).map(|n| n as u8).collect();
+            let (device, reference) = on_both(&gpu, &Program::new().mul_add(7, 3).square(), &bytes);
+            assert_eq!(device, reference, "{len} bytes in {slots} slots");
+        }
+        assert!(gpu.events().iter().all(|event| matches!(event, Event::Kernels { runner: "gpu", .. })));
+    }
+    assert!(fake.peak() > 0, "nothing was on the device");
+    fake.assert_clean("all lengths");
+}
+
+/// All that every number has.
+fn programs<T: Number>([a, b, c]: [T; 3]) -> Vec<Program<T>> {
+    let compares = [
+        Compare::Less,
+        Compare::LessOrEqual,
+        Compare::Equal,
+        Compare::NotEqual,
+        Compare::GreaterOrEqual,
+        Compare::Greater,
+    ];
+    let new = Program::new;
+    let plain = [
+        new(),
+        new().add(a),
+        new().sub(a),
+        new().scale(b),
+        new().mul_add(b, a),
+        new().square(),
+        new().abs(),
+        new().neg(),
+        new().clamp(a, c),
+        new().clamp(c, a),
+    ];
+    plain.into_iter().chain(compares.map(|compare| new().keep(compare, b, c))).collect()
+}
+
+/// What floats have besides.
+fn float_programs<T: Float>([a, b, _]: [T; 3]) -> Vec<Program<T>> {
+    let new = Program::new;
+    vec![
+        new().div(b),
+        new().sqrt(),
+        new().exp(),
+        new().log(),
+        new().tanh(),
+        new().sigmoid(),
+        new().pow(a),
+        new().floor(),
+        new().ceil(),
+        new().round(),
+        new().trunc(),
+    ]
+}
+
+fn all_equal<T: Number>(programs: Vec<Program<T>>, numbers: Vec<T>, bits: fn(T) -> u64) {
+    for program in programs {
+        let (device, reference) = on_both(&gpu(), &program, &numbers);
+        let (device, reference): (Vec<_>, Vec<_>) =
+            (device.into_iter().map(bits).collect(), reference.into_iter().map(bits).collect());
+        assert_eq!(device, reference, "{program:?}");
+    }
+}
+
+#[test]
+fn each_operation_on_each_type_is_that_of_the_reference() {
+    let fake = Fake::new();
+    let floats = |x: f32| if x.is_nan() { u64::MAX } else { u64::from(x.to_bits()) };
+    let doubles = |x: f64| if x.is_nan() { u64::MAX } else { x.to_bits() };
+    let both = |three| [programs(three), float_programs(three)].concat();
+    all_equal(both([1.5, -2.25, 8.0]), numbers(100), floats);
+    let both = |three| [programs(three), float_programs(three)].concat();
+    all_equal(both([1.5, -2.25, 8.0]), numbers(100).into_iter().map(f64::from).collect(), doubles);
+    let ints = [i32::MIN, i32::MAX, -1, 0, 1, 1 << 20, -(1 << 30)];
+    all_equal(programs([3, -7, 100_000]), ints.repeat(5), |x| x as u64);
+    all_equal(
+        programs([3, -7, 1 << 40]),
+        ints.repeat(5).into_iter().map(|x| i64::from(x) << 20).collect(),
+        |x| x as u64,
+    );
+    all_equal(programs([3, 7, 200]), (0..=u8::MAX).collect(), u64::from);
+    all_equal(programs([3, 7, 60_000]), (0..400).map(|x| x * 163).collect::<Vec<u16>>(), u64::from);
+    assert!(fake.peak() > 0, "nothing was on the device");
+    fake.assert_clean("all operations");
+}
+
+#[test]
+fn programs_of_any_length_are_equal_to_those_of_the_reference() {
+    let fake = Fake::new();
+    for len in [0, 1, 31, 32, 33, 64, 65, 200] {
+        let program = (0..len).fold(Program::new(), |program, n| match n % 3 {
+            0 => program.scale(1.01),
+            1 => program.add(n as f32),
+            _ => program.clamp(-50.0, 1_000.0 + n as f32),
+        });
+        let (device, reference) = on_both(&gpu(), &program, &numbers(100));
+        assert_eq!(bits(&device), bits(&reference), "{len} operations");
+    }
+    fake.assert_clean("all programs");
+}
+
+#[test]
+fn pieces_are_under_way_together_and_slots_are_used_again() {
+    let fake = Fake::new();
+    let gpu = gpu();
+    assert_equal(&run(&gpu, 1_000, 200).unwrap(), 1_000, "first run");
+    assert_eq!(fake.busiest(), 3);
+    let (alive, peak) = (fake.alive(), fake.peak());
+    assert_eq!(peak, 3 * 64);
+    assert_equal(&run(&gpu, 1_000, 200).unwrap(), 1_000, "second run");
+    assert_eq!((fake.alive(), fake.peak()), (alive, peak));
+    drop(gpu);
+    fake.assert_clean("two runs");
+}
+
+#[test]
+fn whatever_fails_the_results_are_equal_and_nothing_leaks() {
+    let fake = Fake::new();
+    let (len, block) = (150, 70);
+    drop(run(&gpu(), len, block).unwrap());
+    let calls = fake.calls();
+    assert!(calls > 50, "{calls} calls are not much of a run");
+    for at in 1..=calls {
+        for (code, failure) in [
+            (LAUNCH_FAILED, Failure::Once),
+            (LAUNCH_FAILED, Failure::Lost),
+            (OUT_OF_MEMORY, Failure::Once),
+            (NEW_CODE, Failure::Once),
+        ] {
+            let when = format!("call {at} fails with {code}, {failure:?}");
+            let fake = fake.again();
+            fake.fail(at, code, failure);
+            let report = run(&gpu(), len, block).unwrap_or_else(|error| panic!("{when}: {error}"));
+            assert_equal(&report, len, &when);
+            assert!(fallbacks(&report).len() <= 1, "{when}: {:?}", report.events);
+            fake.assert_clean(&when);
+        }
+    }
+}
+
+#[test]
+fn whatever_fails_a_strict_run_ends_and_nothing_leaks() {
+    let fake = Fake::new();
+    drop(run(&gpu().strict(), 100, 70).unwrap());
+    let mut refused = 0;
+    for at in 1..=fake.calls() {
+        for failure in [Failure::Once, Failure::Lost] {
+            let when = format!("call {at} fails, {failure:?}");
+            let fake = fake.again();
+            fake.fail(at, LAUNCH_FAILED, failure);
+            match run(&gpu().strict(), 100, 70) {
+                Ok(report) => {
+                    assert_equal(&report, 100, &when);
+                    assert!(fallbacks(&report).is_empty(), "{when}");
+                }
+                Err(RunError::Config { field: "strict", .. }) => refused += 1,
+                Err(error) => {
+                    assert!(error.stage_error::<GpuError>().is_some(), "{when}: {error}");
+                    refused += 1;
+                }
+            }
+            fake.assert_clean(&when);
+        }
+    }
+    assert!(refused > 20, "only {refused} runs were refused");
+}
+
+#[test]
+fn a_device_that_is_lost_in_mid_run_is_one_event_and_is_not_used_again() {
+    let fake = Fake::new();
+    let gpu = gpu();
+    drop(run(&gpu, 40, 40).unwrap());
+    fake.fail(40, LAUNCH_FAILED, Failure::Lost);
+    let chain = from_source(Blocks::new(numbers(500), 50)).kernel(program()).kernel(Program::new());
+    let report = chain.collect().run_on(&gpu).unwrap();
+    assert_equal(&report, 500, "lost in mid-run");
+    let [Event::Kernels { .. }, event] = report.events.as_slice() else { panic!("{:?}", report.events) };
+    let said = event.to_string();
+    assert!(said.starts_with("kernels on the CPU (scalar) instead of kernels on the device: cu"), "{said}");
+    assert!(said.ends_with(": CUDA_ERROR_LAUNCH_FAILED, unspecified launch failure"), "{said}");
+
+    let calls = fake.calls();
+    let report = run(&gpu, 500, 50).unwrap();
+    assert_equal(&report, 500, "the next run");
+    assert_eq!((report.events, fake.calls()), (vec![event.clone()], calls));
+    drop(gpu);
+    fake.assert_clean("lost");
+}
+
+#[test]
+fn a_code_that_the_bindings_do_not_know_is_named_by_the_driver() {
+    let fake = Fake::new();
+    fake.fail(1, NEW_CODE, Failure::Once);
+    let name = match gpu().device_facts() {
+        Err(GpuError::Driver { call: "cuInit", name, .. }) => name,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(name, "CUDA_ERROR_NEWER_THAN_OUR_BINDINGS");
+    fake.fail(1, 123_456, Failure::Once);
+    let error = gpu().device_facts().unwrap_err().to_string();
+    assert_eq!(error, "cuInit: code 123456, the driver has no text for it");
+    fake.assert_clean("unknown codes");
+}
+
+#[test]
+fn machines_with_other_devices_or_none_are_told_apart() {
+    let fake = Fake::new();
+    for capability in [7, 8, 9, 10, 12] {
+        fake.machine(1, capability, usize::MAX);
+        let gpu = gpu();
+        let facts = gpu.device_facts().unwrap();
+        let image = match capability {
+            8 => "map.sm_80.cubin",
+            9 => "map.sm_90.cubin",
+            _ => "map.compute_75.ptx",
+        };
+        assert_eq!((facts.name.as_str(), facts.image, facts.cuda), ("fake device", image, (13, 0)));
+        let report = run(&gpu, 100, 30).unwrap();
+        assert_equal(&report, 100, &format!("capability {capability}.x"));
+        let [Event::Kernels { runner: "gpu", with }] = report.events.as_slice() else {
+            panic!("{:?}", report.events)
+        };
+        assert_eq!(*with, format!("fake device, CUDA 13.0, kernels from {image}"));
+    }
+    assert_eq!(gpu().device(1).device_facts(), Err(GpuError::NoSuchDevice { wanted: 1, found: 1 }));
+    fake.machine(0, 9, usize::MAX);
+    let error = gpu().device_facts().unwrap_err().to_string();
+    assert!(error.starts_with("cuInit: CUDA_ERROR_NO_DEVICE"), "{error}");
+    fake.assert_clean("all machines");
+}
+
+fn reason(report: &Report<Vec<Vec<f32>>>) -> String {
+    let [Event::Fallback { why, .. }] = fallbacks(report)[..] else { panic!("{:?}", report.events) };
+    why.clone()
+}
+
+#[test]
+fn a_device_with_room_for_fewer_slots_uses_those_and_one_without_room_says_so() {
+    let fake = Fake::new();
+    for (bytes, slots) in [(3 * 64, 3), (2 * 64, 2), (64 + 63, 1)] {
+        let fake = fake.again();
+        fake.machine(1, 9, bytes);
+        let report = run(&gpu(), 300, 100).unwrap();
+        assert_equal(&report, 300, "little memory");
+        assert_eq!((fallbacks(&report).len(), fake.busiest(), fake.peak()), (0, slots, slots * 64));
+    }
+    fake.machine(1, 9, 63);
+    let report = run(&gpu(), 300, 100).unwrap();
+    assert_equal(&report, 300, "no memory");
+    assert!(reason(&report).starts_with("no room on the device for 64 bytes"), "{:?}", report.events);
+    fake.assert_clean("no memory");
+}
+
+#[test]
+fn workers_on_several_threads_share_the_budget_and_who_gets_no_slot_computes_itself() {
+    let fake = Fake::new();
+    let gpu = gpu().device_memory(2 * 64);
+    thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                let report = run(&gpu, 2_000, 100).unwrap();
+                assert_equal(&report, 2_000, "four threads");
+                assert!(fallbacks(&report).len() <= 1, "{:?}", report.events);
+            });
+        }
+    });
+    assert!(fake.peak() <= 2 * 64);
+    drop(gpu);
+    fake.assert_clean("four threads");
+}
+
+#[test]
+fn a_slow_bus_keeps_blocks_on_the_cpu_and_a_fast_one_does_not() {
+    let fake = Fake::new();
+    let slow = Rates { bytes_per_second: 1.0, seconds_per_block: 1.0 };
+    let report = run(&gpu().gate(Gate::With(slow)), 1_000, 100).unwrap();
+    assert_equal(&report, 1_000, "slow bus");
+    assert_eq!(fake.peak(), 0);
+    assert!(reason(&report).contains(" us to the device and back"), "{:?}", report.events);
+
+    let fast = Rates { bytes_per_second: f64::INFINITY, seconds_per_block: -1.0 };
+    let report = run(&gpu().gate(Gate::With(fast)), 1_000, 100).unwrap();
+    assert_equal(&report, 1_000, "fast bus");
+    assert!(fallbacks(&report).is_empty());
+    assert!(fake.peak() > 0);
+
+    let report = run(&gpu().gate(Gate::Measured), 1_000, 100).unwrap();
+    assert_equal(&report, 1_000, "measured bus");
+    fake.assert_clean("the gate");
+}
+
+#[test]
+fn inside_of_another_executor_it_computes_too_and_reductions_are_those_of_the_cpu() {
+    let fake = Fake::new();
+    let gpu = gpu();
+    for _ in 0..2 {
+        let halves = from_source(Blocks::new(vec![1.0_f64; 100], 30)).kernel(Program::new().scale(0.5));
+        let report = halves.reduce(Sum).run_on(&Inline.kernels(gpu.clone())).unwrap();
+        assert_eq!(report.value, Some(50.0));
+        assert!(
+            matches!(report.events.as_slice(), [Event::Kernels { runner: "gpu", .. }]),
+            "{:?}",
+            report.events
+        );
+    }
+    assert!(fake.peak() > 0);
+    drop(gpu);
+    fake.assert_clean("inside of another executor");
+}
+
+#[test]
+fn it_obeys_all_laws() {
+    let fake = Fake::new();
+    let gpu = gpu();
+    let coverage = laws::executor(&gpu);
+    assert_eq!(coverage.missing(), [], "not covered:\n{}", coverage.table());
+    assert!(fake.peak() > 0, "no kernel of the laws was on the device");
+    drop(gpu);
+    fake.assert_clean("the laws");
+}
