@@ -21,6 +21,7 @@ pub(crate) mod records;
 pub(crate) mod slow_sink;
 pub(crate) mod stations;
 pub(crate) mod text;
+pub(crate) mod timeouts;
 
 /// What a run may hold between source and sink.
 pub(crate) const MEMORY_LIMIT: usize = 64 << 20;

@@ -28,12 +28,12 @@ pub(crate) fn workloads(mode: Mode) -> Vec<Workload> {
         workload("sleeps-10k", SLEEPS, sleeping, 10_000).with(sleeping_contenders()),
         workload("sleeps-100k", SLEEPS, sleeping, 100_000).with(sleeping_contenders()),
         workload("sleeps-timed-10k", TIMED, sleeping, 10_000).with([
-            contender!("ours", Ours, "ours/operations.rs", ours::operations::timed_out),
+            contender!("ours", Ours, "ours/timeouts.rs", ours::timeouts::timed_out),
             contender!("futures-buffered", Peer, "futures_buffered.rs", futures_buffered::timed_out),
             contender!("buffer-unordered", Peer, "futures.rs", futures::timed_out),
         ]),
         workload("ordered-tail", TAIL, tail, 1_000).with([
-            contender!("ours", Ours, "ours/operations.rs", ours::operations::ordered),
+            contender!("ours", Ours, "ours/timeouts.rs", ours::timeouts::ordered),
             contender!("futures-buffered", Peer, "futures_buffered.rs", futures_buffered::ordered),
             contender!("buffered", Peer, "futures.rs", futures::ordered),
         ]),

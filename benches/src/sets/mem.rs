@@ -78,13 +78,14 @@ fn on_records() -> [Contender; 6] {
     ]
 }
 
-fn on_slow() -> [Contender; 4] {
+fn on_slow() -> [Contender; 5] {
     [
         contender!("ours-parallel-one-arena", Ours, "ours/slow_sink.rs", ours::slow_sink::parallel)
             .environment("MALLOC_ARENA_MAX", "1"),
         contender!("ours-inline", Ours, "ours/slow_sink.rs", ours::slow_sink::inline),
         contender!("ours-lazy-prefetch", Ours, "ours/slow_sink.rs", ours::slow_sink::lazy),
         contender!("ours-async-tokio", Ours, "ours/slow_sink.rs", ours::slow_sink::on_tokio),
+        contender!("ours-async-monoio", Ours, "ours/slow_sink.rs", ours::slow_sink::on_monoio),
     ]
 }
 

@@ -2,9 +2,7 @@
 
 use crate::contender::Job;
 use crate::measure::{BoxError, Outcome, timed};
-use crate::tasks::operations::{
-    self, MILLISECOND, TIMEOUT, add, add_in_order, at_full_concurrency, sleeps, tail,
-};
+use crate::tasks::operations::{self, MILLISECOND, add, at_full_concurrency, sleeps};
 use pipe_async::Async;
 use pipe_core::from_iter;
 use tokio::time::sleep;
@@ -30,37 +28,11 @@ pub(crate) fn sleeping(job: &Job) -> Result<Outcome, BoxError> {
     at_full_concurrency(job, || unordered(job, |n| sleeps(n, sleep(MILLISECOND))))
 }
 
-pub(crate) fn timed_out(job: &Job) -> Result<Outcome, BoxError> {
-    at_full_concurrency(job, || {
-        let outputs = from_iter(0..job.size).map_async(|n| sleeps(n, sleep(MILLISECOND))).timeout(TIMEOUT);
-        let outputs = outputs.concurrency(job.parameter as usize).unordered();
-        let sum = outputs.fold(|| 0, |sum, n| *sum = add(*sum, n), |all, part| *all = add(*all, part));
-        Ok(sum.run_on(&Async::tokio().blocking())?.value)
-    })
-}
-
 pub(crate) fn on_monoio(job: &Job) -> Result<Outcome, BoxError> {
     at_full_concurrency(job, || {
         let outputs = from_iter(0..job.size).map_async(|n| sleeps(n, monoio::time::sleep(MILLISECOND)));
         let outputs = outputs.concurrency(job.parameter as usize).unordered();
         let sum = outputs.fold(|| 0, |sum, n| *sum = add(*sum, n), |all, part| *all = add(*all, part));
         Ok(sum.run_on(&Async::monoio().blocking())?.value)
-    })
-}
-
-pub(crate) fn ordered(job: &Job) -> Result<Outcome, BoxError> {
-    at_full_concurrency(job, || {
-        let outputs = from_iter(0..job.size).map_async(|n| sleeps(n, sleep(tail(n))));
-        let outputs = outputs.concurrency(job.parameter as usize).scan(
-            || 0,
-            |sum, n| {
-                *sum = add_in_order(*sum, n);
-                *sum
-            },
-        );
-        Ok(outputs
-            .fold(|| 0, |last, n| *last = n, |all, part| *all = part)
-            .run_on(&Async::tokio().blocking())?
-            .value)
     })
 }

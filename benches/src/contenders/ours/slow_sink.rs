@@ -37,6 +37,14 @@ pub(crate) fn on_tokio(job: &Job) -> Result<Outcome, BoxError> {
     })
 }
 
+pub(crate) fn on_monoio(job: &Job) -> Result<Outcome, BoxError> {
+    timed(job.size, || {
+        let lines = Lines::from_reader(Generated::new(job.size)).pipeline();
+        let sent = lines.map(<[u8]>::to_vec).map_async(twice).concurrency(1000);
+        Ok(sent.to(Digest::default()).run_on(&Async::monoio().memory_limit(MEMORY_LIMIT).blocking())?.value)
+    })
+}
+
 impl Sink<Vec<u8>> for Digest {
     type Done = Self;
 
