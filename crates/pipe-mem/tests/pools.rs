@@ -1,6 +1,7 @@
 //! What a pool with magazines promises beside the laws of all pools.
 
-use pipe_mem::{Pool, Pooled};
+use pipe_core::{Weigh, from_iter};
+use pipe_mem::{Lazy, Pool, Pooled};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::mpsc::channel;
@@ -159,4 +160,27 @@ fn an_object_may_use_its_own_pool_while_it_is_dropped() {
     }
     let statistics = pool.statistics();
     assert_eq!(statistics.live, statistics.idle);
+}
+
+#[test]
+fn what_is_lent_weighs_what_it_owns() {
+    let pool = Pool::new(Vec::<u8>::new, Vec::clear);
+    let mut buffer = pool.get();
+    let empty = buffer.heap();
+    buffer.reserve_exact(1 << 20);
+    assert!(empty >= size_of::<Vec<u8>>());
+    assert_eq!(buffer.heap() - empty, 1 << 20);
+    let report = from_iter(0..4)
+        .map(move |_| {
+            let mut buffer = pool.get();
+            buffer.reserve_exact(1 << 20);
+            buffer
+        })
+        .weighed()
+        .edge()
+        .map(|buffer| buffer.capacity())
+        .collect()
+        .run_on(&Lazy::new())
+        .unwrap();
+    assert!(report.peak_bytes >= 1 << 20, "{} bytes at most", report.peak_bytes);
 }

@@ -2,6 +2,7 @@
 
 use super::depot::Depot;
 use super::magazine;
+use pipe_core::Weigh;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::{fmt, thread};
@@ -72,6 +73,13 @@ impl<T: Send + 'static> Drop for Pooled<T> {
         // A hook that panics drops the object with it.
         object.seat.0.reset(&mut object.value);
         magazine::put(object);
+    }
+}
+
+/// While it is out it counts for who has it; what lies idle in the pool counts for nobody.
+impl<T: Weigh + Send + 'static> Weigh for Pooled<T> {
+    fn heap(&self) -> usize {
+        size_of::<Seated<T>>() + (**self).heap()
     }
 }
 
