@@ -22,6 +22,8 @@ pub(super) struct Trial {
     last: Duration,
     /// How often in a row it did not pay.
     refused: u32,
+    /// How many blocks in a row were slow.
+    slow: u32,
     looked_up: Vec<Duration>,
     direct: Vec<Duration>,
     /// Items that were not found in the blocks that looked up.
@@ -61,6 +63,9 @@ const PAIRS: usize = 16;
 /// Where an item takes longer than this, all steps of the segment together, a look is one percent of it at most: no trial.
 const SLOW: Duration = Duration::from_micros(5);
 
+/// One slow block may be a thread that was moved aside for a millisecond; two in a row, or one that is slower by this, are slow items.
+const NO_ACCIDENT: u32 = 20;
+
 /// No more are looked up before a trial, however large the table is.
 const MOST_WARM: u32 = 1 << 14;
 
@@ -79,6 +84,7 @@ impl Trial {
             warm,
             last: Duration::ZERO,
             refused: 0,
+            slow: 0,
             looked_up: times(),
             direct: times(),
             missed: 0,
@@ -89,11 +95,10 @@ impl Trial {
     pub(super) fn next(&mut self, now: Duration, missed: u64) -> Next {
         let took = now.saturating_sub(self.last);
         self.last = now;
+        let slow = self.are_items_slow(took);
         let next = match self.phase {
             Phase::Start => self.begin(Phase::Glance(0)),
-            Phase::Glance(_) | Phase::Trial(_) | Phase::Warm(_) if took > SLOW * BLOCK => {
-                self.begin(Phase::Warm(self.warm))
-            }
+            Phase::Glance(_) | Phase::Trial(_) | Phase::Warm(_) if slow => self.begin(Phase::Warm(self.warm)),
             Phase::Warm(left) if left <= BLOCK => self.begin(Phase::Trial(0)),
             Phase::Warm(left) => Phase::Warm(left - BLOCK),
             Phase::Glance(block) => {
@@ -118,6 +123,11 @@ impl Trial {
             Phase::Stands => Next::LookUp(STANDS),
             _ => Next::LookUp(BLOCK),
         }
+    }
+
+    fn are_items_slow(&mut self, took: Duration) -> bool {
+        self.slow = if took > SLOW * BLOCK { self.slow + 1 } else { 0 };
+        self.slow > 1 || took > SLOW * BLOCK * NO_ACCIDENT
     }
 
     /// Forgets what was measured.
@@ -181,7 +191,7 @@ mod tests {
     }
 
     /// Runs so many items by the trial's word, and gives nanoseconds per item. The trial's clock is disturbed: one block in ten has a
-    /// millisecond on top, which is nobody's cost.
+    /// millisecond on top, and one in a hundred two, which is nobody's cost.
     fn run(trial: &mut Trial, costs: &Costs, items: u64) -> f64 {
         let (mut done, mut cost, mut disturbed, mut missed, mut rng) = (0, 0.0, 0.0, 0, Rng::new(7));
         while done < items {
@@ -193,7 +203,11 @@ mod tests {
             let count = count.min(items - done);
             missed = (count as f64 * missing) as u64;
             cost += each * count as f64;
-            disturbed += if rng.below(10) == 0 { 1e6 } else { 0.0 };
+            disturbed += match rng.below(100) {
+                0 => 2e6,
+                1..11 => 1e6,
+                _ => 0.0,
+            };
             done += count;
         }
         cost / items as f64
