@@ -323,7 +323,7 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
     }
 
     fn try_again(&self, attempt: u32) -> bool {
-        self.run.retry(self.bounds.stage).is_some_and(|retry| attempt < retry.attempts())
+        self.run.tries_again(self.bounds.stage, attempt)
     }
 
     /// Puts an item aside until its next attempt. It makes room for another operation meanwhile.

@@ -216,3 +216,23 @@ async fn a_limit_of_zero_is_a_config_error_before_the_run() {
         assert!(matches!(error, RunError::Config { field, .. } if field == name), "{name}: {error:?}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_service_that_is_down_gets_its_share_more_and_no_multiple() {
+    let calls = Arc::new(AtomicUsize::new(0));
+    let seen = calls.clone();
+    let report = from_iter(0..10_000u32)
+        .try_map_async(move |_| {
+            seen.fetch_add(1, SeqCst);
+            async { Err::<u32, _>("down") }
+        })
+        .retry(exponential(4).share(0.1))
+        .on_error(skip())
+        .collect()
+        .run_on(&Async::tokio())
+        .await
+        .expect("what fails is skipped");
+    assert_eq!(report.skipped(), 10_000);
+    let calls = calls.load(SeqCst);
+    assert!((10_500..=11_010).contains(&calls), "{calls} calls");
+}

@@ -81,7 +81,7 @@ impl Context {
     pub(crate) fn failed(&mut self, stage: Option<u16>, error: BoxError) -> Flow {
         self.noted = true;
         let retry = stage.and_then(|id| self.run.retry(id));
-        if retry.is_some_and(|retry| self.attempt < retry.attempts()) {
+        if stage.is_some_and(|id| self.run.tries_again(id, self.attempt)) {
             self.again.get_or_insert((stage, error));
             // Its other outputs are not wanted: the whole record comes again.
             return Flow::Break(());

@@ -24,11 +24,16 @@ pub struct Retry {
     attempts: u32,
     first: Duration,
     most: Duration,
+    /// In millionths.
+    share: Option<u32>,
 }
+
+/// Attempts beyond the first that are allowed whatever the share says: a short run may have a bad beginning.
+const RESERVE: u64 = 10;
 
 /// At most `attempts` attempts in all. The first wait is 100 ms, none is longer than 30 s. Zero is a `Config` error.
 pub const fn exponential(attempts: u32) -> Retry {
-    Retry { attempts, first: Duration::from_millis(100), most: Duration::from_secs(30) }
+    Retry { attempts, first: Duration::from_millis(100), most: Duration::from_secs(30), share: None }
 }
 
 impl Retry {
@@ -45,6 +50,25 @@ impl Retry {
     pub const fn most(mut self, wait: Duration) -> Self {
         self.most = if wait.as_nanos() < self.first.as_nanos() { self.first } else { wait };
         self
+    }
+
+    /// How many attempts beyond the first there may be, as a share of the items that the segment has taken so far, and ten more: 0.1 lets
+    /// a service that is down get a tenth more than its load, and not a multiple. What fails when they are used up has failed for good.
+    /// No such limit unless set; a share below zero, or none at all, counts as zero.
+    pub const fn share(mut self, share: f64) -> Self {
+        // The cast saturates, and makes zero of what is no number.
+        self.share = Some((share * 1e6) as u32);
+        self
+    }
+
+    /// Whether attempt number `attempt` (from 1), which has failed, is followed by another one; with so many attempts beyond the first
+    /// so far, for so many items.
+    pub(crate) fn allows(&self, attempt: u32, retried: u64, taken: u64) -> bool {
+        let within = |share: u32| {
+            let share = u128::from(taken) * u128::from(share) / 1_000_000;
+            u128::from(retried) < share + u128::from(RESERVE)
+        };
+        attempt < self.attempts && self.share.is_none_or(within)
     }
 
     /// How many attempts there are in all.
@@ -67,6 +91,16 @@ impl Retry {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_share_limits_attempts_beyond_the_first_and_not_the_first() {
+        let retry = exponential(3).share(0.1);
+        assert!(retry.allows(1, 9, 0) && !retry.allows(1, 10, 0) && !retry.allows(3, 0, 1_000));
+        assert!(retry.allows(2, 109, 1_000) && !retry.allows(2, 110, 1_000));
+        assert!(exponential(3).allows(2, u64::MAX, 0));
+        assert!(!exponential(3).share(f64::NAN).allows(1, 10, u64::MAX));
+        assert!(exponential(3).share(f64::INFINITY).allows(1, 1_000_000, 1_000_000));
+    }
 
     #[test]
     fn waits_double_to_the_limit_and_lose_at_most_half() {

@@ -270,6 +270,13 @@ impl RunState {
         self.stages[usize::from(stage)].info.retry
     }
 
+    /// Whether attempt number `attempt` (from 1) of an item at `stage`, which has failed, is followed by another one.
+    pub fn tries_again(&self, stage: u16, attempt: u32) -> bool {
+        let state = &self.stages[usize::from(stage)];
+        let taken = || self.segments[state.info.segment].taken.load(Relaxed);
+        state.info.retry.is_some_and(|retry| retry.allows(attempt, state.retried.load(Relaxed), taken()))
+    }
+
     /// Counts an attempt that failed and is followed by another one.
     pub fn count_retried(&self, stage: u16) {
         self.stages[usize::from(stage)].retried.fetch_add(1, Relaxed);

@@ -112,6 +112,21 @@ pub fn letters_that_cannot_be_written_end_the_run(executor: &dyn Provable) {
     }
 }
 
+/// A stage of which nothing succeeds is tried more often than once for a share of the items, and ten more; and for each of the workers
+/// that look at the same moment.
+pub fn attempts_beyond_the_first_keep_to_their_share(executor: &dyn Provable) {
+    let retry = || exponential(3).first(Duration::ZERO);
+    for (share, least, most) in [(0.0, 10, 10), (0.1, 100, 110), (0.5, 500, 510)] {
+        let down = from_iter(0..1_000u64).try_map(|_| Err::<u64, _>("down"));
+        let report = down.retry(retry().share(share)).on_error(skip()).collect().run_on(executor);
+        let report = report.expect("what fails is skipped");
+        let retried: u64 = report.segments[0].stages.iter().map(|stage| stage.retried).sum();
+        let most = most + report.workers as u64;
+        assert!((least..=most).contains(&retried), "{retried} attempts beyond the first at {share}");
+        assert_eq!(report.skipped(), 1_000);
+    }
+}
+
 /// A share of failures above its bound ends the run: soon, where there are many items; at the end and before the commit, where there are
 /// few. One that stays within its bound does not, however batches are cut.
 pub fn a_share_of_failures_ends_the_run(executor: &dyn Provable) {

@@ -24,7 +24,8 @@ pub use accounts::{accounts_close, every_permit_comes_back, explain_says_what_th
 pub use attempts::{
     a_share_of_failures_ends_the_run, a_share_within_its_bound_does_not_end_the_run,
     an_attempt_is_not_judged_by_the_one_before, an_attempt_that_failed_leaves_nothing,
-    dead_letters_are_exact, letters_that_cannot_be_written_end_the_run, waits_between_attempts_double,
+    attempts_beyond_the_first_keep_to_their_share, dead_letters_are_exact,
+    letters_that_cannot_be_written_end_the_run, waits_between_attempts_double,
 };
 pub use failures::{
     a_failure_behind_the_end_never_happened, failures_of_the_sink_end_the_run,
@@ -71,7 +72,7 @@ pub fn named(executor: &dyn Provable) {
 }
 
 /// The laws that ask for nothing else.
-const NAMED: [fn(&dyn Provable); 35] = [
+const NAMED: [fn(&dyn Provable); 36] = [
     outputs_come_in_order,
     unordered_outputs_are_the_same_multiset,
     an_empty_input_commits_the_sink,
@@ -105,6 +106,7 @@ const NAMED: [fn(&dyn Provable); 35] = [
     waits_between_attempts_double,
     dead_letters_are_exact,
     letters_that_cannot_be_written_end_the_run,
+    attempts_beyond_the_first_keep_to_their_share,
     a_share_of_failures_ends_the_run,
     nonsense_is_refused_before_anything_is_pulled,
 ];
