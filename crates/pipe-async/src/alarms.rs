@@ -5,7 +5,7 @@ use crate::wheel::{Key, Wheel};
 use std::task::Context;
 use std::time::Duration;
 
-/// A tick of the wheel. Runtimes round their own timers to it.
+/// A tick of the wheel: a millisecond. Runtimes round their own timers to it.
 const TICK: Duration = Duration::from_millis(1);
 
 /// Alarms with values `T`, on the clock of the timer `C`.
@@ -52,8 +52,7 @@ impl<C: Timer, T> Alarms<C, T> {
     /// Gives away what is due. The task is woken when there is more. True if the time of `look_at` has come.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>, mut due: impl FnMut(T)) -> bool {
         loop {
-            let next =
-                self.wheel.next().map(|tick| TICK.saturating_mul(u32::try_from(tick).unwrap_or(u32::MAX)));
+            let next = self.wheel.next().map(Duration::from_millis);
             let Some(at) = [next, self.look].into_iter().flatten().min() else { return false };
             if self.timer.poll_until(at, cx).is_pending() {
                 return false;
@@ -99,6 +98,23 @@ mod tests {
         fn poll_until(&mut self, at: Duration, _: &mut Context<'_>) -> Poll<()> {
             if at <= self.0.get() { Poll::Ready(()) } else { Poll::Pending }
         }
+    }
+
+    #[test]
+    fn a_run_may_be_older_than_the_milliseconds_of_32_bits() {
+        let (mut alarms, clock) = (Alarms::<Hand, &str>::new(), NOW.with(Rc::clone));
+        let old = Duration::from_secs(50 * 24 * 3_600);
+        clock.set(old);
+        alarms.look();
+        alarms.set(Duration::from_secs(1), "due");
+        let mut fired = Vec::new();
+        let mut poll = |alarms: &mut Alarms<Hand, &'static str>| {
+            alarms.poll(&mut Context::from_waker(Waker::noop()), |what| fired.push(what));
+            fired.len()
+        };
+        assert_eq!(poll(&mut alarms), 0);
+        clock.set(old + Duration::from_secs(1));
+        assert_eq!(poll(&mut alarms), 1);
     }
 
     #[test]

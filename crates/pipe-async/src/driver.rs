@@ -89,6 +89,8 @@ pub(crate) struct Driver<S: AsyncStep, C> {
     throttled: Option<Ready<S::In>>,
     waited: Waited,
     alarms: Alarms<C, Alarm<S::In>>,
+    /// Operations that have no alarm yet, where there is a timeout.
+    begun: Vec<usize>,
     /// Items that wait for another attempt.
     waiting: usize,
     /// Their wait is over; they start before new items do.
@@ -156,6 +158,11 @@ struct Fresh {
     taken: usize,
 }
 
+/// Turning an output into an item is the step's own code as well.
+fn settle<S: AsyncStep>(output: <S::Future as Future>::Output) -> Landing<S::Out> {
+    catch_unwind(AssertUnwindSafe(|| S::settle(output)))
+}
+
 impl<S: AsyncStep, C: Timer> Driver<S, C> {
     pub(crate) fn new(step: S, segment: usize, run: &Arc<RunState>) -> Self {
         let stage = run.first_stage(segment).expect("an async segment is one stage");
@@ -173,6 +180,7 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
             throttled: None,
             waited: Waited::No,
             alarms: Alarms::new(),
+            begun: Vec::new(),
             waiting: 0,
             due: VecDeque::new(),
             landed: Vec::new(),
@@ -212,18 +220,36 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
             started = true;
             self.call(flight, item);
         }
+        self.time();
+        if self.input.items.is_empty() {
+            // A batch that was taken from still weighs what its items owned. Kept, it would hold the budget while nothing is under way.
+            self.input.items = Items::new(0, Vec::new());
+        }
         self.run.count_taken(self.bounds.segment, fresh.taken);
         started || fresh.taken > 0
     }
 
     fn call(&mut self, flight: Flight<S::In>, item: S::In) {
         let called = catch_unwind(AssertUnwindSafe(|| self.step.call(item)));
-        let place = match called {
-            Ok(future) => self.calls.insert(future, flight),
-            Err(thrown) => return self.landed.push((flight, Err(thrown))),
-        };
-        if let (Some(timeout), Some(flight)) = (self.bounds.timeout, self.calls.tag_mut(place)) {
-            flight.alarm = Some(self.alarms.set(timeout, Alarm::TooLong(place)));
+        match called {
+            Ok(future) => {
+                let place = self.calls.insert(future, flight);
+                if self.bounds.timeout.is_some() {
+                    self.begun.push(place);
+                }
+            }
+            Err(thrown) => self.landed.push((flight, Err(thrown))),
+        }
+    }
+
+    /// The time of operations that were started begins now, behind all the calls of the user's function.
+    fn time(&mut self) {
+        let Some(timeout) = self.bounds.timeout.filter(|_| !self.begun.is_empty()) else { return };
+        self.alarms.look();
+        for place in self.begun.drain(..) {
+            if let Some(flight) = self.calls.tag_mut(place) {
+                flight.alarm = Some(self.alarms.set(timeout, Alarm::TooLong(place)));
+            }
         }
     }
 
@@ -350,9 +376,14 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
                     due.push_back(flight);
                 }
                 Alarm::TooLong(place) => {
-                    let Some((mut flight, dropped)) = calls.remove(place) else { return };
-                    flight.alarm = None;
-                    landed.push((flight, dropped.map(|()| Err(TookTooLong::new(timeout).into()))));
+                    // It may be over, and this task have been late: so it is asked once more.
+                    if let Some((mut flight, ended)) = calls.poll_one(place) {
+                        flight.alarm = None;
+                        landed.push((flight, ended.and_then(settle::<S>)));
+                    } else if let Some((mut flight, dropped)) = calls.remove(place) {
+                        flight.alarm = None;
+                        landed.push((flight, dropped.map(|()| Err(TookTooLong::new(timeout).into()))));
+                    }
                 }
             }
         });
@@ -425,15 +456,13 @@ impl<S: AsyncStep, C: Timer> AsyncWorker for Driver<S, C> {
         if self.failure.is_some() {
             return false;
         }
-        if self.bounds.timeout.is_some() || self.throttle.is_some() {
+        if self.throttle.is_some() {
             self.alarms.look();
         }
         let started = self.start();
         let landed = &mut self.landed;
         let more = self.calls.poll(task, POLLS, |flight, ended| {
-            // Turning an output into an item is the step's own code as well.
-            let settle = |output| catch_unwind(AssertUnwindSafe(|| S::settle(output)));
-            landed.push((flight, ended.and_then(settle)));
+            landed.push((flight, ended.and_then(settle::<S>)));
         });
         // A place that became free lets another one start, in the next round.
         let freed = !self.landed.is_empty();

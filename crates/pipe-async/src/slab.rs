@@ -63,6 +63,13 @@ impl<F: Future, T> Slab<F, T> {
         self.slots[index].tag.as_mut()
     }
 
+    /// Polls the future at this place, whether it wants it or not.
+    pub(crate) fn poll_one(&mut self, index: usize) -> Option<(T, Thrown<F::Output>)> {
+        let ended = self.slots[index].poll()?;
+        self.free.push(index);
+        Some(ended)
+    }
+
     /// Drops the future at this place. What it throws then is its end.
     pub(crate) fn remove(&mut self, index: usize) -> Option<(T, Thrown<()>)> {
         let slot = &mut self.slots[index];

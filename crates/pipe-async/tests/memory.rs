@@ -35,6 +35,18 @@ async fn items_larger_than_the_limit_are_budget_errors() {
     }
 }
 
+#[tokio::test]
+async fn items_that_own_most_of_the_limit_pass_one_after_the_other() {
+    let texts = (0..20).map(|_| "x".repeat(800_000));
+    let lengths = from_iter(texts)
+        .map_async(|text| async move { text })
+        .map_async(|text| async move { text.len() })
+        .collect()
+        .run_on(&Async::tokio().memory_limit(1_000_000));
+    let report = tokio::time::timeout(Duration::from_secs(60), lengths).await.expect("it does not lock up");
+    assert_eq!(report.expect("each fits").value, [800_000; 20]);
+}
+
 /// Items that explode before, and behind, a stage whose operations are slower than they are made.
 async fn explode(limit: usize, per_item: u64) {
     let live = Live::new();
