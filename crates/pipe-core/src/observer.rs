@@ -185,7 +185,11 @@ impl RunState {
 
     /// The run is over: leaves its last report to the handles, and tells the observers. Only the first call counts.
     pub(crate) fn end(&self, error: Option<&RunError>) {
-        if self.observers().ended.swap(true, SeqCst) || self.observers().is_empty() && !self.has_handles() {
+        if self.observers().ended.swap(true, SeqCst) {
+            return;
+        }
+        self.runner().events().into_iter().for_each(|event| self.note(event));
+        if self.observers().is_empty() && !self.has_handles() {
             return;
         }
         let report = self.report(());

@@ -62,7 +62,7 @@ impl Resident {
     /// slices in between, because every element may have to be asked; but before the limit is reached, if it goes on growing so. The
     /// mean counts as well as the last time, because tables grow in leaps.
     fn note<C: Stage>(&mut self, run: &RunState, chain: &C, state: &mut C::State) -> Result<(), RunError> {
-        let mut bytes = chain.state_bytes(state);
+        let mut bytes = self.state_bytes(run, chain, state)?;
         let charged = self.charge.as_ref().map_or(0, |charge| charge.permit.bytes());
         let lately = bytes.saturating_sub(charged) / self.slices.max(1);
         let grown = lately.max(bytes / self.age.max(1));
@@ -75,14 +75,30 @@ impl Resident {
             let (share, asked) = (charge.budget.spill_share(), charge.budget.is_asked_to_spill());
             if bytes > share || asked && bytes > share / WORTH {
                 self.spill(run, chain, state)?;
-                bytes = chain.state_bytes(state);
+                bytes = self.state_bytes(run, chain, state)?;
                 self.resize(run, bytes, true);
+            } else if asked {
+                // Else it would be weighed after each slice from now on. It is asked again when others are refused again.
+                charge.budget.has_spilled();
             }
             (room, own) = (share.saturating_sub(bytes), bytes);
         }
         let until_full = room.checked_div(grown).unwrap_or(usize::MAX);
         (self.slices, self.due) = (0, 1 + (bytes >> 16).min(until_full / 2));
+        // Who holds nothing that stays cannot help, and is not to blame.
+        if self.charge.is_none() {
+            return Ok(());
+        }
         run.budget().check_resident(|| run.segment_name(self.segment), own)
+    }
+
+    /// What the state weighs by the user's own code, which may panic.
+    fn state_bytes<C: Stage>(&self, run: &RunState, chain: &C, state: &C::State) -> Result<usize, RunError> {
+        catch_unwind(AssertUnwindSafe(|| chain.state_bytes(state))).map_err(|thrown| RunError::Panicked {
+            stage: run.segment_name(self.segment),
+            at: None,
+            payload: Payload::new(thrown),
+        })
     }
 
     #[cold]

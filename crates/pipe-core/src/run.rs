@@ -495,10 +495,6 @@ impl RunState {
     }
 
     pub(crate) fn report<T>(&self, value: T) -> Report<T> {
-        let times = self.budget.held_back();
-        if times > 0 {
-            self.note(Event::HeldBack { times });
-        }
         Report {
             value,
             executor: self.profile.name,
@@ -516,11 +512,12 @@ impl RunState {
         }
     }
 
-    /// What was noted on the way, then what the runner has to say.
+    /// What was noted so far, and what counters say. Asked at any time, any number of times.
     fn all_events(&self) -> Vec<Event> {
-        let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner);
-        events.extend(self.runner.events());
-        events.clone()
+        let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let times = self.budget.held_back();
+        events.extend((times > 0).then_some(Event::HeldBack { times }));
+        events
     }
 
     pub(crate) fn pulled_bytes(&self) -> u64 {

@@ -1,7 +1,7 @@
 //! The tree of budgets: what a child takes counts in all above, in equal parts, and is given back exactly.
 
 use pipe_core::testing::{Fuzz, Rng};
-use pipe_core::{Budget, Event, Inline, Permit, RunError, from_iter};
+use pipe_core::{Budget, Event, Inline, Permit, Run, RunError, from_iter};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::thread;
 
@@ -164,6 +164,12 @@ fn a_run_that_was_held_back_says_so() {
     assert!(run().events.is_empty());
     process.allow(1_000);
     assert!(matches!(run().events[..], [Event::HeldBack { times: 1.. }]), "{:?}", run().events);
+    // Also where a handle has asked meanwhile.
+    let handle = Run::new();
+    let watched =
+        from_iter(0..50_000u64).edge().map(|n| n).for_each(|_| _ = handle.report()).handled_by(&handle);
+    let report = watched.run_on(&Fuzz::new(4).budget(&process)).unwrap();
+    assert!(matches!(report.events[..], [Event::HeldBack { times: 1.. }]), "{:?}", report.events);
 }
 
 #[test]

@@ -30,12 +30,15 @@ impl Runner for Gpu {
     /// The device is opened here if the run is strict, else by the first kernel: a pipeline without one has no need of it.
     fn prepare(&self) -> Result<Vec<Event>, RunError> {
         self.refusal().map_or(Ok(()), Err)?;
-        self.cpu.prepare()?;
-        Ok(Vec::new())
+        // Which loops the CPU would take is of interest only where it falls back.
+        let events = self.cpu.prepare()?;
+        Ok(events.into_iter().filter(|event| matches!(event, Event::Fallback { .. })).collect())
     }
 
     fn events(&self) -> Vec<Event> {
-        self.log.take()
+        let mut events = self.log.take();
+        events.extend(self.cpu.events());
+        events
     }
 }
 

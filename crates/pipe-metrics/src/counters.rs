@@ -76,6 +76,8 @@ impl Counters {
     /// All values as they are now, by name and labels.
     pub fn read(&self) -> Vec<Sample> {
         let (mut series, runs, histograms) = self.copy();
+        // Before what is only for this reading: a counter never falls.
+        let dropped = series.dropped();
         for (name, runs) in &runs {
             let labels = || vec![name.clone()];
             series.set(&RUNS_UNDER_WAY, labels(), runs.len() as u64);
@@ -89,7 +91,7 @@ impl Counters {
                 series.add(&WORKERS, labels(), report.workers as u64);
             }
         }
-        series.set(&DROPPED, Vec::new(), series.dropped());
+        series.set(&DROPPED, Vec::new(), dropped);
         let mut samples = series.into_samples();
         let slices = |(name, part, seen): (String, Part, Distribution)| Sample {
             metric: &SLICES,

@@ -17,13 +17,14 @@ use std::sync::{Mutex, PoisonError};
 /// use pipe_core::{Inline, from_iter};
 /// use pipe_metrics::{Counters, Facade};
 ///
-/// let (counters, facade) = (Counters::new(), Facade::new());
+/// let counters = Counters::new();
+/// let facade = Facade::of(&counters);
 /// from_iter(0..10u8).map(|n| n).for_each(drop).observe(counters.of("bytes")).run_on(&Inline)?;
-/// facade.publish(&counters); // goes nowhere where no recorder is installed
+/// facade.publish(); // goes nowhere where no recorder is installed
 /// # Ok::<(), pipe_core::RunError>(())
 /// ```
-#[derive(Default)]
 pub struct Facade {
+    counters: Counters,
     /// What of each histogram has been handed over.
     published: Mutex<HashMap<Vec<String>, Distribution>>,
 }
@@ -31,16 +32,16 @@ pub struct Facade {
 static METADATA: Metadata<'static> = Metadata::new("pipe", Level::INFO, Some("pipe_metrics"));
 
 impl Facade {
-    /// Nothing has been handed over so far.
-    pub fn new() -> Self {
-        Self::default()
+    /// For these counters. Nothing has been handed over so far.
+    pub fn of(counters: &Counters) -> Self {
+        Facade { counters: counters.clone(), published: Mutex::default() }
     }
 
     /// Hands over all values as they are now: counters as their totals, of histograms what is new, at the middle of its bucket.
-    pub fn publish(&self, counters: &Counters) {
+    pub fn publish(&self) {
         let mut published = self.published.lock().unwrap_or_else(PoisonError::into_inner);
         METRICS.iter().for_each(|metric| describe(metric));
-        for sample in counters.read() {
+        for sample in self.counters.read() {
             let key = key(&sample);
             match (sample.metric.kind, sample.value) {
                 (Kind::Counter, Value::Count(count)) => {

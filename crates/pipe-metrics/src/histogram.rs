@@ -103,7 +103,7 @@ impl Distribution {
         before: Option<&'d Distribution>,
     ) -> impl Iterator<Item = (f64, u64)> + 'd {
         self.counts.iter().enumerate().filter_map(move |(bucket, count)| {
-            let new = count - before.map_or(0, |before| before.counts[bucket]);
+            let new = count.saturating_sub(before.map_or(0, |before| before.counts[bucket]));
             let middle = (lowest(bucket) + lowest(bucket + 1) - 1) as f64 / 2e9;
             (new > 0).then_some((middle, new))
         })

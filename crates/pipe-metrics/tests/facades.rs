@@ -19,13 +19,14 @@ fn run(counters: &Counters) {
 
 #[test]
 fn a_recorder_gets_the_values_units_and_labels_of_the_contract() {
-    let (recorder, counters, facade) = (DebuggingRecorder::new(), Counters::new(), Facade::new());
+    let (recorder, counters) = (DebuggingRecorder::new(), Counters::new());
+    let facade = Facade::of(&counters);
     let received = recorder.snapshotter();
     metrics::with_local_recorder(&recorder, || {
         run(&counters);
-        facade.publish(&counters);
+        facade.publish();
         run(&counters);
-        facade.publish(&counters);
+        facade.publish();
     });
     let mut got = 0;
     for (key, unit, help, value) in received.snapshot().into_vec() {

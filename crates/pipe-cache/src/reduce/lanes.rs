@@ -46,6 +46,7 @@ pub(super) fn fold<S: Simd, T: Lanes>(simd: S, block: &[T], step: impl Fold<T>) 
         4 => fold_in::<S, T, 4>(simd, block, step),
         8 => fold_in::<S, T, 8>(simd, block, step),
         16 => fold_in::<S, T, 16>(simd, block, step),
+        32 => fold_in::<S, T, 32>(simd, block, step),
         _ => rest([step.start(); LANES], block, step),
     }
 }
@@ -62,6 +63,7 @@ pub(super) fn fold_both<S: Simd, T: Lanes>(
         4 => fold_both_in::<S, T, 4>(simd, block, a, b),
         8 => fold_both_in::<S, T, 8>(simd, block, a, b),
         16 => fold_both_in::<S, T, 16>(simd, block, a, b),
+        32 => fold_both_in::<S, T, 32>(simd, block, a, b),
         _ => (rest([a.start(); LANES], block, a), rest([b.start(); LANES], block, b)),
     }
 }
@@ -75,11 +77,12 @@ pub(super) fn fold_pairs<S: Simd, T: Lanes>(simd: S, a: &[T], b: &[T]) -> [T; LA
         4 => fold_pairs_in::<S, T, 4>(simd, a, b),
         8 => fold_pairs_in::<S, T, 8>(simd, a, b),
         16 => fold_pairs_in::<S, T, 16>(simd, a, b),
+        32 => fold_pairs_in::<S, T, 32>(simd, a, b),
         _ => rest_of_pairs([T::default(); LANES], a, b),
     }
 }
 
-/// How many registers hold all lanes; 64 where a vector is one number, and the compiler knows better.
+/// How many registers hold all lanes: 4 (`f32` in 512 bits) to 32 (`f64` in 128); 64 where a vector is one number, and the compiler knows better.
 #[inline(always)]
 fn registers<S: Simd, T: Lanes>() -> usize {
     size_of::<[T; LANES]>() / size_of::<T::Vector<S>>()

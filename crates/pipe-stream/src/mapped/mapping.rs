@@ -37,8 +37,8 @@ impl Mapping {
     ///
     /// Two cases are left. A process may be stopped as a whole (`SIGSTOP`, Ctrl-Z), or have no memory for the copies, for longer than the
     /// system grants, 45 seconds unless `/proc/sys/fs/lease-break-time` says otherwise, while another one waits to write: the system then
-    /// takes the lease away. And the disk may fail under a page that was in memory and was dropped from it since. Touching what is missing
-    /// raises `SIGBUS` then. Where that matters, read.
+    /// takes the lease away, and what is lent may change. And the disk may fail under a page that was in memory and was dropped from it
+    /// since. Touching what is missing raises `SIGBUS` then. Where that matters, read.
     ///
     /// Who opens the file for writing without waiting (`O_NONBLOCK`, as `truncate` does) is refused the first time.
     pub const fn leased() -> Self {

@@ -147,6 +147,10 @@ impl PerKeySink {
 
     /// Adds bytes to a file.
     fn put(&mut self, index: usize, parts: &[&[u8]]) -> Result<(), StreamError> {
+        if parts.iter().map(|part| part.len()).sum::<usize>() >= HELD {
+            self.write(index)?;
+            return self.write_parts(index, parts);
+        }
         let held = &mut self.files[index].held;
         let before = held.capacity();
         parts.iter().for_each(|part| held.extend_from_slice(part));
@@ -169,10 +173,15 @@ impl PerKeySink {
         if held.is_empty() {
             return Ok(());
         }
+        self.write_parts(index, &[&held])
+    }
+
+    fn write_parts(&mut self, index: usize, parts: &[&[u8]]) -> Result<(), StreamError> {
         self.open(index)?;
         let KeyFile { name, file, written, .. } = &mut self.files[index];
         let file = file.as_mut().expect("it was opened");
-        write_all(file, &mut [IoSlice::new(&held)], written, &self.folder.subject_of(name))?;
+        let mut parts: Vec<_> = parts.iter().map(|part| IoSlice::new(part)).collect();
+        write_all(file, &mut parts, written, &self.folder.subject_of(name))?;
         let KeyFile { written, synced, .. } = &self.files[index];
         match self.fsync {
             Fsync::EveryBytes(every) if written - synced >= every.get() => self.sync(index),

@@ -1,5 +1,6 @@
 //! Files and folders under a name that nobody looks for, until they are whole.
 
+use std::cell::Cell;
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -11,6 +12,8 @@ pub(super) struct Temporary {
     path: PathBuf,
     target: PathBuf,
     remove: fn(&Path) -> io::Result<()>,
+    /// It has its target's name: under its own there may be somebody else's by now, of a process with our number on another machine.
+    renamed: Cell<bool>,
 }
 
 /// Only a leftover of a killed process with our process id is in the way, or of several.
@@ -31,7 +34,7 @@ impl Temporary {
             let number = NUMBER.fetch_add(1, Relaxed);
             let path = target.with_file_name(format!(".{name}.part-{}-{number}", process::id()));
             match make(&path) {
-                Ok(made) => return Ok((made, Temporary { path, target, remove })),
+                Ok(made) => return Ok((made, Temporary { path, target, remove, renamed: Cell::new(false) })),
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(error),
             }
@@ -49,14 +52,18 @@ impl Temporary {
 
     /// Gives it the name of its target, in one step.
     pub(super) fn rename(&self) -> io::Result<()> {
-        fs::rename(&self.path, &self.target)
+        fs::rename(&self.path, &self.target)?;
+        self.renamed.set(true);
+        Ok(())
     }
 }
 
 impl Drop for Temporary {
     fn drop(&mut self) {
-        // After the rename there is nothing under this name, which no other sink ever has. If it fails nobody is left to tell.
-        let _ = (self.remove)(&self.path);
+        if !self.renamed.get() {
+            // If it fails nobody is left to tell.
+            let _ = (self.remove)(&self.path);
+        }
     }
 }
 
