@@ -49,16 +49,8 @@ fn steps() -> Vec<Step> {
 /// The protocols of the scheduler in every order that the memory model allows, by loom: seconds. In a folder of its own, or the flag would
 /// make cargo build everything anew.
 fn models() -> Step {
-    let mut models = cargo([
-        "test",
-        "--release",
-        "-p",
-        "pipe-parallel",
-        "--lib",
-        "--target-dir",
-        "target/models",
-        "models",
-    ]);
+    let mut models =
+        cargo(["test", "-p", "pipe-parallel", "--lib", "--target-dir", "target/models", "models"]);
     models.env("RUSTFLAGS", "--cfg loom");
     Step::new("models of the scheduler", models)
 }

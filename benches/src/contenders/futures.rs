@@ -3,9 +3,7 @@
 use crate::contender::Job;
 use crate::contenders::tokio::block_on;
 use crate::measure::{BoxError, Outcome, timed};
-use crate::tasks::operations::{
-    self, MILLISECOND, TIMEOUT, add, add_in_order, at_full_concurrency, sleeps, tail,
-};
+use crate::tasks::operations::{self, MILLISECOND, TIMEOUT, add, add_in_order, sleeps, tail, together};
 use futures_util::StreamExt;
 use futures_util::stream::iter;
 use tokio::time::{sleep, timeout};
@@ -20,20 +18,20 @@ pub(crate) fn ready(job: &Job) -> Result<Outcome, BoxError> {
 }
 
 pub(crate) fn yielding(job: &Job) -> Result<Outcome, BoxError> {
-    at_full_concurrency(job, || unordered(job, operations::yields))
+    together(job, || unordered(job, operations::yields))
 }
 
 pub(crate) fn sleeping(job: &Job) -> Result<Outcome, BoxError> {
-    at_full_concurrency(job, || unordered(job, |n| sleeps(n, sleep(MILLISECOND))))
+    together(job, || unordered(job, |n| sleeps(n, sleep(MILLISECOND))))
 }
 
 pub(crate) fn timed_out(job: &Job) -> Result<Outcome, BoxError> {
     let operation = async |n| timeout(TIMEOUT, sleeps(n, sleep(MILLISECOND))).await.expect("none is slow");
-    at_full_concurrency(job, || unordered(job, operation))
+    together(job, || unordered(job, operation))
 }
 
 pub(crate) fn ordered(job: &Job) -> Result<Outcome, BoxError> {
-    at_full_concurrency(job, || {
+    together(job, || {
         let outputs = iter(0..job.size).map(|n| sleeps(n, sleep(tail(n)))).buffered(job.parameter as usize);
         block_on(outputs.fold(0, async |sum, n| add_in_order(sum, n)))
     })

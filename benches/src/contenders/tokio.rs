@@ -2,7 +2,7 @@
 
 use crate::contender::Job;
 use crate::measure::{BoxError, Outcome};
-use crate::tasks::operations::{MILLISECOND, add, at_full_concurrency, sleeps};
+use crate::tasks::operations::{MILLISECOND, add, sleeps, together};
 use std::sync::Arc;
 use tokio::runtime::Builder;
 use tokio::sync::Semaphore;
@@ -15,7 +15,7 @@ pub(crate) fn block_on<F: Future>(future: F) -> Result<F::Output, BoxError> {
 }
 
 pub(crate) fn join_set(job: &Job) -> Result<Outcome, BoxError> {
-    at_full_concurrency(job, || {
+    together(job, || {
         block_on(async {
             let permits = Arc::new(Semaphore::new(job.parameter as usize));
             let (mut tasks, mut sum) = (JoinSet::new(), 0);

@@ -8,7 +8,7 @@ const SET: &str = "async";
 
 const READY: &str = "Operations that are over at once: what starting and releasing one costs.";
 const YIELDS: &str = "Operations that are woken once: what a wake and a second poll cost.";
-const SLEEPS: &str = "Operations that wait for a millisecond; all contenders reach the concurrency, or fail.";
+const SLEEPS: &str = "Operations that wait for a millisecond, as many at once as there is time to start.";
 const TIMED: &str = "The same, each with a timeout of five seconds that none reaches.";
 const TAIL: &str = "1 ms each, every hundredth 100 ms, outputs in order: how much does a slow one hold up?";
 

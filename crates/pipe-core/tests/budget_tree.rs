@@ -1,4 +1,5 @@
 //! The tree of budgets: what a child takes counts in all above, in equal parts, and is given back exactly.
+#![cfg(feature = "testing")]
 
 use pipe_core::testing::{Fuzz, Rng};
 use pipe_core::{Budget, Event, Inline, Permit, Run, RunError, from_iter};

@@ -2,7 +2,7 @@
 
 use crate::contender::Job;
 use crate::measure::{BoxError, Outcome, timed};
-use crate::tasks::operations::{self, MILLISECOND, add, at_full_concurrency, sleeps};
+use crate::tasks::operations::{self, MILLISECOND, add, sleeps, together};
 use pipe_async::Async;
 use pipe_core::from_iter;
 use tokio::time::sleep;
@@ -21,15 +21,15 @@ pub(crate) fn ready(job: &Job) -> Result<Outcome, BoxError> {
 }
 
 pub(crate) fn yielding(job: &Job) -> Result<Outcome, BoxError> {
-    at_full_concurrency(job, || unordered(job, operations::yields))
+    together(job, || unordered(job, operations::yields))
 }
 
 pub(crate) fn sleeping(job: &Job) -> Result<Outcome, BoxError> {
-    at_full_concurrency(job, || unordered(job, |n| sleeps(n, sleep(MILLISECOND))))
+    together(job, || unordered(job, |n| sleeps(n, sleep(MILLISECOND))))
 }
 
 pub(crate) fn on_monoio(job: &Job) -> Result<Outcome, BoxError> {
-    at_full_concurrency(job, || {
+    together(job, || {
         let outputs = from_iter(0..job.size).map_async(|n| sleeps(n, monoio::time::sleep(MILLISECOND)));
         let outputs = outputs.concurrency(job.parameter as usize).unordered();
         let sum = outputs.fold(|| 0, |sum, n| *sum = add(*sum, n), |all, part| *all = add(*all, part));

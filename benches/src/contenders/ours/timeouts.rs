@@ -2,13 +2,13 @@
 
 use crate::contender::Job;
 use crate::measure::{BoxError, Outcome};
-use crate::tasks::operations::{MILLISECOND, TIMEOUT, add, add_in_order, at_full_concurrency, sleeps, tail};
+use crate::tasks::operations::{MILLISECOND, TIMEOUT, add, add_in_order, sleeps, tail, together};
 use pipe_async::Async;
 use pipe_core::from_iter;
 use tokio::time::sleep;
 
 pub(crate) fn timed_out(job: &Job) -> Result<Outcome, BoxError> {
-    at_full_concurrency(job, || {
+    together(job, || {
         let outputs = from_iter(0..job.size).map_async(|n| sleeps(n, sleep(MILLISECOND))).timeout(TIMEOUT);
         let outputs = outputs.concurrency(job.parameter as usize).unordered();
         let sum = outputs.fold(|| 0, |sum, n| *sum = add(*sum, n), |all, part| *all = add(*all, part));
@@ -17,7 +17,7 @@ pub(crate) fn timed_out(job: &Job) -> Result<Outcome, BoxError> {
 }
 
 pub(crate) fn ordered(job: &Job) -> Result<Outcome, BoxError> {
-    at_full_concurrency(job, || {
+    together(job, || {
         let outputs = from_iter(0..job.size).map_async(|n| sleeps(n, sleep(tail(n))));
         let outputs = outputs.concurrency(job.parameter as usize).scan(
             || 0,
