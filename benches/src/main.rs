@@ -49,7 +49,7 @@ struct BenchArgs {
     /// The sets to run; all of them if none is named.
     #[arg(value_name = "SET", value_parser = clap::builder::PossibleValuesParser::new(sets::SETS))]
     sets: Vec<String>,
-    /// Smaller inputs and fewer rounds: about three minutes.
+    /// Smaller inputs and fewer rounds: some minutes.
     #[arg(long, group = "mode")]
     quick: bool,
     /// The sizes of the bars; checks the disk first.
