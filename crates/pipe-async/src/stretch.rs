@@ -223,4 +223,8 @@ impl Outlet for Out<'_> {
     fn is_closed(&self) -> bool {
         self.edge.is_some_and(|edge| self.edges.reader(edge).is_some())
     }
+
+    fn gave_back(&mut self) {
+        self.edges.ring();
+    }
 }

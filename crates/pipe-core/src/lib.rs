@@ -83,11 +83,13 @@ mod rows;
 mod run;
 mod segment;
 mod settings;
+
 mod sink;
 mod sink_node;
 mod source;
 mod spill;
 mod stage;
+mod staged;
 mod straight;
 mod timed;
 mod weigh;

@@ -145,6 +145,10 @@ impl<W: Worker + ?Sized> Outlet for Down<'_, W> {
     fn is_closed(&self) -> bool {
         self.end.is_closed()
     }
+
+    fn gave_back(&mut self) {
+        self.end.gave_back();
+    }
 }
 
 impl<W: Worker + ?Sized> Stop<W> {

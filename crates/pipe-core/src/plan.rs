@@ -221,6 +221,9 @@ pub trait Outlet {
         let _ = rest;
     }
 
+    /// A worker has given back bytes that it kept back, and may now wait for something else than room: for who waits for room.
+    fn gave_back(&mut self) {}
+
     /// Whether what is put here has left its segment for good.
     #[doc(hidden)]
     fn counts(&self) -> bool {

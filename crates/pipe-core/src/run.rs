@@ -19,6 +19,7 @@ use crate::retry::Retry;
 use crate::settings::{Again, SegmentInfo, SegmentKind, Settings, StageInfo};
 use crate::source::Want;
 use crate::stage::BoxError;
+use crate::staged::Turns;
 use crate::weigh::Weighers;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
@@ -42,6 +43,7 @@ pub struct RunState {
     sink_busy: AtomicU64,
     workers: AtomicUsize,
     events: Mutex<Vec<Event>>,
+    turns: Turns,
     observers: Observers,
 }
 
@@ -128,6 +130,7 @@ impl RunState {
             sink_busy: AtomicU64::new(0),
             workers: AtomicUsize::new(1),
             events: Mutex::default(),
+            turns: Turns::default(),
             observers,
         });
         run.control.begin(&run);
@@ -207,6 +210,11 @@ impl RunState {
     /// How the operations of an async `segment` are to be run. No number in it is zero.
     pub fn operations(&self, segment: usize) -> &Operations {
         &self.segments[segment].info.operations
+    }
+
+    /// Whose turn it is to keep outputs back beyond the limit.
+    pub(crate) fn turns(&self) -> &Turns {
+        &self.turns
     }
 
     /// Who is told what it does.

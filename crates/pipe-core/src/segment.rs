@@ -16,12 +16,13 @@ use crate::context::Context;
 use crate::error::{Payload, RunError};
 use crate::held::{End, Held};
 use crate::item::{Item, Own};
-use crate::plan::{AnyBatch, BoxBatch, Outlet, Ran, Segment, Worker};
+use crate::plan::{AnyBatch, Outlet, Ran, Segment, Worker};
 use crate::position::Position;
 use crate::resident::Resident;
 use crate::run::RunState;
 use crate::settings::Again;
 use crate::stage::{Flow, Stage, Step};
+use crate::staged::Staged;
 use std::any::Any;
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -215,7 +216,7 @@ where
             self.run.count_taken(self.segment.id, 1);
             let flow = loop {
                 self.context.begin_attempt(attempt);
-                let mut staged = Staged { limit: self.run.budget().limit(), bytes: 0, batches: Vec::new() };
+                let mut staged = Staged::new(&self.run);
                 let before = self.held.len();
                 let ran = self.slice(&mut one, 1, &mut staged);
                 // Also after a failure: what the attempt gathered is dropped with the rest of it.
@@ -255,21 +256,20 @@ where
     /// The last attempt: hands on what it emitted, unless the record has failed for good.
     fn release(
         &mut self,
-        staged: Staged,
+        mut staged: Staged,
         before: usize,
         one: &B,
         flow: Flow,
         next: &mut dyn Outlet,
     ) -> Result<Flow, RunError> {
-        if staged.bytes > staged.limit {
-            let stage = self.run.segment_name(self.segment.id);
-            let wanted = staged.bytes;
-            return Err(self.run.budget().refusal(stage, wanted, self.run.budget().in_use()));
+        if let Some(wanted) = staged.excess() {
+            let (stage, budget) = (self.run.segment_name(self.segment.id), self.run.budget());
+            return Err(budget.refusal(stage, wanted, budget.in_use().saturating_sub(staged.charged())));
         }
         if self.context.take_exhausted() {
             self.discard(staged, before, next);
         } else {
-            for mut batch in staged.batches {
+            for mut batch in staged.hand_on() {
                 let items = batch.as_any().downcast_mut::<Items<T>>().map_or(0, |items| items.len());
                 self.run.count_emitted(self.segment.id, items);
                 if next.put(batch).is_break() {
@@ -282,9 +282,11 @@ where
     }
 
     /// An attempt that does not count: what it emitted is dropped, and what was held before is kept.
-    fn discard(&mut self, staged: Staged, before: usize, next: &mut dyn Outlet) {
-        let mut batches = staged.batches.into_iter();
-        match batches.next() {
+    fn discard(&mut self, mut staged: Staged, before: usize, next: &mut dyn Outlet) {
+        let had_room = staged.charged() > 0;
+        let first = staged.hand_on().next();
+        drop(staged);
+        match first {
             None => self.held.truncate(before),
             Some(mut first) => {
                 self.held.truncate(0);
@@ -296,6 +298,9 @@ where
                     let _ = next.put(first);
                 }
             }
+        }
+        if had_room {
+            next.gave_back();
         }
     }
 
@@ -412,26 +417,4 @@ fn load<B: Batch>(batch: &mut B) -> Result<(), RunError> {
         payload: Payload::new(thrown),
     })?;
     loaded.map_err(|source| RunError::Source { source })
-}
-
-/// Where the outputs of an attempt wait until it is known whether it counts.
-struct Staged {
-    batches: Vec<BoxBatch>,
-    bytes: usize,
-    limit: usize,
-}
-
-impl Outlet for Staged {
-    fn put(&mut self, batch: BoxBatch) -> Flow {
-        self.bytes += batch.bytes();
-        if self.bytes > self.limit {
-            return Flow::Break(());
-        }
-        self.batches.push(batch);
-        Flow::Continue(())
-    }
-
-    fn counts(&self) -> bool {
-        false
-    }
 }

@@ -121,6 +121,10 @@ impl Outlet for Away<'_> {
         self.next.is_closed()
     }
 
+    fn gave_back(&mut self) {
+        self.next.gave_back();
+    }
+
     fn counts(&self) -> bool {
         self.next.counts()
     }

@@ -284,6 +284,11 @@ impl<'p> Gates<'p> {
         Part { batch, permit }
     }
 
+    /// Says that a permit was given back, outside of the books.
+    pub(crate) fn made_room(&self) {
+        self.wake(&self.lock());
+    }
+
     fn make_room<'g>(&'g self, waiter: Waiter, mut state: Guard<'g, 'p>, hands: &mut Hands<'_, 'p>) -> Flow {
         let (Waiter::Row(place) | Waiter::Gate(place)) = waiter;
         loop {

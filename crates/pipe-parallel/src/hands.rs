@@ -213,6 +213,10 @@ impl Outlet for Ahead<'_, '_, '_> {
         self.gates.is_closed(self.place)
     }
 
+    fn gave_back(&mut self) {
+        self.gates.made_room();
+    }
+
     /// Gives half of it to somebody who has nothing to do, if it is heavy: else the halves would not be worth a wake.
     fn share(&mut self, batch: &mut dyn AnyBatch) {
         let Some(rest) = &mut self.rest else { return };

@@ -50,6 +50,14 @@ fn it_stays_within_any_limit() {
 }
 
 #[test]
+fn six_workers_keep_back_no_more_than_the_limit_and_one_record() {
+    let (limit, workers) = (1 << 20, 6);
+    let parallel = Parallel::new().workers(workers).memory_limit(limit).spread_at_once();
+    let record = limit * 3 / 4;
+    laws::outputs_kept_back_stay_within(&parallel, record, limit + record + workers * 2 * (84 << 10));
+}
+
+#[test]
 fn a_stopped_run_returns() {
     laws::a_stopped_run_returns(|| Parallel::new().workers(3));
 }

@@ -3,10 +3,12 @@
 use super::one_item_may_become;
 use super::work::after;
 use crate::error::RunError;
+use crate::report::Report;
 use crate::source::from_iter;
+use crate::testing::build::at_once;
 use crate::testing::{Counted, Live, Provable};
 use crate::weigh::Weigh;
-use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
@@ -126,7 +128,53 @@ pub fn accumulators_count_against_the_limit(executor: &dyn Provable) {
     assert!(peak > limit / 20, "the report says that {peak} bytes were in use at most");
 }
 
-/// With limits from 4 KiB to 1 MiB: what explodes, waits for a slow sink or owns memory stays within them, one item may become ten thousand
+/// What `.retry` keeps back until its record has passed the segment counts against the limit, and comes back when an attempt has failed.
+pub fn outputs_kept_back_count_against_the_limit(executor: &dyn Provable) {
+    let limit = executor.says().expect("its settings make sense").memory_limit;
+    // Below some buffers of 64 KiB a record may fit into the one that is not full yet.
+    let record = (limit / 2).min(1 << 20);
+    let report = keep_back(executor, record, &Live::new());
+    let least = if record < 256 << 10 { 0 } else { record / 2 };
+    let peak = report.peak_bytes;
+    assert!(peak >= least, "{peak} bytes in use at most, while a record of {record} was kept back");
+}
+
+/// Records of `record` bytes, which all workers keep back at once: together they never have more than `bytes`. What that may be: the
+/// memory limit, one record beside it, and for each worker a buffer that it fills and one that it puts aside (64 KiB each).
+pub fn outputs_kept_back_stay_within(executor: &dyn Provable, record: usize, bytes: usize) {
+    let live = Live::new();
+    keep_back(executor, record, &live);
+    let alive = live.most() * KEPT;
+    assert!(alive <= bytes, "outputs of {alive} bytes were kept back at once, {bytes} are allowed");
+    assert_eq!(live.now(), 0);
+}
+
+/// What an item weighs.
+const KEPT: usize = size_of::<Counted<[u64; 7]>>();
+
+/// Twelve records, each of which becomes `record` bytes and passes in its second attempt.
+fn keep_back(executor: &dyn Provable, record: usize, live: &Live) -> Report<u64> {
+    const RECORDS: u64 = 12;
+    let (made, outputs) = (live.clone(), (record / KEPT) as u64);
+    let failed: Arc<[AtomicBool]> = (0..RECORDS).map(|_| AtomicBool::new(false)).collect();
+    let begin = failed.clone();
+    let chain = from_iter(0..RECORDS)
+        .flat_map(move |n| (0..outputs).map(move |k| [n, k, 0, 0, 0, 0, 0]))
+        .map(move |item| made.item([after(item[0], 20), item[1], 0, 0, 0, 0, 0]))
+        .try_map(move |item| {
+            let [n, k, ..] = item.value;
+            let ends = k + 1 == outputs;
+            if ends && !failed[n as usize].swap(true, SeqCst) { Err("the last one, once") } else { Ok(item) }
+        })
+        .retry(at_once(2));
+    let report = chain.edge().fold(|| 0, |count, _| *count += 1, |all: &mut u64, part| *all += part);
+    let report = report.run_on(executor).expect("each record passes in its second attempt");
+    assert_eq!(report.value, RECORDS * outputs);
+    assert!(begin.iter().all(|failed| failed.load(SeqCst)));
+    report
+}
+
+/// With limits from 4 KiB to 1 MiB: what explodes, waits for a slow sink, is kept back or owns memory stays within them, one item may become ten thousand
 /// or a million (in release a hundred million), and [`any_memory_limit_will_do`].
 ///
 /// `make` makes an executor with that limit. `beside` says how many bytes may be alive beside it, in a plan of so many rows of parallel
@@ -140,6 +188,7 @@ pub fn within_limits(make: &dyn Fn(usize) -> Box<dyn Provable>, beside: &dyn Fn(
         if limit >= 64 << 10 {
             weighed_items_stay_within(&*executor, limit + beside(3));
         }
+        outputs_kept_back_stay_within(&*executor, limit / 2, limit + limit / 2 + beside(2));
     }
     let most = if cfg!(debug_assertions) { 1_000_000 } else { 100_000_000 };
     for outputs in [1, 10_000, most] {

@@ -33,7 +33,8 @@ pub use failures::{
 };
 pub use memory::{
     a_slow_sink_slows_the_source, accumulators_count_against_the_limit, an_exploding_item_comes_in_order,
-    an_exploding_item_stays_within, any_memory_limit_will_do, weighed_items_stay_within, within_limits,
+    an_exploding_item_stays_within, any_memory_limit_will_do, outputs_kept_back_count_against_the_limit,
+    outputs_kept_back_stay_within, weighed_items_stay_within, within_limits,
 };
 pub use outputs::{
     a_fold_takes_every_item_once, a_fold_takes_rows, a_stage_that_has_had_enough_ends_the_run_well,
@@ -72,7 +73,7 @@ pub fn named(executor: &dyn Provable) {
 }
 
 /// The laws that ask for nothing else.
-const NAMED: [fn(&dyn Provable); 36] = [
+const NAMED: [fn(&dyn Provable); 37] = [
     outputs_come_in_order,
     unordered_outputs_are_the_same_multiset,
     an_empty_input_commits_the_sink,
@@ -101,6 +102,7 @@ const NAMED: [fn(&dyn Provable); 36] = [
     every_permit_comes_back,
     an_exploding_item_comes_in_order,
     accumulators_count_against_the_limit,
+    outputs_kept_back_count_against_the_limit,
     an_attempt_that_failed_leaves_nothing,
     an_attempt_is_not_judged_by_the_one_before,
     waits_between_attempts_double,
