@@ -196,9 +196,13 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
         let between = self.window.len() + self.output.len();
         let places = self.bounds.window.saturating_sub(between);
         let budget = self.run.budget();
-        let nothing_under_way = between == 0;
-        let fit = (budget.free() / self.output.mean_bytes()).max(usize::from(nothing_under_way));
-        Fresh { left: places.min(fit), taken: 0 }
+        let (nothing_under_way, mean) = (between == 0, self.output.mean_bytes());
+        let fit = budget.free() / mean;
+        if fit == 0 && places > 0 && !self.input.items.is_empty() {
+            // A request, refused as a rule: so that runs that share the budget and have more than their parts leave room for it.
+            drop(budget.try_take(mean));
+        }
+        Fresh { left: places.min(fit.max(usize::from(nothing_under_way))), taken: 0 }
     }
 
     /// Starts what may start. True if it started or let in anything.

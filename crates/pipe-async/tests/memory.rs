@@ -147,3 +147,37 @@ async fn two_runs_on_a_tiny_shared_budget_both_end() {
         assert_eq!(process.in_use(), 0);
     }
 }
+
+#[tokio::test]
+async fn a_run_beyond_its_part_leaves_free_what_another_one_waits_for() {
+    const SIZE: usize = 10_000;
+    let process = Budget::new(100 * SIZE);
+    let late = process.child("late", usize::MAX);
+    let one = late.try_take(1).expect("it holds nothing");
+    let others = process.overdraw(90 * SIZE);
+    assert!(late.try_take(25 * SIZE).is_none(), "now it waits");
+    drop(others);
+    // The first operation is over when nothing more is started: all others wait for their turn behind it.
+    let (started, begin) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let count = started.clone();
+    let run = from_iter(0..400u64).map_async(move |n| {
+        let (count, begin) = (count.clone(), begin.clone());
+        async move {
+            count.fetch_add(1, SeqCst);
+            while n == 0 && begin.swap(count.load(SeqCst), SeqCst) != count.load(SeqCst) {
+                for _ in 0..100 {
+                    tokio::task::yield_now().await;
+                }
+            }
+            [n as u8; SIZE]
+        }
+    });
+    let run = run.concurrency(200).map(|page| page.len()).collect().run_on(&Async::tokio().budget(&process));
+    let report = tokio::time::timeout(Duration::from_secs(60), run).await.expect("it does not lock up");
+    let report = report.expect("each fits");
+    assert_eq!((report.value, started.load(SeqCst)), (vec![SIZE; 400], 400));
+    // A batch of outputs may count twice while it is handed on.
+    let most = 75 * SIZE + (256 << 10);
+    assert!(report.peak_bytes <= most, "{} bytes of {most}", report.peak_bytes);
+    drop(one);
+}

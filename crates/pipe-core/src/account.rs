@@ -1,14 +1,14 @@
-//! The counters of one budget, and how a request climbs from it to the root.
+//! The counters of one budget, and how a request climbs from it to the root. By which rules it is granted: `shares.rs`.
 
 use crate::consumer::Consumer;
+use crate::shares::{Below, Want};
 use std::ptr;
-use std::sync::atomic::Ordering::Relaxed;
-use std::sync::atomic::{AtomicBool, AtomicUsize};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::Arc;
+use std::sync::atomic::Ordering::{Relaxed, SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize, fence};
 
-/// One node of the tree. What is counted here is counted in all above as well.
-///
-/// Relaxed everywhere: the counters publish no other memory. What a batch holds is published by the lock it travels through.
+/// One node of the tree. What is counted here is counted in all above as well. What a batch holds is published by the lock it travels
+/// through, not by these counters.
 #[derive(Debug)]
 pub(crate) struct Account {
     name: String,
@@ -30,20 +30,11 @@ pub(crate) struct Account {
     spills: bool,
     /// And has been asked to.
     asked: AtomicBool,
-    /// It was refused within its share and has got nothing since.
-    hungry: AtomicBool,
+    /// A request from right here was refused, and none was granted since.
+    refused: AtomicBool,
+    want: Want,
     parent: Option<Arc<Account>>,
     below: Below,
-}
-
-/// Those whose parent an account is.
-#[derive(Debug, Default)]
-struct Below {
-    children: Mutex<Vec<Weak<Account>>>,
-    live: AtomicUsize,
-    hungry: AtomicUsize,
-    /// All that spill, grandchildren too.
-    spillers: AtomicUsize,
 }
 
 /// What a permit is for.
@@ -59,12 +50,12 @@ impl Account {
     }
 
     pub(crate) fn child(self: &Arc<Self>, name: String, limit: usize) -> Arc<Self> {
-        self.adopt(Account::new(name, limit.min(self.limit), Some(self.clone()), false))
+        self.below.adopt(Account::new(name, limit.min(self.limit), Some(self.clone()), false))
     }
 
     pub(crate) fn spiller(self: &Arc<Self>, name: String) -> Arc<Self> {
         self.ancestry().for_each(|above| _ = above.below.spillers.fetch_add(1, Relaxed));
-        self.adopt(Account::new(name, self.limit, Some(self.clone()), true))
+        self.below.adopt(Account::new(name, self.limit, Some(self.clone()), true))
     }
 
     fn new(name: String, limit: usize, parent: Option<Arc<Account>>, spills: bool) -> Self {
@@ -80,17 +71,11 @@ impl Account {
             held_back: AtomicUsize::new(0),
             spills,
             asked: AtomicBool::new(false),
-            hungry: AtomicBool::new(false),
+            refused: AtomicBool::new(false),
+            want: Want::default(),
             parent,
             below: Below::default(),
         }
-    }
-
-    fn adopt(&self, child: Account) -> Arc<Account> {
-        let child = Arc::new(child);
-        self.below.children.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(&child));
-        self.below.live.fetch_add(1, Relaxed);
-        child
     }
 
     /// This one and all above.
@@ -112,12 +97,36 @@ impl Account {
             (false, true) => _ = self.in_flight.fetch_add(bytes, Relaxed),
             _ => {}
         }
+        self.judge(taken)
+    }
+
+    /// Counts more of what a permit has already, if there is room on all levels.
+    pub(crate) fn grow(&self, stays: Stays, bytes: usize) -> bool {
+        let taken = self.climb(bytes, None, Account::has_room);
         if taken {
-            self.ancestry().for_each(Account::eat);
-        } else if self.ancestry().any(|node| node.allowance() < node.limit) {
+            match stays {
+                Stays::InFlight => _ = self.in_flight.fetch_add(bytes, Relaxed),
+                Stays::Resident => self.ancestry().for_each(|node| self.stay(node, 0, bytes)),
+            }
+        }
+        self.judge(taken)
+    }
+
+    /// What follows from a grant or a refusal.
+    fn judge(&self, taken: bool) -> bool {
+        if taken {
+            self.want_nothing();
+            return true;
+        }
+        self.refused.store(true, Relaxed);
+        fence(SeqCst);
+        if self.in_flight.load(Relaxed) == 0 {
+            self.want_nothing();
+        }
+        if self.ancestry().any(|node| node.allowance() < node.limit) {
             self.held_back.fetch_add(1, Relaxed);
         }
-        taken
+        false
     }
 
     /// Adds on each level on which `may` says so; on none, if one refuses. `from` is where it comes from, and what that would have.
@@ -129,7 +138,7 @@ impl Account {
     ) -> bool {
         let fits = |in_use: usize| in_use.checked_add(bytes).filter(|after| may(self, *after, from));
         let Ok(before) = self.in_use.fetch_update(Relaxed, Relaxed, fits) else {
-            self.refuse(from);
+            self.refuse(bytes, from);
             return false;
         };
         let after = before + bytes;
@@ -153,49 +162,39 @@ impl Account {
     fn has_room(&self, after: usize, from: Option<(&Account, usize)>) -> bool {
         after <= self.allowance()
             && from.is_none_or(|(child, would_have)| {
-                let (hungry, itself) = (self.below.hungry.load(Relaxed), child.hungry.load(Relaxed));
-                hungry <= usize::from(itself) || would_have <= self.share()
+                let wanted = self.below.wanted_by_others(&child.want);
+                wanted == 0 || would_have <= self.share() || after.saturating_add(wanted) <= self.allowance()
             })
     }
 
     #[cold]
-    fn refuse(&self, from: Option<(&Account, usize)>) {
+    fn refuse(&self, bytes: usize, from: Option<(&Account, usize)>) {
         if let Some((child, would_have)) = from
             && would_have <= self.share()
-            && !child.hungry.swap(true, Relaxed)
+            && self.below.enter(&child.want, bytes)
         {
-            self.below.hungry.fetch_add(1, Relaxed);
             // Not at each refusal: in a run that is limited by its memory these are nothing unusual.
             self.ask_to_spill();
         }
     }
 
-    /// It was granted something.
-    fn eat(&self) {
-        if self.hungry.load(Relaxed)
-            && self.hungry.swap(false, Relaxed)
-            && let Some(parent) = &self.parent
-        {
-            parent.below.hungry.fetch_sub(1, Relaxed);
+    /// It got something, or does not need what it was refused.
+    pub(crate) fn want_nothing(&self) {
+        self.refused.store(false, Relaxed);
+        for node in self.ancestry() {
+            if let Some(parent) = &node.parent {
+                parent.below.forget(&node.want);
+            }
         }
     }
 
     /// What each child may always have.
     fn share(&self) -> usize {
-        self.allowance() / self.below.live.load(Relaxed).max(1)
+        self.below.part(self.allowance())
     }
 
     /// Corrects what a permit counts. Never refused: the bytes exist.
     pub(crate) fn resize(&self, stays: Stays, from: usize, to: usize) {
-        // In two steps, and never below zero: what is taken away is in there.
-        let change = |counter: &AtomicUsize| {
-            let before = counter.fetch_add(to, Relaxed);
-            counter.fetch_sub(from, Relaxed);
-            before + to - from
-        };
-        if stays == Stays::InFlight {
-            change(&self.in_flight);
-        }
         for node in self.ancestry() {
             if to >= from {
                 let after = node.in_use.fetch_add(to - from, Relaxed) + (to - from);
@@ -210,11 +209,22 @@ impl Account {
                 );
             }
             if stays == Stays::Resident {
-                change(&node.resident);
-                if self.spills {
-                    change(&node.spillable);
-                }
+                self.stay(node, from, to);
             }
+        }
+        if stays == Stays::InFlight && change(&self.in_flight, from, to) == 0 {
+            fence(SeqCst);
+            if self.refused.load(Relaxed) {
+                self.want_nothing();
+            }
+        }
+    }
+
+    /// Corrects what stays in a node, which is this one or above.
+    fn stay(&self, node: &Account, from: usize, to: usize) {
+        change(&node.resident, from, to);
+        if self.spills {
+            change(&node.spillable, from, to);
         }
     }
 
@@ -230,19 +240,33 @@ impl Account {
         }
     }
 
-    /// Whether more is in use than may be: here, or above if this branch has more than its share there.
+    /// Each node with the one below it on the way from here to the root.
+    fn way_up(&self) -> impl Iterator<Item = (&Account, Option<&Account>)> {
+        let mut below = None;
+        self.ancestry().map(move |node| (node, below.replace(node)))
+    }
+
+    /// Whether more is in use than may be: here, or above if this branch has more than its share there. There what others want counts.
     pub(crate) fn is_overdrawn(&self) -> bool {
-        let mut would_have = 0;
-        self.ancestry().enumerate().any(|(level, node)| {
-            let has_too_much = level == 0 || would_have > node.share();
-            would_have = node.in_use();
-            has_too_much && would_have > node.allowance()
+        self.way_up().any(|(node, from)| match from {
+            None => node.in_use() > node.allowance(),
+            Some(child) => {
+                let wanted = node.below.wanted_by_others(&child.want);
+                node.in_use().saturating_add(wanted) > node.allowance() && child.in_use() > node.share()
+            }
         })
     }
 
-    /// What could be granted now, on all levels.
+    /// What could be granted now, on all levels: the largest request that `has_room` lets pass.
     pub(crate) fn free(&self) -> usize {
-        let free = self.ancestry().map(|node| node.allowance().saturating_sub(node.in_use()));
+        let free = self.way_up().map(|(node, from)| {
+            let room = node.allowance().saturating_sub(node.in_use());
+            from.map_or(room, |child| {
+                let wanted = node.below.wanted_by_others(&child.want);
+                let within_its_part = node.share().saturating_sub(child.in_use());
+                room.min(within_its_part.max(room.saturating_sub(wanted)))
+            })
+        });
         free.min().unwrap_or(0)
     }
 
@@ -283,7 +307,8 @@ impl Account {
         let mut consumers = Vec::new();
         let mut below = 0;
         self.visit("", &mut |path, node| {
-            let own = node.in_use().saturating_sub(node.children().iter().map(|child| child.in_use()).sum());
+            let own =
+                node.in_use().saturating_sub(node.below.children().iter().map(|child| child.in_use()).sum());
             below += own;
             consumers.push(Consumer { name: path.to_owned(), bytes: own, spillable: node.spills });
         });
@@ -297,17 +322,11 @@ impl Account {
 
     /// All below, each with the names on the way to it.
     fn visit(&self, path: &str, see: &mut dyn FnMut(&str, &Arc<Account>)) {
-        for child in self.children() {
+        for child in self.below.children() {
             let path = if path.is_empty() { child.name.clone() } else { format!("{path}/{}", child.name) };
             see(&path, &child);
             child.visit(&path, see);
         }
-    }
-
-    /// Out of the lock: the last owner of a child takes it when it goes.
-    fn children(&self) -> Vec<Arc<Account>> {
-        let children = self.below.children.lock().unwrap_or_else(PoisonError::into_inner);
-        children.iter().filter_map(Weak::upgrade).collect()
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -354,11 +373,12 @@ impl Drop for Account {
         if self.spills {
             parent.ancestry().for_each(|above| _ = above.below.spillers.fetch_sub(1, Relaxed));
         }
-        if *self.hungry.get_mut() {
-            parent.below.hungry.fetch_sub(1, Relaxed);
-        }
-        parent.below.live.fetch_sub(1, Relaxed);
-        let mut children = parent.below.children.lock().unwrap_or_else(PoisonError::into_inner);
-        children.retain(|child| child.strong_count() > 0);
+        parent.below.bury(&self.want);
     }
+}
+
+/// Puts `to` in the place of `from`. Returns what it became. In two steps, and never below zero: what is taken away is in there.
+fn change(counter: &AtomicUsize, from: usize, to: usize) -> usize {
+    counter.fetch_add(to, Relaxed);
+    counter.fetch_sub(from, Relaxed) - from
 }

@@ -34,9 +34,9 @@ use std::sync::Arc;
 ///   limit is and whatever other runs hold: no run ever waits until another one lets go. It waits for its own batches, and looks again
 ///   when one of them is done.
 /// * *What fits*, on all levels.
-/// * *An equal part of it.* Of `n` children each may have `1/n`. One may have more while no other is refused within its part; from then
-///   on it gets nothing until it has come down to its part, or the other has got something. (DataFusion's `FairSpillPool` divides so too,
-///   but keeps the part of a consumer that wants nothing.)
+/// * *An equal part of it.* Of `n` children each may have `1/n`. One may have more; but what another was refused within its part is kept
+///   free for that one, until it has got something, has nothing in flight, or is gone. (DataFusion's `FairSpillPool` divides so too, but
+///   keeps the part of a consumer that wants nothing.)
 ///
 /// Invariant: bytes in use are the sum of the live permits. They exceed the limit only by what was granted through
 /// [`Budget::overdraw`], by permits that grew, or by one permit for each budget of the tree that was granted while nothing else was in
@@ -106,12 +106,16 @@ impl Budget {
     }
 
     /// Whether whoever makes more should wait: more is in use than is granted, here, or above where this part of the tree has more than
-    /// its share.
+    /// its share. There what others wait for counts as if it were in use.
     pub fn is_overdrawn(&self) -> bool {
         self.account.is_overdrawn()
     }
 
-    /// What would be granted now, on all levels.
+    /// The most that would be granted now, on all levels: what fits, less what others wait for beyond this one's part. Who has nothing in
+    /// flight is granted more than that.
+    ///
+    /// A look is no request: who finds too little here, and goes on asking nobody, is not kept anything free. For that,
+    /// [`try_take`](Budget::try_take) what is wanted.
     pub fn free(&self) -> usize {
         self.account.free()
     }
@@ -181,6 +185,11 @@ impl Budget {
         refusal(&self.account, stage.into(), wanted, in_use)
     }
 
+    /// Nothing more will be asked for, for now: what was refused is not kept free any more.
+    pub(crate) fn wants_no_more(&self) {
+        self.account.want_nothing();
+    }
+
     /// Whether what stays fits, here and above; `own` are the bytes of who asks, if it can spill and has done so.
     pub(crate) fn check_resident(&self, stage: impl FnOnce() -> String, own: usize) -> Result<(), RunError> {
         match self.account.overfull(own) {
@@ -223,6 +232,13 @@ impl Permit {
     /// How many bytes it holds.
     pub fn bytes(&self) -> usize {
         self.bytes
+    }
+
+    /// Grants `bytes` more if they fit on all levels. False: it holds what it held.
+    pub fn try_grow(&mut self, bytes: usize) -> bool {
+        let grown = self.account.grow(self.stays, bytes);
+        self.bytes += if grown { bytes } else { 0 };
+        grown
     }
 
     /// Corrects an estimate to what it became. Never refused: the bytes exist.
@@ -275,6 +291,16 @@ mod tests {
         assert_eq!((budget.in_use(), budget.resident_bytes()), (10, 10));
         drop(stays);
         assert_eq!((budget.in_use(), budget.resident_bytes(), budget.peak()), (0, 0, 145));
+    }
+
+    #[test]
+    fn a_run_whose_source_has_ended_wants_no_more() {
+        let process = Budget::new(100);
+        let (hog, late) = (process.child("hog", 100), process.child("late", 100));
+        let _held = (hog.try_take(80), late.try_take(10));
+        assert!(late.try_take(20).is_none() && hog.free() == 0);
+        late.wants_no_more();
+        assert_eq!(hog.free(), 10);
     }
 
     #[test]

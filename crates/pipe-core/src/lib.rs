@@ -83,6 +83,7 @@ mod rows;
 mod run;
 mod segment;
 mod settings;
+mod shares;
 
 mod sink;
 mod sink_node;

@@ -91,7 +91,10 @@ impl<S: Source> AnySource for Counted<S> {
             at: None,
             payload: Payload::new(thrown),
         })?;
-        let Some(batch) = pulled.map_err(|source| RunError::Source { source })? else { return Ok(None) };
+        let Some(batch) = pulled.map_err(|source| RunError::Source { source })? else {
+            self.run.budget().wants_no_more();
+            return Ok(None);
+        };
         let bytes = batch.payload();
         self.run.count_pulled(bytes);
         if let Some(watched) = watched {

@@ -8,7 +8,6 @@ use std::thread;
 
 /// The rules of `Budget`, on plain numbers.
 struct Naive {
-    /// Parent, limit, in use, in flight right here, hungry.
     nodes: Vec<Node>,
 }
 
@@ -16,8 +15,12 @@ struct Node {
     parent: Option<usize>,
     limit: usize,
     in_use: usize,
+    /// Of permits that were taken right here.
     in_flight: usize,
-    hungry: bool,
+    /// The largest request within its part that was refused since it was granted something.
+    wants: usize,
+    /// Whether a request from right here was refused since one was granted.
+    refused: bool,
 }
 
 impl Naive {
@@ -31,33 +34,50 @@ impl Naive {
 
     fn take(&mut self, leaf: usize, bytes: usize) -> bool {
         let path = self.path(leaf);
-        let alone = self.nodes[leaf].in_flight == 0;
-        for (level, &node) in path.iter().enumerate().filter(|_| !alone) {
-            let after = self.nodes[node].in_use + bytes;
-            let mut may = after <= self.nodes[node].limit;
-            if let Some(from) = level.checked_sub(1).map(|below| path[below]) {
-                let children = self.children(node);
-                let in_part = self.nodes[from].in_use + bytes <= self.nodes[node].limit / children.len();
-                may &= in_part || children.iter().all(|child| *child == from || !self.nodes[*child].hungry);
-                if !may && in_part {
-                    self.nodes[from].hungry = true;
+        if self.nodes[leaf].in_flight > 0 && !self.has_room(&path, bytes) {
+            self.nodes[leaf].refused = true;
+            return false;
+        }
+        self.nodes[leaf].in_flight += bytes;
+        path.iter().for_each(|node| self.nodes[*node].in_use += bytes);
+        self.forget(leaf);
+        true
+    }
+
+    fn has_room(&mut self, path: &[usize], bytes: usize) -> bool {
+        for (level, &node) in path.iter().enumerate() {
+            let (limit, after) = (self.nodes[node].limit, self.nodes[node].in_use + bytes);
+            let Some(from) = level.checked_sub(1).map(|below| path[below]) else {
+                if after > limit {
+                    return false;
                 }
-            }
-            if !may {
+                continue;
+            };
+            let children = self.children(node);
+            let in_part = self.nodes[from].in_use + bytes <= limit / children.len();
+            let others = children.iter().filter(|child| **child != from);
+            let wanted: usize = others.map(|child| self.nodes[*child].wants).sum();
+            if after > limit || !in_part && wanted > 0 && after + wanted > limit {
+                if in_part {
+                    self.nodes[from].wants = self.nodes[from].wants.max(bytes);
+                }
                 return false;
             }
         }
-        self.nodes[leaf].in_flight += bytes;
-        for node in path {
-            self.nodes[node].in_use += bytes;
-            self.nodes[node].hungry = false;
-        }
         true
+    }
+
+    fn forget(&mut self, leaf: usize) {
+        self.nodes[leaf].refused = false;
+        self.path(leaf).into_iter().for_each(|node| self.nodes[node].wants = 0);
     }
 
     fn give_back(&mut self, leaf: usize, bytes: usize) {
         self.nodes[leaf].in_flight -= bytes;
         self.path(leaf).into_iter().for_each(|node| self.nodes[node].in_use -= bytes);
+        if self.nodes[leaf].in_flight == 0 && self.nodes[leaf].refused {
+            self.forget(leaf);
+        }
     }
 }
 
@@ -67,7 +87,7 @@ fn a_random_tree_grants_and_refuses_as_its_rules_say() {
     for seed in 0..300 {
         let mut rng = Rng::new(seed);
         let mut budgets = vec![Budget::new(1_000)];
-        let node = |parent, limit| Node { parent, limit, in_use: 0, in_flight: 0, hungry: false };
+        let node = |parent, limit| Node { parent, limit, in_use: 0, in_flight: 0, wants: 0, refused: false };
         let mut naive = Naive { nodes: vec![node(None, 1_000)] };
         for number in 1..2 + rng.below(8) as usize {
             let (parent, limit) = (rng.below(number as u64) as usize, 1 + rng.below(1_500) as usize);
@@ -81,7 +101,15 @@ fn a_random_tree_grants_and_refuses_as_its_rules_say() {
                 naive.give_back(leaf, permit.bytes());
             } else {
                 let (leaf, bytes) = (rng.below(budgets.len() as u64) as usize, 1 + rng.below(300) as usize);
+                let free = budgets[leaf].free();
                 let granted = budgets[leaf].try_take(bytes);
+                if naive.nodes[leaf].in_flight > 0 {
+                    assert_eq!(
+                        granted.is_some(),
+                        bytes <= free,
+                        "seed {seed}: {bytes} of b{leaf}, {free} free"
+                    );
+                }
                 assert_eq!(granted.is_some(), naive.take(leaf, bytes), "seed {seed}: {bytes} of b{leaf}");
                 refused += usize::from(granted.is_none());
                 live.extend(granted.map(|permit| (leaf, permit)));
@@ -131,6 +159,53 @@ fn who_was_refused_within_its_part_goes_before_who_has_more() {
     drop((alone, late));
     held.truncate(6);
     assert!(hog.try_take(40).is_some());
+}
+
+#[test]
+fn what_is_free_for_one_beyond_its_part_leaves_room_for_who_waits() {
+    let process = Budget::new(100);
+    let (hog, late) = (process.child("hog", 100), process.child("late", 100));
+    let mut held: Vec<_> = (0..8).map(|_| hog.try_take(10).expect("nobody else wants it")).collect();
+    let _one = late.try_take(10).expect("it holds nothing");
+    assert!((hog.free(), late.free()) == (10, 10) && !hog.is_overdrawn());
+    assert!(late.try_take(25).is_none());
+    assert!(hog.free() == 0 && hog.is_overdrawn(), "15 more must become free before it may have any");
+    assert_eq!((late.free(), late.is_overdrawn()), (10, false));
+    held.truncate(6);
+    assert_eq!((hog.free(), late.free()), (5, 30), "of the 30 that are free 25 are kept for the other");
+    assert!(hog.try_take(6).is_none() && hog.try_take(5).is_some());
+}
+
+#[test]
+fn who_was_refused_and_asks_no_more_does_not_keep_its_part_for_ever() {
+    let process = Budget::new(100);
+    let (hog, late) = (process.child("hog", 100), process.child("late", 100));
+    let held: Vec<_> = (0..9).map(|_| hog.try_take(10).expect("nobody else wants it")).collect();
+    let one = late.try_take(5).expect("it holds nothing");
+    assert!(late.try_take(10).is_none());
+    assert!(hog.try_take(1).is_none(), "4 are free, and the other waits for 10");
+    drop(one);
+    assert!(hog.try_take(10).is_some(), "the other has nothing in flight: it gets what it asks for anyhow");
+    // The same where it is another level that refuses, and a grandchild that was refused.
+    let inner = late.child("inner", 100);
+    let one = inner.try_take(5).expect("it holds nothing");
+    assert!(inner.try_take(10).is_none() && hog.try_take(1).is_none());
+    drop(one);
+    assert!(hog.try_take(10).is_some());
+    drop(held);
+}
+
+#[test]
+fn a_permit_grows_only_into_what_is_free() {
+    let process = Budget::new(100);
+    let (pools, run) = (process.child("pools", 60), process.child("run", 100));
+    let mut kept = pools.resident();
+    assert!(kept.try_grow(50) && !kept.try_grow(11) && kept.try_grow(10));
+    assert_eq!((kept.bytes(), pools.resident_bytes(), process.resident_bytes()), (60, 60, 60));
+    let mut batch = run.try_take(30).expect("there is room");
+    assert!(!batch.try_grow(11) && batch.try_grow(10));
+    drop(kept);
+    assert_eq!((process.in_use(), process.resident_bytes(), process.peak()), (40, 0, 100));
 }
 
 #[test]
