@@ -106,6 +106,11 @@ impl<C: Stage, B: 'static, I, T: Send + 'static, const TRACK: bool> FusedWorker<
         let weight = Resident::new(id);
         FusedWorker { segment, state, held, context, leash, run, again, weight, at: Position::NOWHERE }
     }
+
+    /// Goes on with the weight of a state that was used before: what it is charged, and what it has spilled.
+    pub(crate) fn weighing(self, weight: Resident) -> Self {
+        FusedWorker { weight, ..self }
+    }
 }
 
 impl<C, B, I, T, const TRACK: bool> Worker for FusedWorker<C, B, I, T, TRACK>

@@ -231,6 +231,7 @@ where
         let (segment, run) = (this.segment, this.run);
         let first = this.state.map(|state| {
             let worker = FusedWorker::new(segment.clone(), Slot::Ready(state), run.clone());
+            let worker = worker.weighing(this.weight);
             Box::new(Timed::new(Box::new(worker), 0, run.clone())) as Box<dyn Worker + 'p>
         });
         let source = Box::new(Counted { source, run: run.clone() });
