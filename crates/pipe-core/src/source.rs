@@ -2,6 +2,7 @@
 
 use crate::adapters::Identity;
 use crate::batch::{Batch, Items, Spares};
+use crate::error::RunError;
 use crate::item::{Item, Own};
 use crate::lower::{Start, StartIter};
 use crate::pipeline::Pipeline;
@@ -67,6 +68,15 @@ pub trait Source: Send {
         Poll::Ready(self.pull(want))
     }
 
+    /// Whether its settings make sense. Asked when a pipeline is started with it; what it says is what the run says, before anything is
+    /// pulled. A source made of sources asks these too.
+    ///
+    /// # Errors
+    /// `Config`.
+    fn check(&self) -> Result<(), RunError> {
+        Ok(())
+    }
+
     /// What it has to say in the report since it was asked last: that it does otherwise than it was asked to, say. A run asks after each
     /// pull; a source made of sources hands on what these say.
     fn take_events(&mut self) -> Vec<Event> {
@@ -92,6 +102,10 @@ impl<S: Source + ?Sized> Source for Box<S> {
 
     fn poll_pull(&mut self, want: Want, waker: &Waker) -> Pulled<Self::Batch> {
         (**self).poll_pull(want, waker)
+    }
+
+    fn check(&self) -> Result<(), RunError> {
+        (**self).check()
     }
 
     fn take_events(&mut self) -> Vec<Event> {

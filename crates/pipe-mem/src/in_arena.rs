@@ -4,7 +4,8 @@ use crate::arena::Arena;
 use crate::arena_pool::ArenaPool;
 use crate::pool::Pooled;
 use pipe_core::{
-    Batch, BoxError, Flow, Identity, Item, Pipeline, Pulled, Reread, Source, Start, Want, from_source,
+    Batch, BoxError, Event, Flow, Identity, Item, Pipeline, Pulled, Reread, RunError, Source, Start, Want,
+    from_source,
 };
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -117,6 +118,14 @@ where
             Poll::Ready(pulled) => Poll::Ready(pulled.map(|batch| batch.map(|batch| self.batch(batch)))),
             Poll::Pending => Poll::Pending,
         }
+    }
+
+    fn check(&self) -> Result<(), RunError> {
+        self.source.check()
+    }
+
+    fn take_events(&mut self) -> Vec<Event> {
+        self.source.take_events()
     }
 }
 

@@ -1,5 +1,6 @@
 //! One source after the other.
 
+use crate::error::RunError;
 use crate::fan::tagged::Tagged;
 use crate::report::Event;
 use crate::source::{Pulled, Source, Want, pulled};
@@ -73,6 +74,10 @@ impl<S: Source> Source for Concat<S> {
 
     fn poll_pull(&mut self, want: Want, waker: &Waker) -> Pulled<Self::Batch> {
         self.next(|open| open.poll_pull(want, waker))
+    }
+
+    fn check(&self) -> Result<(), RunError> {
+        self.open.iter().chain(self.inputs.as_slice()).try_for_each(Source::check)
     }
 
     fn take_events(&mut self) -> Vec<Event> {

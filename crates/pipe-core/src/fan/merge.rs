@@ -53,7 +53,7 @@ pub fn merge<S: Source>(sources: impl IntoIterator<Item = S>) -> Merged<S> {
 impl<S> Merged<S> {
     /// How long to wait while no input has anything, before the run ends with
     /// [`BranchErrorKind::Stalled`](crate::BranchErrorKind::Stalled): 60 s unless set. The limits of the inputs do not count then. Zero is
-    /// an error of the run.
+    /// a `Config` error.
     pub fn stall_after(mut self, limit: Duration) -> Self {
         self.stall_after = limit;
         self
@@ -87,10 +87,6 @@ impl<S: Source> Source for Merged<S> {
     type Batch = Tagged<S::Batch>;
 
     fn pull(&mut self, want: Want) -> Result<Option<Self::Batch>, BoxError> {
-        if self.stall_after.is_zero() {
-            let (field, value) = ("merge.stall_after", "0".to_owned());
-            return Err(RunError::Config { field, value, why: "a wait takes time" }.into());
-        }
         let pulled = self.waiter.until(self.stall_after, |waker| self.turns.ask(want, waker));
         pulled.unwrap_or_else(|waited| {
             let kind = BranchErrorKind::Stalled { waited, items: 0, bytes: 0 };
@@ -100,6 +96,14 @@ impl<S: Source> Source for Merged<S> {
 
     fn poll_pull(&mut self, want: Want, waker: &Waker) -> Pulled<Self::Batch> {
         self.turns.ask(want, waker)
+    }
+
+    fn check(&self) -> Result<(), RunError> {
+        if self.stall_after.is_zero() {
+            let (field, value) = ("merge.stall_after", "0".to_owned());
+            return Err(RunError::Config { field, value, why: "a wait takes time" });
+        }
+        self.turns.inputs.iter().try_for_each(|(_, input)| input.check())
     }
 
     fn take_events(&mut self) -> Vec<Event> {

@@ -1,6 +1,7 @@
 //! Two sources side by side.
 
 use crate::batch::{Batch, Items};
+use crate::error::RunError;
 use crate::item::Own;
 use crate::report::Event;
 use crate::source::{Pulled, Source, Want, pulled};
@@ -112,6 +113,11 @@ where
 
     fn poll_pull(&mut self, want: Want, waker: &Waker) -> Pulled<Self::Batch> {
         self.next(want.items, |left| left.poll_pull(want, waker), |right| right.poll_pull(want, waker))
+    }
+
+    fn check(&self) -> Result<(), RunError> {
+        self.left.source.check()?;
+        self.right.source.check()
     }
 
     fn take_events(&mut self) -> Vec<Event> {

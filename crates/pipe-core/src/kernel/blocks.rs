@@ -1,6 +1,7 @@
 //! Numbers in memory, lent block by block.
 
 use crate::batch::{Batch, Reread};
+use crate::error::RunError;
 use crate::source::{Source, Want};
 use crate::stage::{BoxError, Flow};
 use std::sync::Arc;
@@ -13,7 +14,7 @@ pub struct Blocks<T> {
 }
 
 impl<T> Blocks<T> {
-    /// Blocks of `size` numbers; the last one may have fewer. Zero fails the run at its first pull.
+    /// Blocks of `size` numbers; the last one may have fewer. Zero is a `Config` error of the run.
     pub fn new(numbers: Vec<T>, size: usize) -> Self {
         Blocks { numbers: Arc::new(numbers), size, next: 0 }
     }
@@ -24,15 +25,20 @@ impl<T: Send + Sync + 'static> Source for Blocks<T> {
     type Batch = BlockBatch<T>;
 
     fn pull(&mut self, want: Want) -> Result<Option<BlockBatch<T>>, BoxError> {
-        if self.size == 0 {
-            return Err("a block of no numbers: the vector would never end".into());
-        }
         let fits = want.bytes / self.size.saturating_mul(size_of::<T>()).max(1);
         let numbers = want.items.min(fits).max(1).saturating_mul(self.size);
         let (start, end) = (self.next, self.next.saturating_add(numbers).min(self.numbers.len()));
         self.next = end;
         let batch = BlockBatch { numbers: self.numbers.clone(), size: self.size, next: start, end, last: 0 };
         Ok((start < end).then_some(batch))
+    }
+
+    fn check(&self) -> Result<(), RunError> {
+        if self.size == 0 {
+            let (field, value) = ("blocks.size", "0".to_owned());
+            return Err(RunError::Config { field, value, why: "the vector would never end" });
+        }
+        Ok(())
     }
 }
 

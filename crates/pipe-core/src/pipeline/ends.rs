@@ -1,13 +1,13 @@
 //! Where a pipeline ends: in a sink, an accumulator, an iterator.
 
 use crate::adapters::Fold;
-use crate::executor::Profile;
 use crate::inline::Inline;
 use crate::item::{Item, Own, Owned, Same};
 use crate::iter::Iter;
 use crate::kernel::Scalar;
 use crate::limit::default_memory_limit;
 use crate::lower::{Cut, Feed, Last, Lower};
+use crate::memory_settings::MemorySettings;
 use crate::pipeline::{Pipeline, Whole};
 use crate::plan::Nodes;
 use crate::run::RunState;
@@ -88,7 +88,7 @@ impl<U: Feed, C, I: Owned> Pipeline<U, C, I> {
         self.iter_within(default_memory_limit())
     }
 
-    /// As `iter`, where outputs that were made and not yet taken may have `memory_limit` bytes.
+    /// As `iter`, where outputs that were made and not yet taken may have `memory_limit` bytes. Zero is a `Config` error: the first item.
     pub fn iter_within<'p>(self, memory_limit: usize) -> Iter<'p, I::T>
     where
         Cut<U, C, I::T, Last>: Lower<'p, Inline>,
@@ -98,7 +98,12 @@ impl<U: Feed, C, I: Owned> Pipeline<U, C, I> {
             return Iter::refused(error);
         }
         let last = settings.open();
-        let profile = Profile { name: "iterator", workers: 1, memory_limit, budget: None };
+        let mut memory = MemorySettings::default();
+        memory.set_limit(memory_limit);
+        let profile = match memory.profile("iterator", 1) {
+            Ok(profile) => profile,
+            Err(error) => return Iter::refused(error),
+        };
         let run = RunState::new(settings, profile, Arc::new(Scalar));
         let mut nodes = Vec::new();
         let cut = Cut::<_, _, I::T, Last>::new(up, chain, last);

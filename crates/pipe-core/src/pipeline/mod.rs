@@ -12,6 +12,7 @@ mod whole;
 
 use crate::adapters::Identity;
 use crate::context::SINK;
+use crate::error::RunError;
 use crate::item::{Item, Own, Owned, Same};
 use crate::lower::{Cut, Start, StartIter};
 use crate::settings::{Emits, SegmentKind, Settings, StageInfo};
@@ -35,7 +36,13 @@ pub struct Pipeline<U, C, I> {
 
 impl<S: Source> Pipeline<Start<S>, Identity, S::Item> {
     pub(crate) fn start(source: S) -> Self {
-        Pipeline { up: Start(source), chain: Identity, settings: Settings::new(), item: PhantomData }
+        let mut settings = Settings::new();
+        match source.check() {
+            Ok(()) => {}
+            Err(RunError::Config { field, value, why }) => settings.refuse(field, value, why),
+            Err(other) => settings.refuse("source", other, "it cannot begin"),
+        }
+        Pipeline { up: Start(source), chain: Identity, settings, item: PhantomData }
     }
 }
 

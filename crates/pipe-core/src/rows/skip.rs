@@ -1,6 +1,7 @@
 //! A source without its first rows.
 
 use crate::batch::Batch;
+use crate::error::RunError;
 use crate::report::Event;
 use crate::source::{Pulled, Source, Want, pulled};
 use crate::stage::{BoxError, Flow};
@@ -47,6 +48,10 @@ impl<S: Source> Source for SkipRows<S> {
 
     fn poll_pull(&mut self, want: Want, waker: &Waker) -> Pulled<Self::Batch> {
         self.next(|source| source.poll_pull(want, waker))
+    }
+
+    fn check(&self) -> Result<(), RunError> {
+        self.source.check()
     }
 
     fn take_events(&mut self) -> Vec<Event> {

@@ -1,6 +1,7 @@
 //! A source that ends after its first rows.
 
 use crate::batch::Batch;
+use crate::error::RunError;
 use crate::report::Event;
 use crate::rows::truncate::Truncate;
 use crate::source::{Pulled, Source, Want, pulled};
@@ -49,6 +50,10 @@ impl<S: Source<Batch: Truncate>> Source for TakeRows<S> {
 
     fn poll_pull(&mut self, want: Want, waker: &Waker) -> Pulled<Self::Batch> {
         self.next(want, |source, want| source.poll_pull(want, waker))
+    }
+
+    fn check(&self) -> Result<(), RunError> {
+        self.source.check()
     }
 
     fn take_events(&mut self) -> Vec<Event> {

@@ -47,7 +47,7 @@ impl<T: Send + 'static> LimitedPool<T> {
         reset: impl Fn(&mut T) + Send + Sync + 'static,
     ) -> Result<Self, RunError> {
         if limit == 0 {
-            let (field, value) = ("limit", "0".to_owned());
+            let (field, value) = ("limited_pool.limit", "0".to_owned());
             return Err(RunError::Config { field, value, why: "every get would wait for ever" });
         }
         let (make, reset) = (Box::new(make), Box::new(reset));

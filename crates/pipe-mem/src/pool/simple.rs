@@ -42,7 +42,7 @@ impl<T> SimplePool<T> {
         reset: impl Fn(&mut T) + Send + Sync + 'static,
     ) -> Result<Self, RunError> {
         if size == 0 {
-            let (field, value) = ("size", "0".to_owned());
+            let (field, value) = ("simple_pool.size", "0".to_owned());
             return Err(RunError::Config { field, value, why: "there would be nothing to lend" });
         }
         let objects = object_pool::Pool::new(size, &make);

@@ -1,13 +1,16 @@
 //! Settings that make no sense.
 
 use crate::error::RunError;
+use crate::fan::merge;
+use crate::kernel::Blocks;
 use crate::policy::skip;
 use crate::report::Report;
 use crate::retry::exponential;
-use crate::source::from_iter;
+use crate::source::{FromIter, from_iter, from_source};
 use crate::testing::{Provable, ScriptedSink};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::time::Duration;
 
 /// Zero where something is needed, a share above one, an order that depends on chance, sums that would count attempts: each is a `Config`
 /// error that names the setting, before anything is pulled.
@@ -18,9 +21,20 @@ pub fn nonsense_is_refused_before_anything_is_pulled(executor: &dyn Provable) {
         from_iter((0..100u64).inspect(move |_| _ = pulled.fetch_add(1, SeqCst)))
     };
     let (sink, log) = ScriptedSink::new();
-    let cases: [(&str, &str, Result<(), RunError>); 9] = [
+    let cases: [(&str, &str, Result<(), RunError>); 11] = [
         ("batch", "0", ended(start().batch(0).collect().run_on(executor))),
         ("windows", "(0, 1)", ended(start().windows(0, 1).collect().run_on(executor))),
+        (
+            "blocks.size",
+            "0",
+            ended(
+                from_source(Blocks::new(vec![1.0f32], 0)).map(|block| block.len()).collect().run_on(executor),
+            ),
+        ),
+        ("merge.stall_after", "0", {
+            let inner = merge([FromIter::new(0..9u64)]).stall_after(Duration::ZERO);
+            ended(from_source(merge([inner])).collect().run_on(executor))
+        }),
         ("windows", "(1, 0)", ended(start().windows(1, 0).collect().run_on(executor))),
         (
             "abort_above",
