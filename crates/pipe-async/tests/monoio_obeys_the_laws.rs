@@ -24,6 +24,14 @@ fn it_stays_within_any_limit() {
 }
 
 #[test]
+fn memory_settings_mean_what_they_mean_on_all_executors() {
+    laws::memory_settings_mean_the_same(&|limit, budget| {
+        let limited = limit.into_iter().fold(Async::monoio(), Async::memory_limit);
+        Box::new(budget.into_iter().fold(limited, Async::budget).blocking())
+    });
+}
+
+#[test]
 fn a_stopped_run_returns() {
     laws::a_stopped_run_returns(executor);
 }

@@ -5,7 +5,7 @@ use crate::simd::Simd;
 use crate::worker::TileWorker;
 use pipe_core::kernel::{KernelWorkers, Runner};
 use pipe_core::plan::Plan;
-use pipe_core::{Event, Executor, Inline, Profile, RunError};
+use pipe_core::{Budget, Event, Executor, Inline, MemorySettings, Profile, RunError};
 use std::convert::Infallible;
 use std::sync::Arc;
 
@@ -31,12 +31,13 @@ pub struct Tiled {
     /// `None`: the best.
     level: Option<Level>,
     tile: usize,
+    memory: MemorySettings,
 }
 
 impl Tiled {
     /// With the widest instructions that this processor has, in tiles of 16 KiB.
     pub fn new() -> Self {
-        Tiled { level: None, tile: Simd::TILE_BYTES }
+        Tiled { level: None, tile: Simd::TILE_BYTES, memory: MemorySettings::default() }
     }
 
     /// With these instructions. A level that this processor does not have is a config error when the pipeline is run.
@@ -49,6 +50,19 @@ impl Tiled {
     /// slower, and so is less than 1 KiB. Zero is a config error when the pipeline is run.
     pub fn tile(mut self, bytes: usize) -> Self {
         self.tile = bytes;
+        self
+    }
+
+    /// How many bytes a run of this executor may have in flight, see [`MemorySettings`]. As on [`Inline`] only accumulators are weighed, and
+    /// batches become smaller with the limit. A runner inside of another executor has that one's limit.
+    pub fn memory_limit(mut self, bytes: usize) -> Self {
+        self.memory.set_limit(bytes);
+        self
+    }
+
+    /// Takes from this budget, together with all other runs that do; see [`MemorySettings`].
+    pub fn budget(mut self, budget: &Budget) -> Self {
+        self.memory.set_budget(budget);
         self
     }
 
@@ -103,7 +117,7 @@ impl<'p> Executor<'p> for Tiled {
 
     fn profile(&self) -> Result<Profile, RunError> {
         self.simd()?;
-        Ok(Profile { name: "Tiled", ..Inline.profile()? })
+        self.memory.profile("Tiled", 1)
     }
 
     fn runner(&self) -> Arc<dyn Runner> {

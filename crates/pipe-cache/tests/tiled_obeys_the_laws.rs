@@ -10,6 +10,14 @@ fn it_obeys_all_laws() {
 }
 
 #[test]
+fn memory_settings_mean_what_they_mean_on_all_executors() {
+    laws::memory_settings_mean_the_same(&|limit, budget| {
+        let limited = limit.into_iter().fold(Tiled::new(), Tiled::memory_limit);
+        Box::new(budget.into_iter().fold(limited, Tiled::budget))
+    });
+}
+
+#[test]
 fn a_stopped_run_returns() {
     laws::a_stopped_run_returns(Tiled::new);
 }

@@ -20,18 +20,37 @@ use std::time::{Duration, Instant};
 pub struct Inline;
 
 impl Inline {
-    /// The same with a budget that it shares with other runs: its accumulators count in it. What it has of batches is not weighed.
+    /// The same with a limit of its own, see [`MemorySettings`]: its accumulators count in it, and batches become smaller with it. What it
+    /// has of batches is not weighed.
+    pub fn memory_limit(self, bytes: usize) -> InlineWithin {
+        InlineWithin::default().memory_limit(bytes)
+    }
+
+    /// The same with a budget that it shares with other runs, see [`MemorySettings`]: its accumulators count in it. What it has of batches is
+    /// not weighed.
     pub fn budget(self, budget: &Budget) -> InlineWithin {
-        let mut memory = MemorySettings::default();
-        memory.set_budget(budget);
-        InlineWithin { memory }
+        InlineWithin::default().budget(budget)
     }
 }
 
-/// [`Inline`] with a budget: what [`Inline::budget`] gives.
-#[derive(Debug, Clone)]
+/// [`Inline`] with settings of memory: what [`Inline::memory_limit`] and [`Inline::budget`] give.
+#[derive(Debug, Clone, Default)]
 pub struct InlineWithin {
     memory: MemorySettings,
+}
+
+impl InlineWithin {
+    /// See [`Inline::memory_limit`].
+    pub fn memory_limit(mut self, bytes: usize) -> Self {
+        self.memory.set_limit(bytes);
+        self
+    }
+
+    /// See [`Inline::budget`].
+    pub fn budget(mut self, budget: &Budget) -> Self {
+        self.memory.set_budget(budget);
+        self
+    }
 }
 
 impl<'p> Executor<'p> for InlineWithin {

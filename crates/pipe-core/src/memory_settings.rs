@@ -5,7 +5,15 @@ use crate::error::RunError;
 use crate::executor::Profile;
 use crate::limit::default_memory_limit;
 
-/// What an executor was told about memory: for executors, so that `.memory_limit(..)` and `.budget(..)` mean the same on all of them.
+/// What an executor was told about memory. Each has one of these, so that its two settings have the same names and mean the same:
+///
+/// | setting | what it is | unless set |
+/// | --- | --- | --- |
+/// | `.memory_limit(bytes)` | how many bytes one run may have in flight | the limit of the shared budget, or else [`default_memory_limit`] |
+/// | `.budget(&budget)` | the [`Budget`] that all of its runs take from, together with others: each is a child of it | each run has its own |
+///
+/// With both, the lower limit counts. Zero in either is a `Config` error when the pipeline is run, before anything is pulled; it names
+/// `memory_limit` or `budget`. `testing::laws::memory_settings_mean_the_same` checks all of this on an executor.
 #[derive(Debug, Clone, Default)]
 pub struct MemorySettings {
     limit: Option<usize>,

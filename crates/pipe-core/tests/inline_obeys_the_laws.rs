@@ -28,6 +28,16 @@ fn inline_keeps_one_batch_per_segment() {
 }
 
 #[test]
+fn memory_settings_mean_what_they_mean_on_all_executors() {
+    laws::memory_settings_mean_the_same(&|limit, budget| match (limit, budget) {
+        (None, None) => Box::new(Inline),
+        (Some(bytes), None) => Box::new(Inline.memory_limit(bytes)),
+        (None, Some(budget)) => Box::new(Inline.budget(budget)),
+        (Some(bytes), Some(budget)) => Box::new(Inline.budget(budget).memory_limit(bytes)),
+    });
+}
+
+#[test]
 fn a_stopped_run_on_inline_returns() {
     laws::a_stopped_run_returns(|| Inline);
 }

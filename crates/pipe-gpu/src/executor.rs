@@ -6,7 +6,7 @@ use crate::gate::{Gate, Rates};
 use crate::log::Log;
 use pipe_core::kernel::{Runner, Scalar};
 use pipe_core::plan::Plan;
-use pipe_core::{Executor, Inline, Profile, RunError, default_memory_limit};
+use pipe_core::{Budget, Executor, Inline, MemorySettings, Profile, RunError};
 use std::convert::Infallible;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
@@ -32,7 +32,7 @@ pub(crate) enum Without {
 #[derive(Clone)]
 pub struct Gpu {
     ordinal: u32,
-    memory_limit: Option<usize>,
+    memory: MemorySettings,
     device_memory: usize,
     slot_bytes: usize,
     pub(crate) slots: usize,
@@ -49,7 +49,7 @@ impl Gpu {
     pub fn new() -> Self {
         Gpu {
             ordinal: 0,
-            memory_limit: None,
+            memory: MemorySettings::default(),
             device_memory: 256 << 20,
             slot_bytes: 4 << 20,
             slots: 3,
@@ -67,10 +67,16 @@ impl Gpu {
         self.reopened()
     }
 
-    /// How many bytes may be alive between source and sink; [`default_memory_limit`] unless set. Buffers of the device are not among them.
-    /// Zero is a config error when the pipeline is run.
+    /// How many bytes may be alive between source and sink, see [`MemorySettings`]. Buffers of the device are not among them. As on
+    /// [`Inline`] only accumulators are weighed, and batches become smaller with the limit.
     pub fn memory_limit(mut self, bytes: usize) -> Self {
-        self.memory_limit = Some(bytes);
+        self.memory.set_limit(bytes);
+        self
+    }
+
+    /// Takes from this budget, together with all other runs that do; see [`MemorySettings`].
+    pub fn budget(mut self, budget: &Budget) -> Self {
+        self.memory.set_budget(budget);
         self
     }
 
@@ -203,12 +209,7 @@ impl<'p> Executor<'p> for Gpu {
     type Async = Infallible;
 
     fn profile(&self) -> Result<Profile, RunError> {
-        let memory_limit = self.memory_limit.unwrap_or_else(default_memory_limit);
-        if memory_limit == 0 {
-            let (field, value) = ("memory_limit", "0".to_owned());
-            return Err(RunError::Config { field, value, why: "no batch could be read" });
-        }
-        Ok(Profile { name: "Gpu", workers: 1, memory_limit, budget: None })
+        self.memory.profile("Gpu", 1)
     }
 
     /// For one run, which has its own events.

@@ -127,6 +127,14 @@ fn settings_that_make_no_sense_are_config_errors() {
 }
 
 #[test]
+fn memory_settings_mean_what_they_mean_on_all_executors() {
+    laws::memory_settings_mean_the_same(&|limit, budget| {
+        let limited = limit.into_iter().fold(Gpu::new(), Gpu::memory_limit);
+        Box::new(budget.into_iter().fold(limited, Gpu::budget))
+    });
+}
+
+#[test]
 fn without_a_device_it_obeys_all_laws() {
     let coverage = laws::executor(&Gpu::new());
     assert_eq!(coverage.missing(), [], "not covered:\n{}", coverage.table());

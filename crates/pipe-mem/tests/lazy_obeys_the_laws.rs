@@ -68,6 +68,14 @@ fn reading_ahead_it_stays_within_any_limit() {
 }
 
 #[test]
+fn memory_settings_mean_what_they_mean_on_all_executors() {
+    laws::memory_settings_mean_the_same(&|limit, budget| {
+        let limited = limit.into_iter().fold(Lazy::new(), Lazy::memory_limit);
+        Box::new(budget.into_iter().fold(limited, Lazy::budget))
+    });
+}
+
+#[test]
 fn a_stopped_run_returns() {
     laws::a_stopped_run_returns(Lazy::new);
     laws::a_stopped_run_returns(|| Lazy::new().watching(&swinging()).prefetch(Prefetch::OneBatch));

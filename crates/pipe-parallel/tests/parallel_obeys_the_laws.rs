@@ -58,6 +58,14 @@ fn six_workers_keep_back_no_more_than_the_limit_and_one_record() {
 }
 
 #[test]
+fn memory_settings_mean_what_they_mean_on_all_executors() {
+    laws::memory_settings_mean_the_same(&|limit, budget| {
+        let limited = limit.into_iter().fold(Parallel::new().workers(2), Parallel::memory_limit);
+        Box::new(budget.into_iter().fold(limited, Parallel::budget))
+    });
+}
+
+#[test]
 fn a_stopped_run_returns() {
     laws::a_stopped_run_returns(|| Parallel::new().workers(3));
 }
