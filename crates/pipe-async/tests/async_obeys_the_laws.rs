@@ -25,6 +25,12 @@ fn it_stays_within_any_limit() {
 }
 
 #[test]
+fn runs_share_a_budget() {
+    // A batch on each of two edges, which is read or made before anybody knows how large it is.
+    laws::runs_share_a_budget(|budget| Async::tokio().budget(budget).blocking(), 2 * (256 << 10));
+}
+
+#[test]
 fn memory_settings_mean_what_they_mean_on_all_executors() {
     laws::memory_settings_mean_the_same(&|limit, budget| {
         let limited = limit.into_iter().fold(Async::tokio(), Async::memory_limit);

@@ -10,6 +10,11 @@ fn it_obeys_all_laws() {
 }
 
 #[test]
+fn runs_share_a_budget() {
+    laws::runs_share_a_budget(|budget| Tiled::new().budget(budget), 0);
+}
+
+#[test]
 fn memory_settings_mean_what_they_mean_on_all_executors() {
     laws::memory_settings_mean_the_same(&|limit, budget| {
         let limited = limit.into_iter().fold(Tiled::new(), Tiled::memory_limit);

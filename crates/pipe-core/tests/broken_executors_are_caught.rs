@@ -3,7 +3,8 @@
 
 use pipe_core::plan::{AnySource, BoxBatch, Nodes, Outlet, Plan, Ran, RunState, Segment, Work, Worker};
 use pipe_core::testing::{Num, Provable, laws};
-use pipe_core::{Executor, Flow, Inline, Items, Profile, RunError, Want};
+use pipe_core::{Budget, Executor, Flow, Inline, Items, MemorySettings, Profile, RunError, Want};
+use std::any::Any;
 use std::convert::Infallible;
 use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -29,6 +30,8 @@ enum Flaw {
     IgnoresTheDeadline,
     NeverReturnsWhenStopped,
     TakesLargeBatches,
+    ReadsAllAtOnce,
+    HasABudgetOfItsOwn,
 }
 
 /// `Inline`, written with the public parts of a plan.
@@ -93,6 +96,14 @@ impl Broken {
         let want = Want { items, bytes: 1 << 20 };
         let mut held: Option<BoxBatch> = None;
         row.check()?;
+        if self.0 == Flaw::ReadsAllAtOnce {
+            let mut read = Vec::new();
+            while let Some(batch) = source.pull(want)? {
+                read.push((row.run.budget().overdraw(batch.bytes()), batch));
+            }
+            read.into_iter().try_for_each(|(_permit, batch)| row.carry(batch, workers))?;
+            return row.finish(workers);
+        }
         while row.enough_at.is_none()
             && let Some(batch) = source.pull(want)?
         {
@@ -124,6 +135,32 @@ impl Broken {
             source.pull(want)?;
         }
         row.finish(workers)
+    }
+}
+
+/// The same with a budget that it shares.
+struct Sharing(Broken, MemorySettings);
+
+impl Sharing {
+    fn new(flaw: Flaw, budget: &Budget) -> Self {
+        let mut memory = MemorySettings::default();
+        if flaw != Flaw::HasABudgetOfItsOwn {
+            memory.set_budget(budget);
+        }
+        Sharing(Broken(flaw), memory)
+    }
+}
+
+impl<'p> Executor<'p> for Sharing {
+    type Ran = Result<(), RunError>;
+    type Async = Infallible;
+
+    fn profile(&self) -> Result<Profile, RunError> {
+        self.1.profile("Broken", 1)
+    }
+
+    fn execute(&self, plan: Plan<'p>) -> Result<(), RunError> {
+        self.0.execute(plan)
     }
 }
 
@@ -278,8 +315,12 @@ type Law = fn(&dyn Provable);
 /// What a law says of an executor with this flaw; `None` if it holds.
 fn says(flaw: Flaw, law: Law) -> Option<String> {
     let thrown = catch_unwind(AssertUnwindSafe(|| law(&Broken(flaw)))).err()?;
+    Some(text_of(&*thrown))
+}
+
+fn text_of(thrown: &(dyn Any + Send)) -> String {
     let text = thrown.downcast_ref::<String>().cloned();
-    Some(text.or_else(|| thrown.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default())
+    text.or_else(|| thrown.downcast_ref::<&str>().map(|text| (*text).to_owned())).unwrap_or_default()
 }
 
 #[test]
@@ -347,6 +388,22 @@ fn a_run_that_never_returns_is_named() {
     let thrown = law(Flaw::NeverReturnsWhenStopped).expect_err("it is not noticed");
     let text = thrown.downcast_ref::<String>().expect("a text");
     assert_eq!(text, "a run that was cancelled does not return");
+}
+
+#[test]
+fn runs_that_do_not_share_are_named() {
+    let law = |flaw| {
+        catch_unwind(|| laws::runs_share_a_budget(|budget| Sharing::new(flaw, budget), 512 << 10)).err()
+    };
+    assert!(law(Flaw::None).is_none());
+    for (flaw, said) in [
+        (Flaw::ReadsAllAtOnce, "while another one waited"),
+        (Flaw::HasABudgetOfItsOwn, "did not count in the budget"),
+    ] {
+        let thrown = law(flaw).unwrap_or_else(|| panic!("{flaw:?} is not noticed"));
+        let text = text_of(&*thrown);
+        assert!(text.contains(said), "{flaw:?}: {text}");
+    }
 }
 
 #[test]

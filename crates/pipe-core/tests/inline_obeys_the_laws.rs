@@ -28,6 +28,11 @@ fn inline_keeps_one_batch_per_segment() {
 }
 
 #[test]
+fn runs_on_inline_share_a_budget() {
+    laws::runs_share_a_budget(|budget| Inline.budget(budget), 0);
+}
+
+#[test]
 fn memory_settings_mean_what_they_mean_on_all_executors() {
     laws::memory_settings_mean_the_same(&|limit, budget| match (limit, budget) {
         (None, None) => Box::new(Inline),

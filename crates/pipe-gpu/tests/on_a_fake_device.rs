@@ -386,3 +386,10 @@ fn it_obeys_all_laws() {
     drop(gpu);
     fake.assert_clean("the laws");
 }
+
+#[test]
+fn runs_share_a_budget() {
+    let fake = Fake::new();
+    laws::runs_share_a_budget(|budget| gpu().budget(budget), 0);
+    fake.assert_clean("the runs");
+}

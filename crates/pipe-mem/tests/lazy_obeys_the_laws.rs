@@ -68,6 +68,12 @@ fn reading_ahead_it_stays_within_any_limit() {
 }
 
 #[test]
+fn runs_share_a_budget() {
+    laws::runs_share_a_budget(|budget| Lazy::new().budget(budget), 0);
+    laws::runs_share_a_budget(|budget| Lazy::new().budget(budget).prefetch(Prefetch::OneBatch), 0);
+}
+
+#[test]
 fn memory_settings_mean_what_they_mean_on_all_executors() {
     laws::memory_settings_mean_the_same(&|limit, budget| {
         let limited = limit.into_iter().fold(Lazy::new(), Lazy::memory_limit);

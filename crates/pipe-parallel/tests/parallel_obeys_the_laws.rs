@@ -58,6 +58,16 @@ fn six_workers_keep_back_no_more_than_the_limit_and_one_record() {
 }
 
 #[test]
+fn runs_share_a_budget() {
+    for workers in [1, 3] {
+        let make = |budget: &_| Parallel::new().workers(workers).budget(budget);
+        // Of two rows, as above.
+        laws::runs_share_a_budget(make, workers * 2 * (2 * (64 << 10) + (20 << 10)));
+        laws::runs_share_a_budget(|budget| make(budget).spread_at_once(), workers * 2 * (148 << 10));
+    }
+}
+
+#[test]
 fn memory_settings_mean_what_they_mean_on_all_executors() {
     laws::memory_settings_mean_the_same(&|limit, budget| {
         let limited = limit.into_iter().fold(Parallel::new().workers(2), Parallel::memory_limit);

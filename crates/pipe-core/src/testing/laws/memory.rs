@@ -1,16 +1,15 @@
 //! Memory is bounded.
 
 use super::one_item_may_become;
-use super::work::after;
+use super::work::{after, until_nothing_is_made};
 use crate::error::RunError;
 use crate::report::Report;
 use crate::source::from_iter;
 use crate::testing::build::at_once;
 use crate::testing::{Counted, Live, Provable};
 use crate::weigh::Weigh;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
-use std::sync::{Arc, Condvar, Mutex};
-use std::time::Duration;
 
 /// Items that become many times what a buffer holds come out whole and in order.
 pub fn an_exploding_item_comes_in_order(executor: &dyn Provable) {
@@ -61,18 +60,12 @@ pub fn a_slow_sink_slows_the_source(executor: &dyn Provable, bytes: usize) {
     let live = Live::new();
     let (made, watched) = (live.clone(), live.clone());
     let items = (0..(bytes / ITEM * 4).max(20_000) as u64).map(move |n| made.item([n; ITEM / 8 - 1]));
-    let standstill = (Mutex::new(()), Condvar::new());
     let mut written = 0u64;
     let slow = move |item: Counted<[u64; ITEM / 8 - 1]>| {
         drop(item);
         written += 1;
         if written % 10_000 == 5 {
-            // Until nobody makes anything any more: then all have seen that there is no room.
-            let mut before = usize::MAX;
-            while std::mem::replace(&mut before, watched.made()) != watched.made() || before == 0 {
-                let held = standstill.0.lock().expect("nothing panics");
-                drop(standstill.1.wait_timeout(held, Duration::from_millis(10)));
-            }
+            until_nothing_is_made(&watched);
         }
     };
     let worked = |item: Counted<[u64; ITEM / 8 - 1]>| {

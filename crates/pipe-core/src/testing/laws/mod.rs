@@ -14,6 +14,7 @@ mod parts;
 mod random;
 mod returns;
 mod settings;
+mod sharing;
 mod stopping;
 mod work;
 
@@ -50,6 +51,7 @@ pub use parts::{batch, counted_source, reread, sink, source, stage};
 pub use random::{random_case, random_cases, random_iterator, seeds};
 pub use returns::{a_stopped_run_returns, a_stopped_run_returns_within};
 pub use settings::{memory_settings_mean_the_same, nonsense_is_refused_before_anything_is_pulled};
+pub use sharing::runs_share_a_budget;
 pub use stopping::{
     a_deadline_ends_the_run, a_deadline_holds_between_attempts, cancelling_ends_the_run,
     cancelling_takes_effect_within_an_item_per_worker, draining_ends_the_run_well,
