@@ -58,12 +58,9 @@ impl FileSink {
     }
 
     /// Puts `bytes` in front, as they are: a row of column names, with its line feed.
-    ///
-    /// # Errors
-    /// As for any write, if they are many.
-    pub fn header(mut self, bytes: &[u8]) -> Result<Self, StreamError> {
-        self.output.bytes(bytes)?;
-        Ok(self)
+    pub fn header(mut self, bytes: &[u8]) -> Self {
+        self.output.header(bytes);
+        self
     }
 
     fn close(self) -> Result<u64, StreamError> {

@@ -114,7 +114,7 @@ impl PerKeySink {
 
     /// Puts `bytes` in front of each file, as they are: a row of column names, with its line feed.
     pub fn header(mut self, bytes: &[u8]) -> Self {
-        self.header = bytes.to_vec();
+        self.header.extend_from_slice(bytes);
         self
     }
 

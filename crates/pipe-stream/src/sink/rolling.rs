@@ -102,7 +102,7 @@ impl RollingSink {
 
     /// Puts `bytes` in front of each file, as they are: a row of column names, with its line feed. They count as bytes of the file.
     pub fn header(mut self, bytes: &[u8]) -> Self {
-        self.header = bytes.to_vec();
+        self.header.extend_from_slice(bytes);
         self
     }
 
@@ -131,7 +131,7 @@ impl RollingSink {
         let name = format!("{number:06}{}", self.extension);
         let file = self.folder.create_file(&name)?;
         let mut output = Output::new(file, self.folder.subject_of(&name), self.fsync);
-        output.bytes(&self.header)?;
+        output.header(&self.header);
         Ok(Current { output, bytes: self.header.len() as u64, records: 0 })
     }
 

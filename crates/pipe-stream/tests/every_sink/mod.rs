@@ -98,20 +98,20 @@ fn add(mut file: Vec<u8>, (_, line): &Record) -> Vec<u8> {
 
 fn file_of_lines(at: &Path, records: Vec<Record>, look: Look<'_>, cancel: &Cancel) -> Result<u64, RunError> {
     let every = Fsync::EveryBytes(NonZeroU64::new(300_000).unwrap());
-    let sink = FileSink::create(at).unwrap().fsync(every).header(HEADER).unwrap();
+    let sink = FileSink::create(at).unwrap().fsync(every).header(HEADER);
     let looked = from_iter(records.into_iter().enumerate()).try_map(|(index, it)| look(index).map(|()| it.1));
     Ok(looked.to(sink).cancelled_by(cancel).run_on(&Inline)?.value)
 }
 
 fn file_of_blocks(at: &Path, records: Vec<Record>, look: Look<'_>, cancel: &Cancel) -> Result<u64, RunError> {
-    let sink = FileSink::create(at).unwrap().header(HEADER).unwrap();
+    let sink = FileSink::create(at).unwrap().header(HEADER);
     let looked = from_iter(records.into_iter().enumerate()).try_map(|(index, it)| look(index).map(|()| it.1));
     Ok(looked.encode(AsLines).to(sink).cancelled_by(cancel).run_on(&Inline)?.value)
 }
 
 /// Standard output of a shell that writes it into a file.
 fn writer(at: &Path) -> WriterSink<File> {
-    WriterSink::new(File::create(at).unwrap()).header(HEADER).unwrap()
+    WriterSink::new(File::create(at).unwrap()).header(HEADER)
 }
 
 fn writer_of_lines(
