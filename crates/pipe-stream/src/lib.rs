@@ -85,6 +85,7 @@ mod backend;
 mod buffer;
 mod chunk;
 mod compressed;
+mod count;
 mod csv;
 mod encode;
 mod error;
@@ -117,6 +118,7 @@ mod x86;
 pub use backend::{Backend, Taken};
 pub use chunk::Chunk;
 pub use compressed::{Codec, Compression, Decoded};
+pub use count::line_feeds;
 pub use csv::{
     BadField, Column, Csv, Field, NoColumn, OtherHeader, Quotes, RaggedRow, Row, Table, Tables, csv,
 };

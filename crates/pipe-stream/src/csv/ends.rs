@@ -27,7 +27,8 @@ impl Ends {
         let (eights, _) = self.places[before..before + BLOCK].as_chunks_mut::<8>();
         for eight in &mut eights[..count.div_ceil(8)] {
             for place in eight {
-                *place = at.wrapping_add(bits.trailing_zeros());
+                // Where there is none any more, any place will do: so nobody need ask.
+                *place = at.wrapping_add((bits | 1 << 63).trailing_zeros());
                 bits &= bits.wrapping_sub(1);
             }
         }

@@ -104,31 +104,38 @@ impl Csv {
     /// `from` on: before it all was looked at, and `open` is what was found.
     fn open_quote(&self, rows: &[u8], from: usize, open: Option<usize>) -> Result<Option<usize>, NotARecord> {
         let (mut last, mut open) = (open.unwrap_or_default(), open.is_some());
-        let mut plane = [0; BLOCK];
-        for at in (from..rows.len()).step_by(BLOCK) {
-            if (at - from).is_multiple_of(STRIDE) {
-                fill(&rows[at..rows.len().min(at + STRIDE)], b'"', &mut plane);
+        let [mut quotes, mut delimiters, mut feeds] = [[0; BLOCK]; 3];
+        let mut start = from;
+        for bytes in rows[from..].chunks(STRIDE) {
+            fill(bytes, b'"', &mut quotes);
+            let blocks = bytes.len().div_ceil(BLOCK);
+            if quotes[..blocks].iter().any(|quotes| *quotes != 0) {
+                fill(bytes, self.delimiter, &mut delimiters);
+                fill(bytes, b'\n', &mut feeds);
+                for (index, quotes) in quotes[..blocks].iter().enumerate().filter(|(_, quotes)| **quotes != 0)
+                {
+                    let (at, inside) = (start + index * BLOCK, inside(*quotes, &mut open));
+                    let (opening, closing) = (quotes & inside, quotes & !inside);
+                    // A closing quote before it is a doubled one.
+                    let behind = (delimiters[index] | feeds[index] | closing) << 1;
+                    let first = u64::from(opening & 1 == 1 && self.may_open(rows, at));
+                    let stray = opening & !(behind | first);
+                    if stray != 0 {
+                        return Err(NotARecord { at: at + stray.trailing_zeros() as usize, why: STRAY });
+                    }
+                    if opening != 0 {
+                        last = at + 63 - opening.leading_zeros() as usize;
+                    }
+                }
             }
-            let quotes = plane[(at - from) % STRIDE / BLOCK];
-            if quotes == 0 {
-                continue;
-            }
-            let bytes = block(&rows[at..]);
-            let inside = inside(quotes, &mut open);
-            let (opening, closing) = (quotes & inside, quotes & !inside);
-            // A field begins at the head of a record, behind a delimiter or behind a line feed; a closing quote before it is a doubled one.
-            let begins = |byte: u8| byte == self.delimiter || byte == b'\n' || byte == b'"';
-            let first = u64::from(at == 0 || begins(rows[at - 1]));
-            let before = equal(&bytes, self.delimiter) | equal(&bytes, b'\n') | closing;
-            let stray = opening & !(before << 1 | first);
-            if stray != 0 {
-                return Err(NotARecord { at: at + stray.trailing_zeros() as usize, why: STRAY });
-            }
-            if opening != 0 {
-                last = at + 63 - opening.leading_zeros() as usize;
-            }
+            start += bytes.len();
         }
         Ok(open.then_some(last))
+    }
+
+    /// Whether a field begins at `at`: at the head of a record, behind a delimiter or behind a line feed.
+    fn may_open(&self, rows: &[u8], at: usize) -> bool {
+        at == 0 || rows[at - 1] == self.delimiter || matches!(rows[at - 1], b'\n' | b'"')
     }
 
     /// Where quotes, delimiters and line feeds are. Behind the last byte there is none of them.
