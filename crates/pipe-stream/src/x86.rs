@@ -6,6 +6,7 @@
 )]
 
 use crate::count::count_by_lanes;
+use crate::csv::{Ends, Stride};
 use crate::mask::BLOCK;
 use std::arch::x86_64::*;
 
@@ -52,6 +53,21 @@ fn count_avx2(bytes: &[u8], byte: u8) -> u64 {
 #[target_feature(enable = "avx512f,avx512bw")]
 fn count_avx512(bytes: &[u8], byte: u8) -> u64 {
     count_by_lanes(bytes, byte)
+}
+
+/// Adds what ends in a stride, with instructions for bits if there are any.
+pub(crate) fn add_ends(ends: &mut Ends, stride: &Stride<'_>) {
+    if is_x86_feature_detected!("bmi1") && is_x86_feature_detected!("popcnt") {
+        // SAFETY: the processor was just found to have them.
+        unsafe { add_ends_by_bits(ends, stride) }
+    } else {
+        ends.add_all(stride);
+    }
+}
+
+#[target_feature(enable = "bmi1,popcnt")]
+fn add_ends_by_bits(ends: &mut Ends, stride: &Stride<'_>) {
+    ends.add_all(stride);
 }
 
 #[target_feature(enable = "sse2")]

@@ -8,7 +8,7 @@
 //! The parity of quotes is a prefix exclusive-or (Langdale and Lemire, "Parsing gigabytes of JSON per second", 2019, section 3.1.1), so a
 //! line feed inside quotes costs no branch. A doubled quote leaves and enters again, and is right without being looked at.
 
-use crate::csv::ends::Ends;
+use crate::csv::ends::{Ends, Stride};
 use crate::csv::row::Row;
 use crate::framing::{Cursor, Framing, NotARecord, Place, Preamble, Rest};
 use crate::mask::{BLOCK, block, equal, parity};
@@ -243,28 +243,16 @@ impl Framing for Csv {
         let mut ends = Ends::new();
         // The last row of the input may lack its line feed: then it ends as if it had one.
         let lacks = window.last() != Some(&b'\n');
-        let (mut open, mut at) = (false, origin);
         let mut planes = [[0; BLOCK]; 3];
-        let mut index = BLOCK;
+        let mut at = origin;
         while at < window.len() + usize::from(lacks) {
-            if index == BLOCK {
-                self.fill(&window[at..window.len().min(at + STRIDE)], &mut planes);
-                index = 0;
-            }
-            let [quotes, delimiters, feeds] = planes.each_ref().map(|plane| plane[index]);
-            index += 1;
-            let inside = inside(quotes, &mut open);
-            let mut feeds = feeds & !inside;
-            if lacks && window.len() - at < BLOCK {
-                feeds |= 1 << (window.len() - at);
-            }
-            let bits = delimiters & !inside | feeds;
-            let rows = ends.add(bits, (at - origin) as u32);
-            while feeds != 0 {
-                let feed = feeds.trailing_zeros();
-                feeds &= feeds - 1;
-                let (start, end) = (cursor.next(), at + feed as usize);
-                let fields = ends.take(rows + (bits << (63 - feed)).count_ones() as usize);
+            let bytes = &window[at..window.len().min(at + STRIDE)];
+            self.fill(bytes, &mut planes);
+            let ends_row = lacks && bytes.len() < STRIDE;
+            ends.add(&Stride { planes: &planes, len: bytes.len(), at: (at - origin) as u32, ends_row });
+            while let Some(fields) = ends.take_row() {
+                let Some(end) = fields.last() else { break };
+                let (start, end) = (cursor.next(), origin + *end as usize);
                 let row = &window[start..end];
                 let row = row.strip_suffix(b"\r").unwrap_or(row);
                 let next = window.len().min(end + 1);
@@ -277,7 +265,7 @@ impl Framing for Csv {
                     return;
                 }
             }
-            at += BLOCK;
+            at += STRIDE;
         }
     }
 
