@@ -92,24 +92,21 @@ impl PerKeySink {
     }
 
     /// The most keys; 10,000 unless set. One more is an error of the run, [`StreamErrorKind::TooManyFiles`]: a key that turned out to be a
-    /// time stamp does not fill a disk with files.
-    ///
-    /// # Errors
-    /// Zero.
-    pub fn max_files(mut self, files: u64) -> Result<Self, StreamError> {
-        self.folder.needs_one("max_files", files, "a record needs a file")?;
+    /// time stamp does not fill a disk with files. Zero is an error of the run, before anything is written.
+    pub fn max_files(mut self, files: u64) -> Self {
         self.max_files = files;
-        Ok(self)
+        self
     }
 
-    /// The most files that are open at once; 64 unless set.
-    ///
-    /// # Errors
-    /// Zero.
-    pub fn max_open(mut self, files: usize) -> Result<Self, StreamError> {
-        self.folder.needs_one("max_open", files as u64, "a record needs an open file")?;
+    /// The most files that are open at once; 64 unless set. Zero is an error of the run, before anything is written.
+    pub fn max_open(mut self, files: usize) -> Self {
         self.max_open = files;
-        Ok(self)
+        self
+    }
+
+    fn check(&self) -> Result<(), StreamError> {
+        self.folder.needs_one("max_files", self.max_files, "a record needs a file")?;
+        self.folder.needs_one("max_open", self.max_open as u64, "a record needs an open file")
     }
 
     /// Puts `bytes` in front of each file, as they are: a row of column names, with its line feed.
@@ -129,6 +126,7 @@ impl PerKeySink {
         if let Some(&index) = self.keys.get(key) {
             return Ok(index);
         }
+        self.check()?;
         let name = self.folder.check_name(key)?;
         if self.files.len() as u64 == self.max_files {
             let kind = StreamErrorKind::TooManyFiles { limit: self.max_files };
@@ -222,6 +220,7 @@ impl PerKeySink {
     }
 
     fn close(mut self) -> Result<Written, StreamError> {
+        self.check()?;
         self.write_all()?;
         if self.fsync != Fsync::Never {
             // Closed ones were synchronised before.

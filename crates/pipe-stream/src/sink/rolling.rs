@@ -25,7 +25,7 @@ use std::path::Path;
 ///
 /// # let parent = tempfile::tempdir()?;
 /// # let folder = parent.path().join("sales");
-/// let sink = RollingSink::create(&folder, 1 << 30)?.extension("csv")?.max_records(2)?.header(&AsCsv.header(&["item", "cents"]));
+/// let sink = RollingSink::create(&folder, 1 << 30)?.extension("csv")?.max_records(2).header(&AsCsv.header(&["item", "cents"]));
 /// let sales = from_iter([("nail", 250), ("lamp", 1999), ("glue", 480)]);
 /// let written = sales.encode(AsCsv).to(sink).run_on(&Inline)?.value;
 /// assert_eq!((written.files, written.bytes), (2, 50));
@@ -76,14 +76,10 @@ impl RollingSink {
         })
     }
 
-    /// The most records in a file; any number unless set.
-    ///
-    /// # Errors
-    /// Zero.
-    pub fn max_records(mut self, records: u64) -> Result<Self, StreamError> {
-        self.folder.needs_one("max_records", records, "a file needs room for one record")?;
+    /// The most records in a file; any number unless set. Zero is an error of the run, before anything is written.
+    pub fn max_records(mut self, records: u64) -> Self {
         self.max_records = records;
-        Ok(self)
+        self
     }
 
     /// What files are called behind their number and a dot; nothing unless set.
@@ -123,6 +119,7 @@ impl RollingSink {
 
     #[cold]
     fn begin(&self) -> Result<Current, StreamError> {
+        self.folder.needs_one("max_records", self.max_records, "a file needs room for one record")?;
         let number = self.written.files + 1;
         if number > MAX_FILES {
             let kind = StreamErrorKind::TooManyFiles { limit: MAX_FILES };
