@@ -81,6 +81,8 @@
 //! * `spill`: groups, and items on a branch, that go to temporary files when they become too many, with tempfile.
 //! * `files`: finds files by a pattern or below a folder, with globset and walkdir. [`Files::of`] needs it not.
 
+#![warn(missing_debug_implementations)]
+
 mod backend;
 mod buffer;
 mod chunk;
@@ -105,6 +107,7 @@ mod positioned;
 mod quotes;
 mod records;
 mod room;
+mod settings;
 mod sink;
 #[cfg(feature = "spill")]
 mod spill;

@@ -4,6 +4,7 @@ use crate::error::{StreamError, Subject};
 use crate::letters::record;
 use crate::sink::Held;
 use pipe_core::{BoxError, DeadLetter, DeadLetters};
+use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
@@ -83,6 +84,15 @@ fn ends_torn(path: &Path, file: &File) -> io::Result<Option<u64>> {
     let before = reader.seek(SeekFrom::End(-1))?;
     reader.read_exact(&mut last)?;
     Ok((last != *b"\n").then_some(before + 1))
+}
+
+impl fmt::Debug for DeadLetterFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DeadLetterFile")
+            .field("of", &self.held.as_ref().map(Held::subject))
+            .field("torn", &self.torn)
+            .finish_non_exhaustive()
+    }
 }
 
 impl DeadLetters for DeadLetterFile {

@@ -7,6 +7,7 @@ use crate::records::Lines;
 use pipe_core::{
     Batch, BoxError, Event, Flow, Identity, Pipeline, Position, Reread, Source, Start, Want, from_source,
 };
+use std::fmt;
 use std::path::Path;
 
 /// The records of a [`DeadLetterFile`](crate::DeadLetterFile): each as it entered the segment that it failed in, at the position that it
@@ -36,6 +37,12 @@ impl Replay {
     /// The pipeline over the records.
     pub fn pipeline(self) -> Pipeline<Start<Replay>, Identity, &'static [u8]> {
         from_source(self)
+    }
+}
+
+impl fmt::Debug for Replay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Replay").field("of", &self.subject).field("line", &self.line).finish_non_exhaustive()
     }
 }
 
@@ -83,6 +90,15 @@ pub struct ReplayBatch {
 struct Record {
     at: Position,
     bytes: Vec<u8>,
+}
+
+impl fmt::Debug for ReplayBatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReplayBatch")
+            .field("records", &self.records.len())
+            .field("next", &self.next)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Batch for ReplayBatch {

@@ -6,6 +6,7 @@ use crate::sink::Fsync;
 use crate::sink::output::Output;
 use crate::sink::temporary::{Temporary, sync_folder};
 use pipe_core::{BoxError, Sink};
+use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::path::{self, Path, PathBuf};
@@ -75,6 +76,15 @@ impl FileSink {
             part.target().parent().map_or(Ok(()), sync_folder).map_err(failed("sync"))?;
         }
         Ok(written)
+    }
+}
+
+impl fmt::Debug for FileSink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FileSink")
+            .field("to", self.output.subject())
+            .field("fsync", &self.output.fsync)
+            .finish_non_exhaustive()
     }
 }
 

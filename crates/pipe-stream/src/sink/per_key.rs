@@ -8,6 +8,7 @@ use crate::sink::fsync::Fsync;
 use crate::sink::held::{HELD, write_all};
 use pipe_core::{BoxError, Sink};
 use std::collections::VecDeque;
+use std::fmt;
 use std::fs::File;
 use std::io::IoSlice;
 use std::mem;
@@ -233,6 +234,16 @@ impl PerKeySink {
         self.files.clear();
         self.folder.commit(self.fsync)?;
         Ok(written)
+    }
+}
+
+impl fmt::Debug for PerKeySink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PerKeySink")
+            .field("to", self.folder.subject())
+            .field("files", &self.files.len())
+            .field("open", &self.open.len())
+            .finish_non_exhaustive()
     }
 }
 

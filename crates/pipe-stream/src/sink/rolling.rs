@@ -6,6 +6,7 @@ use crate::sink::folder::{Folder, Written};
 use crate::sink::fsync::Fsync;
 use crate::sink::output::Output;
 use pipe_core::{BoxError, Sink};
+use std::fmt;
 use std::path::Path;
 
 /// Writes each item and a line feed, or the records of each [`Block`](crate::Block), into numbered files of a folder: `000001.csv`,
@@ -187,6 +188,15 @@ impl RollingSink {
         self.roll()?;
         self.folder.commit(self.fsync)?;
         Ok(self.written)
+    }
+}
+
+impl fmt::Debug for RollingSink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RollingSink")
+            .field("to", self.folder.subject())
+            .field("written", &self.written)
+            .finish_non_exhaustive()
     }
 }
 

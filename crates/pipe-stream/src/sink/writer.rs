@@ -5,6 +5,7 @@ use crate::error::{StreamError, Subject};
 use crate::sink::held::Held;
 use pipe_core::{BoxError, Sink};
 #[cfg(unix)]
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Stdout, Write};
 
@@ -64,6 +65,15 @@ fn is_writable(stdout: &Stdout) -> io::Result<()> {
 #[cfg(not(unix))]
 fn is_writable(_: &Stdout) -> io::Result<()> {
     Ok(())
+}
+
+impl<W: Write> fmt::Debug for WriterSink<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WriterSink")
+            .field("to", self.held.subject())
+            .field("written", &self.held.written())
+            .finish_non_exhaustive()
+    }
 }
 
 impl<W: Write + Send> Sink<Block> for WriterSink<W> {
