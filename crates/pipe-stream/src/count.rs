@@ -1,7 +1,7 @@
 //! How often a byte occurs.
 //!
 //! 64 counters of a byte each, which the compiler keeps in vector registers, added up before they can overflow. The same code is compiled
-//! for the vectors that the processor may have. `memchr_iter(..).count()` takes a fifth more instructions with AVX2, and knows no AVX-512.
+//! for the vectors that the processor may have. `memchr_iter(..).count()` takes 2.2 times the instructions with AVX2, and knows no AVX-512.
 
 use crate::mask::BLOCK;
 

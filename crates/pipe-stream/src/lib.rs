@@ -66,8 +66,9 @@
 //!
 //! Files are read, unless a [`Backend`] is set. Reading is the default because it is as fast for one pass (a mapping gave between 0.75 and 1.1
 //! of its rate here), takes a buffer or two of memory instead of windows of 2 MiB, and is in nobody's way. `Backend::Mapped` is for who
-//! keeps many chunks at once, which then are the system's cache and no memory of the process beside it, and for parts of a megabyte and
-//! more, which leave the processor's cache when they are read.
+//! keeps many chunks at once, which then are the system's cache and no memory of the process beside it, for parts of a megabyte and
+//! more, which leave the processor's cache when they are read, and for one worker that does next to nothing with the bytes, such as to
+//! count lines.
 //!
 //! A mapping shows what others do to the file, and `&[u8]` must not change. So the safe way to map is `Mapping::leased`: the system keeps
 //! writers waiting for some milliseconds, until what is lent was copied. Where that cannot be had the file is read, and the run's report

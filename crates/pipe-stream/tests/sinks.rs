@@ -409,7 +409,7 @@ fn in_a_process_that_cannot_write_to_standard_output() {
     if std::env::var_os("PIPE_STREAM_NO_STDOUT").is_none() {
         return;
     }
-    let error = WriterSink::stdout().err().expect("what is written would be lost");
+    let error = WriterSink::stdout().expect_err("what is written would be lost");
     assert_eq!((error.operation(), error.path()), ("open", None));
     assert!(error.to_string().starts_with("open standard output: Bad file descriptor"), "{error}");
 }
