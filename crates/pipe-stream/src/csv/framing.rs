@@ -100,22 +100,23 @@ impl Csv {
         }
     }
 
-    /// Where the quote is that is open at the end of `rows`, if one is. Looks at quotes and at nothing else, as most blocks have none. From
+    /// Where the quote is that is open at the end of `rows`, if one is. Looks at what stands around quotes, and at nothing else. From
     /// `from` on: before it all was looked at, and `open` is what was found.
     fn open_quote(&self, rows: &[u8], from: usize, open: Option<usize>) -> Result<Option<usize>, NotARecord> {
-        let (mut last, mut open) = (open.unwrap_or_default(), open.is_some());
+        // The last block with an opening quote, and where that is.
+        let (mut last, mut open) = ((open.unwrap_or_default(), 1), open.is_some());
         let [mut quotes, mut delimiters, mut feeds] = [[0; BLOCK]; 3];
         let mut start = from;
         for bytes in rows[from..].chunks(STRIDE) {
             fill(bytes, b'"', &mut quotes);
             let blocks = bytes.len().div_ceil(BLOCK);
+            // In a table with quotes a block has one or not, and no processor guesses which: so each is looked at as if it had.
             if quotes[..blocks].iter().any(|quotes| *quotes != 0) {
                 fill(bytes, self.delimiter, &mut delimiters);
                 fill(bytes, b'\n', &mut feeds);
-                for (index, quotes) in quotes[..blocks].iter().enumerate().filter(|(_, quotes)| **quotes != 0)
-                {
-                    let (at, inside) = (start + index * BLOCK, inside(*quotes, &mut open));
-                    let (opening, closing) = (quotes & inside, quotes & !inside);
+                for index in 0..blocks {
+                    let (at, inside) = (start + index * BLOCK, inside(quotes[index], &mut open));
+                    let (opening, closing) = (quotes[index] & inside, quotes[index] & !inside);
                     // A closing quote before it is a doubled one.
                     let behind = (delimiters[index] | feeds[index] | closing) << 1;
                     let first = u64::from(opening & 1 == 1 && self.may_open(rows, at));
@@ -123,14 +124,13 @@ impl Csv {
                     if stray != 0 {
                         return Err(NotARecord { at: at + stray.trailing_zeros() as usize, why: STRAY });
                     }
-                    if opening != 0 {
-                        last = at + 63 - opening.leading_zeros() as usize;
-                    }
+                    last = if opening == 0 { last } else { (at, opening) };
                 }
             }
             start += bytes.len();
         }
-        Ok(open.then_some(last))
+        let (at, opening) = last;
+        Ok(open.then_some(at + 63 - opening.leading_zeros() as usize))
     }
 
     /// Whether a field begins at `at`: at the head of a record, behind a delimiter or behind a line feed.

@@ -20,7 +20,7 @@ use super::{BadNumber, BadNumberKind};
 ///
 /// # Errors
 /// The bytes are not such a decimal, or it does not fit into an `i64`.
-#[inline]
+#[inline(always)]
 pub fn decimal<const SCALE: usize>(bytes: &[u8]) -> Result<i64, BadNumber> {
     match at_end::<SCALE>(bytes) {
         Some((len, value)) if len == bytes.len() => Ok(value),
