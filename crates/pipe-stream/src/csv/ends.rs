@@ -64,7 +64,7 @@ impl Ends {
         let mut bits = [[0; 2]; BLOCK + 1];
         let count = self.mark(stride, &mut bits);
         self.make_room(count);
-        for (index, [bits, feeds]) in bits.into_iter().enumerate() {
+        for (index, [bits, feeds]) in bits.into_iter().enumerate().take(stride.len / BLOCK + 1) {
             let count = bits.count_ones() as usize;
             self.put(bits, count, stride.at.wrapping_add((index * BLOCK) as u32));
             let mut feeds = feeds;
