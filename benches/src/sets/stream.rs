@@ -113,10 +113,11 @@ fn on_access_log() -> [Contender; 3] {
     ]
 }
 
-fn on_lines() -> [Contender; 9] {
+fn on_lines() -> [Contender; 10] {
     [
         contender!("ours-parallel", Ours, "ours/text.rs", ours::text::lines_parallel),
         contender!("ours-inline", Ours, "ours/text.rs", ours::text::lines_inline),
+        contender!("ours-inline-leased", Ours, "ours/text.rs", ours::text::lines_leased).needs(Need::Leases),
         contender!("rayon-memmap-memchr", Peer, "text.rs", text::rayon_lines),
         contender!("wc", Peer, "text.rs", text::wc_lines).needs(Need::Command("wc")),
         contender!("ripgrep", Peer, "text.rs", text::ripgrep_lines).needs(Need::Command("rg")),

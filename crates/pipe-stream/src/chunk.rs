@@ -5,6 +5,7 @@ use crate::framing::{Cursor, Framing, Newline, Place};
 use crate::parts::Part;
 use crate::storage::Storage;
 use pipe_core::{Batch, BoxError, Flow, Item, Reread, Truncate};
+use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -240,6 +241,15 @@ impl<F: Framing> Truncate for Chunk<F> {
         }
         self.end = place.next;
         records
+    }
+}
+
+impl<F> fmt::Debug for Chunk<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Chunk")
+            .field("offset", &self.offset)
+            .field("bytes", &self.bytes)
+            .finish_non_exhaustive()
     }
 }
 

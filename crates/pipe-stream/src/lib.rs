@@ -66,8 +66,9 @@
 //!
 //! Files are read, unless a [`Backend`] is set. Reading is the default because it is as fast for one pass (a mapping gave between 0.75 and 1.1
 //! of its rate here), takes a buffer or two of memory instead of windows of 2 MiB, and is in nobody's way. `Backend::Mapped` is for who
-//! keeps many chunks at once, which then are the system's cache and no memory of the process beside it, and for parts of a megabyte and
-//! more, which leave the processor's cache when they are read.
+//! keeps many chunks at once, which then are the system's cache and no memory of the process beside it, for parts of a megabyte and
+//! more, which leave the processor's cache when they are read, and for one worker that does next to nothing with the bytes, such as to
+//! count lines.
 //!
 //! A mapping shows what others do to the file, and `&[u8]` must not change. So the safe way to map is `Mapping::leased`: the system keeps
 //! writers waiting for some milliseconds, until what is lent was copied. Where that cannot be had the file is read, and the run's report
@@ -81,10 +82,13 @@
 //! * `spill`: groups, and items on a branch, that go to temporary files when they become too many, with tempfile.
 //! * `files`: finds files by a pattern or below a folder, with globset and walkdir. [`Files::of`] needs it not.
 
+#![warn(missing_debug_implementations)]
+
 mod backend;
 mod buffer;
 mod chunk;
 mod compressed;
+mod count;
 mod csv;
 mod encode;
 mod error;
@@ -104,6 +108,7 @@ mod positioned;
 mod quotes;
 mod records;
 mod room;
+mod settings;
 mod sink;
 #[cfg(feature = "spill")]
 mod spill;
@@ -117,6 +122,7 @@ mod x86;
 pub use backend::{Backend, Taken};
 pub use chunk::Chunk;
 pub use compressed::{Codec, Compression, Decoded};
+pub use count::line_feeds;
 pub use csv::{
     BadField, Column, Csv, Field, NoColumn, OtherHeader, Quotes, RaggedRow, Row, Table, Tables, csv,
 };

@@ -6,6 +6,7 @@ use pipe_core::{
     Batch, BoxError, Event, Flow, Identity, Pipeline, Reread, Source, Start, Truncate, Want, from_source,
     rows,
 };
+use std::fmt;
 use std::io::Read;
 
 /// A line, and the offset of its first byte in the input.
@@ -25,8 +26,15 @@ pub struct Positioned<R> {
 }
 
 /// The batch of [`Positioned`].
+#[derive(Debug)]
 pub struct PositionedChunk {
     chunk: Chunk,
+}
+
+impl<R: Read> fmt::Debug for Positioned<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Positioned").field("lines", &self.lines).finish_non_exhaustive()
+    }
 }
 
 impl<R: Read + Send> Lines<R> {

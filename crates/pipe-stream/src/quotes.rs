@@ -14,6 +14,7 @@
 //! Ge et al., "Speculative Distributed CSV Data Parsing for Big Data Analytics" (SIGMOD 2019), guess from the bytes around a quote and check
 //! later. That is for parts on other machines: here a count costs less than a look at what a wrong guess has lent.
 
+use crate::count::count;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -51,7 +52,7 @@ impl Quotes {
 
     /// Whether their number in `bytes` is odd.
     pub(crate) fn is_odd(&self, bytes: &[u8]) -> bool {
-        memchr::memchr_iter(self.quote, bytes).count() % 2 == 1
+        count(bytes, self.quote) % 2 == 1
     }
 
     /// The last place up to `at` that is known; `otherwise` if that is later, or nothing is known any more.

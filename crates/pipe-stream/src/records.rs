@@ -5,13 +5,15 @@ use crate::buffer::Pool;
 use crate::chunk::Chunk;
 use crate::compressed::{Compression, Decoded, Reads};
 use crate::error::{StreamError, Subject};
-use crate::framing::{Blocks, Framing, Newline, check_settings};
+use crate::framing::{Blocks, Framing, Newline};
 #[cfg(feature = "mmap")]
 use crate::mapped::{Mapped, Mapping, Otherwise};
 use crate::opened::Opened;
 use crate::parts::Parts;
+use crate::settings::Settings;
 use crate::stream::{Block, Reading, Stream};
 use pipe_core::{BoxError, Event, Identity, Pipeline, Source, Start, Want, from_source};
+use std::fmt;
 use std::fs::File;
 use std::io::{self, Read, Stdin};
 use std::path::Path;
@@ -64,9 +66,7 @@ pub fn lines(
 pub struct Records<R, F = Newline> {
     stream: Stream<R>,
     framing: F,
-    max_record: usize,
-    buffer: usize,
-    backend: Backend,
+    settings: Settings,
     /// Why the backend that was set is not the one that is used, once that is known.
     why: Option<String>,
     /// That is in the report already.
@@ -86,13 +86,6 @@ enum Way {
     /// No more: records of another framing were pulled before.
     Refused,
 }
-
-/// The longest record unless set: far beyond what programs write, far below what machines have.
-pub(crate) const MAX_RECORD: usize = 64 << 20;
-
-/// What one read asks for unless set. The fastest on cached files: less pays for more calls, more leaves the L2 cache (7.2 GB/s here,
-/// 5.9 at 1 MiB, 3.3 at 16 MiB, on a core with 2 MiB of it).
-pub(crate) const BUFFER: usize = 256 << 10;
 
 impl Lines<Opened> {
     /// The lines of a file. Anything that can be opened and read will do, also a FIFO (then this waits for who writes) and files without
@@ -155,9 +148,7 @@ impl<R: Read + Send> Lines<R> {
         Records {
             stream,
             framing,
-            max_record: MAX_RECORD,
-            buffer: BUFFER,
-            backend: Backend::Auto,
+            settings: Settings::default(),
             why: None,
             told: false,
             seekable: |_| None,
@@ -167,11 +158,16 @@ impl<R: Read + Send> Lines<R> {
 }
 
 impl<R: Read + Send, F: Framing> Records<R, F> {
+    /// The same, set as others are.
+    pub(crate) fn set(self, settings: Settings) -> Self {
+        Records { settings, ..self }
+    }
+
     /// The same input, cut into other records. After a pull it is an error of the next one: where the others would begin is not known.
     pub fn framed<G: Framing>(self, framing: G) -> Records<R, G> {
-        let Records { stream, max_record, buffer, backend, why, told, seekable, way, .. } = self;
+        let Records { stream, settings, why, told, seekable, way, .. } = self;
         let way = way.map(|_| Way::Refused);
-        Records { stream, framing, max_record, buffer, backend, why, told, seekable, way }
+        Records { stream, framing, settings, why, told, seekable, way }
     }
 
     /// All whole records of a batch at once, as bytes: see [`Blocks`].
@@ -184,14 +180,14 @@ impl<R: Read + Send, F: Framing> Records<R, F> {
     /// [`StreamErrorKind::RecordTooLong`](crate::StreamErrorKind::RecordTooLong), and little more than this was read of it. Zero is an
     /// error of the run, before anything is read.
     pub fn max_record(mut self, bytes: usize) -> Self {
-        self.max_record = bytes;
+        self.settings.max_record = bytes;
         self
     }
 
     /// How many bytes one read asks for at most; 256 KiB unless set. Executors may ask for less. Zero is an error of the run, before
     /// anything is read.
     pub fn buffer(mut self, bytes: usize) -> Self {
-        self.buffer = bytes;
+        self.settings.buffer = bytes;
         self
     }
 
@@ -204,7 +200,7 @@ impl<R: Read + Send, F: Framing> Records<R, F> {
     ///
     /// Parts are mapped: so a file is read from its front, whatever was set, if its framing cannot [tell](Framing) where records start.
     pub fn backend(mut self, backend: Backend) -> Self {
-        self.backend = backend;
+        self.settings.backend = backend;
         self
     }
 
@@ -212,7 +208,7 @@ impl<R: Read + Send, F: Framing> Records<R, F> {
     pub fn taken(&self) -> Option<Taken> {
         self.way.as_ref()?;
         let why = self.why_read().map(str::to_owned);
-        let backend = match self.backend {
+        let backend = match self.settings.backend {
             Backend::Auto | Backend::Buffered => Backend::Buffered,
             #[cfg(feature = "mmap")]
             Backend::Mapped(_) if why.is_some() => Backend::Buffered,
@@ -224,18 +220,8 @@ impl<R: Read + Send, F: Framing> Records<R, F> {
 
     fn choose(&mut self) -> Result<Way, StreamError> {
         let subject = self.stream.subject().clone();
-        let check = |field, value, why| match value {
-            0 => Err(StreamError::setting(&subject, field, value, why)),
-            _ => Ok(()),
-        };
-        check("max_record", self.max_record, "a record needs room for one byte")?;
-        if self.max_record > self.framing.longest() {
-            let why = "the framing has no records of that length";
-            return Err(StreamError::setting(&subject, "max_record", self.max_record, why));
-        }
-        check_settings(&self.framing, &subject)?;
-        check("buffer", self.buffer, "a read needs room for one byte")?;
-        let pool = Pool::new(self.buffer);
+        self.settings.check(&self.framing, &subject)?;
+        let pool = Pool::new(self.settings.buffer);
         let Some(file) = (self.seekable)(self.stream.reader()) else {
             self.read_instead("it is empty, compressed, or not a regular file")?;
             return Ok(Way::Stream(pool));
@@ -255,8 +241,8 @@ impl<R: Read + Send, F: Framing> Records<R, F> {
         subject: Subject,
         pool: Arc<Pool>,
     ) -> Result<Parts, StreamError> {
-        let parts = Parts::new((file.clone(), length), subject, pool, self.max_record);
-        match self.backend {
+        let parts = Parts::new((file.clone(), length), subject, pool, self.settings.max_record);
+        match self.settings.backend {
             #[cfg(feature = "mmap")]
             Backend::Mapped(mapping) => match Mapped::new(file, mapping) {
                 Ok(mapped) => return Ok(parts.mapped(mapped)),
@@ -269,7 +255,7 @@ impl<R: Read + Send, F: Framing> Records<R, F> {
 
     /// If it was to be mapped: notes why it is not, or fails for that.
     fn read_instead(&mut self, why: &str) -> Result<(), StreamError> {
-        match self.backend {
+        match self.settings.backend {
             Backend::Auto | Backend::Buffered => {
                 let _ = why;
             }
@@ -323,7 +309,7 @@ impl<R: Read + Send, F: Framing> Records<R, F> {
     }
 
     fn next_block(&mut self, pool: &Arc<Pool>, want: Want) -> Result<Option<Chunk<F>>, StreamError> {
-        let reading = Reading { pool, buffer: self.buffer, max_record: self.max_record };
+        let reading = Reading { pool, buffer: self.settings.buffer, max_record: self.settings.max_record };
         let Some(block) = self.stream.next(&self.framing, want.bytes, &reading)? else { return Ok(None) };
         let Block { storage, window, offset, bytes } = block;
         Ok(Some(Chunk::new(self.framing.clone(), Arc::new(storage), window, offset, bytes)))
@@ -336,10 +322,24 @@ impl<R: Read + Send, F: Framing> Records<R, F> {
         want: Want,
     ) -> Result<Option<Chunk<F>>, StreamError> {
         // A part is no longer than a record may be, and has room for what belongs to one.
-        let bytes = self.buffer.min(want.bytes).clamp(1, self.max_record).max(self.framing.margin());
+        let bytes = self
+            .settings
+            .buffer
+            .min(want.bytes)
+            .clamp(1, self.settings.max_record)
+            .max(self.framing.margin());
         let Some(part) = parts.part(*next, bytes)? else { return Ok(None) };
         *next += part.len() as u64;
         Ok(Some(Chunk::unread(self.framing.clone(), part)))
+    }
+}
+
+impl<R: Read, F> fmt::Debug for Records<R, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Records")
+            .field("of", self.stream.subject())
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
     }
 }
 
@@ -353,7 +353,7 @@ impl<R: Read + Send, F: Framing> Source for Records<R, F> {
 
     fn take_events(&mut self) -> Vec<Event> {
         let Some(why) = self.why_read().filter(|_| !self.told) else { return Vec::new() };
-        let (wanted, got) = (self.backend.to_string(), Backend::Buffered.to_string());
+        let (wanted, got) = (self.settings.backend.to_string(), Backend::Buffered.to_string());
         let event = Event::Fallback { wanted, got, why: format!("{}: {why}", self.stream.subject()) };
         self.told = true;
         vec![event]

@@ -1,7 +1,7 @@
 //! Lines, words and bytes of a block.
 
+use crate::count::line_feeds;
 use crate::mask::{BLOCK, block, spaces};
-use memchr::memchr_iter;
 use std::ops::AddAssign;
 
 /// What `wc` counts. Of blocks that end where a line ends, tallies add up to that of the whole input.
@@ -28,8 +28,7 @@ pub struct Tally {
 impl Tally {
     /// Counts a block. Words are taken to begin and end in it.
     pub fn of(bytes: &[u8]) -> Self {
-        let lines = memchr_iter(b'\n', bytes).count() as u64;
-        Tally { lines, words: words(bytes), bytes: bytes.len() as u64 }
+        Tally { lines: line_feeds(bytes), words: words(bytes), bytes: bytes.len() as u64 }
     }
 }
 

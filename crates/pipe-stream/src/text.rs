@@ -5,6 +5,7 @@ use crate::error::{StreamError, Subject};
 use crate::framing::{Framing, Newline, Preamble, check_settings, check_widths, end_of_input};
 use crate::storage::Storage;
 use pipe_core::{BoxError, Identity, Pipeline, Source, Start, Want, from_source};
+use std::fmt;
 use std::sync::Arc;
 
 /// Bytes in memory as a source of records, which are lent where they are: nothing is read or copied. Lines unless another framing is given.
@@ -63,6 +64,15 @@ impl<F: Framing> Text<F> {
         check_widths(&self.framing, &self.storage, begin, &subject, 0)?;
         end_of_input(&self.framing, &self.storage[begin..], &subject, begin as u64)?;
         Ok(begin)
+    }
+}
+
+impl<F> fmt::Debug for Text<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Text")
+            .field("bytes", &self.storage.len())
+            .field("next", &self.next)
+            .finish_non_exhaustive()
     }
 }
 

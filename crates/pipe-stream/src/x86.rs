@@ -5,6 +5,8 @@
     reason = "vector instructions: loads through pointers, and calls of what the processor was found to have"
 )]
 
+use crate::count::count_by_lanes;
+use crate::csv::{Ends, Stride};
 use crate::mask::BLOCK;
 use std::arch::x86_64::*;
 
@@ -28,6 +30,44 @@ pub(crate) fn compare(blocks: &[[u8; BLOCK]], byte: u8, bits: &mut [u64]) {
             *bits = equal(block, byte);
         }
     }
+}
+
+/// How many bytes are `byte`.
+pub(crate) fn count(bytes: &[u8], byte: u8) -> u64 {
+    if is_x86_feature_detected!("avx512bw") {
+        // SAFETY: the processor was just found to have it.
+        unsafe { count_avx512(bytes, byte) }
+    } else if is_x86_feature_detected!("avx2") {
+        // SAFETY: as above.
+        unsafe { count_avx2(bytes, byte) }
+    } else {
+        count_by_lanes(bytes, byte)
+    }
+}
+
+#[target_feature(enable = "avx2")]
+fn count_avx2(bytes: &[u8], byte: u8) -> u64 {
+    count_by_lanes(bytes, byte)
+}
+
+#[target_feature(enable = "avx512f,avx512bw")]
+fn count_avx512(bytes: &[u8], byte: u8) -> u64 {
+    count_by_lanes(bytes, byte)
+}
+
+/// Adds what ends in a stride, with instructions for bits if there are any.
+pub(crate) fn add_ends(ends: &mut Ends, stride: &Stride<'_>) {
+    if is_x86_feature_detected!("bmi1") && is_x86_feature_detected!("popcnt") {
+        // SAFETY: the processor was just found to have them.
+        unsafe { add_ends_by_bits(ends, stride) }
+    } else {
+        ends.add_all(stride);
+    }
+}
+
+#[target_feature(enable = "bmi1,popcnt")]
+fn add_ends_by_bits(ends: &mut Ends, stride: &Stride<'_>) {
+    ends.add_all(stride);
 }
 
 #[target_feature(enable = "sse2")]
@@ -69,6 +109,17 @@ fn compare_avx512(blocks: &[[u8; BLOCK]], byte: u8, bits: &mut [u64]) {
 mod tests {
     use super::*;
     use pipe_core::testing::Rng;
+
+    #[test]
+    fn all_widths_count_the_same() {
+        let bytes: Vec<u8> = (0..100_000).map(|at| (at % 7 % 3) as u8).collect();
+        let naive = bytes.iter().filter(|byte| **byte == 1).count() as u64;
+        assert_eq!(count(&bytes, 1), naive);
+        if is_x86_feature_detected!("avx2") {
+            // SAFETY: the processor was just found to have it.
+            assert_eq!(unsafe { count_avx2(&bytes, 1) }, naive);
+        }
+    }
 
     type Compare = unsafe fn(&[[u8; BLOCK]], u8, &mut [u64]);
 

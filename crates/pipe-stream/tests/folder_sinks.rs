@@ -1,6 +1,6 @@
 //! Sinks of several files: where files may be, how many, and which record is in which.
 
-use pipe_core::{Inline, RunError, from_iter};
+use pipe_core::{Inline, Report, RunError, from_iter};
 use pipe_stream::{
     AsCsv, AsLines, Encode, Fsync, Lines, PerKeySink, RollingSink, StreamError, StreamErrorKind, Written,
 };
@@ -78,13 +78,13 @@ fn keys_are_files_in_folders_of_their_own_where_they_say_so() {
 fn more_keys_than_allowed_are_an_error_and_many_keys_need_few_open_files() {
     let parent = tempfile::tempdir().unwrap();
     let pairs = || from_iter(0..30_000u32).map(|n| (format!("{}", n % 1_000), n.to_string()));
-    let limited = PerKeySink::create(parent.path().join("out")).unwrap().max_files(999).unwrap();
+    let limited = PerKeySink::create(parent.path().join("out")).unwrap().max_files(999);
     let failed = pairs().to(limited).run_on(&Inline).unwrap_err();
     assert_eq!(stream_error(&failed).kind(), StreamErrorKind::TooManyFiles { limit: 999 });
     assert_eq!(count(parent.path()), 0);
     for (open, fsync) in [(1, Fsync::Never), (7, Fsync::Never), (2_000, Fsync::Never)] {
         let folder = parent.path().join(format!("{open}"));
-        let sink = PerKeySink::create(&folder).unwrap().max_open(open).unwrap().fsync(fsync);
+        let sink = PerKeySink::create(&folder).unwrap().max_open(open).fsync(fsync);
         // In two steps, so that files that were closed are written again.
         let wide = pairs().map(|(key, n)| (key, format!("{n:>400}")));
         assert_eq!(wide.to(sink).run_on(&Inline).unwrap().value.files, 1_000);
@@ -95,18 +95,35 @@ fn more_keys_than_allowed_are_an_error_and_many_keys_need_few_open_files() {
     }
 }
 
+/// The setting that was refused, since it was zero.
+fn zero(error: &StreamError) -> &'static str {
+    match error.kind() {
+        StreamErrorKind::Setting { field, value: 0, .. } => field,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn zero_of<V>(run: Result<Report<V>, RunError>) -> &'static str {
+    zero(stream_error(&run.err().expect("zero is refused")))
+}
+
 #[test]
 fn zero_is_no_setting() {
     let parent = tempfile::tempdir().unwrap();
     let out = parent.path().join("out");
-    let zero = |error: Option<StreamError>| match error.map(|error| error.kind()) {
-        Some(StreamErrorKind::Setting { field, value: 0, .. }) => field,
-        other => panic!("{other:?}"),
-    };
-    assert_eq!(zero(RollingSink::create(&out, 0).err()), "max_bytes");
-    assert_eq!(zero(RollingSink::create(&out, 1).unwrap().max_records(0).err()), "max_records");
-    assert_eq!(zero(PerKeySink::create(&out).unwrap().max_open(0).err()), "max_open");
-    assert_eq!(zero(PerKeySink::create(&out).unwrap().max_files(0).err()), "max_files");
+    assert_eq!(zero(&RollingSink::create(&out, 0).err().unwrap()), "max_bytes");
+    for records in [0, 1] {
+        let lines = || from_iter((0..records).map(|n| n.to_string()));
+        let pairs = || from_iter((0..records).map(|n| (n.to_string(), n.to_string())));
+        let rolling = RollingSink::create(&out, 1).unwrap().max_records(0);
+        assert_eq!(zero_of(lines().to(rolling).run_on(&Inline)), "max_records");
+        for (name, sink) in [
+            ("max_open", PerKeySink::create(&out).unwrap().max_open(0)),
+            ("max_files", PerKeySink::create(&out).unwrap().max_files(0)),
+        ] {
+            assert_eq!(zero_of(pairs().to(sink).run_on(&Inline)), name);
+        }
+    }
     assert_eq!(count(parent.path()), 0);
 }
 

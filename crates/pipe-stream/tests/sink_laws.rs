@@ -35,7 +35,7 @@ fn what_was_committed_is_what_was_written_in_order() {
             let folder = tempfile::tempdir().unwrap();
             let at = folder.path().join("out");
             let records = records(&mut rng, count, longest);
-            let written = (sink.run)(&at, records.clone(), &|_| Ok(()), &Cancel::new()).unwrap();
+            let written = sink.run(&at, records.clone(), &|_| Ok(()), &Cancel::new()).unwrap();
             let expected = (sink.expected)(&records);
             assert!((sink.visible)(&at) == Some(expected.clone()), "{}, {count} of {longest}", sink.name);
             assert_eq!(
@@ -64,7 +64,7 @@ fn abandoned(sink: &SinkUnderTest, at: &Path, records: &[Record]) {
         },
     ];
     for (way, look) in look.into_iter().enumerate() {
-        let failed = (sink.run)(at, records.to_vec(), look, &cancel).unwrap_err();
+        let failed = sink.run(at, records.to_vec(), look, &cancel).unwrap_err();
         let expected = match way {
             0 => matches!(failed, RunError::Stage { .. }),
             1 => matches!(failed, RunError::Panicked { .. }),
@@ -116,7 +116,7 @@ fn a_reader_meets_the_old_or_the_new_and_no_mixture() {
             });
             let look = |_| if (sink.visible)(&at) == old { Ok(()) } else { Err("seen before its time") };
             let look = |index: usize| if index.is_multiple_of(1_000) { look(index) } else { Ok(()) };
-            let ran = (sink.run)(&at, records.clone(), &look, &Cancel::new());
+            let ran = sink.run(&at, records.clone(), &look, &Cancel::new());
             done.store(true, SeqCst);
             ran.unwrap();
             assert!(reader.join().unwrap(), "{}", sink.name);
@@ -138,7 +138,7 @@ fn in_a_process_with_little_room() {
         // All of one key: 200,000 bytes are met by the commit, five million by a write.
         for lines in [20_000, 500_000] {
             let records = vec![("key".to_owned(), b"123456789".to_vec()); lines];
-            let failed = (sink.run)(&at, records, &|_| Ok(()), &Cancel::new()).unwrap_err();
+            let failed = sink.run(&at, records, &|_| Ok(()), &Cancel::new()).unwrap_err();
             assert!(matches!(failed, RunError::Sink { .. }), "{}: {failed}", sink.name);
             let error = stream_error(&failed);
             assert_eq!(error.kind(), StreamErrorKind::Io(full), "{}: {error}", sink.name);
@@ -153,7 +153,7 @@ fn in_a_process_with_little_room() {
             }
         }
         let few = vec![("key".to_owned(), b"123456789".to_vec()); 1_000];
-        (sink.run)(&at, few.clone(), &|_| Ok(()), &Cancel::new()).unwrap();
+        sink.run(&at, few.clone(), &|_| Ok(()), &Cancel::new()).unwrap();
         assert!((sink.visible)(&at) == Some((sink.expected)(&few)), "{}", sink.name);
         let removed = if at.is_dir() { fs::remove_dir_all(&at) } else { fs::remove_file(&at) };
         removed.unwrap();

@@ -348,7 +348,7 @@ fn a_file_that_is_synchronised_as_it_grows_is_the_same_file() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("out");
     let every = Fsync::EveryBytes(NonZeroU64::new(300_000).unwrap());
-    let sink = FileSink::create(&path).unwrap().fsync(every).header(b"head\n").unwrap();
+    let sink = FileSink::create(&path).unwrap().fsync(every).header(b"head\n");
     let report =
         from_iter(0..200_000).map(|n| n.to_string()).encode(AsLines).to(sink).run_on(&Inline).unwrap();
     let expected: String =
@@ -400,4 +400,46 @@ fn a_file_that_may_not_grow_is_a_typed_error_and_the_target_stays() {
     );
     assert_eq!(fs::read(&path).unwrap().len(), 100, "what was there before stays");
     assert_eq!(names(folder.path()), ["out"]);
+}
+
+/// The part of the test below that runs in a process of its own, whose standard output is open for reading.
+#[cfg(unix)]
+#[test]
+fn in_a_process_that_cannot_write_to_standard_output() {
+    if std::env::var_os("PIPE_STREAM_NO_STDOUT").is_none() {
+        return;
+    }
+    let error = WriterSink::stdout().expect_err("what is written would be lost");
+    assert_eq!((error.operation(), error.path()), ("open", None));
+    assert!(error.to_string().starts_with("open standard output: Bad file descriptor"), "{error}");
+}
+
+#[cfg(unix)]
+#[test]
+fn standard_output_that_cannot_be_written_to_is_a_typed_error() {
+    let run = |stdout: std::process::Stdio| {
+        std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "in_a_process_that_cannot_write_to_standard_output"])
+            .env("PIPE_STREAM_NO_STDOUT", "")
+            .stdout(stdout)
+            .stderr(std::process::Stdio::null())
+            .status()
+            .unwrap()
+    };
+    assert!(run(fs::File::open("/dev/null").unwrap().into()).success(), "open for reading");
+    assert!(
+        !run(fs::File::create("/dev/null").unwrap().into()).success(),
+        "open for writing: there is no error"
+    );
+}
+
+#[test]
+fn a_header_of_any_length_stands_in_front() {
+    for length in [0, 1, 20_000, 300_000, 1_000_000] {
+        let (header, mut out) = (vec![b'h'; length], Vec::new());
+        let sink = WriterSink::new(&mut out).header(&header).header(b"!\n");
+        let report = from_iter(["one"]).to(sink).run_on(&Inline).unwrap();
+        assert_eq!(report.value, length as u64 + 6);
+        assert!(out == [&header[..], b"!\none\n"].concat(), "{length}");
+    }
 }

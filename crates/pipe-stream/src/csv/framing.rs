@@ -8,7 +8,7 @@
 //! The parity of quotes is a prefix exclusive-or (Langdale and Lemire, "Parsing gigabytes of JSON per second", 2019, section 3.1.1), so a
 //! line feed inside quotes costs no branch. A doubled quote leaves and enters again, and is right without being looked at.
 
-use crate::csv::ends::Ends;
+use crate::csv::ends::{Ends, Stride};
 use crate::csv::row::Row;
 use crate::framing::{Cursor, Framing, NotARecord, Place, Preamble, Rest};
 use crate::mask::{BLOCK, block, equal, parity};
@@ -100,35 +100,42 @@ impl Csv {
         }
     }
 
-    /// Where the quote is that is open at the end of `rows`, if one is. Looks at quotes and at nothing else, as most blocks have none. From
+    /// Where the quote is that is open at the end of `rows`, if one is. Looks at what stands around quotes, and at nothing else. From
     /// `from` on: before it all was looked at, and `open` is what was found.
     fn open_quote(&self, rows: &[u8], from: usize, open: Option<usize>) -> Result<Option<usize>, NotARecord> {
-        let (mut last, mut open) = (open.unwrap_or_default(), open.is_some());
-        let mut plane = [0; BLOCK];
-        for at in (from..rows.len()).step_by(BLOCK) {
-            if (at - from).is_multiple_of(STRIDE) {
-                fill(&rows[at..rows.len().min(at + STRIDE)], b'"', &mut plane);
+        // The last block with an opening quote, and where that is.
+        let (mut last, mut open) = ((open.unwrap_or_default(), 1), open.is_some());
+        let [mut quotes, mut delimiters, mut feeds] = [[0; BLOCK]; 3];
+        let mut start = from;
+        for bytes in rows[from..].chunks(STRIDE) {
+            fill(bytes, b'"', &mut quotes);
+            let blocks = bytes.len().div_ceil(BLOCK);
+            // In a table with quotes a block has one or not, and no processor guesses which: so each is looked at as if it had.
+            if quotes[..blocks].iter().any(|quotes| *quotes != 0) {
+                fill(bytes, self.delimiter, &mut delimiters);
+                fill(bytes, b'\n', &mut feeds);
+                for index in 0..blocks {
+                    let (at, inside) = (start + index * BLOCK, inside(quotes[index], &mut open));
+                    let (opening, closing) = (quotes[index] & inside, quotes[index] & !inside);
+                    // A closing quote before it is a doubled one.
+                    let behind = (delimiters[index] | feeds[index] | closing) << 1;
+                    let first = u64::from(opening & 1 == 1 && self.may_open(rows, at));
+                    let stray = opening & !(behind | first);
+                    if stray != 0 {
+                        return Err(NotARecord { at: at + stray.trailing_zeros() as usize, why: STRAY });
+                    }
+                    last = if opening == 0 { last } else { (at, opening) };
+                }
             }
-            let quotes = plane[(at - from) % STRIDE / BLOCK];
-            if quotes == 0 {
-                continue;
-            }
-            let bytes = block(&rows[at..]);
-            let inside = inside(quotes, &mut open);
-            let (opening, closing) = (quotes & inside, quotes & !inside);
-            // A field begins at the head of a record, behind a delimiter or behind a line feed; a closing quote before it is a doubled one.
-            let begins = |byte: u8| byte == self.delimiter || byte == b'\n' || byte == b'"';
-            let first = u64::from(at == 0 || begins(rows[at - 1]));
-            let before = equal(&bytes, self.delimiter) | equal(&bytes, b'\n') | closing;
-            let stray = opening & !(before << 1 | first);
-            if stray != 0 {
-                return Err(NotARecord { at: at + stray.trailing_zeros() as usize, why: STRAY });
-            }
-            if opening != 0 {
-                last = at + 63 - opening.leading_zeros() as usize;
-            }
+            start += bytes.len();
         }
-        Ok(open.then_some(last))
+        let (at, opening) = last;
+        Ok(open.then_some(at + 63 - opening.leading_zeros() as usize))
+    }
+
+    /// Whether a field begins at `at`: at the head of a record, behind a delimiter or behind a line feed.
+    fn may_open(&self, rows: &[u8], at: usize) -> bool {
+        at == 0 || rows[at - 1] == self.delimiter || matches!(rows[at - 1], b'\n' | b'"')
     }
 
     /// Where quotes, delimiters and line feeds are. Behind the last byte there is none of them.
@@ -190,6 +197,9 @@ fn last_end(rows: &[u8], from: usize, mut open: bool) -> usize {
 /// Fields end at places that are kept in 32 bits; the carriage return behind a row counts for its last one.
 const LONGEST: usize = u32::MAX as usize - 1;
 
+/// What is looked at first; then twice as much each time.
+const FIRST_STRIDE: usize = STRIDE / 16;
+
 /// Their ends take 4 MiB: more than tables have columns, less than what hurts.
 const MAX_FIELDS: usize = 1 << 20;
 
@@ -236,28 +246,17 @@ impl Framing for Csv {
         let mut ends = Ends::new();
         // The last row of the input may lack its line feed: then it ends as if it had one.
         let lacks = window.last() != Some(&b'\n');
-        let (mut open, mut at) = (false, origin);
         let mut planes = [[0; BLOCK]; 3];
-        let mut index = BLOCK;
+        // Whoever takes one row at a time, since much is done with each, does not pay for 4 KiB each time.
+        let (mut at, mut stride) = (origin, FIRST_STRIDE);
         while at < window.len() + usize::from(lacks) {
-            if index == BLOCK {
-                self.fill(&window[at..window.len().min(at + STRIDE)], &mut planes);
-                index = 0;
-            }
-            let [quotes, delimiters, feeds] = planes.each_ref().map(|plane| plane[index]);
-            index += 1;
-            let inside = inside(quotes, &mut open);
-            let mut feeds = feeds & !inside;
-            if lacks && window.len() - at < BLOCK {
-                feeds |= 1 << (window.len() - at);
-            }
-            let bits = delimiters & !inside | feeds;
-            let rows = ends.add(bits, (at - origin) as u32);
-            while feeds != 0 {
-                let feed = feeds.trailing_zeros();
-                feeds &= feeds - 1;
-                let (start, end) = (cursor.next(), at + feed as usize);
-                let fields = ends.take(rows + (bits << (63 - feed)).count_ones() as usize);
+            let bytes = &window[at..window.len().min(at + stride)];
+            self.fill(bytes, &mut planes);
+            let ends_row = lacks && bytes.len() < stride;
+            ends.add(&Stride { planes: &planes, len: bytes.len(), at: (at - origin) as u32, ends_row });
+            while let Some(fields) = ends.take_row() {
+                let Some(end) = fields.last() else { break };
+                let (start, end) = (cursor.next(), origin + *end as usize);
                 let row = &window[start..end];
                 let row = row.strip_suffix(b"\r").unwrap_or(row);
                 let next = window.len().min(end + 1);
@@ -270,7 +269,8 @@ impl Framing for Csv {
                     return;
                 }
             }
-            at += BLOCK;
+            at += stride;
+            stride = STRIDE.min(2 * stride);
         }
     }
 

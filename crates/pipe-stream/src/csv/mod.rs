@@ -8,6 +8,8 @@ mod row;
 mod table;
 mod tables;
 
+#[cfg(target_arch = "x86_64")]
+pub(crate) use ends::{Ends, Stride};
 pub use framing::{Csv, Quotes};
 pub use header::{Column, NoColumn, OtherHeader};
 pub use ragged::RaggedRow;

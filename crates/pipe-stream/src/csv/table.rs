@@ -9,6 +9,7 @@ use crate::error::StreamError;
 use crate::opened::Opened;
 use crate::records::{Lines, Records};
 use pipe_core::{Batch, BoxError, Event, Identity, Pipeline, Source, Start, Then, TryMap, Want, from_source};
+use std::fmt;
 use std::io::Read;
 use std::path::Path;
 
@@ -107,6 +108,15 @@ impl<R: Read + Send> Table<R> {
     > {
         let columns = self.names().len();
         self.pipeline().parse(even(columns)).named("rows")
+    }
+}
+
+impl<R: Read> fmt::Debug for Table<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Table")
+            .field("of", &self.records)
+            .field("columns", &self.header.names())
+            .finish_non_exhaustive()
     }
 }
 

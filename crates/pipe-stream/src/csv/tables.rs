@@ -8,6 +8,7 @@ use crate::csv::row::Row;
 use crate::error::StreamError;
 use crate::files::{Files, Locations};
 use pipe_core::{Batch, BoxError, Event, Identity, Pipeline, Source, Start, Then, TryMap, Want, from_source};
+use std::fmt;
 use std::path::PathBuf;
 
 /// The rows of many files, each with the same header: that of each file is taken off, and must have the columns of the first one, in their
@@ -101,6 +102,15 @@ impl Tables {
             self.first = Some(first);
         }
         Ok(Some(()))
+    }
+}
+
+impl fmt::Debug for Tables {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tables")
+            .field("of", &self.files)
+            .field("columns", &self.header.names())
+            .finish_non_exhaustive()
     }
 }
 

@@ -19,7 +19,7 @@ use std::io::{self, Write};
 ///
 /// let mut out = Vec::new();
 /// let sales = from_iter([("nail, long", 250), ("5\" pipe", 1999)]);
-/// let sink = WriterSink::new(&mut out).header(&AsCsv.header(&["item", "cents"]))?;
+/// let sink = WriterSink::new(&mut out).header(&AsCsv.header(&["item", "cents"]));
 /// sales.encode(AsCsv).to(sink).run_on(&Inline)?;
 /// assert_eq!(out, b"item,cents\n\"nail, long\",250\n\"5\"\" pipe\",1999\n");
 /// # Ok::<(), Box<dyn std::error::Error>>(())

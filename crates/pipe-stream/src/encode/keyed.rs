@@ -120,6 +120,18 @@ impl KeyedFilling {
     }
 }
 
+impl<K, E: fmt::Debug> fmt::Debug for EncodedBy<K, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EncodedBy").field("encoder", &self.encoder).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for KeyedFilling {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyedFilling").field("block", &self.block).finish_non_exhaustive()
+    }
+}
+
 impl<K: Send + Sync, E: Send + Sync> Stage for EncodedBy<K, E> {
     type State = KeyedFilling;
 

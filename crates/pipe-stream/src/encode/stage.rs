@@ -6,6 +6,7 @@
 
 use crate::encode::{Block, BlockSpares, EncodedBy, Encoder, KeyedBlock};
 use pipe_core::{BoxError, Emit, Flow, Item, Own, Pipeline, Sharing, Stage, Step, Then};
+use std::fmt;
 use std::mem;
 
 /// Lets a pipeline end in encoded records: `.encode(AsLines)`.
@@ -81,6 +82,7 @@ impl<U, C, I: Item> Encode<U, C, I> for Pipeline<U, C, I> {
 }
 
 /// Encodes records; behind [`Encode::encode`].
+#[derive(Debug)]
 pub struct Encoded<E> {
     encoder: E,
 }
@@ -92,6 +94,15 @@ pub struct Filling {
     /// Where each record starts in them.
     starts: Vec<u32>,
     spares: BlockSpares,
+}
+
+impl fmt::Debug for Filling {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Filling")
+            .field("bytes", &self.bytes.len())
+            .field("records", &self.starts.len())
+            .finish_non_exhaustive()
+    }
 }
 
 impl<E: Send + Sync> Stage for Encoded<E> {

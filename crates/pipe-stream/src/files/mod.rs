@@ -10,9 +10,11 @@ use crate::compressed::Compression;
 use crate::error::{StreamError, StreamErrorKind, Subject};
 use crate::framing::{Blocks, Framing, Newline};
 use crate::opened::Opened;
-use crate::records::{BUFFER, Lines, MAX_RECORD, Records};
+use crate::records::{Lines, Records};
+use crate::settings::Settings;
 pub use locations::Locations;
 use pipe_core::{BoxError, Event, Identity, Pipeline, Source, Start, Want, from_source};
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// The pipeline over the lines of all files that match a pattern: `Files::matching(pattern)?.pipeline()`.
@@ -71,10 +73,8 @@ pub fn files(pattern: &str) -> Result<Pipeline<Start<Files>, Identity, &'static 
 pub struct Files<F = Newline> {
     locations: Locations,
     framing: F,
-    max_record: usize,
-    buffer: usize,
+    settings: Settings,
     compression: Compression,
-    backend: Backend,
     /// What the first file that had to tell something told. Each file would tell the same.
     event: Option<Event>,
     told: bool,
@@ -92,10 +92,8 @@ impl Files {
         Files {
             locations: Locations::of(paths),
             framing: Newline::default(),
-            max_record: MAX_RECORD,
-            buffer: BUFFER,
+            settings: Settings::default(),
             compression: Compression::Detected,
-            backend: Backend::Auto,
             event: None,
             told: false,
             opened: 0,
@@ -127,21 +125,9 @@ impl Files {
 impl<F: Framing> Files<F> {
     /// The same files, cut into other records.
     pub fn framed<G: Framing>(self, framing: G) -> Files<G> {
-        let Files { locations, max_record, buffer, compression, backend, .. } = self;
+        let Files { locations, settings, compression, .. } = self;
         let (event, told, opened, current, base) = (None, false, 0, None, 0);
-        Files {
-            locations,
-            framing,
-            max_record,
-            buffer,
-            compression,
-            backend,
-            event,
-            told,
-            opened,
-            current,
-            base,
-        }
+        Files { locations, framing, settings, compression, event, told, opened, current, base }
     }
 
     /// All whole records of a batch at once, as bytes: see [`Blocks`].
@@ -152,13 +138,13 @@ impl<F: Framing> Files<F> {
 
     /// As [`Records::max_record`].
     pub fn max_record(mut self, bytes: usize) -> Self {
-        self.max_record = bytes;
+        self.settings.max_record = bytes;
         self
     }
 
     /// As [`Records::buffer`].
     pub fn buffer(mut self, bytes: usize) -> Self {
-        self.buffer = bytes;
+        self.settings.buffer = bytes;
         self
     }
 
@@ -170,7 +156,7 @@ impl<F: Framing> Files<F> {
 
     /// As [`Records::backend`]. If several files cannot be mapped as was asked, the report says so of the first.
     pub fn backend(mut self, backend: Backend) -> Self {
-        self.backend = backend;
+        self.settings.backend = backend;
         self
     }
 
@@ -228,9 +214,18 @@ impl<F: Framing> Files<F> {
         let records = Lines::open(&path)?.framed(self.framing.clone());
         self.opened += 1;
         self.locations.begins(self.base);
-        let records = records.max_record(self.max_record).buffer(self.buffer).backend(self.backend);
-        self.current = Some(records.compression(self.compression));
+        self.current = Some(records.set(self.settings).compression(self.compression));
         Ok(Some(path))
+    }
+}
+
+impl<F> fmt::Debug for Files<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Files")
+            .field("paths", &self.locations.paths())
+            .field("opened", &self.opened)
+            .field("settings", &self.settings)
+            .finish_non_exhaustive()
     }
 }
 

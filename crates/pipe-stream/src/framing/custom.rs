@@ -2,6 +2,7 @@
 
 use crate::framing::{Cursor, Framing, NotARecord, Rest};
 use pipe_core::Flow;
+use std::fmt;
 use std::sync::Arc;
 
 /// Records as a function cuts them: given bytes that begin where a record begins, it returns how long the record is, with all that belongs
@@ -25,6 +26,12 @@ use std::sync::Arc;
 /// ```
 pub struct Custom<F> {
     cut: Arc<F>,
+}
+
+impl<F> fmt::Debug for Custom<F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Custom").finish_non_exhaustive()
+    }
 }
 
 impl Custom<()> {

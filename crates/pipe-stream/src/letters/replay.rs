@@ -7,17 +7,21 @@ use crate::records::Lines;
 use pipe_core::{
     Batch, BoxError, Event, Flow, Identity, Pipeline, Position, Reread, Source, Start, Want, from_source,
 };
+use std::fmt;
 use std::path::Path;
 
 /// The records of a [`DeadLetterFile`](crate::DeadLetterFile): each as it entered the segment that it failed in, at the position that it
 /// had. A source of `&[u8]`, as [`Lines`] is, so a pipeline that is written as a function of its source takes either.
 ///
-/// A letter without a record (what failed was an owned item) ends the run with an error that names its line. Do not append to the file
+/// A letter without a record (what failed was an owned item), and a line that is no letter, end the run with an error that names the line;
+/// what stands before it is handed on. Do not append to the file
 /// that is being replayed: letters of this run go into another one.
 pub struct Replay {
     letters: Lines<Opened>,
     subject: Subject,
     line: u64,
+    /// What is wrong with the line behind the letters that were handed on.
+    bad: Option<String>,
 }
 
 impl Replay {
@@ -27,7 +31,7 @@ impl Replay {
     /// As [`Lines::open`].
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StreamError> {
         let subject = Subject::Path(path.as_ref().to_owned());
-        Ok(Replay { letters: Lines::open(path)?, subject, line: 0 })
+        Ok(Replay { letters: Lines::open(path)?, subject, line: 0, bad: None })
     }
 
     /// The pipeline over the records.
@@ -36,28 +40,39 @@ impl Replay {
     }
 }
 
+impl fmt::Debug for Replay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Replay").field("of", &self.subject).field("line", &self.line).finish_non_exhaustive()
+    }
+}
+
 impl Source for Replay {
     type Item = &'static [u8];
     type Batch = ReplayBatch;
 
     fn pull(&mut self, want: Want) -> Result<Option<ReplayBatch>, BoxError> {
+        if let Some(why) = self.bad.take() {
+            return Err(why.into());
+        }
         let Some(mut chunk) = self.letters.pull(want)? else { return Ok(None) };
         chunk.load()?;
-        let (mut records, mut failed) = (Vec::new(), None);
+        let mut records = Vec::new();
         chunk.drive(usize::MAX, |_, line| {
             self.line += 1;
             match record::from_line(line) {
                 Ok((at, bytes)) => records.push(Record { at, bytes }),
                 Err(why) => {
-                    failed = Some(format!("line {} of {}: {why}", self.line, self.subject));
+                    self.bad = Some(format!("line {} of {}: {why}", self.line, self.subject));
                     return Flow::Break(());
                 }
             }
             Flow::Continue(())
         });
         chunk.check()?;
-        failed.map_or(Ok(()), |why| Err(BoxError::from(why)))?;
-        Ok(Some(ReplayBatch { records, next: 0 }))
+        match self.bad.take_if(|_| records.is_empty()) {
+            Some(why) => Err(why.into()),
+            None => Ok(Some(ReplayBatch { records, next: 0 })),
+        }
     }
 
     fn take_events(&mut self) -> Vec<Event> {
@@ -75,6 +90,15 @@ pub struct ReplayBatch {
 struct Record {
     at: Position,
     bytes: Vec<u8>,
+}
+
+impl fmt::Debug for ReplayBatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReplayBatch")
+            .field("records", &self.records.len())
+            .field("next", &self.next)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Batch for ReplayBatch {

@@ -140,19 +140,27 @@ extern "C" fn handle(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_
     if let Some((slot, window)) = hit {
         let page = address - address % page_size();
         slot.hit.store(true, Relaxed);
-        if map_zeros(page..window.end) {
-            return;
-        }
+        map_zeros(page..window.end);
+        return;
     }
     hand_on(signal, info, context);
 }
 
-fn map_zeros(range: Range<usize>) -> bool {
+/// If it fails, the process ends: what was there may be gone, and another mapping may land in its place and be read as records.
+fn map_zeros(range: Range<usize>) {
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_FIXED;
     let start = ptr::without_provenance_mut(range.start);
     // SAFETY: the range is the end of a window that is alive, since this thread was reading it, and whose owner unmaps all of it whatever
     // lies there.
-    unsafe { libc::mmap(start, range.len(), libc::PROT_READ, flags, -1, 0) != libc::MAP_FAILED }
+    let mapped = unsafe { libc::mmap(start, range.len(), libc::PROT_READ, flags, -1, 0) };
+    if mapped == libc::MAP_FAILED {
+        const WHY: &[u8] = b"pipe-stream: no zeros in the place of a file that was cut; aborting\n";
+        // SAFETY: handlers may call both. Without standard error there is nobody to tell.
+        unsafe {
+            libc::write(libc::STDERR_FILENO, WHY.as_ptr().cast(), WHY.len());
+            libc::abort();
+        }
+    }
 }
 
 /// What would have been done without the guard.

@@ -33,11 +33,12 @@ use memmap2::{Mmap, MmapMut};
 use std::collections::BTreeMap;
 use std::ffi::c_int;
 use std::fs::File;
-use std::io;
+use std::io::{self, Write};
 use std::mem::MaybeUninit;
 use std::ops::Range;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
+use std::process;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -243,8 +244,7 @@ impl Shared {
                 Err(error) => return Err(error),
             }
         }
-        let copy = copy.make_read_only()?;
-        put_over(copy, address)?;
+        put_over(copy.make_read_only()?, address);
         Ok(if filled == span.len { Copied::Whole } else { Copied::Part })
     }
 }
@@ -257,7 +257,12 @@ enum Copied {
 
 /// Moves a mapping over the one at `address`, which is as long. Who is reading there sees the one or the other, and never a gap: the system
 /// holds the address space locked meanwhile.
-fn put_over(copy: Mmap, address: usize) -> io::Result<()> {
+///
+/// If it fails, the process ends. The system takes away what was there before it has all it needs to put the copy there, and its answer
+/// does not tell on which side of that it failed. So there may be a hole where others hold a `&[u8]`; what any thread maps next may land
+/// in it, and be read as records. A look afterwards would come too late for that, and no call swaps mappings without the risk. It takes a
+/// system without memory for its own tables, or a process with all mappings that it may have.
+fn put_over(copy: Mmap, address: usize) {
     let (from, len) = (copy.as_ptr().cast_mut().cast(), copy.len());
     let moves = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED;
     // SAFETY: `from` is a mapping of our own that nobody else knows. `address` begins a live window of the same length: windows are removed
@@ -266,11 +271,14 @@ fn put_over(copy: Mmap, address: usize) -> io::Result<()> {
     let moved =
         unsafe { libc::mremap(from, len, len, moves, std::ptr::without_provenance_mut::<u8>(address)) };
     if moved == libc::MAP_FAILED {
-        return Err(io::Error::last_os_error());
+        let why = io::Error::last_os_error();
+        // Without standard error there is nobody to tell.
+        let _ =
+            writeln!(io::stderr(), "pipe-stream: no copy in the place of a mapped window: {why}; aborting");
+        process::abort();
     }
     // It is where the window is, and the window unmaps it.
     std::mem::forget(copy);
-    Ok(())
 }
 
 /// `fcntl` with a number.
@@ -302,7 +310,9 @@ fn has_leases_that_hold(file: &File) -> io::Result<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Write;
+    use std::env;
+    use std::os::unix::process::ExitStatusExt;
+    use std::process::Command;
 
     fn leased(bytes: &[u8]) -> Option<(tempfile::NamedTempFile, Arc<Lease>)> {
         let mut file = tempfile::NamedTempFile::new().unwrap();
@@ -351,5 +361,20 @@ mod tests {
         assert!(held(file.as_file()));
         drop(window);
         assert!(!held(file.as_file()));
+    }
+    #[test]
+    fn a_window_that_may_have_become_a_hole_ends_the_process() {
+        const NAME: &str = "mapped::lease::tests::a_window_that_may_have_become_a_hole_ends_the_process";
+        const IS_CHILD: &str = "PIPE_STREAM_HOLE";
+        if env::var_os(IS_CHILD).is_some() {
+            // No mapping begins there, so the system refuses.
+            put_over(MmapMut::map_anon(1).unwrap().make_read_only().unwrap(), 1);
+            return;
+        }
+        let mut child = Command::new(env::current_exe().unwrap());
+        let ended = child.args(["--exact", NAME, "--nocapture"]).env(IS_CHILD, "").output().unwrap();
+        let told = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(ended.status.signal(), Some(libc::SIGABRT), "{told}");
+        assert!(told.contains("no copy in the place of a mapped window: Invalid argument"), "{told}");
     }
 }

@@ -20,11 +20,20 @@ use super::{BadNumber, BadNumberKind};
 ///
 /// # Errors
 /// The bytes are not such a decimal, or it does not fit into an `i64`.
-#[inline]
+#[inline(always)]
 pub fn decimal<const SCALE: usize>(bytes: &[u8]) -> Result<i64, BadNumber> {
-    match decimal_at_end::<SCALE>(bytes) {
+    match at_end::<SCALE>(bytes) {
+        Some((len, value)) if len == bytes.len() => Ok(value),
+        _ => of_any_length(bytes, SCALE),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn of_any_length(bytes: &[u8], scale: usize) -> Result<i64, BadNumber> {
+    match any_length(bytes, scale) {
         Ok((b"", value)) => Ok(value),
-        _ => Err(why(bytes, SCALE)),
+        _ => Err(why(bytes, scale)),
     }
 }
 
@@ -46,14 +55,18 @@ pub fn decimal<const SCALE: usize>(bytes: &[u8]) -> Result<i64, BadNumber> {
 /// There is no decimal at the end, or it does not fit into an `i64`.
 #[inline]
 pub fn decimal_at_end<const SCALE: usize>(bytes: &[u8]) -> Result<(&[u8], i64), BadNumber> {
+    match at_end::<SCALE>(bytes) {
+        Some((len, value)) => Ok((&bytes[..bytes.len() - len], value)),
+        None => any_length(bytes, SCALE),
+    }
+}
+
+/// Length and value of a short decimal at the end.
+#[inline]
+fn at_end<const SCALE: usize>(bytes: &[u8]) -> Option<(usize, i64)> {
     const { assert!(SCALE <= 18, "10^19 does not fit into an i64") };
     // One digit of the whole and the point are among the eight bytes.
-    if let 1..=5 = SCALE
-        && let Some((len, value)) = short::<SCALE>(last_eight(bytes, 0))
-    {
-        return Ok((&bytes[..bytes.len() - len], value));
-    }
-    any_length(bytes, SCALE)
+    if let 1..=5 = SCALE { short::<SCALE>(last_eight(bytes, 0)) } else { None }
 }
 
 /// Length and value of a decimal at the end of eight bytes, with all of its decimals and at most six digits.

@@ -6,6 +6,7 @@ use crate::sink::Fsync;
 use crate::sink::output::Output;
 use crate::sink::temporary::{Temporary, sync_folder};
 use pipe_core::{BoxError, Sink};
+use std::fmt;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::path::{self, Path, PathBuf};
@@ -58,12 +59,9 @@ impl FileSink {
     }
 
     /// Puts `bytes` in front, as they are: a row of column names, with its line feed.
-    ///
-    /// # Errors
-    /// As for any write, if they are many.
-    pub fn header(mut self, bytes: &[u8]) -> Result<Self, StreamError> {
-        self.output.bytes(bytes)?;
-        Ok(self)
+    pub fn header(mut self, bytes: &[u8]) -> Self {
+        self.output.header(bytes);
+        self
     }
 
     fn close(self) -> Result<u64, StreamError> {
@@ -78,6 +76,15 @@ impl FileSink {
             part.target().parent().map_or(Ok(()), sync_folder).map_err(failed("sync"))?;
         }
         Ok(written)
+    }
+}
+
+impl fmt::Debug for FileSink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FileSink")
+            .field("to", self.output.subject())
+            .field("fsync", &self.output.fsync)
+            .finish_non_exhaustive()
     }
 }
 

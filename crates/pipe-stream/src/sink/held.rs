@@ -79,16 +79,25 @@ impl<W: Write> Held<W> {
         self.block(Block::of_bytes(bytes.to_vec(), None))
     }
 
+    /// Takes a copy of bytes as they are, and writes nothing yet, however many they are.
+    pub(crate) fn header(&mut self, bytes: &[u8]) {
+        self.hold(Block::of_bytes(bytes.to_vec(), None));
+    }
+
     /// Takes bytes as they are.
     pub(crate) fn block(&mut self, block: Block) -> Result<(), StreamError> {
+        self.hold(block);
+        if self.room == 0 { self.write_held() } else { Ok(()) }
+    }
+
+    fn hold(&mut self, block: Block) {
         let length = block.bytes().len();
         if length < COPIED && self.bytes.len() + length < self.room {
             self.bytes.extend_from_slice(block.bytes());
-            return Ok(());
+        } else {
+            self.queue_gathered();
+            self.queue(block);
         }
-        self.queue_gathered();
-        self.queue(block);
-        if self.room == 0 { self.write_held() } else { Ok(()) }
     }
 
     fn queue(&mut self, block: Block) {

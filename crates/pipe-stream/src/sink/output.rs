@@ -34,6 +34,10 @@ impl Output {
         self.wrote()
     }
 
+    pub(super) fn header(&mut self, bytes: &[u8]) {
+        self.held.header(bytes);
+    }
+
     pub(super) fn bytes(&mut self, bytes: &[u8]) -> Result<(), StreamError> {
         self.held.bytes(bytes)?;
         self.wrote()

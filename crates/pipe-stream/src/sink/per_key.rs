@@ -8,6 +8,7 @@ use crate::sink::fsync::Fsync;
 use crate::sink::held::{HELD, write_all};
 use pipe_core::{BoxError, Sink};
 use std::collections::VecDeque;
+use std::fmt;
 use std::fs::File;
 use std::io::IoSlice;
 use std::mem;
@@ -92,29 +93,26 @@ impl PerKeySink {
     }
 
     /// The most keys; 10,000 unless set. One more is an error of the run, [`StreamErrorKind::TooManyFiles`]: a key that turned out to be a
-    /// time stamp does not fill a disk with files.
-    ///
-    /// # Errors
-    /// Zero.
-    pub fn max_files(mut self, files: u64) -> Result<Self, StreamError> {
-        self.folder.needs_one("max_files", files, "a record needs a file")?;
+    /// time stamp does not fill a disk with files. Zero is an error of the run, before anything is written.
+    pub fn max_files(mut self, files: u64) -> Self {
         self.max_files = files;
-        Ok(self)
+        self
     }
 
-    /// The most files that are open at once; 64 unless set.
-    ///
-    /// # Errors
-    /// Zero.
-    pub fn max_open(mut self, files: usize) -> Result<Self, StreamError> {
-        self.folder.needs_one("max_open", files as u64, "a record needs an open file")?;
+    /// The most files that are open at once; 64 unless set. Zero is an error of the run, before anything is written.
+    pub fn max_open(mut self, files: usize) -> Self {
         self.max_open = files;
-        Ok(self)
+        self
+    }
+
+    fn check(&self) -> Result<(), StreamError> {
+        self.folder.needs_one("max_files", self.max_files, "a record needs a file")?;
+        self.folder.needs_one("max_open", self.max_open as u64, "a record needs an open file")
     }
 
     /// Puts `bytes` in front of each file, as they are: a row of column names, with its line feed.
     pub fn header(mut self, bytes: &[u8]) -> Self {
-        self.header = bytes.to_vec();
+        self.header.extend_from_slice(bytes);
         self
     }
 
@@ -129,6 +127,7 @@ impl PerKeySink {
         if let Some(&index) = self.keys.get(key) {
             return Ok(index);
         }
+        self.check()?;
         let name = self.folder.check_name(key)?;
         if self.files.len() as u64 == self.max_files {
             let kind = StreamErrorKind::TooManyFiles { limit: self.max_files };
@@ -222,6 +221,7 @@ impl PerKeySink {
     }
 
     fn close(mut self) -> Result<Written, StreamError> {
+        self.check()?;
         self.write_all()?;
         if self.fsync != Fsync::Never {
             // Closed ones were synchronised before.
@@ -234,6 +234,16 @@ impl PerKeySink {
         self.files.clear();
         self.folder.commit(self.fsync)?;
         Ok(written)
+    }
+}
+
+impl fmt::Debug for PerKeySink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PerKeySink")
+            .field("to", self.folder.subject())
+            .field("files", &self.files.len())
+            .field("open", &self.open.len())
+            .finish_non_exhaustive()
     }
 }
 

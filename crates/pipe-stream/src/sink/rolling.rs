@@ -6,6 +6,7 @@ use crate::sink::folder::{Folder, Written};
 use crate::sink::fsync::Fsync;
 use crate::sink::output::Output;
 use pipe_core::{BoxError, Sink};
+use std::fmt;
 use std::path::Path;
 
 /// Writes each item and a line feed, or the records of each [`Block`](crate::Block), into numbered files of a folder: `000001.csv`,
@@ -25,7 +26,7 @@ use std::path::Path;
 ///
 /// # let parent = tempfile::tempdir()?;
 /// # let folder = parent.path().join("sales");
-/// let sink = RollingSink::create(&folder, 1 << 30)?.extension("csv")?.max_records(2)?.header(&AsCsv.header(&["item", "cents"]));
+/// let sink = RollingSink::create(&folder, 1 << 30)?.extension("csv")?.max_records(2).header(&AsCsv.header(&["item", "cents"]));
 /// let sales = from_iter([("nail", 250), ("lamp", 1999), ("glue", 480)]);
 /// let written = sales.encode(AsCsv).to(sink).run_on(&Inline)?.value;
 /// assert_eq!((written.files, written.bytes), (2, 50));
@@ -76,14 +77,10 @@ impl RollingSink {
         })
     }
 
-    /// The most records in a file; any number unless set.
-    ///
-    /// # Errors
-    /// Zero.
-    pub fn max_records(mut self, records: u64) -> Result<Self, StreamError> {
-        self.folder.needs_one("max_records", records, "a file needs room for one record")?;
+    /// The most records in a file; any number unless set. Zero is an error of the run, before anything is written.
+    pub fn max_records(mut self, records: u64) -> Self {
         self.max_records = records;
-        Ok(self)
+        self
     }
 
     /// What files are called behind their number and a dot; nothing unless set.
@@ -102,7 +99,7 @@ impl RollingSink {
 
     /// Puts `bytes` in front of each file, as they are: a row of column names, with its line feed. They count as bytes of the file.
     pub fn header(mut self, bytes: &[u8]) -> Self {
-        self.header = bytes.to_vec();
+        self.header.extend_from_slice(bytes);
         self
     }
 
@@ -123,6 +120,7 @@ impl RollingSink {
 
     #[cold]
     fn begin(&self) -> Result<Current, StreamError> {
+        self.folder.needs_one("max_records", self.max_records, "a file needs room for one record")?;
         let number = self.written.files + 1;
         if number > MAX_FILES {
             let kind = StreamErrorKind::TooManyFiles { limit: MAX_FILES };
@@ -131,7 +129,7 @@ impl RollingSink {
         let name = format!("{number:06}{}", self.extension);
         let file = self.folder.create_file(&name)?;
         let mut output = Output::new(file, self.folder.subject_of(&name), self.fsync);
-        output.bytes(&self.header)?;
+        output.header(&self.header);
         Ok(Current { output, bytes: self.header.len() as u64, records: 0 })
     }
 
@@ -190,6 +188,15 @@ impl RollingSink {
         self.roll()?;
         self.folder.commit(self.fsync)?;
         Ok(self.written)
+    }
+}
+
+impl fmt::Debug for RollingSink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RollingSink")
+            .field("to", self.folder.subject())
+            .field("written", &self.written)
+            .finish_non_exhaustive()
     }
 }
 

@@ -4,6 +4,9 @@ use crate::encode::Block;
 use crate::error::{StreamError, Subject};
 use crate::sink::held::Held;
 use pipe_core::{BoxError, Sink};
+#[cfg(unix)]
+use std::fmt;
+use std::fs::File;
 use std::io::{self, Stdout, Write};
 
 /// Writes each item and a line feed, or each [`Block`] as it is, into a writer, 256 KiB at a time; `Done` is the number of bytes written. It
@@ -32,19 +35,44 @@ impl<W: Write + Send> WriterSink<W> {
     }
 
     /// Puts `bytes` in front, as they are: a row of column names, with its line feed.
-    ///
-    /// # Errors
-    /// As for any write, if they are many.
-    pub fn header(mut self, bytes: &[u8]) -> Result<Self, StreamError> {
-        self.held.bytes(bytes)?;
-        Ok(self)
+    pub fn header(mut self, bytes: &[u8]) -> Self {
+        self.held.header(bytes);
+        self
     }
 }
 
 impl WriterSink<Stdout> {
     /// Lines to standard output.
-    pub fn stdout() -> Self {
-        WriterSink { held: Held::new(io::stdout(), Subject::Named("standard output")) }
+    ///
+    /// # Errors
+    /// It is not open for writing. The standard library's `Stdout` would take every byte then, say that it was written, and lose it. (One that
+    /// was closed when the program started is `/dev/null` by now, and takes everything.)
+    pub fn stdout() -> Result<Self, StreamError> {
+        let (stdout, subject) = (io::stdout(), Subject::Named("standard output"));
+        is_writable(&stdout).map_err(|error| StreamError::io("open", &subject, None, error))?;
+        Ok(WriterSink { held: Held::new(stdout, subject) })
+    }
+}
+
+/// A write of no bytes, past the standard library: it fails where others would.
+#[cfg(unix)]
+fn is_writable(stdout: &Stdout) -> io::Result<()> {
+    use std::os::fd::AsFd;
+    File::from(stdout.as_fd().try_clone_to_owned()?).write(&[]).map(drop)
+}
+
+/// Elsewhere a program without standard output is a common thing, and its handle is not to be looked at.
+#[cfg(not(unix))]
+fn is_writable(_: &Stdout) -> io::Result<()> {
+    Ok(())
+}
+
+impl<W: Write> fmt::Debug for WriterSink<W> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WriterSink")
+            .field("to", self.held.subject())
+            .field("written", &self.held.written())
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,7 +1,9 @@
 //! All sinks, each with what it makes of records.
 
-use pipe_core::{BoxError, Cancel, Inline, RunError, from_iter};
-use pipe_stream::{AsLines, Encode, FileSink, Fsync, PerKeySink, RollingSink, StreamError, WriterSink};
+use pipe_core::{BoxError, Cancel, Inline, RunError, Sink, from_iter};
+use pipe_stream::{
+    AsLines, Block, Encode, Encoder, FileSink, Fsync, PerKeySink, RollingSink, StreamError, WriterSink,
+};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::num::NonZeroU64;
@@ -16,10 +18,16 @@ pub(crate) type Files = BTreeMap<String, Vec<u8>>;
 /// Asked for each record, by its index, before it is written.
 pub(crate) type Look<'l> = &'l (dyn Fn(usize) -> Result<(), &'static str> + Sync);
 
+/// What a sink is given to write.
+struct Given<'g> {
+    records: Vec<Record>,
+    look: Look<'g>,
+    cancel: &'g Cancel,
+}
+
 pub(crate) struct SinkUnderTest {
     pub(crate) name: &'static str,
-    /// A run of the records into a new sink; returns how many bytes it says it has written.
-    pub(crate) run: fn(&Path, Vec<Record>, Look<'_>, &Cancel) -> Result<u64, RunError>,
+    write: fn(&Path, Given<'_>) -> Result<u64, RunError>,
     /// The oracle: what a run that went well leaves.
     pub(crate) expected: fn(&[Record]) -> Files,
     /// What somebody sees who looks now.
@@ -32,20 +40,37 @@ pub(crate) struct SinkUnderTest {
     pub(crate) rolls: bool,
 }
 
+impl SinkUnderTest {
+    /// A run of the records into a new sink; returns how many bytes it says it has written.
+    pub(crate) fn run(
+        &self,
+        at: &Path,
+        records: Vec<Record>,
+        look: Look<'_>,
+        cancel: &Cancel,
+    ) -> Result<u64, RunError> {
+        (self.write)(at, Given { records, look, cancel })
+    }
+}
+
 pub(crate) const SINKS: &[SinkUnderTest] = &[
-    SinkUnderTest { name: "file, lines", run: file_of_lines, ..FILE },
-    SinkUnderTest { name: "file, blocks", run: file_of_blocks, ..FILE },
-    SinkUnderTest { name: "writer, lines", run: writer_of_lines, atomic: false, ..FILE },
-    SinkUnderTest { name: "writer, blocks", run: writer_of_blocks, atomic: false, ..FILE },
-    SinkUnderTest { name: "per key, pairs", run: per_key_of_pairs, ..PER_KEY },
-    SinkUnderTest { name: "per key, blocks", run: per_key_of_blocks, ..PER_KEY },
-    SinkUnderTest { name: "rolling, lines", run: rolling_of_lines, ..ROLLING },
-    SinkUnderTest { name: "rolling, blocks", run: rolling_of_blocks, ..ROLLING },
+    SinkUnderTest { name: "file, lines", write: |at, it| lines(synced_file(at), it), ..FILE },
+    SinkUnderTest { name: "file, blocks", write: |at, it| blocks(file(at), it), ..FILE },
+    SinkUnderTest { name: "writer, lines", write: |at, it| lines(writer(at), it), atomic: false, ..FILE },
+    SinkUnderTest { name: "writer, blocks", write: |at, it| blocks(writer(at), it), atomic: false, ..FILE },
+    SinkUnderTest { name: "per key, pairs", write: |at, it| pairs(per_key(at), it), ..PER_KEY },
+    SinkUnderTest {
+        name: "per key, blocks",
+        write: |at, it| keyed_blocks(synced_per_key(at), it),
+        ..PER_KEY
+    },
+    SinkUnderTest { name: "rolling, lines", write: |at, it| Ok(lines(rolling(at), it)?.bytes), ..ROLLING },
+    SinkUnderTest { name: "rolling, blocks", write: |at, it| Ok(blocks(rolling(at), it)?.bytes), ..ROLLING },
 ];
 
 const FILE: SinkUnderTest = SinkUnderTest {
     name: "",
-    run: file_of_lines,
+    write: |at, it| lines(file(at), it),
     expected: |records| BTreeMap::from([(String::new(), records.iter().fold(HEADER.to_vec(), add))]),
     visible,
     put_old: |at| fs::write(at, "old\n").unwrap(),
@@ -54,7 +79,7 @@ const FILE: SinkUnderTest = SinkUnderTest {
 };
 
 const PER_KEY: SinkUnderTest = SinkUnderTest {
-    run: per_key_of_pairs,
+    write: |at, it| pairs(per_key(at), it),
     expected: |records| {
         let mut files = Files::new();
         for record in records {
@@ -68,7 +93,7 @@ const PER_KEY: SinkUnderTest = SinkUnderTest {
 };
 
 const ROLLING: SinkUnderTest = SinkUnderTest {
-    run: rolling_of_lines,
+    write: |at, it| Ok(lines(rolling(at), it)?.bytes),
     expected: |records| {
         let mut files = vec![(HEADER.to_vec(), 0)];
         for record in records {
@@ -96,100 +121,66 @@ fn add(mut file: Vec<u8>, (_, line): &Record) -> Vec<u8> {
     file
 }
 
-fn file_of_lines(at: &Path, records: Vec<Record>, look: Look<'_>, cancel: &Cancel) -> Result<u64, RunError> {
-    let every = Fsync::EveryBytes(NonZeroU64::new(300_000).unwrap());
-    let sink = FileSink::create(at).unwrap().fsync(every).header(HEADER).unwrap();
-    let looked = from_iter(records.into_iter().enumerate()).try_map(|(index, it)| look(index).map(|()| it.1));
-    Ok(looked.to(sink).cancelled_by(cancel).run_on(&Inline)?.value)
+fn file(at: &Path) -> FileSink {
+    FileSink::create(at).unwrap().header(HEADER)
 }
 
-fn file_of_blocks(at: &Path, records: Vec<Record>, look: Look<'_>, cancel: &Cancel) -> Result<u64, RunError> {
-    let sink = FileSink::create(at).unwrap().header(HEADER).unwrap();
-    let looked = from_iter(records.into_iter().enumerate()).try_map(|(index, it)| look(index).map(|()| it.1));
-    Ok(looked.encode(AsLines).to(sink).cancelled_by(cancel).run_on(&Inline)?.value)
+fn synced_file(at: &Path) -> FileSink {
+    file(at).fsync(Fsync::EveryBytes(NonZeroU64::new(300_000).unwrap()))
 }
 
 /// Standard output of a shell that writes it into a file.
 fn writer(at: &Path) -> WriterSink<File> {
-    WriterSink::new(File::create(at).unwrap()).header(HEADER).unwrap()
+    WriterSink::new(File::create(at).unwrap()).header(HEADER)
 }
 
-fn writer_of_lines(
-    at: &Path,
-    records: Vec<Record>,
-    look: Look<'_>,
-    cancel: &Cancel,
-) -> Result<u64, RunError> {
-    let looked = from_iter(records.into_iter().enumerate()).try_map(|(index, it)| look(index).map(|()| it.1));
-    Ok(looked.to(writer(at)).cancelled_by(cancel).run_on(&Inline)?.value)
+fn per_key(at: &Path) -> PerKeySink {
+    PerKeySink::create(at).unwrap().max_open(3).header(HEADER)
 }
 
-fn writer_of_blocks(
-    at: &Path,
-    records: Vec<Record>,
-    look: Look<'_>,
-    cancel: &Cancel,
-) -> Result<u64, RunError> {
-    let looked = from_iter(records.into_iter().enumerate()).try_map(|(index, it)| look(index).map(|()| it.1));
-    Ok(looked.encode(AsLines).to(writer(at)).cancelled_by(cancel).run_on(&Inline)?.value)
+fn synced_per_key(at: &Path) -> PerKeySink {
+    per_key(at).max_open(1).fsync(Fsync::EveryBytes(NonZeroU64::new(100_000).unwrap()))
 }
 
-fn per_key_of_pairs(
-    at: &Path,
-    records: Vec<Record>,
-    look: Look<'_>,
-    cancel: &Cancel,
-) -> Result<u64, RunError> {
-    let sink = PerKeySink::create(at).unwrap().max_open(3).unwrap().header(HEADER);
-    let looked = from_iter(records.into_iter().enumerate()).try_map(|(index, it)| look(index).map(|()| it));
-    Ok(looked.to(sink).cancelled_by(cancel).run_on(&Inline)?.value.bytes)
+fn rolling(at: &Path) -> RollingSink {
+    let sink = RollingSink::create(at, ROLL_AT as u64).unwrap().max_records(RECORDS as u64);
+    sink.extension("txt").unwrap().header(HEADER).fsync(Fsync::AtCommit)
 }
 
-fn per_key_of_blocks(
-    at: &Path,
-    records: Vec<Record>,
-    look: Look<'_>,
-    cancel: &Cancel,
-) -> Result<u64, RunError> {
+/// A run of the lines of the records.
+fn lines<S: Sink<Vec<u8>>>(sink: S, it: Given<'_>) -> Result<S::Done, RunError> {
+    let looked = from_iter(it.records.into_iter().enumerate())
+        .try_map(|(index, (_, line))| (it.look)(index).map(|()| line));
+    Ok(looked.to(sink).cancelled_by(it.cancel).run_on(&Inline)?.value)
+}
+
+fn blocks<S: Sink<Block>>(sink: S, it: Given<'_>) -> Result<S::Done, RunError> {
+    let looked = from_iter(it.records.into_iter().enumerate())
+        .try_map(|(index, (_, line))| (it.look)(index).map(|()| line));
+    Ok(looked.encode(AsLines).to(sink).cancelled_by(it.cancel).run_on(&Inline)?.value)
+}
+
+/// A run of the records with their keys.
+fn pairs(sink: PerKeySink, it: Given<'_>) -> Result<u64, RunError> {
+    let looked = from_iter(it.records.into_iter().enumerate())
+        .try_map(|(index, record)| (it.look)(index).map(|()| record));
+    Ok(looked.to(sink).cancelled_by(it.cancel).run_on(&Inline)?.value.bytes)
+}
+
+fn keyed_blocks(sink: PerKeySink, it: Given<'_>) -> Result<u64, RunError> {
     struct Line;
-    impl pipe_stream::Encoder<Record> for Line {
+    impl Encoder<Record> for Line {
         fn encode(&self, (_, line): Record, into: &mut Vec<u8>) -> Result<(), BoxError> {
             AsLines.encode(line, into)
         }
     }
-    let every = Fsync::EveryBytes(NonZeroU64::new(100_000).unwrap());
-    let sink = PerKeySink::create(at).unwrap().max_open(1).unwrap().fsync(every).header(HEADER);
-    let looked = from_iter(records.into_iter().enumerate()).try_map(|(index, it)| look(index).map(|()| it));
     let key = |record: &Record, name: &mut Vec<u8>| {
         name.extend_from_slice(record.0.as_bytes());
         Ok(())
     };
-    Ok(looked.encode_by(key, Line).to(sink).cancelled_by(cancel).run_on(&Inline)?.value.bytes)
-}
-
-fn rolling(at: &Path) -> RollingSink {
-    let sink = RollingSink::create(at, ROLL_AT as u64).unwrap().max_records(RECORDS as u64).unwrap();
-    sink.extension("txt").unwrap().header(HEADER).fsync(Fsync::AtCommit)
-}
-
-fn rolling_of_lines(
-    at: &Path,
-    records: Vec<Record>,
-    look: Look<'_>,
-    cancel: &Cancel,
-) -> Result<u64, RunError> {
-    let looked = from_iter(records.into_iter().enumerate()).try_map(|(index, it)| look(index).map(|()| it.1));
-    Ok(looked.to(rolling(at)).cancelled_by(cancel).run_on(&Inline)?.value.bytes)
-}
-
-fn rolling_of_blocks(
-    at: &Path,
-    records: Vec<Record>,
-    look: Look<'_>,
-    cancel: &Cancel,
-) -> Result<u64, RunError> {
-    let looked = from_iter(records.into_iter().enumerate()).try_map(|(index, it)| look(index).map(|()| it.1));
-    Ok(looked.encode(AsLines).to(rolling(at)).cancelled_by(cancel).run_on(&Inline)?.value.bytes)
+    let looked = from_iter(it.records.into_iter().enumerate())
+        .try_map(|(index, record)| (it.look)(index).map(|()| record));
+    Ok(looked.encode_by(key, Line).to(sink).cancelled_by(it.cancel).run_on(&Inline)?.value.bytes)
 }
 
 fn visible(at: &Path) -> Option<Files> {
