@@ -8,6 +8,7 @@ use crate::output;
 use crate::progress::Progress;
 use crate::report;
 use crate::runner::{Installed, Measured, Settings, Skipped, admit, measure};
+use crate::saved::{self, Saved};
 use crate::sets::{self, Mode};
 use crate::summary::{Summary, WorkloadSummary};
 use std::collections::BTreeSet;
@@ -38,6 +39,9 @@ pub(crate) fn run(args: &BenchArgs) -> Result<ExitCode, BoxError> {
     }
     check_disk(&workloads, &settings)?;
     let mut summary = Summary::new(Host::before(mode.word(), args.seed), typed());
+    // Before the run: a wrong name must not cost an hour.
+    summary.against = args.against.as_deref().map(|name| Saved::read(&reports, name)).transpose()?;
+    let save = args.save.as_deref().map(|name| saved::path_of(&reports, name)).transpose()?;
     for workload in &mut workloads {
         summary.skipped.extend(admit(workload, &settings, &installed));
     }
@@ -48,7 +52,12 @@ pub(crate) fn run(args: &BenchArgs) -> Result<ExitCode, BoxError> {
     workloads.retain(|workload| !workload.contenders.is_empty());
     run_all(&workloads, &settings, &mut summary);
     summary.host.after();
-    finish(&summary, &reports)
+    let end = finish(&summary, &reports)?;
+    if let Some(path) = save {
+        saved::save(&reports, &path)?;
+        output::print(&format!("{}\n", path.display()))?;
+    }
+    Ok(end)
 }
 
 /// Writes and prints the reports; whoever answered wrongly fails the run.

@@ -20,6 +20,7 @@ mod progress;
 mod report;
 mod rng;
 mod runner;
+mod saved;
 mod sets;
 mod statistics;
 mod summary;
@@ -73,6 +74,12 @@ struct BenchArgs {
     /// Count allocations per item too, under valgrind, in runs of their own; --full does so anyway.
     #[arg(long)]
     allocations: bool,
+    /// Keep the results as NAME, for a later run to be compared with.
+    #[arg(long, value_name = "NAME")]
+    save: Option<String>,
+    /// Say which ratios have moved since the run that was saved as NAME.
+    #[arg(long, value_name = "NAME")]
+    against: Option<String>,
     /// Print sets, workloads and contenders, and run nothing.
     #[arg(long)]
     list: bool,

@@ -4,6 +4,7 @@ use crate::contender::{Metric, Point, Role};
 use crate::host::{self, Host};
 use crate::process::Sample;
 use crate::runner::{Measured, Series, Skipped};
+use crate::saved::Saved;
 use crate::statistics::{Ratio, Verdict, median};
 use serde::Serialize;
 
@@ -17,6 +18,8 @@ pub(crate) struct Summary {
     pub(crate) skipped: Vec<Skipped>,
     /// Workloads whose times do not count, with the reason.
     pub(crate) failed: Vec<(String, String)>,
+    /// A run that this one is to be compared with.
+    pub(crate) against: Option<Saved>,
 }
 
 #[derive(Clone)]
@@ -200,7 +203,7 @@ fn ratio(measured: &Measured, ours: &Series, theirs: &Series, seed: u64) -> Opti
 impl Summary {
     /// Of a run that begins.
     pub(crate) fn new(host: Host, command: String) -> Self {
-        Self { host, command, workloads: Vec::new(), skipped: Vec::new(), failed: Vec::new() }
+        Self { host, command, workloads: Vec::new(), skipped: Vec::new(), failed: Vec::new(), against: None }
     }
 
     pub(crate) fn rows(&self) -> impl Iterator<Item = &Row> {
@@ -255,6 +258,7 @@ pub(crate) mod tests {
             workloads: vec![win, loss],
             skipped: vec![skipped],
             failed: vec![("core/other".to_owned(), "`peer` answers `2`".to_owned())],
+            against: None,
         }
     }
 

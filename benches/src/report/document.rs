@@ -3,6 +3,7 @@
 use super::plot::size_text;
 use crate::contender::{Metric, Role};
 use crate::host::Host;
+use crate::saved::{Moved, Saved};
 use crate::statistics::Verdict;
 use crate::summary::{Curve, CurvePoint, RatioRow, Row, Summary, WorkloadSummary};
 
@@ -22,10 +23,29 @@ pub(crate) struct Table {
     pub(crate) rows: Vec<Vec<Cell>>,
 }
 
-/// Text, with the place in the workspace that it stands for, as `path:line`.
+/// Text, with the place in the workspace that it stands for, as `path:line`, and the ratios that it tells, to be drawn.
+#[derive(Default)]
 pub(crate) struct Cell {
     pub(crate) text: String,
     pub(crate) link: Option<String>,
+    pub(crate) strips: Vec<Strip>,
+}
+
+/// One ratio with its interval.
+pub(crate) struct Strip {
+    pub(crate) ratio: f64,
+    pub(crate) low: f64,
+    pub(crate) high: f64,
+    pub(crate) verdict: Verdict,
+    /// What stands beside it.
+    pub(crate) text: String,
+}
+
+impl Strip {
+    fn of(row: &RatioRow) -> Self {
+        let RatioRow { ratio, low, high, verdict, .. } = *row;
+        Self { ratio, low, high, verdict, text: format!("{}: {}", row.against, ratio_text(row)) }
+    }
 }
 
 pub(crate) struct Bar {
@@ -50,7 +70,7 @@ pub(crate) struct PlotCurve {
 
 impl<T: Into<String>> From<T> for Cell {
     fn from(text: T) -> Self {
-        Self { text: text.into(), link: None }
+        Self { text: text.into(), ..Self::default() }
     }
 }
 
@@ -59,9 +79,11 @@ pub(crate) fn of(summary: &Summary) -> Vec<Block> {
     let mut blocks = head(summary);
     blocks.extend(failures(summary));
     blocks.push(Block::Heading(2, "Overview".to_owned()));
+    blocks.push(Block::Text(tally(summary)));
     blocks.push(Block::Text(READING.to_owned()));
     blocks.push(Block::Table(overview(summary)));
     blocks.extend(losses(summary));
+    blocks.extend(summary.against.as_ref().map(|saved| moved(saved, summary)).into_iter().flatten());
     let mut set = "";
     for workload in &summary.workloads {
         let of_workload = workload.rows.first().map_or("", |row| row.set);
@@ -112,11 +134,71 @@ fn failures(summary: &Summary) -> Vec<Block> {
     ]
 }
 
+/// How many comparisons went which way, by the role of the other side.
+fn tally(summary: &Summary) -> String {
+    let of = |role: Role| {
+        let count = |verdict: Verdict| {
+            summary.ratios().filter(|row| row.role == role && row.verdict == verdict).count()
+        };
+        let [better, level, worse, unjudged] =
+            [Verdict::Better, Verdict::NoDifference, Verdict::Worse, Verdict::Unjudged].map(count);
+        let all = better + level + worse + unjudged;
+        let rest =
+            if unjudged > 0 { format!(", {unjudged} with too few rounds to judge") } else { String::new() };
+        let them = match role {
+            Role::Peer => "peers",
+            Role::Baseline => "baselines",
+            _ => "limits",
+        };
+        (all > 0)
+            .then(|| format!("Against {them}: {better} better, {level} no difference, {worse} worse{rest}."))
+    };
+    [Role::Peer, Role::Baseline, Role::Limit].into_iter().filter_map(of).collect::<Vec<_>>().join(" ")
+}
+
+/// Ratios of then and now. Ratios, not times: the peers were measured beside us both times, so another load of the machine touches them less.
+fn moved(saved: &Saved, summary: &Summary) -> Vec<Block> {
+    let mut table = Table { head: vec!["workload", "who", "then", "now"], rows: Vec::new() };
+    let mut level = 0;
+    for now in summary.ratios() {
+        let Some((then, moved)) = saved.compared(now) else { continue };
+        let word = match moved {
+            Moved::Up => "] better",
+            Moved::Down => "] worse",
+            Moved::Nowhere => {
+                level += 1;
+                continue;
+            }
+        };
+        let interval = |ratio: f64, low: f64, high: f64| format!("{ratio:.2} [{low:.2}, {high:.2}");
+        table.rows.push(vec![
+            format!("{}/{}", now.set, now.workload).into(),
+            format!("{} against {}", now.ours, now.against).into(),
+            format!("{}]", interval(then.ratio, then.low, then.high)).into(),
+            format!("{}{word}", interval(now.ratio, now.low, now.high)).into(),
+        ]);
+    }
+    let other = if saved.is_alike(&summary.host) {
+        ""
+    } else {
+        " It was another machine or another size of run: read this with care."
+    };
+    let text = format!(
+        "Ratios of then and now whose intervals do not meet; {level} others have not moved. Then: {}, at {}.{other}",
+        saved.host.commit, saved.host.date
+    );
+    let mut blocks = vec![Block::Heading(2, "Since the saved run".to_owned()), Block::Text(text)];
+    blocks.extend((!table.rows.is_empty()).then_some(Block::Table(table)));
+    blocks
+}
+
 /// One line for each workload.
 pub(crate) fn overview(summary: &Summary) -> Table {
     let cell = |rows: Vec<&RatioRow>| -> Cell {
-        let texts: Vec<_> = rows.iter().map(|row| format!("{}: {}", row.against, ratio_text(row))).collect();
-        if texts.is_empty() { "-".into() } else { texts.join("; ").into() }
+        let strips: Vec<_> = rows.into_iter().map(Strip::of).collect();
+        let texts: Vec<_> = strips.iter().map(|strip| strip.text.as_str()).collect();
+        let text = if texts.is_empty() { "-".to_owned() } else { texts.join("; ") };
+        Cell { text, strips, link: None }
     };
     let row = |workload: &WorkloadSummary| {
         vec![
@@ -240,7 +322,7 @@ fn details(workload: &WorkloadSummary) -> Table {
         };
         let dash = || "-".to_owned();
         let mut cells: Vec<Cell> = vec![
-            Cell { text: row.contender.to_owned(), link: Some(row.link.clone()) },
+            Cell { text: row.contender.to_owned(), link: Some(row.link.clone()), ..Cell::default() },
             row.role.word().into(),
             value_text(row.value, workload.metric).into(),
             value_text(row.best, workload.metric).into(),

@@ -2,38 +2,46 @@
 
 use super::document::{Bar, Block, Table};
 use super::markdown::base;
-use super::plot;
-use crate::contender::Role;
+use super::{plot, strip};
 use std::path::Path;
 
-const STYLE: &str = "\
-body { font: 15px/1.45 system-ui, sans-serif; max-width: 72rem; margin: 2rem auto; padding: 0 1rem; color: #1c1c1c }
-table { border-collapse: collapse; margin: .6rem 0 1.2rem }
-th, td { text-align: left; padding: .25rem .7rem; border-bottom: 1px solid #ddd; vertical-align: top }
-th { border-bottom: 2px solid #999 }
-h2 { margin-top: 2.2rem; border-bottom: 1px solid #ccc } h3 { margin-bottom: .2rem }
-pre { background: #f5f5f5; padding: .8rem; overflow-x: auto } a { color: #0b57a4 }
-svg text { font: 13px system-ui, sans-serif }
-.better { color: #10683c; font-weight: 600 } .worse { color: #b3261e; font-weight: 600 }";
+const STYLE: &str = include_str!("report.css");
 
 pub(crate) fn render(blocks: &[Block], folder: &Path) -> String {
     let base = base(folder);
     let body: String = blocks.iter().map(|block| block_html(block, &base)).collect();
     format!(
-        "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>Benchmarks</title>\n<style>\n{STYLE}\n</style>\n\
-         <body>\n{body}</body></html>\n"
+        "<!doctype html>\n<html lang=\"en\"><meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"><title>Benchmarks</title>\n\
+         <style>\n{STYLE}</style>\n<body>\n{}{body}</body></html>\n",
+        contents(blocks)
     )
 }
 
 fn block_html(block: &Block, base: &str) -> String {
     match block {
-        Block::Heading(level, title) => format!("<h{level}>{}</h{level}>\n", escape(title)),
+        Block::Heading(level, title) => {
+            format!("<h{level} id=\"{}\">{}</h{level}>\n", anchor(title), escape(title))
+        }
         Block::Text(text) => format!("<p>{}</p>\n", escape(text)),
         Block::Table(table) => table_html(table, base),
         Block::Bars(bars) => svg(bars),
         Block::Plot(plot) => plot::svg(plot),
         Block::Code(code) => format!("<pre>{}</pre>\n", escape(code)),
     }
+}
+
+/// Links to the chapters.
+fn contents(blocks: &[Block]) -> String {
+    let link = |block: &Block| match block {
+        Block::Heading(2, title) => Some(format!("<a href=\"#{}\">{}</a>\n", anchor(title), escape(title))),
+        _ => None,
+    };
+    format!("<nav>\n{}</nav>\n", blocks.iter().filter_map(link).collect::<String>())
+}
+
+fn anchor(title: &str) -> String {
+    title.to_lowercase().replace(|letter: char| !letter.is_ascii_alphanumeric(), "-")
 }
 
 fn table_html(table: &Table, base: &str) -> String {
@@ -43,10 +51,13 @@ fn table_html(table: &Table, base: &str) -> String {
         format!("<tr>{cells}</tr>\n")
     };
     let rows: String = table.rows.iter().map(row).collect();
-    format!("<table>\n<tr>{head}</tr>\n{rows}</table>\n")
+    format!("<div class=\"wide\"><table>\n<tr>{head}</tr>\n{rows}</table></div>\n")
 }
 
 fn cell_html(cell: &super::document::Cell, base: &str) -> String {
+    if !cell.strips.is_empty() {
+        return format!("<td>{}</td>", cell.strips.iter().map(strip::html).collect::<String>());
+    }
     let class = match cell.text.as_str() {
         text if text.ends_with("] better") => " class=\"better\"",
         text if text.ends_with("] worse") => " class=\"worse\"",
@@ -74,27 +85,18 @@ fn svg(bars: &[Bar]) -> String {
         let middle = top + 16;
         format!(
             "<text x=\"{}\" y=\"{middle}\" text-anchor=\"end\">{}</text>\
-             <rect x=\"{LEFT}\" y=\"{}\" width=\"{width:.1}\" height=\"18\" fill=\"{}\"/>\
+             <rect x=\"{LEFT}\" y=\"{}\" width=\"{width:.1}\" height=\"18\" class=\"{}\"/>\
              <text x=\"{:.1}\" y=\"{middle}\">{}</text>\n",
             LEFT - 8.0,
             escape(&bar.name),
             top + 2,
-            colour(bar.role),
+            bar.role.word(),
             LEFT + width + 6.0,
             escape(&bar.label),
         )
     };
     let drawn: String = bars.iter().enumerate().map(bar).collect();
-    format!("<svg width=\"860\" height=\"{}\" role=\"img\">\n{drawn}</svg>\n", bars.len() * ROW + 4)
-}
-
-fn colour(role: Role) -> &'static str {
-    match role {
-        Role::Ours => "#0b57a4",
-        Role::Peer => "#c77700",
-        Role::Baseline => "#8a8a8a",
-        Role::Limit => "#4f8f5b",
-    }
+    format!("<svg viewBox=\"0 0 860 {}\" width=\"860\" role=\"img\">\n{drawn}</svg>\n", bars.len() * ROW + 4)
 }
 
 pub(super) fn escape(text: &str) -> String {
@@ -113,7 +115,8 @@ mod tests {
         let page = render(&document::of(&summary()), &host::root().join("target/bench"));
         assert!(!page.contains("http") && !page.contains("<script") && !page.contains("<link"));
         assert!(page.contains("not &lt;here&gt;") && !page.contains("<here>"));
-        assert_eq!(page.matches("<svg").count(), 2);
+        // Bars of each workload, and a strip for each of its ratios.
+        assert_eq!(page.matches("<svg").count(), 4);
         assert_eq!(page.matches("<table>").count(), page.matches("</table>").count());
         assert!(page.contains("class=\"worse\"") && page.contains("class=\"better\""));
     }

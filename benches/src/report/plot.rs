@@ -9,8 +9,8 @@ const TOP: f64 = 28.0;
 const WIDTH: f64 = 560.0;
 const HEIGHT: f64 = 200.0;
 
-/// Those of the bars, and one more.
-const COLOURS: [&str; 4] = ["#0b57a4", "#c77700", "#4f8f5b", "#8a8a8a"];
+/// Their names in the style sheet: those of the roles.
+const COLOURS: [&str; 4] = ["ours", "peer", "limit", "baseline"];
 
 pub(super) fn svg(plot: &Plot) -> String {
     let all = || plot.curves.iter().flat_map(|curve| &curve.points);
@@ -19,7 +19,7 @@ pub(super) fn svg(plot: &Plot) -> String {
     let place = |&(size, figure): &(u64, f64)| (along(size, &sizes), TOP + HEIGHT * (1.0 - figure / most));
     let bottom = TOP + HEIGHT;
     let mut drawn = format!(
-        "<text x=\"{LEFT}\" y=\"16\">{}</text>\n<path d=\"M{LEFT} {TOP} V{bottom} h{WIDTH}\" fill=\"none\" stroke=\"#999\"/>\n",
+        "<text x=\"{LEFT}\" y=\"16\">{}</text>\n<path d=\"M{LEFT} {TOP} V{bottom} h{WIDTH}\" class=\"axis\"/>\n",
         escape(plot.title)
     );
     for share in [0.0, 0.5, 1.0] {
@@ -34,19 +34,19 @@ pub(super) fn svg(plot: &Plot) -> String {
     for ((at, curve), colour) in plot.curves.iter().enumerate().zip(COLOURS.iter().cycle()) {
         drawn += &line(curve, colour, place);
         let (x, y) = (LEFT + WIDTH + 14.0, TOP + 12.0 + 20.0 * at as f64);
-        drawn += &format!("<text x=\"{x}\" y=\"{y}\" fill=\"{colour}\">{}</text>\n", escape(curve.name));
+        drawn += &format!("<text x=\"{x}\" y=\"{y}\" class=\"{colour}\">{}</text>\n", escape(curve.name));
     }
-    format!("<svg width=\"860\" height=\"{}\" role=\"img\">\n{drawn}</svg>\n", bottom + 28.0)
+    format!("<svg viewBox=\"0 0 860 {}\" width=\"860\" role=\"img\">\n{drawn}</svg>\n", bottom + 28.0)
 }
 
 fn line(curve: &PlotCurve, colour: &str, place: impl Fn(&(u64, f64)) -> (f64, f64)) -> String {
     let places: Vec<(f64, f64)> = curve.points.iter().map(place).collect();
     let path: Vec<String> = places.iter().map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
     let dot =
-        |(x, y): &(f64, f64)| format!("<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3\" fill=\"{colour}\"/>");
+        |(x, y): &(f64, f64)| format!("<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3\" class=\"{colour}\"/>");
     let dots: String = places.iter().map(dot).collect();
     let path = path.join(" ");
-    format!("<polyline points=\"{path}\" fill=\"none\" stroke=\"{colour}\" stroke-width=\"2\"/>{dots}\n")
+    format!("<polyline points=\"{path}\" class=\"{colour}\"/>{dots}\n")
 }
 
 /// Where a size is on the way to the right.
