@@ -29,7 +29,8 @@ pub(crate) fn rayon(job: &Job) -> Result<Outcome, BoxError> {
         let part = |part: &&[u8]| -> Result<Errors, BoxError> {
             let mut errors = Errors::default();
             for line in lines(part) {
-                errors.add(&serde_json::from_slice(line)?);
+                // UTF-8 is looked at once a line: serde_json would at each text.
+                errors.add(&serde_json::from_str(str::from_utf8(line)?)?);
             }
             Ok(errors)
         };
