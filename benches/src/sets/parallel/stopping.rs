@@ -14,7 +14,7 @@ const NESTED: &str = "Items that are parallel work on a thousand items of 100 ns
 
 pub(crate) fn workloads(mode: Mode) -> Vec<Workload> {
     let many = mode.of(Sizes { smoke: 20_000, quick: 1_000_000, default: 10_000_000, full: 10_000_000 });
-    let runs = mode.of(Sizes { smoke: 3, quick: 100, default: 300, full: 1_000 });
+    let runs = mode.of(Sizes { smoke: 3, quick: 40, default: 300, full: 1_000 });
     let runs = |name, about| Workload::new(SET, name, about, runs).metric(Metric::Percentile99);
     vec![
         Workload::new(SET, "panic-returns", PANIC, many)
