@@ -24,6 +24,9 @@ def imap(path, workers):
     with open(path, "rb") as file, multiprocessing.Pool(workers) as pool:
         for value in pool.imap(mixed, file, 1_000):
             total = (total * 31 + value) & MASK
+        # Waited for, so that their time is counted.
+        pool.close()
+        pool.join()
     return f"{total:016x}"
 
 
