@@ -39,7 +39,8 @@ fn count(
 ) -> Result<u64, BoxError> {
     let prepare = |input: crate::inputs::Input| input.prepare(size, &settings.inputs, settings.workers);
     let input = workload.input.map(prepare).transpose()?.map(|Prepared { path, .. }| path);
-    let job = Job { size, input, instance: 0, parameter: workload.parameter, workers: settings.workers };
+    let workers = contender.workers.on(settings.workers);
+    let job = Job { size, input, instance: 0, parameter: workload.parameter, workers };
     let mut counted = Command::new("valgrind");
     counted.args(["--tool=memcheck", "--undef-value-errors=no"]);
     let report = process::under(counted, &process::command(workload, contender, &job)?, LIMIT)?.report;

@@ -1,5 +1,6 @@
 //! What takes part: a workload, its contenders, and how each of them is started.
 
+use crate::bar::Bar;
 use crate::inputs::Input;
 use crate::measure::{BoxError, Outcome};
 use crate::statistics::PAIRS_MIN;
@@ -42,6 +43,12 @@ pub(crate) enum Metric {
     },
     /// Calls to read for each chunk that comes of them.
     ReadsPerChunk,
+    /// How long something took that happened many times in one run, at its 99th percentile, in seconds.
+    Percentile99,
+    /// What all cores together spent on an item.
+    CpuNanosecondsPerItem,
+    /// Processor time over elapsed time, in percent of one core.
+    CpuPercent,
     /// Counted by callgrind, at `size` and at twice `size`; the difference leaves out what starting costs.
     InstructionsPerItem,
     /// How often memory is asked for or given back. Counted by memcheck, in the same way.
@@ -58,6 +65,9 @@ impl Metric {
             Metric::PeakBytes => "bytes",
             Metric::PeakOver { .. } => "bytes over the budget",
             Metric::ReadsPerChunk => "reads/chunk",
+            Metric::Percentile99 => "s at p99",
+            Metric::CpuNanosecondsPerItem => "CPU ns/item",
+            Metric::CpuPercent => "% of a core",
             Metric::InstructionsPerItem => "instructions/item",
             Metric::AllocatorCallsPerItem => "allocator calls/item",
             Metric::AllocatorInstructionsPerItem => "instructions in the allocator/item",
@@ -78,6 +88,27 @@ impl Metric {
     pub(crate) fn is_counted(self) -> bool {
         use Metric::{AllocatorCallsPerItem, AllocatorInstructionsPerItem, InstructionsPerItem};
         matches!(self, InstructionsPerItem | AllocatorCallsPerItem | AllocatorInstructionsPerItem)
+    }
+}
+
+/// How many threads a contender is told to take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Workers {
+    /// As many as the machine has cores for it.
+    OnePerCore,
+    Exactly(usize),
+    /// More than can run at once.
+    PerCore(usize),
+}
+
+impl Workers {
+    /// Of a machine with so many cores.
+    pub(crate) fn on(self, cores: usize) -> usize {
+        match self {
+            Workers::OnePerCore => cores,
+            Workers::Exactly(workers) => workers,
+            Workers::PerCore(times) => cores * times,
+        }
     }
 }
 
@@ -125,6 +156,8 @@ pub(crate) enum Program {
     Function(fn(&Job) -> Result<Outcome, BoxError>),
     /// A function of a script, which is named by the contender's source.
     Python,
+    /// A function of a program in C++, which `cargo xtask peers` has compiled.
+    Native(&'static str),
 }
 
 /// What a contender cannot run without, besides this binary.
@@ -140,6 +173,8 @@ pub(crate) enum Need {
     Leases,
     /// A package of Python, in the environment of `cargo xtask peers`.
     Module(&'static str),
+    /// A program that `cargo xtask peers` compiles.
+    Native(&'static str),
 }
 
 /// One way to do a workload's work.
@@ -159,6 +194,7 @@ pub(crate) struct Contender {
     pub(crate) environment: Option<(&'static str, &'static str)>,
     /// Its place in a plot over sizes.
     pub(crate) point: Option<Point>,
+    pub(crate) workers: Workers,
 }
 
 /// A place on a curve of a plot.
@@ -185,6 +221,7 @@ macro_rules! contender {
             at_most: None,
             environment: None,
             point: None,
+            workers: $crate::contender::Workers::OnePerCore,
         }
     };
 }
@@ -204,12 +241,27 @@ impl Contender {
             at_most: None,
             environment: None,
             point: None,
+            workers: Workers::OnePerCore,
         }
     }
 
     /// The function `name` of a script, which is done by the package of that name.
     pub(crate) fn package(name: &'static str, script: &'static str) -> Self {
         Self { role: Role::Peer, needs: Some(Need::Module(name)), ..Self::python(name, script, name) }
+    }
+
+    /// A function of a program in C++; its source is relative to the workspace.
+    pub(crate) fn native(
+        name: &'static str,
+        program: &'static str,
+        source: (&'static str, &'static str),
+    ) -> Self {
+        let (role, needs) = (Role::Peer, Some(Need::Native(program)));
+        Self { role, needs, program: Program::Native(program), ..Self::python(name, source.0, source.1) }
+    }
+
+    pub(crate) fn workers(self, workers: Workers) -> Self {
+        Self { workers, ..self }
     }
 
     pub(crate) fn times(self, times: u64) -> Self {
@@ -231,7 +283,7 @@ impl Contender {
 
     /// Whether cargo builds it: what is in Python, or starts a program of others, it does not.
     pub(crate) fn is_foreign(&self) -> bool {
-        matches!(self.program, Program::Python) || matches!(self.needs, Some(Need::Command(_)))
+        !matches!(self.program, Program::Function(_)) || matches!(self.needs, Some(Need::Command(_)))
     }
 
     pub(crate) fn named(self, name: &'static str) -> Self {
@@ -246,10 +298,13 @@ impl Contender {
     }
 }
 
-/// The line on which a function of this path begins, in Rust or in Python.
+/// The line on which a function of this path begins, in Rust, in Python or in C++.
 pub(crate) fn line_of(text: &str, item: &str) -> Option<usize> {
-    let name = item.rsplit("::").next().unwrap_or(item).trim();
-    let starts = [format!("fn {name}("), format!("fn {name}<"), format!("def {name}(")];
+    // `path::function::<Type>`, as the compiler writes it.
+    let path = item.split('<').next().unwrap_or(item).trim_end_matches([':', ' ']);
+    let name = path.rsplit("::").next().unwrap_or(path).trim();
+    let starts =
+        [format!("fn {name}("), format!("fn {name}<"), format!("def {name}("), format!("void {name}(")];
     let begins = |line: &str| starts.iter().any(|start| line.contains(start.as_str()));
     text.lines().position(begins).map(|at| at + 1)
 }
@@ -270,6 +325,7 @@ pub(crate) struct Workload {
     /// Whether a smoke run takes it; not where there is a time and no answer.
     pub(crate) in_smoke: bool,
     pub(crate) contenders: Vec<Contender>,
+    pub(crate) bars: Vec<Bar>,
 }
 
 impl Workload {
@@ -285,11 +341,18 @@ impl Workload {
             rounds_max: usize::MAX,
             in_smoke: true,
             contenders: Vec::new(),
+            bars: Vec::new(),
         }
     }
 
     pub(crate) fn with(mut self, contenders: impl IntoIterator<Item = Contender>) -> Self {
         self.contenders.extend(contenders);
+        self
+    }
+
+    /// Adds what the first of ours is to reach.
+    pub(crate) fn bar(mut self, bar: Bar) -> Self {
+        self.bars.push(bar);
         self
     }
 

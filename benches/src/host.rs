@@ -92,6 +92,11 @@ pub(crate) fn python() -> PathBuf {
     if ours.exists() { ours } else { PathBuf::from("python3") }
 }
 
+/// Where `cargo xtask peers` puts a program that it has compiled.
+pub(crate) fn native(program: &str) -> PathBuf {
+    target().join("peers").join("bin").join(program)
+}
+
 /// Whether the environment has a package that is imported by this name.
 pub(crate) fn has_module(name: &str) -> bool {
     let versions = std::fs::read_dir(environment().join("lib")).into_iter().flatten().flatten();

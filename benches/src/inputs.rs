@@ -7,6 +7,7 @@
 pub(crate) mod access_log;
 pub(crate) mod compressed;
 pub(crate) mod events;
+pub(crate) mod number_lines;
 pub(crate) mod sales;
 pub(crate) mod stations;
 pub(crate) mod text;
@@ -33,6 +34,7 @@ pub(crate) enum Input {
     Events,
     TextGzip,
     TextZstd,
+    NumberLines,
 }
 
 /// What a workload wants to know of a text, in the order of the lines in its answers.
@@ -82,6 +84,7 @@ impl Input {
             Input::Events => "events",
             Input::TextGzip => "text-gzip",
             Input::TextZstd => "text-zstd",
+            Input::NumberLines => "number-lines",
         }
     }
 
@@ -94,13 +97,14 @@ impl Input {
             Input::Sales => 99,
             Input::Events => 201,
             Input::TextGzip | Input::TextZstd => 30,
+            Input::NumberLines => 28,
         }
     }
 
     fn extension(self) -> &'static str {
         match self {
             Input::Stations | Input::AccessLog | Input::Text(_) => "txt",
-            Input::Sales => "csv",
+            Input::Sales | Input::NumberLines => "csv",
             Input::Events => "ndjson",
             Input::TextGzip => "gz",
             Input::TextZstd => "zst",
@@ -141,6 +145,7 @@ impl Input {
             Input::Events => cached(&events::Events, path, shape),
             Input::TextGzip => cached(&Compressed::new(Codec::Gzip), path, shape),
             Input::TextZstd => cached(&Compressed::new(Codec::Zstd), path, shape),
+            Input::NumberLines => cached(&number_lines::NumberLines, path, shape),
         }?;
         let expected = all.expected.lines().nth(self.question()).unwrap_or_default().to_owned();
         Ok(Prepared { expected, ..all })
@@ -219,10 +224,12 @@ fn push_decimal(text: &mut Vec<u8>, number: u64) {
 mod tests {
     use super::*;
     use crate::contender::Job;
-    use crate::contenders::{bufread, compressed, csv_sum, filtered_write, ndjson_errors, text};
+    use crate::contenders::{
+        bufread, compressed, csv_sum, filtered_write, ndjson_errors, number_lines, text,
+    };
     use crate::measure::Outcome;
 
-    const ALL: [Input; 10] = [
+    const ALL: [Input; 11] = [
         Input::Stations,
         Input::AccessLog,
         Input::Text(Asked::Lines),
@@ -233,6 +240,7 @@ mod tests {
         Input::Events,
         Input::TextGzip,
         Input::TextZstd,
+        Input::NumberLines,
     ];
 
     fn oracle(input: Input, prepared: &Prepared, rows: u64) -> Outcome {
@@ -250,6 +258,7 @@ mod tests {
             Input::Events => ndjson_errors::bufread,
             Input::TextGzip => compressed::gzip_bufread,
             Input::TextZstd => compressed::zstd_bufread,
+            Input::NumberLines => number_lines::sequential,
         };
         naive(&job).unwrap()
     }

@@ -7,6 +7,7 @@
 
 mod allocations;
 mod answers;
+mod bar;
 mod bench;
 mod contender;
 mod contenders;

@@ -42,11 +42,15 @@ pub(crate) fn run(
     let output = output_within(command(workload, contender, job)?, limit)?;
     let outcome = parse(&output)?;
     let peak = || outcome.peak_rss_bytes.ok_or("this system does not tell a process its peak memory");
+    let cpu = || outcome.cpu_seconds.ok_or("it has not told its processor time");
     let value = match workload.metric {
         Metric::ItemsPerSecond => outcome.items as f64 / outcome.seconds,
         Metric::PeakBytes => peak()? as f64,
         Metric::PeakOver { budget } => peak()? as f64 - budget as f64,
         Metric::ReadsPerChunk => outcome.counted.ok_or("it has not counted its reads")?,
+        Metric::Percentile99 => outcome.counted.ok_or("it has no percentile")?,
+        Metric::CpuNanosecondsPerItem => cpu()? * 1e9 / outcome.items as f64,
+        Metric::CpuPercent => cpu()? * 100.0 / outcome.seconds,
         _ => outcome.seconds,
     };
     let sample = Sample {
@@ -154,6 +158,12 @@ pub(crate) fn contend(contender: &Contender, job: &Job) -> Result<(), BoxError> 
             command.env("POLARS_MAX_THREADS", &workers).env("OMP_NUM_THREADS", &workers);
             command.env("PYTHONDONTWRITEBYTECODE", "1");
             // The script takes the place of this process, and with it its weight.
+            Err(command.exec().into())
+        }
+        Program::Native(program) => {
+            let mut command = Command::new(host::native(program));
+            command.arg(contender.source.1).args(["--size", &job.size.to_string()]);
+            command.args(["--workers", &job.workers.to_string()]).arg("--input").arg(job.input()?);
             Err(command.exec().into())
         }
     }

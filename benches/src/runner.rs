@@ -149,6 +149,10 @@ fn missing(need: Need) -> Option<String> {
         Need::MemoryGroup => return memory_group::why_none(),
         Need::File(file) => (host::root().join(file).exists(), format!("there is no {file}")),
         Need::Command(name) => (host::has_command(name), format!("no program {name}: run cargo xtask peers")),
+        Need::Native(name) => (
+            host::native(name).is_file(),
+            format!("no program {name}, which takes a compiler for C++: run cargo xtask peers"),
+        ),
         Need::Module(name) => (host::has_module(name), format!("no package {name}: run cargo xtask peers")),
     };
     (!there).then_some(otherwise)
@@ -239,7 +243,7 @@ impl Rounds<'_> {
             input: input.map(|prepared| prepared.path.clone()),
             instance: round % INSTANCES,
             parameter: contender.parameter(workload),
-            workers: self.workers,
+            workers: contender.workers.on(self.workers),
         };
         let failed = |error: BoxError| -> BoxError { format!("`{}`: {error}", contender.name).into() };
         let run = launch(workload, contender, &job).map_err(failed)?;

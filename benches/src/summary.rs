@@ -1,5 +1,6 @@
 //! From counted runs to figures: medians, and the paired ratios of ours to the others.
 
+use crate::bar::{self, BarRow};
 use crate::contender::{Metric, Point, Role};
 use crate::host::{self, Host};
 use crate::process::Sample;
@@ -30,6 +31,7 @@ pub(crate) struct WorkloadSummary {
     pub(crate) metric: Metric,
     pub(crate) rows: Vec<Row>,
     pub(crate) ratios: Vec<RatioRow>,
+    pub(crate) bars: Vec<BarRow>,
 }
 
 /// One contender's figures. The serialized part is the row of `results.json`.
@@ -104,6 +106,7 @@ impl WorkloadSummary {
             metric: workload.metric,
             rows: measured.series.iter().filter_map(|series| row(measured, series)).collect(),
             ratios: ratios(measured, seed),
+            bars: bar::rows(measured, seed),
         }
     }
 

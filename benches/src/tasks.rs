@@ -2,16 +2,25 @@
 //! adds how the items flow through it, and nothing else.
 
 pub(crate) mod access_log;
+pub(crate) mod blocks;
 pub(crate) mod buffers;
 pub(crate) mod costed;
 pub(crate) mod csv_sum;
+pub(crate) mod mandelbrot;
 pub(crate) mod ndjson_errors;
+pub(crate) mod nested;
+pub(crate) mod number_lines;
 pub(crate) mod numbers;
 pub(crate) mod operations;
+pub(crate) mod paced;
 pub(crate) mod panics;
 pub(crate) mod records;
+pub(crate) mod reduced;
 pub(crate) mod rows;
+pub(crate) mod skew;
 pub(crate) mod slow;
 pub(crate) mod stations;
+pub(crate) mod stops;
+pub(crate) mod task;
 pub(crate) mod text;
 pub(crate) mod written;

@@ -4,6 +4,7 @@
 //! where this is Debian and we may install. What is there already is left alone, so that the second time takes a second.
 
 mod debian;
+mod native;
 mod python;
 
 use std::fmt;
@@ -15,7 +16,8 @@ use std::process::{Command, ExitCode, Stdio};
 One line for each peer says what came of it. A benchmark without its peer still runs; the report lists who was missing.
 
   packages of Python    pinned in benches/contenders/python/requirements.txt; any that is missing at the end is a failure
-  programs of Debian    optional: they need root, and another system has them under other names")]
+  programs of Debian    optional: they need root, and another system has them under other names
+  programs in C++       optional: compiled from benches/contenders/cpp, with a compiler and the libraries of the system")]
 pub(crate) struct Args {
     /// Only say what is there.
     #[arg(long)]
@@ -32,7 +34,9 @@ enum Mode {
 pub(crate) fn run(args: &Args) -> ExitCode {
     let mode = if args.check { Mode::Check } else { Mode::Install };
     let python = python::peers(mode);
-    let all: Vec<Peer> = python.into_iter().chain(debian::peers(mode)).collect();
+    // The libraries of the system come before what is compiled against them.
+    let debian = debian::peers(mode);
+    let all: Vec<Peer> = python.into_iter().chain(debian).chain(native::peers(mode)).collect();
     for peer in &all {
         println!("{peer}");
     }

@@ -1,6 +1,7 @@
 //! Our programs, one file each, on the public API of the pipe crates alone, and at most 60 lines long.
 
 pub(crate) mod access_log;
+pub(crate) mod any_task;
 pub(crate) mod chunk_sizes;
 pub(crate) mod compressed;
 pub(crate) mod csv_sum;
@@ -12,16 +13,22 @@ pub(crate) mod hoarding;
 pub(crate) mod interop;
 pub(crate) mod memory_limited;
 pub(crate) mod ndjson_errors;
+pub(crate) mod nested;
+pub(crate) mod number_lines;
 pub(crate) mod operations;
 pub(crate) mod ordered;
+pub(crate) mod paced;
 pub(crate) mod panics;
 pub(crate) mod policies;
 pub(crate) mod pools;
 pub(crate) mod records;
+pub(crate) mod reduce;
 pub(crate) mod slow_sink;
 pub(crate) mod stations;
+pub(crate) mod stops;
 pub(crate) mod text;
 pub(crate) mod timeouts;
+pub(crate) mod words;
 
 /// What a run may hold between source and sink.
 pub(crate) const MEMORY_LIMIT: usize = 64 << 20;

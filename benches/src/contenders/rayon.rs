@@ -19,7 +19,7 @@ use std::sync::{Mutex, PoisonError};
 /// Items that `batches` collects before it lets the pool at them; larger ones leave the cache, smaller ones pay more barriers.
 const BATCH: usize = 4096;
 
-fn pool(job: &Job) -> Result<ThreadPool, BoxError> {
+pub(super) fn pool(job: &Job) -> Result<ThreadPool, BoxError> {
     Ok(ThreadPoolBuilder::new().num_threads(job.workers).build()?)
 }
 

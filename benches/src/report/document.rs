@@ -1,6 +1,7 @@
 //! The report as headings, tables and bars, before it is HTML or Markdown.
 
 use super::plot::size_text;
+use crate::bar::BarRow;
 use crate::contender::{Metric, Role};
 use crate::host::Host;
 use crate::saved::{Moved, Saved};
@@ -207,10 +208,11 @@ pub(crate) fn overview(summary: &Summary) -> Table {
             cell(workload.against(Role::Peer).into_iter().take(1).collect()),
             cell(workload.against(Role::Baseline)),
             cell(workload.against(Role::Limit)),
+            workload.bars.iter().map(BarRow::text).collect::<Vec<_>>().join("; ").into(),
         ]
     };
     Table {
-        head: vec!["workload", "ours", "over the best peer", "over the baselines", "over the limit"],
+        head: vec!["workload", "ours", "over the best peer", "over the baselines", "over the limit", "bars"],
         rows: summary.workloads.iter().map(row).collect(),
     }
 }
@@ -280,6 +282,10 @@ fn workload_blocks(workload: &WorkloadSummary) -> Vec<Block> {
         None => blocks.push(Block::Bars(workload.rows.iter().map(bar).collect())),
     }
     blocks.push(Block::Table(details(workload)));
+    if !workload.bars.is_empty() {
+        let bars: Vec<String> = workload.bars.iter().map(BarRow::text).collect();
+        blocks.push(Block::Text(format!("Bars: {}.", bars.join("; "))));
+    }
     if counts_allocations(workload) {
         blocks.push(Block::Text(ALLOCATIONS.to_owned()));
     }
@@ -407,6 +413,10 @@ fn value_text(value: f64, metric: Metric) -> String {
         Metric::ReadsPerChunk | Metric::AllocatorCallsPerItem | Metric::AllocatorInstructionsPerItem => {
             format!("{value:.4} {}", metric.unit())
         }
+        Metric::Percentile99 if value < 1e-3 => format!("{:.1} us at p99", value * 1e6),
+        Metric::Percentile99 => format!("{:.2} ms at p99", value * 1e3),
+        Metric::CpuNanosecondsPerItem => format!("{value:.1} CPU ns/item"),
+        Metric::CpuPercent => format!("{value:.2} % of a core"),
         Metric::Seconds if value < 0.1 => format!("{:.2} ms", value * 1e3),
         Metric::Seconds => format!("{value:.2} s"),
     }

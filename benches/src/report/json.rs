@@ -1,5 +1,6 @@
 //! `results.json`, for machines.
 
+use crate::bar::BarRow;
 use crate::host::Host;
 use crate::runner::Skipped;
 use crate::summary::{Curve, RatioRow, Row, Summary, WorkloadSummary};
@@ -12,6 +13,7 @@ struct Results<'a> {
     ratios: Vec<&'a RatioRow>,
     skipped: &'a [Skipped],
     curves: Vec<Curve>,
+    bars: Vec<&'a BarRow>,
 }
 
 pub(crate) fn render(summary: &Summary) -> serde_json::Result<String> {
@@ -21,6 +23,7 @@ pub(crate) fn render(summary: &Summary) -> serde_json::Result<String> {
         ratios: summary.ratios().collect(),
         skipped: &summary.skipped,
         curves: summary.workloads.iter().flat_map(WorkloadSummary::curves).collect(),
+        bars: summary.workloads.iter().flat_map(|workload| &workload.bars).collect(),
     };
     serde_json::to_string_pretty(&results)
 }
@@ -39,7 +42,7 @@ mod tests {
     #[test]
     fn the_schema_is_the_documented_one() {
         let results: Value = serde_json::from_str(&render(&summary()).unwrap()).unwrap();
-        assert_eq!(keys(&results), BTreeSet::from(["curves", "host", "ratios", "rows", "skipped"]));
+        assert_eq!(keys(&results), BTreeSet::from(["bars", "curves", "host", "ratios", "rows", "skipped"]));
         let row = "set workload contender role value unit higher_is_better seconds cpu_seconds peak_rss_bytes \
                    allocations_per_item answer rounds";
         assert_eq!(keys(&results["rows"][0]), row.split_whitespace().collect());
