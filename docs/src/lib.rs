@@ -71,3 +71,7 @@ struct Fan;
 #[doc = include_str!("../guide/metrics.md")]
 #[cfg(doctest)]
 struct Metrics;
+
+#[doc = include_str!("../guide/python.md")]
+#[cfg(doctest)]
+struct Python;
