@@ -265,11 +265,16 @@ fn the_live_program_says_where_its_page_is_and_serves_it_while_it_runs() {
     said.read_line(&mut first).unwrap();
     let address =
         first.strip_prefix("open http://").and_then(|url| url.split('/').next()).expect("an address");
-    let mut connection = TcpStream::connect(address).unwrap();
-    write!(connection, "GET /state HTTP/1.1\r\nHost: {address}\r\n\r\n").unwrap();
-    let mut state = String::new();
-    connection.read_to_string(&mut state).unwrap();
-    assert!(state.contains("\"title\":\"live\""), "{state}");
+    let state = || {
+        let mut connection = TcpStream::connect(address).unwrap();
+        write!(connection, "GET /state HTTP/1.1\r\nHost: {address}\r\n\r\n").unwrap();
+        let mut state = String::new();
+        connection.read_to_string(&mut state).unwrap();
+        state
+    };
+    // The page is there before the run.
+    let state = std::iter::repeat_with(state).find(|state| state.contains("\"workers\":")).unwrap();
+    assert!(state.contains("\"title\":\"live\"") && state.contains("\"workers\":2"), "{state}");
     let mut report = String::new();
     said.read_to_string(&mut report).unwrap();
     assert!(child.wait().unwrap().success());

@@ -26,6 +26,8 @@ pub(super) struct Watched {
     /// Which one it is, of all that this page has seen.
     pub(super) id: u64,
     pub(super) run: Run,
+    /// How many workers it may have.
+    workers: usize,
     source: Histogram,
     segments: Vec<Histogram>,
     sink: Histogram,
@@ -62,7 +64,8 @@ impl Watched {
         let segments = (0..plan.segments.len().min(SEGMENTS)).map(|_| Histogram::new()).collect();
         let (source, sink) = (Histogram::new(), Histogram::new());
         let (ended, past) = (OnceLock::new(), Mutex::default());
-        Watched { id, run: run.clone(), source, segments, sink, ended, past }
+        let (run, workers) = (run.clone(), plan.profile.workers);
+        Watched { id, run, workers, source, segments, sink, ended, past }
     }
 
     /// In the middle of the run's work: no lock.
@@ -105,7 +108,12 @@ impl Watched {
     pub(super) fn look(&self) {
         // In this order: an end that is seen here has left its report.
         let has_ended = self.ended.get().is_some();
-        let Some(report) = self.run.report() else { return };
+        let Some(mut report) = self.run.report() else { return };
+        // How many workers there were is told when all of them are back; until then it is as many as there may be.
+        let stayed = |event: &Event| matches!(event, Event::StayedInline { .. });
+        if !has_ended && !report.events.iter().any(stayed) {
+            report.workers = report.workers.max(self.workers);
+        }
         let mut past = self.past();
         if past.complete {
             return;
