@@ -62,8 +62,12 @@ impl Server {
 /// Waits for the connections that are served: two seconds at most.
 impl Drop for Server {
     fn drop(&mut self) {
-        self.places.stop.store(true, SeqCst);
-        self.places.changed.notify_all();
+        {
+            // Under the lock: who looks for a place either sees it, or is waiting already when it is told.
+            let _taken = self.places.lock();
+            self.places.stop.store(true, SeqCst);
+            self.places.changed.notify_all();
+        }
         // It waits for a connection: here is one. An address that stands for all is reached over the loopback.
         let mut address = self.address;
         if address.ip().is_unspecified() {

@@ -18,6 +18,7 @@ use crate::http::Server;
 use crate::serve_error::{ServeError, loopback};
 use page::Page;
 use pipe_core::{Observed, Observer};
+use std::fmt;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::sync::{Arc, OnceLock};
 use std::thread::{self, JoinHandle};
@@ -106,6 +107,13 @@ impl Live {
 impl Clone for Live {
     fn clone(&self) -> Self {
         Live { page: self.page.clone(), served: self.served.clone(), follows: OnceLock::new() }
+    }
+}
+
+/// Without the token.
+impl fmt::Debug for Live {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Live({})", self.address())
     }
 }
 

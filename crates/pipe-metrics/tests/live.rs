@@ -173,6 +173,7 @@ fn the_page_is_one_file_that_loads_nothing_and_runs_its_own_script_alone() {
     let (_, again) = get(&live, "/?a=b");
     assert!(!again.contains(nonce), "a nonce is used once");
     assert!(!page.contains(&token(&live)), "the token is in the address alone");
+    assert!(!format!("{live:?}").contains(&token(&live)));
 }
 
 #[test]
