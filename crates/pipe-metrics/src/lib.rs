@@ -75,6 +75,7 @@ mod spans;
 mod stall;
 #[cfg(feature = "trace")]
 mod trace_file;
+mod under_way;
 
 #[cfg(feature = "progress")]
 pub use bar::Bar;

@@ -276,7 +276,7 @@ fn who_comes_by_another_name_is_refused() {
 
 #[test]
 fn an_address_that_others_can_reach_has_to_be_asked_for_in_words() {
-    let refused = Live::on("0.0.0.0:0").err().expect("it is refused");
+    let refused = Live::on("0.0.0.0:0").expect_err("it is refused");
     assert!(matches!(refused, ServeError::Reachable { .. }), "{refused}");
     let live = Live::on_the_network("0.0.0.0:0").expect("there is a free port");
     drop(live.clone());
@@ -287,5 +287,5 @@ fn an_address_that_others_can_reach_has_to_be_asked_for_in_words() {
 
 fn live_on_taken() -> ServeError {
     let first = live();
-    Live::on(first.address()).err().expect("it is taken")
+    Live::on(first.address()).expect_err("it is taken")
 }

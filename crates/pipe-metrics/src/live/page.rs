@@ -212,8 +212,8 @@ impl Page {
             return ("409 Conflict", "it has ended already\n");
         }
         match &*request.line() {
-            "POST /drain" => watched.run.drain(DRAIN),
-            _ => watched.run.cancel(),
+            "POST /drain" => watched.run().drain(DRAIN),
+            _ => watched.run().cancel(),
         }
         self.look_now();
         ("200 OK", "done\n")

@@ -1,6 +1,7 @@
 //! One run as the page shows it: its handle, the times of its slices, and how it went in the last minutes.
 
 use crate::histogram::{Distribution, Histogram};
+use crate::under_way::UnderWay;
 use pipe_core::{Event, Explain, Part, Report, Run, RunError, Slice};
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
@@ -25,9 +26,7 @@ const SEGMENTS: usize = 64;
 pub(super) struct Watched {
     /// Which one it is, of all that this page has seen.
     pub(super) id: u64,
-    pub(super) run: Run,
-    /// How many workers it may have.
-    workers: usize,
+    under_way: UnderWay,
     source: Histogram,
     segments: Vec<Histogram>,
     sink: Histogram,
@@ -64,8 +63,12 @@ impl Watched {
         let segments = (0..plan.segments.len().min(SEGMENTS)).map(|_| Histogram::new()).collect();
         let (source, sink) = (Histogram::new(), Histogram::new());
         let (ended, past) = (OnceLock::new(), Mutex::default());
-        let (run, workers) = (run.clone(), plan.profile.workers);
-        Watched { id, run, workers, source, segments, sink, ended, past }
+        let under_way = UnderWay::new(plan, run);
+        Watched { id, under_way, source, segments, sink, ended, past }
+    }
+
+    pub(super) fn run(&self) -> &Run {
+        &self.under_way.run
     }
 
     /// In the middle of the run's work: no lock.
@@ -108,12 +111,8 @@ impl Watched {
     pub(super) fn look(&self) {
         // In this order: an end that is seen here has left its report.
         let has_ended = self.ended.get().is_some();
-        let Some(mut report) = self.run.report() else { return };
-        // How many workers there were is told when all of them are back; until then it is as many as there may be.
-        let stayed = |event: &Event| matches!(event, Event::StayedInline { .. });
-        if !has_ended && !report.events.iter().any(stayed) {
-            report.workers = report.workers.max(self.workers);
-        }
+        let report = if has_ended { self.under_way.run.report() } else { self.under_way.report() };
+        let Some(report) = report else { return };
         let mut past = self.past();
         if past.complete {
             return;
