@@ -186,3 +186,42 @@ pub(super) fn rates(report: &Report<()>) -> (f64, f64) {
 pub(super) fn per_second(count: u64, span: Duration) -> f64 {
     count as f64 / span.as_secs_f64().max(1e-9)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pipe_core::{Inline, from_iter};
+
+    #[test]
+    fn what_is_remembered_of_a_run_has_a_limit() {
+        let whole = from_iter(0..10u8).map(|n| n).for_each(drop);
+        let mut report = whole.run_on(&Inline).expect("nothing fails");
+        let mut past = Past::default();
+        for n in 0..1_000u32 {
+            report.elapsed = TICK * n;
+            report.events.push(Event::Remark { stage: "check".to_owned(), what: format!("remark {n}") });
+            past.add(report.clone());
+        }
+        assert_eq!((past.points.len(), past.events.len(), past.reports.len()), (POINTS, EVENTS, WINDOW + 1));
+        let (newest, recent) = past.newest().expect("there is one");
+        assert_eq!((newest.elapsed, recent.elapsed), (TICK * 999, TICK * WINDOW as u32));
+        assert_eq!(past.points.back().map(|point| point.at), Some(newest.elapsed));
+    }
+
+    #[test]
+    fn rates_are_those_of_the_last_seconds_and_behind_the_end_those_of_the_run() {
+        let whole = from_iter(0..100u8).map(|n| n).for_each(drop);
+        let mut report = whole.run_on(&Inline).expect("nothing fails");
+        let mut past = Past::default();
+        for second in 1..=20u32 {
+            report.elapsed = Duration::from_secs(second.into());
+            report.segments[0].taken = u64::from(second * second);
+            past.add(report.clone());
+        }
+        // Of (100, 400) items in ten seconds; of 400 in twenty.
+        let items = |past: &Past| rates(&past.newest().expect("there is one").1).0;
+        assert_eq!(items(&past), 30.0);
+        past.complete = true;
+        assert_eq!(items(&past), 20.0);
+    }
+}
