@@ -3,6 +3,7 @@
 //! ```text
 //! cargo run --release -p docs --example stations -- measurements.txt
 //! cargo run --release -p docs --example access_log -- --on parallel /var/log/apache2/access.log
+//! cargo run --release -p docs --example live
 //! ```
 //!
 //! What is here is the part of each program that tests can call: the pipeline, defined once as a function of its input and its executor,
@@ -70,3 +71,7 @@ struct Fan;
 #[doc = include_str!("../guide/metrics.md")]
 #[cfg(doctest)]
 struct Metrics;
+
+#[doc = include_str!("../guide/python.md")]
+#[cfg(doctest)]
+struct Python;

@@ -146,6 +146,24 @@ fn on_two_workers_of_twenty_injected_causes_all_are_found() {
     }
 }
 
+#[test]
+fn while_a_run_goes_on_it_has_as_many_workers_as_it_may_have() {
+    let counters = Counters::new();
+    let asked = counters.clone();
+    let numbers = FromIter::new(0..3_000u64).pipeline().map(|n| {
+        work(40);
+        n
+    });
+    let last = numbers.for_each(move |n| {
+        if n == 2_999 {
+            assert_eq!(asked.count("pipe_workers", &["numbers"]), Some(2));
+        }
+    });
+    let whole = last.observe(counters.of("numbers"));
+    whole.run_on(&Parallel::new().workers(2)).expect("the assertion holds");
+    assert_eq!(counters.count("pipe_workers", &["numbers"]), Some(0));
+}
+
 #[tokio::test]
 async fn a_run_whose_future_is_dropped_is_counted_as_failed_and_no_more_as_under_way() {
     let counters = Counters::new();

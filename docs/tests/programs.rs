@@ -1,7 +1,8 @@
 //! The programs as a shell sees them: output, exit codes, signals.
 #![cfg(unix)]
 
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::path::PathBuf;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Output, Stdio};
 use std::sync::OnceLock;
@@ -252,4 +253,30 @@ fn a_program_that_works_prints_after_ctrl_c_what_it_has_read() {
             }
         }
     }
+}
+
+#[test]
+fn the_live_program_says_where_its_page_is_and_serves_it_while_it_runs() {
+    let mut command = program("live");
+    let mut child =
+        command.args(["--seconds", "3", "--workers", "2"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut said = BufReader::new(child.stdout.take().unwrap());
+    let mut first = String::new();
+    said.read_line(&mut first).unwrap();
+    let address =
+        first.strip_prefix("open http://").and_then(|url| url.split('/').next()).expect("an address");
+    let state = || {
+        let mut connection = TcpStream::connect(address).unwrap();
+        write!(connection, "GET /state HTTP/1.1\r\nHost: {address}\r\n\r\n").unwrap();
+        let mut state = String::new();
+        connection.read_to_string(&mut state).unwrap();
+        state
+    };
+    // The page is there before the run.
+    let state = std::iter::repeat_with(state).find(|state| state.contains("\"workers\":")).unwrap();
+    assert!(state.contains("\"title\":\"live\"") && state.contains("\"workers\":2"), "{state}");
+    let mut report = String::new();
+    said.read_to_string(&mut report).unwrap();
+    assert!(child.wait().unwrap().success());
+    assert!(report.contains("segment 0 (parallel) hash [skip] > check [skip]"), "{report}");
 }

@@ -8,10 +8,12 @@
 mod bench;
 mod ci;
 mod cuda;
+mod doctor;
 mod markdown;
 mod output;
 mod peers;
 mod rust_version;
+mod said;
 mod scratch;
 mod step;
 mod test;
@@ -33,6 +35,7 @@ struct Cli {
 enum Task {
     Bench(bench::Args),
     Peers(peers::Args),
+    Doctor(doctor::Args),
     Test(test::Args),
     Tidy(tidy::Args),
     Scratch(scratch::Args),
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
     match Cli::parse().task {
         Some(Task::Bench(args)) => bench::run(&args),
         Some(Task::Peers(args)) => peers::run(&args),
+        Some(Task::Doctor(args)) => doctor::run(&args),
         Some(Task::Test(args)) => test::run(&args),
         Some(Task::Tidy(args)) => tidy::run(&args),
         Some(Task::Scratch(args)) => scratch::run(&args),

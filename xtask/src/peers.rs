@@ -33,15 +33,29 @@ enum Mode {
 
 pub(crate) fn run(args: &Args) -> ExitCode {
     let mode = if args.check { Mode::Check } else { Mode::Install };
-    let python = python::peers(mode);
-    // The libraries of the system come before what is compiled against them.
-    let debian = debian::peers(mode);
-    let all: Vec<Peer> = python.into_iter().chain(debian).chain(native::peers(mode)).collect();
+    let all = peers(mode);
     for peer in &all {
         println!("{peer}");
     }
     let missing = all.iter().filter(|peer| peer.is_missed()).count();
     if missing == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// All of them, installed or looked for.
+fn peers(mode: Mode) -> Vec<Peer> {
+    let python = python::peers(mode);
+    // The libraries of the system come before what is compiled against them.
+    let debian = debian::peers(mode);
+    python.into_iter().chain(debian).chain(native::peers(mode)).collect()
+}
+
+/// Names, each with its version if it is there.
+pub(crate) fn found() -> Vec<(String, Option<String>)> {
+    let version = |peer: Peer| match peer.state {
+        State::There(version) | State::Installed(version) => (peer.name, Some(version)),
+        State::Missing(_) => (peer.name, None),
+    };
+    peers(Mode::Check).into_iter().map(version).collect()
 }
 
 /// One peer, and what came of it.
@@ -81,12 +95,6 @@ impl fmt::Display for Peer {
             State::Missing(why) => write!(f, "{name}: missing{optional}: {why}"),
         }
     }
-}
-
-/// What a command prints, if it ends well.
-fn output(command: &mut Command) -> Option<String> {
-    let output = command.stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
-    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
 /// Runs an installer to its end; on failure, the last line that it said.

@@ -114,10 +114,10 @@ mod tests {
     #[test]
     fn an_even_split_loses_nothing_and_is_even() {
         fn check<C: Costs>() {
-            let shares = even_split::<C>(2_000, 2);
+            let shares = even_split::<C>(20_000, 2);
             let mut indices: Vec<u64> = shares.iter().flatten().map(|(index, _)| *index).collect();
             indices.sort_unstable();
-            assert!(indices.into_iter().eq(0..2_000));
+            assert!(indices.into_iter().eq(0..20_000));
             let [one, other] =
                 [0, 1].map(|at| shares[at].iter().map(|(_, (_, rounds))| *rounds).sum::<u64>());
             assert!(one.abs_diff(other) * 1_000 < one, "{one} {other}");

@@ -33,6 +33,8 @@ pub struct Report<T> {
     /// The most bytes that were in flight between source and sink at once, with the accumulators; 0 where the executor keeps one batch
     /// alive.
     pub peak_bytes: usize,
+    /// How many of them are in flight now, of a run that goes on. 0 where the executor keeps one batch alive.
+    pub bytes_in_flight: usize,
     /// How many there might have been.
     pub memory_limit: usize,
     /// Workers that ran, the calling thread included.
@@ -224,6 +226,7 @@ impl<T> Report<T> {
             elapsed: self.elapsed,
             bytes: self.bytes,
             peak_bytes: self.peak_bytes,
+            bytes_in_flight: self.bytes_in_flight,
             memory_limit: self.memory_limit,
             workers: self.workers,
             segments: self.segments,

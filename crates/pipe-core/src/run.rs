@@ -509,6 +509,7 @@ impl RunState {
             elapsed: self.elapsed(),
             bytes: self.bytes.load(Relaxed),
             peak_bytes: self.budget.peak(),
+            bytes_in_flight: self.budget.in_use(),
             memory_limit: self.budget.limit(),
             workers: self.workers.load(Relaxed),
             segments: self.segment_reports(),

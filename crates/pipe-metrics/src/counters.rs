@@ -14,6 +14,7 @@ use crate::contract::{
 };
 use crate::histogram::{Distribution, Histogram};
 use crate::series::{Sample, Series, Value};
+use crate::under_way::UnderWay;
 use pipe_core::{Event, Explain, Observed, Observer, Part, Report, Run};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -48,7 +49,7 @@ struct Shared {
 
 #[derive(Default)]
 struct Pipeline {
-    under_way: BTreeMap<u64, Run>,
+    under_way: BTreeMap<u64, UnderWay>,
     slices: BTreeMap<Part, Arc<Histogram>>,
 }
 
@@ -136,14 +137,14 @@ impl Counters {
             }
             let totals = shared.totals.clone();
             drop(shared);
-            let asked: Vec<_> = runs.iter().flat_map(|(_, runs)| runs).map(Run::report).collect();
+            let asked: Vec<_> = runs.iter().flat_map(|(_, runs)| runs).map(UnderWay::report).collect();
             // A run without a report is just about to end: its numbers are not to be missing for that moment.
             if attempt < ATTEMPTS && asked.iter().any(Option::is_none) {
                 thread::yield_now();
                 continue;
             }
             let mut asked = asked.into_iter();
-            let reports = |(name, runs): (String, Vec<Run>)| {
+            let reports = |(name, runs): (String, Vec<UnderWay>)| {
                 (name, asked.by_ref().take(runs.len()).flatten().collect())
             };
             return (totals, runs.into_iter().map(reports).collect(), histograms);
@@ -203,7 +204,7 @@ impl RunCounters {
         let id = shared.next_run;
         shared.next_run += 1;
         let pipeline = shared.pipelines.entry(name.clone()).or_default();
-        pipeline.under_way.insert(id, run.clone());
+        pipeline.under_way.insert(id, UnderWay::new(plan, run));
         let mut slices = |part| {
             let histogram = pipeline.slices.entry(part).or_insert_with(|| Arc::new(Histogram::new()));
             histogram.clone()

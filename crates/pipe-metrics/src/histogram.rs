@@ -91,6 +91,7 @@ impl Distribution {
     }
 
     /// How many were shorter than 2^`power` nanoseconds. Exact, since these are bounds of buckets.
+    #[cfg(any(feature = "prometheus", test))]
     pub(crate) fn below(&self, power: u32) -> u64 {
         let end = bucket(1 << power.min(LARGEST - 1));
         self.counts[..end].iter().sum()

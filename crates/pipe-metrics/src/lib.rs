@@ -18,6 +18,7 @@
 //! run --[Observed, per slice of a batch]--> Counters ----> text page, Prometheus | metrics facade
 //!                                           TraceFile ---> ui.perfetto.dev, chrome://tracing
 //!                                           Spans -------> tracing subscriber
+//!                                           Live --------> a page for people, with buttons
 //!                                           Bar, StallDetector
 //! ```
 //!
@@ -34,12 +35,13 @@
 //! # Limits
 //!
 //! Everything has one: 64 pipelines told apart, 10,000 values, 2.4 KiB for each histogram, a million events in a trace, one connection of
-//! two seconds at a time. What is left out is counted.
+//! two seconds at a time, 16 viewers of a live page. What is left out is counted.
 //!
 //! # Features
 //!
-//! Without any: [`Counters`] and [`StallDetector`].
+//! Without any: [`Counters`], [`StallDetector`] and [`Occupancy`].
 //!
+//! * `live`: `Live`, a page that shows runs while they go on, in a browser. Brings nothing.
 //! * `prometheus`: `text`, a page in the text format, and `Prometheus`, which serves it. Brings nothing.
 //! * `trace`: `TraceFile`. Brings nothing.
 //! * `metrics`: `Facade`, to the recorder of the crate metrics.
@@ -56,14 +58,24 @@ mod counters;
 #[cfg(feature = "metrics")]
 mod facade;
 mod histogram;
+#[cfg(any(feature = "live", feature = "prometheus"))]
+mod http;
+#[cfg(any(feature = "live", feature = "trace"))]
+mod json;
+#[cfg(feature = "live")]
+mod live;
+mod occupancy;
 #[cfg(feature = "prometheus")]
 mod prometheus;
 mod series;
+#[cfg(any(feature = "live", feature = "prometheus"))]
+mod serve_error;
 #[cfg(feature = "tracing")]
 mod spans;
 mod stall;
 #[cfg(feature = "trace")]
 mod trace_file;
+mod under_way;
 
 #[cfg(feature = "progress")]
 pub use bar::Bar;
@@ -72,9 +84,14 @@ pub use counters::{Counters, RunCounters};
 #[cfg(feature = "metrics")]
 pub use facade::Facade;
 pub use histogram::Distribution;
+#[cfg(feature = "live")]
+pub use live::Live;
+pub use occupancy::Occupancy;
 #[cfg(feature = "prometheus")]
 pub use prometheus::{Prometheus, text};
 pub use series::{Sample, Value};
+#[cfg(any(feature = "live", feature = "prometheus"))]
+pub use serve_error::ServeError;
 #[cfg(feature = "tracing")]
 pub use spans::Spans;
 pub use stall::{Stall, StallDetector, WaitingFor};

@@ -3,6 +3,7 @@
 //! The format is that of the "Trace Event Format" (JSON array form): a process per run, a track per thread, a complete event (`X`) per
 //! slice, with those of the parts behind it inside of it.
 
+use crate::json::escaped;
 use pipe_core::{Event, Explain, Observed, Observer, Part, Slice};
 use std::collections::HashMap;
 use std::fmt;
@@ -248,18 +249,4 @@ impl RunTrace {
 /// The unit of the format, with three digits behind the point.
 fn microseconds(span: Duration) -> f64 {
     span.as_nanos() as f64 / 1e3
-}
-
-/// As it may stand in a string of JSON.
-fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for char in text.chars() {
-        match char {
-            '"' => out.push_str("\\\""),
-            '\\' => out.push_str("\\\\"),
-            char if (char as u32) < 0x20 => out.push_str(&format!("\\u{:04x}", char as u32)),
-            char => out.push(char),
-        }
-    }
-    out
 }

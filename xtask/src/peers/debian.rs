@@ -1,6 +1,7 @@
 //! Programs and libraries from the packages of Debian and what descends from it.
 
-use super::{Mode, Needed, Peer, State, install, output};
+use super::{Mode, Needed, Peer, State, install};
+use crate::said::said;
 use std::process::Command;
 
 /// The package, and what it is for.
@@ -42,17 +43,16 @@ pub(super) fn peers(mode: Mode) -> Vec<Peer> {
 
 /// Of a package that is installed, as the system itself knows.
 fn version(package: &str) -> Option<String> {
-    let known =
-        output(Command::new("dpkg-query").args(["-W", "-f=${db:Status-Status} ${Version}", package]))?;
+    let known = said(Command::new("dpkg-query").args(["-W", "-f=${db:Status-Status} ${Version}", package]))?;
     known.strip_prefix("installed ").map(str::to_owned)
 }
 
 fn add(packages: &[&str]) -> Result<(), String> {
     let by_hand = format!("apt-get install {}", packages.join(" "));
-    if output(Command::new("apt-get").arg("--version")).is_none() {
+    if said(Command::new("apt-get").arg("--version")).is_none() {
         return Err("there is no apt-get; install it as this system does".to_owned());
     }
-    if output(Command::new("id").arg("-u")).as_deref() != Some("0") {
+    if said(Command::new("id").arg("-u")).as_deref() != Some("0") {
         return Err(format!("needs root: {by_hand}"));
     }
     println!("{by_hand}");

@@ -1,6 +1,7 @@
 //! Packages of Python, in a virtual environment of their own.
 
-use super::{Mode, Needed, Peer, State, install, output};
+use super::{Mode, Needed, Peer, State, install};
+use crate::said::said;
 use crate::workspace::{root, target};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -61,7 +62,7 @@ fn why(other: Option<&String>, version: &str, failed: Option<&String>) -> String
 /// Installs packages in one go, or else one by one, so that one that does not exist for this Python takes no other with it.
 fn add(environment: &Path, python: &Path, absent: &[&Package], file: &Path) -> Failed {
     // Also mends an environment whose making was interrupted.
-    if output(Command::new(python).args(["-m", "pip", "--version"])).is_none()
+    if said(Command::new(python).args(["-m", "pip", "--version"])).is_none()
         && let Err(why) = install(Command::new("python3").args(["-m", "venv"]).arg(environment))
     {
         let why = format!("python3 -m venv (Debian: apt-get install python3-venv): {why}");
@@ -87,7 +88,7 @@ fn pip(python: &Path) -> Command {
 
 /// Versions by name; empty where there is no environment.
 fn installed(python: &Path) -> BTreeMap<String, String> {
-    let list = output(Command::new(python).args(["-c", LIST])).unwrap_or_default();
+    let list = said(Command::new(python).args(["-c", LIST])).unwrap_or_default();
     let pair = |line: &str| line.split_once(' ').map(|(name, version)| (name.to_owned(), version.to_owned()));
     list.lines().filter_map(pair).collect()
 }
