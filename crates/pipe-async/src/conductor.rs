@@ -30,7 +30,7 @@
 //!
 //! A run is over when all threads have dropped what they had.
 
-use crate::driver::{AsyncWorker, Standing};
+use crate::driver::{AsyncWorker, Released, Standing};
 use crate::edges::{Close, Edges, Next, Parcel, Room};
 use crate::runtime::{Runtime, Timer};
 use crate::stretch::{End, Stretch, dropping};
@@ -126,9 +126,10 @@ impl<R: Runtime> Conductor<R> {
         // First, so that no change from here on is missed.
         self.edges.watch(cx.waker());
         self.look_at_switch(cx);
-        let mut rounds = 0;
-        while self.round(cx) {
-            rounds += 1;
+        // What was left over the last time is handed on first, or a stage that never stands still would keep it.
+        let (mut hand, mut rounds) = (Hand::Anything, 0);
+        while self.round(hand, cx) {
+            (hand, rounds) = (Hand::Batches, rounds + 1);
             if rounds == ROUNDS {
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
@@ -140,10 +141,10 @@ impl<R: Runtime> Conductor<R> {
     }
 
     /// Every stage once; that next to the sink first, since it makes room for the others. True if one moved.
-    fn round(&mut self, cx: &Context<'_>) -> bool {
+    fn round(&mut self, hand: Hand, cx: &Context<'_>) -> bool {
         let mut moved = false;
         for post in self.posts.iter_mut().rev() {
-            moved |= post.step(&self.edges, &self.run, &self.ends, cx);
+            moved |= post.step(hand, &self.edges, &self.run, &self.ends, cx);
         }
         moved
     }
@@ -235,6 +236,14 @@ impl Ends {
     }
 }
 
+/// What is put on an edge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Hand {
+    /// Full batches; and whatever there is, if the reader has nothing to do.
+    Anything,
+    Batches,
+}
+
 /// An async stage between its edges.
 struct Post<W: ?Sized> {
     place: usize,
@@ -248,11 +257,11 @@ struct Post<W: ?Sized> {
 
 impl<W: AsyncWorker + ?Sized> Post<W> {
     /// Takes, works, hands on. True if anything moved.
-    fn step(&mut self, edges: &Edges, run: &RunState, ends: &Ends, cx: &Context<'_>) -> bool {
+    fn step(&mut self, hand: Hand, edges: &Edges, run: &RunState, ends: &Ends, cx: &Context<'_>) -> bool {
         let Some(mut worker) = self.worker.take() else { return false };
         // Under `catch_unwind` because items are dropped here, too; the operations themselves are watched one by one.
         let stepped = catch_unwind(AssertUnwindSafe(|| {
-            let moved = self.advance(&mut *worker, edges, run, cx);
+            let moved = self.advance(&mut *worker, hand, edges, run, cx);
             let end = self.standing(&mut *worker, edges);
             (moved, end, worker)
         }));
@@ -278,7 +287,14 @@ impl<W: AsyncWorker + ?Sized> Post<W> {
         }
     }
 
-    fn advance(&mut self, worker: &mut W, edges: &Edges, run: &RunState, cx: &Context<'_>) -> bool {
+    fn advance(
+        &mut self,
+        worker: &mut W,
+        hand: Hand,
+        edges: &Edges,
+        run: &RunState,
+        cx: &Context<'_>,
+    ) -> bool {
         let mut moved = false;
         while self.input.is_none() && worker.wants() {
             match edges.try_take(self.place - 1) {
@@ -291,18 +307,22 @@ impl<W: AsyncWorker + ?Sized> Post<W> {
             }
             moved = true;
         }
-        moved |= worker.advance(cx.waker());
+        let goes_on = worker.advance(cx.waker());
+        // To wake a thread costs as much as many operations. So while there are more of these, a reader gets full batches.
+        let hand = if goes_on { hand } else { Hand::Anything };
+        self.hand_on(worker, hand, edges, run) || goes_on || moved
+    }
+
+    /// Puts outputs on the edge. True if there were any.
+    fn hand_on(&mut self, worker: &mut W, hand: Hand, edges: &Edges, run: &RunState) -> bool {
+        let (most, mut moved) = (run.batch_bytes(), false);
         loop {
-            let (most, released) = (run.batch_bytes(), worker.released_bytes());
-            let wanted = match edges.room(self.place) {
-                Room::None => false,
-                Room::Some => released >= most,
-                Room::Hungry => released > 0,
+            let wanted = match (worker.released(most), hand) {
+                (Released::Nothing, _) | (Released::Some, Hand::Batches) => false,
+                (Released::Some, Hand::Anything) => edges.room(self.place) == Room::Hungry,
+                (Released::Batch, _) => edges.room(self.place) != Room::None,
             };
-            if !wanted {
-                return moved;
-            }
-            let Some(batch) = worker.take(most) else { return moved };
+            let Some(batch) = wanted.then(|| worker.take(most)).flatten() else { return moved };
             let permit = run.budget().overdraw(batch.bytes());
             edges.try_put(self.place, Parcel { batch, permit });
             moved = true;

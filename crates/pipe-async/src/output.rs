@@ -1,5 +1,6 @@
 //! What an async stage emits: all of it is weighed here when it comes, and kept here from its turn on until it is taken.
 
+use crate::driver::Released;
 use pipe_core::Items;
 use pipe_core::plan::RunState;
 
@@ -20,6 +21,18 @@ impl<T: Send + 'static> Output<T> {
     pub(crate) fn new(run: &RunState) -> Self {
         let (items, positions) = (Vec::new(), Vec::new());
         Output { items, positions, bytes: 0, weigher: run.weigher(), seen: 0, seen_bytes: 0 }
+    }
+
+    /// As many wait to be taken as should: the reader is slow, and nothing more is started for now.
+    pub(crate) const ENOUGH: usize = 2 * MOST_ITEMS;
+
+    /// What there is to be taken, where a full batch has `most` bytes.
+    pub(crate) fn released(&self, most: usize) -> Released {
+        match self.items.len() {
+            0 => Released::Nothing,
+            items if items >= MOST_ITEMS.min(most / self.mean_bytes()) => Released::Batch,
+            _ => Released::Some,
+        }
     }
 
     /// How many wait to be taken.

@@ -1,0 +1,173 @@
+//! How operations start: which item is next, and whether it may.
+
+use super::{Driver, POLLS, settle};
+use crate::deadlines::Deadlines;
+use crate::flight::{Candidate, Flight};
+use crate::keys::Keys;
+use crate::output::Output;
+use crate::rate::Waited;
+use crate::runtime::Timer;
+use crate::slab::{Started, Thrown};
+use pipe_core::{AsyncStep, Batch, Items};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// How many items may be let in now, and how many were.
+struct Fresh {
+    left: usize,
+    taken: usize,
+}
+
+impl<S: AsyncStep, C: Timer> Driver<S, C> {
+    /// Starts what may start. True if it started or let in anything.
+    pub(super) fn start(&mut self) -> bool {
+        let mut fresh = self.fresh();
+        let started = if self.is_plain() { self.start_all(&mut fresh) } else { self.start_some(&mut fresh) };
+        self.time();
+        if self.input.items.is_empty() {
+            // A batch that was taken from still weighs what its items owned. Kept, it would hold the budget while nothing is under way.
+            self.input.items = Items::new(0, Vec::new());
+        }
+        self.run.count_taken(self.bounds.segment, fresh.taken);
+        started || fresh.taken > 0
+    }
+
+    /// How many items may be let in now. Those that are due are in memory already, and others may wait behind them: they are not held up.
+    fn fresh(&self) -> Fresh {
+        let output = &self.exit.output;
+        if output.len() >= Output::<S::Out>::ENOUGH {
+            return Fresh { left: 0, taken: 0 };
+        }
+        let budget = self.run.budget();
+        let nothing_under_way = self.exit.window.len() + output.len() == 0;
+        let fit = (budget.free() / output.mean_bytes()).max(usize::from(nothing_under_way));
+        Fresh { left: fit.min(POLLS), taken: 0 }
+    }
+
+    fn window_has_room(&self) -> bool {
+        self.exit.window.len() < self.bounds.window
+    }
+
+    /// Whether the next item is always that of the input, and may start if there is room.
+    fn is_plain(&self) -> bool {
+        self.keys.is_none() && self.throttle.is_none() && self.again.is_none() && self.due.is_empty()
+    }
+
+    /// As `start_some` where it is plain.
+    fn start_all(&mut self, fresh: &mut Fresh) -> bool {
+        while fresh.taken < fresh.left && self.calls.has_room() && self.window_has_room() {
+            let Some((at, item)) = self.input.items.next_at() else { break };
+            fresh.taken += 1;
+            let number = self.exit.window.enter();
+            self.call(Flight { number, at, key: 0, copy: None, attempt: 1 }, item);
+        }
+        fresh.taken > 0
+    }
+
+    /// Starts operations as keys, rate and attempts permit. True if it started any.
+    fn start_some(&mut self, fresh: &mut Fresh) -> bool {
+        let mut started = false;
+        self.throttled_until = None;
+        while self.calls.has_room() {
+            let Some((flight, item)) = self.candidate(fresh) else {
+                self.waited = Waited::No;
+                break;
+            };
+            let now = self.alarms.now();
+            if let Some(Err(at)) = self.throttle.as_mut().map(|throttle| throttle.admit(now, self.waited)) {
+                self.throttled_until = Some(at);
+                (self.throttled, self.waited) = (Some((flight, item)), Waited::Yes);
+                break;
+            }
+            started = true;
+            self.call(flight, item);
+        }
+        started
+    }
+
+    fn call(&mut self, flight: Flight<S::In>, item: S::In) {
+        let called = catch_unwind(AssertUnwindSafe(|| self.step.call(item)));
+        let (flight, landing) = match called {
+            Ok(future) => match self.calls.start(future, flight) {
+                Started::Over(flight, ended) => (flight, ended.and_then(settle::<S>)),
+                Started::Pending(place) => {
+                    if self.bounds.timeout.is_some() {
+                        self.begun.push(place);
+                    }
+                    return;
+                }
+            },
+            Err(thrown) => (flight, Err(thrown)),
+        };
+        if let Some(keys) = &mut self.keys {
+            keys.leave(flight.key);
+        }
+        self.exit.over(flight, landing);
+    }
+
+    /// The time of operations that were started begins now, behind all the calls of the user's function.
+    fn time(&mut self) {
+        let Some(timeout) = self.bounds.timeout.filter(|_| !self.begun.is_empty()) else { return };
+        self.alarms.look();
+        let at = self.alarms.now().saturating_add(timeout);
+        let deadlines: &mut Deadlines = &mut self.deadlines;
+        self.begun.drain(..).for_each(|place| deadlines.push(place, at));
+    }
+
+    /// The next item to start, its key taken. Those whose key is not free are put aside.
+    fn candidate(&mut self, fresh: &mut Fresh) -> Option<Candidate<S::In>> {
+        if let Some(throttled) = self.throttled.take() {
+            return Some(throttled);
+        }
+        loop {
+            if let Some(ready) = self.keys.as_mut().and_then(Keys::next_ready) {
+                return Some(ready);
+            }
+            let next = self.next_due().or_else(|| self.next_fresh(fresh))?;
+            let Some(keys) = &mut self.keys else { return Some(next) };
+            if let Some(ready) = keys.enter(next.0.key, next) {
+                return Some(ready);
+            }
+        }
+    }
+
+    fn next_due(&mut self) -> Option<Candidate<S::In>> {
+        let mut flight = self.due.pop_front()?;
+        let mut items = flight.copy.take()?;
+        flight.copy = self.copy(&items);
+        let (_, item) = items.next_at()?;
+        Some((flight, item))
+    }
+
+    fn next_fresh(&mut self, fresh: &mut Fresh) -> Option<Candidate<S::In>> {
+        loop {
+            if fresh.taken == fresh.left || !self.window_has_room() {
+                return None;
+            }
+            let copy = self.copy(&self.input.items);
+            let (at, item) = self.input.items.next_at()?;
+            fresh.taken += 1;
+            let number = self.exit.window.enter();
+            let mut flight = Flight { number, at, key: 0, copy, attempt: 1 };
+            match self.key(&item) {
+                Ok(key) => {
+                    flight.key = key;
+                    return Some((flight, item));
+                }
+                Err(thrown) => self.exit.over(flight, Err(thrown)),
+            }
+        }
+    }
+
+    /// The key of an item, where there is a limit for each.
+    fn key(&self, item: &S::In) -> Thrown<u64> {
+        if self.keys.is_none() {
+            return Ok(0);
+        }
+        let limit = self.run.operations(self.bounds.segment).key_limit();
+        catch_unwind(AssertUnwindSafe(|| limit.map_or(0, |limit| limit.key(item))))
+    }
+
+    fn copy(&self, items: &Items<S::In>) -> Option<Box<Items<S::In>>> {
+        self.again.and_then(|again| again(items)).map(Box::new)
+    }
+}
