@@ -138,8 +138,6 @@ struct Input<T> {
 struct Exit<T, U> {
     window: Window<Outcome<U>>,
     output: Output<U>,
-    /// The largest output there may be, in bytes: the memory limit.
-    most: usize,
     /// Those that are no outputs, or too large, until somebody looks at them.
     landed: Vec<(Flight<T>, Landing<U>)>,
 }
@@ -169,7 +167,6 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
             exit: Exit {
                 window: Window::new(run.order(segment)),
                 output: Output::new(run),
-                most: run.budget().limit(),
                 landed: Vec::new(),
             },
             failure: None,

@@ -53,9 +53,9 @@ struct Slot<F, T> {
 pub(crate) type Thrown<R> = Result<R, Box<dyn Any + Send>>;
 
 /// What came of a future that was just taken in.
-pub(crate) enum Started<T, R> {
+pub(crate) enum Started<R> {
     /// It was over at its first poll.
-    Over(T, Thrown<R>),
+    Over(Thrown<R>),
     /// Its place, which is that of another one when it is over.
     Pending(usize),
 }
@@ -71,24 +71,24 @@ impl<F: Future, T> Slab<F, T> {
         self.len
     }
 
-    /// Whether there may be another one.
-    pub(crate) fn has_room(&self) -> bool {
-        self.len < self.most
+    /// How many more there may be.
+    pub(crate) fn room(&self) -> usize {
+        self.most - self.len
     }
 
-    /// Takes a future in and polls it for the first time.
+    /// Takes a future in and polls it for the first time. `tag` is asked for if it is not over then. What `make` throws is its end.
     ///
     /// # Panics
     /// There is no room.
-    pub(crate) fn start(&mut self, future: F, tag: T) -> Started<T, F::Output> {
+    #[inline]
+    pub(crate) fn start(&mut self, make: impl FnOnce() -> F, tag: impl FnOnce() -> T) -> Started<F::Output> {
         let index = self.free.last().copied().unwrap_or_else(|| self.grow());
         let chunk = &mut self.chunks[index / Group::BITS];
         let slot = &mut chunk.slots[index % Group::BITS];
-        slot.future().set(Some(future));
-        match slot.poll(&chunk.group, index % Group::BITS) {
-            Some(ended) => Started::Over(tag, ended),
+        match slot.poll(&chunk.group, index % Group::BITS, |mut future| future.set(Some(make()))) {
+            Some(ended) => Started::Over(ended),
             None => {
-                slot.tag = Some(tag);
+                slot.tag = Some(tag());
                 self.free.pop();
                 self.len += 1;
                 Started::Pending(index)
@@ -156,11 +156,12 @@ impl<F: Future, T> Slab<F, T> {
 }
 
 impl<F: Future, T> Chunk<F, T> {
+    #[inline]
     fn poll(&mut self, bit: usize) -> Option<(T, Thrown<F::Output>)> {
         // A slot may be empty, but a bit behind the last slot has no waker.
         let slot = &mut self.slots[bit];
         slot.tag.as_ref()?;
-        let ended = slot.poll(&self.group, bit)?;
+        let ended = slot.poll(&self.group, bit, |_| ())?;
         slot.tag.take().map(|tag| (tag, ended))
     }
 }
@@ -171,11 +172,18 @@ impl<F: Future, T> Slot<F, T> {
         unsafe { Pin::new_unchecked(&mut self.future) }
     }
 
-    /// Polls its future, which there is, and drops it if it is over.
-    fn poll(&mut self, group: &Arc<Group>, bit: usize) -> Option<Thrown<F::Output>> {
+    /// Polls its future, which there is after `prepare`, and drops it if it is over. One look for panics: it is passed a million times a second.
+    #[inline]
+    fn poll(
+        &mut self,
+        group: &Arc<Group>,
+        bit: usize,
+        prepare: impl FnOnce(Pin<&mut Option<F>>),
+    ) -> Option<Thrown<F::Output>> {
         let waker = borrowed(group, bit);
         let mut future = self.future();
         let polled = catch_unwind(AssertUnwindSafe(|| {
+            prepare(future.as_mut());
             let present = future.as_mut().as_pin_mut().expect("a slot that is polled has a future");
             let polled = present.poll(&mut Context::from_waker(&waker));
             if polled.is_ready() {
@@ -294,15 +302,17 @@ mod tests {
         let (polls, wakers) = (Cell::new(0), Wakers::default());
         let mut slab = Slab::new(200);
         for tag in 0..200 {
-            assert!(matches!(slab.start(after(2, &polls, wakers.clone()), tag), Started::Pending(_)));
+            assert!(matches!(slab.start(|| after(2, &polls, wakers.clone()), || tag), Started::Pending(_)));
         }
-        assert!(!slab.has_room());
+        assert_eq!(slab.room(), 0);
         assert_eq!((poll(&mut slab, 150), polls.get(), slab.len()), ((vec![], false), 200, 200));
         wakers.borrow()[7].wake_by_ref();
         wakers.borrow()[7].wake_by_ref();
         assert_eq!((poll(&mut slab, 150), polls.get(), slab.len()), ((vec![7], false), 201, 199));
-        assert!(matches!(slab.start(after(1, &polls, wakers.clone()), 1_000), Started::Over(1_000, Ok(()))));
-        let Started::Pending(place) = slab.start(after(2, &polls, wakers.clone()), 1_001) else { panic!() };
+        assert!(matches!(slab.start(|| after(1, &polls, wakers.clone()), || 1_000), Started::Over(Ok(()))));
+        let Started::Pending(place) = slab.start(|| after(2, &polls, wakers.clone()), || 1_001) else {
+            panic!()
+        };
         // The place of number 7, whose waker now is one too many.
         assert_eq!((place, slab.len(), slab.chunks.len()), (7, 200, 4));
         wakers.borrow()[7].wake_by_ref();
@@ -328,7 +338,7 @@ mod tests {
                     std::panic::resume_unwind(Box::new("one"));
                 }
             };
-            slab.start(future, tag);
+            slab.start(|| future, || tag);
         }
         wakers.borrow().iter().for_each(Waker::wake_by_ref);
         let mut ends = Vec::new();
@@ -342,7 +352,7 @@ mod tests {
         let (polls, wakers) = (Cell::new(0), Wakers::default());
         let mut slab = Slab::new(65);
         for tag in 0..65 {
-            slab.start(after(9, &polls, wakers.clone()), tag);
+            slab.start(|| after(9, &polls, wakers.clone()), || tag);
         }
         assert!(slab.remove(64).is_some_and(|(tag, dropped)| tag == 64 && dropped.is_ok()));
         let groups: Vec<_> = slab.chunks.iter().map(|chunk| Arc::downgrade(&chunk.group)).collect();
@@ -361,8 +371,8 @@ mod tests {
     fn a_place_that_is_dropped_or_polled_out_of_turn_is_free() {
         let (polls, wakers) = (Cell::new(0), Wakers::default());
         let mut slab = Slab::new(2);
-        slab.start(after(2, &polls, wakers.clone()), 0);
-        slab.start(after(3, &polls, wakers.clone()), 1);
+        slab.start(|| after(2, &polls, wakers.clone()), || 0);
+        slab.start(|| after(3, &polls, wakers.clone()), || 1);
         assert!(slab.poll_one(1).is_none());
         assert!(slab.poll_one(0).is_some_and(|(tag, ended)| tag == 0 && ended.is_ok()));
         assert!(slab.poll_one(0).is_none() && slab.remove(0).is_none());

@@ -28,6 +28,7 @@ impl<T> Window<T> {
     }
 
     /// Lets an item in. Returns its number.
+    #[inline]
     pub(crate) fn enter(&mut self) -> u64 {
         match self {
             Window::Ordered { head, places } => {
@@ -42,6 +43,7 @@ impl<T> Window<T> {
     }
 
     /// Whether it is the turn of item `number`, of which nothing came yet. Then it has left with this.
+    #[inline]
     pub(crate) fn passes(&mut self, number: u64) -> bool {
         match self {
             Window::Ordered { head, places } => {

@@ -15,25 +15,27 @@ pub(super) fn settle<S: AsyncStep>(output: <S::Future as Future>::Output) -> Lan
 }
 
 impl<T, U: Send + 'static> Exit<T, U> {
-    /// An operation is over.
+    /// An operation is over. Inlined, and all that is rare is not: then a flight that ends well is never put together in memory.
+    #[inline(always)]
     pub(super) fn over(&mut self, flight: Flight<T>, landing: Landing<U>) {
         match landing {
-            Ok(Ok(item)) => self.emit(flight, item),
-            other => self.landed.push((flight, other)),
+            Ok(Ok(item)) if self.output.expect(&item) => self.emit(flight.number, flight.at, item),
+            other => self.keep(flight, other),
         }
     }
 
-    fn emit(&mut self, flight: Flight<T>, item: U) {
-        let bytes = self.output.weigh(&item);
-        if bytes > self.most {
-            self.landed.push((flight, Ok(Ok(item))));
-            return;
-        }
-        self.output.expect(bytes);
-        if self.window.passes(flight.number) {
-            self.output.push(flight.at, item);
+    #[cold]
+    fn keep(&mut self, flight: Flight<T>, landing: Landing<U>) {
+        self.landed.push((flight, landing));
+    }
+
+    #[inline(always)]
+    fn emit(&mut self, number: u64, at: u64, item: U) {
+        if self.window.passes(number) {
+            self.output.push(at, item);
         } else {
-            self.window.settle(flight.number, Outcome::Emitted { at: flight.at, item });
+            self.output.wait();
+            self.window.settle(number, Outcome::Emitted { at, item });
         }
     }
 }
@@ -153,7 +155,7 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
             released = true;
             let failed = match outcome {
                 Outcome::Emitted { at, item } => {
-                    self.exit.output.push(at, item);
+                    self.exit.output.push_waited(at, item);
                     continue;
                 }
                 Outcome::Failed(failed) => self.failed(*failed),

@@ -1,14 +1,13 @@
 //! How operations start: which item is next, and whether it may.
 
 use super::{Driver, POLLS, settle};
-use crate::deadlines::Deadlines;
 use crate::flight::{Candidate, Flight};
 use crate::keys::Keys;
 use crate::output::Output;
 use crate::rate::Waited;
 use crate::runtime::Timer;
 use crate::slab::{Started, Thrown};
-use pipe_core::{AsyncStep, Batch, Items};
+use pipe_core::{AsyncStep, Batch, Flow, Items};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// How many items may be let in now, and how many were.
@@ -54,20 +53,34 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
 
     /// As `start_some` where it is plain.
     fn start_all(&mut self, fresh: &mut Fresh) -> bool {
-        while fresh.taken < fresh.left && self.calls.has_room() && self.window_has_room() {
-            let Some((at, item)) = self.input.items.next_at() else { break };
-            fresh.taken += 1;
-            let number = self.exit.window.enter();
-            self.call(Flight { number, at, key: 0, copy: None, attempt: 1 }, item);
+        let is_timed = self.bounds.timeout.is_some();
+        loop {
+            // As many as surely may: those that are over at once make room for others.
+            let places = self.bounds.window.saturating_sub(self.exit.window.len());
+            let may = places.min(self.calls.room()).min(fresh.left - fresh.taken);
+            let (step, calls, exit, begun) = (&self.step, &mut self.calls, &mut self.exit, &mut self.begun);
+            let taken = self.input.items.drive(may, |at, item| {
+                let number = exit.window.enter();
+                let flight = || Flight { number, at, key: 0, copy: None, attempt: 1 };
+                match calls.start(|| step.call(item), flight) {
+                    Started::Pending(place) if is_timed => begun.push(place),
+                    Started::Pending(_) => {}
+                    Started::Over(ended) => exit.over(flight(), ended.and_then(settle::<S>)),
+                }
+                Flow::Continue(())
+            });
+            fresh.taken += taken;
+            if taken == 0 {
+                return fresh.taken > 0;
+            }
         }
-        fresh.taken > 0
     }
 
     /// Starts operations as keys, rate and attempts permit. True if it started any.
     fn start_some(&mut self, fresh: &mut Fresh) -> bool {
         let mut started = false;
         self.throttled_until = None;
-        while self.calls.has_room() {
+        while self.calls.room() > 0 {
             let Some((flight, item)) = self.candidate(fresh) else {
                 self.waited = Waited::No;
                 break;
@@ -85,23 +98,18 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
     }
 
     fn call(&mut self, flight: Flight<S::In>, item: S::In) {
-        let called = catch_unwind(AssertUnwindSafe(|| self.step.call(item)));
-        let (flight, landing) = match called {
-            Ok(future) => match self.calls.start(future, flight) {
-                Started::Over(flight, ended) => (flight, ended.and_then(settle::<S>)),
-                Started::Pending(place) => {
-                    if self.bounds.timeout.is_some() {
-                        self.begun.push(place);
-                    }
-                    return;
+        let (step, key, mut flight) = (&self.step, flight.key, Some(flight));
+        let started = self.calls.start(|| step.call(item), || flight.take().expect("asked for once"));
+        match (started, flight) {
+            (Started::Over(ended), Some(flight)) => {
+                if let Some(keys) = &mut self.keys {
+                    keys.leave(key);
                 }
-            },
-            Err(thrown) => (flight, Err(thrown)),
-        };
-        if let Some(keys) = &mut self.keys {
-            keys.leave(flight.key);
+                self.exit.over(flight, ended.and_then(settle::<S>));
+            }
+            (Started::Pending(place), _) if self.bounds.timeout.is_some() => self.begun.push(place),
+            _ => {}
         }
-        self.exit.over(flight, landing);
     }
 
     /// The time of operations that were started begins now, behind all the calls of the user's function.
@@ -109,7 +117,7 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
         let Some(timeout) = self.bounds.timeout.filter(|_| !self.begun.is_empty()) else { return };
         self.alarms.look();
         let at = self.alarms.now().saturating_add(timeout);
-        let deadlines: &mut Deadlines = &mut self.deadlines;
+        let deadlines = &mut self.deadlines;
         self.begun.drain(..).for_each(|place| deadlines.push(place, at));
     }
 
