@@ -171,6 +171,7 @@ mod tests {
     use super::*;
     use std::sync::atomic::AtomicUsize;
     use std::task::Wake;
+    use std::time::{Duration, Instant};
 
     struct Count(AtomicUsize);
 
@@ -239,6 +240,60 @@ mod tests {
             ready.take(64, |number| seen |= number == 69 * 64 + 5);
         }
         assert!(seen);
+    }
+
+    /// Wakes a thread that has sat down, as a runtime wakes a task.
+    struct Sleeper {
+        woken: AtomicBool,
+        thread: std::thread::Thread,
+    }
+
+    impl Wake for Sleeper {
+        fn wake(self: Arc<Self>) {
+            self.woken.store(true, SeqCst);
+            self.thread.unpark();
+        }
+    }
+
+    #[test]
+    fn a_task_that_sits_down_whenever_it_may_sees_every_bit() {
+        let mut ready = of_groups(66);
+        let seen: Vec<_> = (0..3).map(|_| AtomicUsize::new(0)).collect();
+        // Two of one group, and one of another summary.
+        let places = [(0, 3), (0, 4), (65, 0)];
+        let sleeper = Arc::new(Sleeper { woken: AtomicBool::new(false), thread: std::thread::current() });
+        let (rounds, lost) = (20_000, AtomicBool::new(false));
+        std::thread::scope(|scope| {
+            for ((group, bit), seen) in places.into_iter().zip(&seen) {
+                let (group, lost) = (ready.groups[group].clone(), &lost);
+                scope.spawn(move || {
+                    for round in 0..rounds {
+                        group.set(bit);
+                        // Nobody sets it again before it was seen: if this wake is lost, the task gets no other.
+                        while seen.load(SeqCst) == round && !lost.load(SeqCst) {
+                            std::thread::yield_now();
+                        }
+                    }
+                });
+            }
+            let task = sleeper.clone().into();
+            while !lost.load(SeqCst) && seen.iter().any(|seen| seen.load(SeqCst) < rounds) {
+                ready.hold();
+                ready.take(usize::MAX, |number| {
+                    let place = places.iter().position(|(group, bit)| group * 64 + bit == number);
+                    seen[place.expect("one of the three")].fetch_add(1, SeqCst);
+                });
+                let is_over = seen.iter().all(|seen| seen.load(SeqCst) == rounds);
+                if !is_over && !ready.arm(&task) {
+                    let until = Instant::now() + Duration::from_secs(20);
+                    while !sleeper.woken.swap(false, SeqCst) && !lost.load(SeqCst) {
+                        std::thread::park_timeout(Duration::from_secs(1));
+                        lost.store(Instant::now() > until, SeqCst);
+                    }
+                }
+            }
+        });
+        assert!(!lost.load(SeqCst), "the task was not woken");
     }
 
     #[test]
