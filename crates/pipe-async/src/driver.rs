@@ -46,9 +46,9 @@ pub(crate) trait AsyncWorker {
     /// Gives it a batch, when it wants one.
     fn offer(&mut self, batch: BoxBatch);
 
-    /// Starts what may start and polls what wants it, in a bounded number of steps. True if anything moved: then there may be more to do,
-    /// and it is to be called again. If not, `task` is woken when there is.
-    fn advance(&mut self, task: &Waker) -> bool;
+    /// Starts what may start and then polls what wants it, up to `most` operations each. True if anything moved: then there may be more to
+    /// do, and it is to be called again. If not, `task` is woken when there is.
+    fn advance(&mut self, most: usize, task: &Waker) -> bool;
 
     /// What there is of outputs whose turn it is, where a full batch has `most` bytes.
     fn released(&self, most: usize) -> Released;
@@ -84,9 +84,6 @@ pub(crate) enum Standing {
 /// Items between start and release for each operation that may be in flight, unless set. One slow operation among four times as many
 /// fast ones keeps the others busy; more would only use more memory.
 const WINDOW: usize = 4;
-
-/// Operations started in a row, and then polled. Some 100 us of cheap ones, after which others are looked at.
-const POLLS: usize = 1_024;
 
 /// Drives the operations of one step, on the clock `C`.
 pub(crate) struct Driver<S: AsyncStep, C> {
@@ -201,7 +198,7 @@ impl<S: AsyncStep, C: Timer> AsyncWorker for Driver<S, C> {
         self.input.mean_bytes = Batch::bytes(items) / items.len().max(1);
     }
 
-    fn advance(&mut self, task: &Waker) -> bool {
+    fn advance(&mut self, most: usize, task: &Waker) -> bool {
         if self.failure.is_some() {
             return false;
         }
@@ -209,8 +206,8 @@ impl<S: AsyncStep, C: Timer> AsyncWorker for Driver<S, C> {
         if self.throttle.is_some() {
             self.alarms.look();
         }
-        let started = self.start();
-        let polled = self.poll();
+        let started = self.start(most);
+        let polled = self.poll(most);
         // Behind `start` and `land`, which set alarms: a timer runs only once it has been polled.
         let rung = self.ring(task);
         let released = self.release();

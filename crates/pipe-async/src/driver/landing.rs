@@ -1,6 +1,6 @@
 //! How operations end: outputs go on their way, failures are tried again or follow their policy.
 
-use super::{Driver, Exit, POLLS};
+use super::{Driver, Exit};
 use crate::flight::{Failed, Flight, Landing, Outcome};
 use crate::runtime::Timer;
 use pipe_core::plan::Failure;
@@ -41,11 +41,11 @@ impl<T, U: Send + 'static> Exit<T, U> {
 }
 
 impl<S: AsyncStep, C: Timer> Driver<S, C> {
-    /// Polls what wants it. True if any of it was over, or more wants it.
-    pub(super) fn poll(&mut self) -> bool {
+    /// Polls what wants it, `most` operations. True if any of it was over, or more wants it.
+    pub(super) fn poll(&mut self, most: usize) -> bool {
         let (exit, keys, deadlines) = (&mut self.exit, &mut self.keys, &mut self.deadlines);
         let (before, is_timed) = (self.calls.len(), self.bounds.timeout.is_some());
-        let more = self.calls.poll(POLLS, |place, flight, ended| {
+        let more = self.calls.poll(most, |place, flight, ended| {
             if is_timed {
                 deadlines.remove(place);
             }

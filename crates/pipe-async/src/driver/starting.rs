@@ -1,6 +1,6 @@
 //! How operations start: which item is next, and whether it may.
 
-use super::{Driver, POLLS, settle};
+use super::{Driver, settle};
 use crate::flight::{Candidate, Flight};
 use crate::keys::Keys;
 use crate::output::Output;
@@ -17,9 +17,9 @@ struct Fresh {
 }
 
 impl<S: AsyncStep, C: Timer> Driver<S, C> {
-    /// Starts what may start. True if it started or let in anything.
-    pub(super) fn start(&mut self) -> bool {
-        let mut fresh = self.fresh();
+    /// Starts what may start, of the items that were not let in yet `most`. True if it started or let in anything.
+    pub(super) fn start(&mut self, most: usize) -> bool {
+        let mut fresh = self.fresh(most);
         let started = if self.is_plain() { self.start_all(&mut fresh) } else { self.start_some(&mut fresh) };
         self.time();
         if self.input.items.is_empty() {
@@ -31,7 +31,7 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
     }
 
     /// How many items may be let in now. Those that are due are in memory already, and others may wait behind them: they are not held up.
-    fn fresh(&self) -> Fresh {
+    fn fresh(&self, most: usize) -> Fresh {
         let output = &self.exit.output;
         if output.len() >= Output::<S::Out>::ENOUGH {
             return Fresh { left: 0, taken: 0 };
@@ -39,7 +39,7 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
         let budget = self.run.budget();
         let nothing_under_way = self.exit.window.len() + output.len() == 0;
         let fit = (budget.free() / output.mean_bytes()).max(usize::from(nothing_under_way));
-        Fresh { left: fit.min(POLLS), taken: 0 }
+        Fresh { left: fit.min(most), taken: 0 }
     }
 
     fn window_has_room(&self) -> bool {
