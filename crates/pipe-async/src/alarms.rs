@@ -1,7 +1,7 @@
 //! Alarms of one driver: a wheel of them, and one timer of the runtime for the next.
 
 use crate::runtime::Timer;
-use crate::wheel::{Key, Wheel};
+use crate::wheel::Wheel;
 use std::task::Context;
 use std::time::Duration;
 
@@ -16,11 +16,14 @@ pub(crate) struct Alarms<C, T> {
     now: Duration,
     /// A look that is wanted besides: by nobody's alarm.
     look: Option<Duration>,
+    /// What the timer is set to. It is not set anew for a later time: while operations end and others begin, the first deadline moves on
+    /// all the time.
+    set_to: Option<Duration>,
 }
 
 impl<C: Timer, T> Alarms<C, T> {
     pub(crate) fn new() -> Self {
-        Alarms { timer: C::start(), wheel: Wheel::new(), now: Duration::ZERO, look: None }
+        Alarms { timer: C::start(), wheel: Wheel::new(), now: Duration::ZERO, look: None, set_to: None }
     }
 
     /// Looks at the clock: once for many operations.
@@ -34,14 +37,9 @@ impl<C: Timer, T> Alarms<C, T> {
     }
 
     /// Sets an alarm for `span` after the last look: never early, hence up to a tick late.
-    pub(crate) fn set(&mut self, span: Duration, value: T) -> Key {
+    pub(crate) fn set(&mut self, span: Duration, value: T) {
         let at = self.now.saturating_add(span);
-        self.wheel.set(ticks(at.saturating_add(TICK - Duration::from_nanos(1))), value)
-    }
-
-    /// Takes an alarm back.
-    pub(crate) fn clear(&mut self, key: Key) -> Option<T> {
-        self.wheel.clear(key)
+        self.wheel.set(ticks(at.saturating_add(TICK - Duration::from_nanos(1))), value);
     }
 
     /// Wakes the task at this time, besides all alarms. Holds until the next call.
@@ -54,9 +52,12 @@ impl<C: Timer, T> Alarms<C, T> {
         loop {
             let next = self.wheel.next().map(Duration::from_millis);
             let Some(at) = [next, self.look].into_iter().flatten().min() else { return false };
-            if self.timer.poll_until(at, cx).is_pending() {
+            let set_to = self.set_to.map_or(at, |set_to| set_to.min(at));
+            if self.timer.poll_until(set_to, cx).is_pending() {
+                self.set_to = Some(set_to);
                 return false;
             }
+            self.set_to = None;
             self.look();
             let now = ticks(self.now);
             while let Some(value) = self.wheel.fire(now) {

@@ -30,18 +30,18 @@
 //!
 //! A run is over when all threads have dropped what they had.
 
-use crate::driver::{AsyncWorker, Standing};
+use crate::driver::{AsyncWorker, Released, Standing};
 use crate::edges::{Close, Edges, Next, Parcel, Room};
 use crate::runtime::{Runtime, Timer};
 use crate::stretch::{End, Stretch, dropping};
 use pipe_core::plan::RunState;
-use pipe_core::{Permit, RunError};
+use pipe_core::{Pace, Permit, RunError};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::{Context, Poll, Wake};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What a run consists of, from the source on.
 pub(crate) enum Part<R: Runtime> {
@@ -57,6 +57,8 @@ pub(crate) struct Conductor<R: Runtime> {
     ends: Arc<Ends>,
     switch: Arc<Switch>,
     timer: R::Timer,
+    /// How many operations are a portion. By the system's clock, also where the runtime's is paused.
+    portion: Pace,
     /// On the timer's clock.
     deadline: Option<Duration>,
     /// Why it was stopped from outside.
@@ -69,8 +71,14 @@ struct Ends {
     ends: Mutex<Vec<Option<End>>>,
 }
 
-/// Rounds over all stages before the task lets others run. With the driver's own bound, some milliseconds at most.
-const ROUNDS: usize = 16;
+/// How long the task goes on before it lets others run. A timer beside it is late by this much, and by one portion.
+const TURN: Duration = Duration::from_millis(1);
+
+/// How long one portion of operations is to take: after it the other stages are looked at, and the clock.
+const PORTION: Duration = Duration::from_micros(250);
+
+/// The most operations in a portion, however cheap: their outputs stay in the cache.
+const MOST: usize = 1_024;
 
 impl<R: Runtime> Conductor<R> {
     /// Starts the threads. Part number `n` reads edge `n - 1` and writes edge `n`.
@@ -85,6 +93,7 @@ impl<R: Runtime> Conductor<R> {
             ends,
             switch,
             timer: R::Timer::start(),
+            portion: Pace::new(PORTION, MOST),
             deadline: None,
             stopped: None,
             is_over: false,
@@ -126,13 +135,18 @@ impl<R: Runtime> Conductor<R> {
         // First, so that no change from here on is missed.
         self.edges.watch(cx.waker());
         self.look_at_switch(cx);
-        let mut rounds = 0;
-        while self.round(cx) {
-            rounds += 1;
-            if rounds == ROUNDS {
+        // What was left over the last time is handed on first, or a stage that never stands still would keep it.
+        let mut hand = Hand::Anything;
+        let began = Instant::now();
+        let mut before = began;
+        while self.round(Round { most: self.portion.items(), hand }, cx) {
+            let now = Instant::now();
+            self.portion.learn(self.portion.items(), now - before);
+            if now - began >= TURN {
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
             }
+            (hand, before) = (Hand::Batches, now);
         }
         let Some(result) = self.ends.result(&mut self.stopped) else { return Poll::Pending };
         self.is_over = true;
@@ -140,10 +154,10 @@ impl<R: Runtime> Conductor<R> {
     }
 
     /// Every stage once; that next to the sink first, since it makes room for the others. True if one moved.
-    fn round(&mut self, cx: &Context<'_>) -> bool {
+    fn round(&mut self, round: Round, cx: &Context<'_>) -> bool {
         let mut moved = false;
         for post in self.posts.iter_mut().rev() {
-            moved |= post.step(&self.edges, &self.run, &self.ends, cx);
+            moved |= post.step(round, &self.edges, &self.run, &self.ends, cx);
         }
         moved
     }
@@ -235,6 +249,22 @@ impl Ends {
     }
 }
 
+/// What each stage may do in a round.
+#[derive(Debug, Clone, Copy)]
+struct Round {
+    /// How many operations it may start, and poll.
+    most: usize,
+    hand: Hand,
+}
+
+/// What is put on an edge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Hand {
+    /// Full batches; and whatever there is, if the reader has nothing to do.
+    Anything,
+    Batches,
+}
+
 /// An async stage between its edges.
 struct Post<W: ?Sized> {
     place: usize,
@@ -248,11 +278,11 @@ struct Post<W: ?Sized> {
 
 impl<W: AsyncWorker + ?Sized> Post<W> {
     /// Takes, works, hands on. True if anything moved.
-    fn step(&mut self, edges: &Edges, run: &RunState, ends: &Ends, cx: &Context<'_>) -> bool {
+    fn step(&mut self, round: Round, edges: &Edges, run: &RunState, ends: &Ends, cx: &Context<'_>) -> bool {
         let Some(mut worker) = self.worker.take() else { return false };
         // Under `catch_unwind` because items are dropped here, too; the operations themselves are watched one by one.
         let stepped = catch_unwind(AssertUnwindSafe(|| {
-            let moved = self.advance(&mut *worker, edges, run, cx);
+            let moved = self.advance(&mut *worker, round, edges, run, cx);
             let end = self.standing(&mut *worker, edges);
             (moved, end, worker)
         }));
@@ -278,7 +308,14 @@ impl<W: AsyncWorker + ?Sized> Post<W> {
         }
     }
 
-    fn advance(&mut self, worker: &mut W, edges: &Edges, run: &RunState, cx: &Context<'_>) -> bool {
+    fn advance(
+        &mut self,
+        worker: &mut W,
+        round: Round,
+        edges: &Edges,
+        run: &RunState,
+        cx: &Context<'_>,
+    ) -> bool {
         let mut moved = false;
         while self.input.is_none() && worker.wants() {
             match edges.try_take(self.place - 1) {
@@ -291,18 +328,22 @@ impl<W: AsyncWorker + ?Sized> Post<W> {
             }
             moved = true;
         }
-        moved |= worker.advance(cx.waker());
+        let goes_on = worker.advance(round.most, cx.waker());
+        // To wake a thread costs as much as many operations. So while there are more of these, a reader gets full batches.
+        let hand = if goes_on { round.hand } else { Hand::Anything };
+        self.hand_on(worker, hand, edges, run) || goes_on || moved
+    }
+
+    /// Puts outputs on the edge. True if there were any.
+    fn hand_on(&mut self, worker: &mut W, hand: Hand, edges: &Edges, run: &RunState) -> bool {
+        let (most, mut moved) = (run.batch_bytes(), false);
         loop {
-            let (most, released) = (run.batch_bytes(), worker.released_bytes());
-            let wanted = match edges.room(self.place) {
-                Room::None => false,
-                Room::Some => released >= most,
-                Room::Hungry => released > 0,
+            let wanted = match (worker.released(most), hand) {
+                (Released::Nothing, _) | (Released::Some, Hand::Batches) => false,
+                (Released::Some, Hand::Anything) => edges.room(self.place) == Room::Hungry,
+                (Released::Batch, _) => edges.room(self.place) != Room::None,
             };
-            if !wanted {
-                return moved;
-            }
-            let Some(batch) = worker.take(most) else { return moved };
+            let Some(batch) = wanted.then(|| worker.take(most)).flatten() else { return moved };
             let permit = run.budget().overdraw(batch.bytes());
             edges.try_put(self.place, Parcel { batch, permit });
             moved = true;

@@ -54,15 +54,16 @@
 
 // Without a runtime there is nothing here.
 #![cfg(any(feature = "tokio", all(feature = "monoio", target_os = "linux")))]
-#![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod alarms;
 mod blocking;
 mod conductor;
+mod deadlines;
 mod driver;
 mod edges;
 mod executor;
+mod flight;
 mod keys;
 #[cfg(all(feature = "monoio", target_os = "linux"))]
 mod local_running;
@@ -74,6 +75,7 @@ mod running;
 mod runtime;
 mod slab;
 mod stretch;
+mod sync;
 mod wheel;
 mod window;
 

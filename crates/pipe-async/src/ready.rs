@@ -1,44 +1,161 @@
-//! Which of many futures want to be polled: one bit for each, set by its waker.
+//! Which of many futures want to be polled: a bit for each, set by its waker.
 //!
-//! A task with 10,000 futures that is woken for one of them must not poll all. So each has a waker of its own, which sets its bit and
-//! rings the bell; the bell wakes the task once, however many rang.
+//! A task with 100,000 futures that is woken for one of them must not poll all, nor look at all. So there are two levels:
+//!
+//! ```text
+//! bell      wakes the task, once for all that rang
+//! summary   64 bits: which of its groups have a bit set         25 of them for 100,000 futures
+//! group     64 bits: which of its futures want to be polled
+//! ```
 //!
 //! # Why no wake is lost
 //!
-//! A waker *sets its bit, then swaps `rung` to true*; the task *sets `rung` to false, then takes the bits*. All are sequentially
-//! consistent. If the waker finds `rung` true, its swap came before the task's store, hence its bit before the task's look at the bits: the
-//! task sees it. If it finds `rung` false, it wakes the task, which was left there after it had sat down.
+//! A waker *sets its bit; if it is the first in the group, sets the group's bit; if that is the first in the summary, swaps `rung` to true*,
+//! and wakes the task if it was false. The task *sets `rung` to false, then looks at the summaries*, and sits down if all are zero. All are
+//! sequentially consistent.
 //!
-//! A waker may outlive its future, which sits in a slot; then it sets a bit of an empty slot, or of the slot's next future, which is polled
-//! once in vain.
+//! * A group's bits are not zero: then whoever set the first of them sets the group's bit after that, or has done so and the task has
+//!   taken it to take the group's bits next.
+//! * A summary is not zero: then whoever set its first bit swaps `rung` after that. If it finds true, its swap came before the task's
+//!   store, hence its bit before the task's look: the task sees it. If it finds false, it wakes the task, which was left there before.
+//!
+//! While the task is at work `rung` is true (`hold`), so that nobody wakes who is awake. `models` has this checked by loom.
+//!
+//! A waker may outlive its future, which sits in a slot; then it sets the bit of an empty slot, or of the slot's next future, which is
+//! polled once in vain.
 
-use std::sync::atomic::Ordering::SeqCst;
-use std::sync::atomic::{AtomicBool, AtomicU64};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Wake, Waker};
+use crate::sync::atomic::Ordering::{Relaxed, SeqCst};
+use crate::sync::atomic::{AtomicBool, AtomicU64};
+use crate::sync::{Mutex, PoisonError};
+use std::sync::Arc;
+use std::task::Waker;
+
+/// The bits of all futures of one task.
+pub(crate) struct Ready {
+    bell: Arc<Bell>,
+    summaries: Vec<Arc<Summary>>,
+    groups: Vec<Arc<Group>>,
+    /// The group where the next look begins: that at which the last was interrupted.
+    next: usize,
+}
+
+/// The bits of 64 futures, and the way up. Its alignment leaves room for a number up to 64 in its address: see the slab's wakers.
+#[repr(align(64))]
+pub(crate) struct Group {
+    bits: AtomicU64,
+    /// Its bit there.
+    mask: u64,
+    summary: Arc<Summary>,
+}
+
+/// Which of 64 groups have a bit set.
+struct Summary {
+    bits: AtomicU64,
+    bell: Arc<Bell>,
+}
 
 /// Wakes the task, once for all that rang.
-#[derive(Default)]
-pub(crate) struct Bell {
+struct Bell {
     rung: AtomicBool,
     task: Mutex<Option<Waker>>,
 }
 
-impl Bell {
-    /// From now on, a ring wakes `task`.
-    pub(crate) fn arm(&self, task: &Waker) {
+impl Ready {
+    /// Bits for no future.
+    pub(crate) fn new() -> Self {
+        let bell = Arc::new(Bell { rung: AtomicBool::new(true), task: Mutex::new(None) });
+        Ready { bell, summaries: Vec::new(), groups: Vec::new(), next: 0 }
+    }
+
+    /// Makes bits for 64 more.
+    pub(crate) fn add_group(&mut self) -> &Arc<Group> {
+        let number = self.groups.len();
+        if number.is_multiple_of(Group::BITS) {
+            self.summaries.push(Arc::new(Summary { bits: AtomicU64::new(0), bell: self.bell.clone() }));
+        }
+        let summary = self.summaries[number / Group::BITS].clone();
+        let mask = 1 << (number % Group::BITS);
+        self.groups.push(Arc::new(Group { bits: AtomicU64::new(0), mask, summary }));
+        &self.groups[number]
+    }
+
+    /// The task is at work and need not be woken until it calls `arm`.
+    pub(crate) fn hold(&self) {
+        // No order is needed: who still sees it false wakes the task once too often.
+        self.bell.rung.store(true, Relaxed);
+    }
+
+    /// From now on `task` is woken when a bit is set. True if one is set already; then it may not be.
+    pub(crate) fn arm(&self, task: &Waker) -> bool {
         {
-            let mut kept = self.task.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut kept = self.bell.task.lock().unwrap_or_else(PoisonError::into_inner);
             match &mut *kept {
                 Some(kept) => kept.clone_from(task),
                 none => *none = Some(task.clone()),
             }
         }
-        self.rung.store(false, SeqCst);
+        self.bell.rung.store(false, SeqCst);
+        self.summaries.iter().any(|summary| summary.bits.load(SeqCst) != 0)
     }
 
+    /// Clears the bits that are set, `most` of them, and calls `each` with their numbers. True if that left some. A bit that is set
+    /// meanwhile is for the next time, so this comes to an end.
+    pub(crate) fn take(&mut self, most: usize, mut each: impl FnMut(usize)) -> bool {
+        let (first, mut left) = (self.next, most);
+        let (summary, below) = (first / Group::BITS, (1 << (first % Group::BITS)) - 1);
+        let count = self.summaries.len();
+        // From where the last look ended to the end, and around to there.
+        let around = (summary + 1..count).chain(0..summary).map(|summary| (summary, u64::MAX));
+        for (summary, of) in [(summary, !below)].into_iter().chain(around).chain([(summary, below)]) {
+            let Some(found) = self.summaries.get(summary) else { continue };
+            let mut groups = found.take(of);
+            while groups != 0 {
+                let group = summary * Group::BITS + groups.trailing_zeros() as usize;
+                let mut bits = self.groups[group].take();
+                while bits != 0 {
+                    if left == 0 {
+                        self.groups[group].bits.fetch_or(bits, SeqCst);
+                        found.bits.fetch_or(groups, SeqCst);
+                        self.next = group;
+                        return true;
+                    }
+                    left -= 1;
+                    each(group * Group::BITS + bits.trailing_zeros() as usize);
+                    bits &= bits - 1;
+                }
+                groups &= groups - 1;
+            }
+        }
+        false
+    }
+}
+
+impl Group {
+    pub(crate) const BITS: usize = 64;
+
+    /// Sets a bit, and wakes the task if nobody else is about to.
+    pub(crate) fn set(&self, bit: usize) {
+        if self.bits.fetch_or(1 << bit, SeqCst) == 0 && self.summary.bits.fetch_or(self.mask, SeqCst) == 0 {
+            self.summary.bell.ring();
+        }
+    }
+
+    fn take(&self) -> u64 {
+        self.bits.swap(0, SeqCst)
+    }
+}
+
+impl Summary {
+    /// Takes those bits of `of` that are set. A look costs less than a swap.
+    fn take(&self, of: u64) -> u64 {
+        if self.bits.load(SeqCst) & of == 0 { 0 } else { self.bits.fetch_and(!of, SeqCst) & of }
+    }
+}
+
+impl Bell {
     fn ring(&self) {
-        if self.rung.swap(true, SeqCst) {
+        // A look first: while the task is at work its operations often wake themselves.
+        if self.rung.load(SeqCst) || self.rung.swap(true, SeqCst) {
             return;
         }
         // Not woken under the lock: a waker is foreign code.
@@ -49,57 +166,12 @@ impl Bell {
     }
 }
 
-/// The bits of 64 futures.
-pub(crate) struct Word {
-    bits: AtomicU64,
-    bell: Arc<Bell>,
-}
-
-impl Word {
-    pub(crate) const BITS: usize = 64;
-
-    pub(crate) fn new(bell: &Arc<Bell>) -> Arc<Self> {
-        Arc::new(Word { bits: AtomicU64::new(0), bell: bell.clone() })
-    }
-
-    /// Takes all bits that are set.
-    pub(crate) fn take(&self) -> u64 {
-        self.bits.swap(0, SeqCst)
-    }
-
-    /// Sets bits without ringing: by the task itself.
-    pub(crate) fn set(&self, bits: u64) {
-        self.bits.fetch_or(bits, SeqCst);
-    }
-
-    /// A waker that sets bit number `bit`.
-    pub(crate) fn waker(self: &Arc<Self>, bit: usize) -> Waker {
-        Waker::from(Arc::new(Bit { word: self.clone(), mask: 1 << bit }))
-    }
-}
-
-struct Bit {
-    word: Arc<Word>,
-    mask: u64,
-}
-
-impl Wake for Bit {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        // Set already: then whoever set it rings.
-        if self.word.bits.fetch_or(self.mask, SeqCst) & self.mask == 0 {
-            self.word.bell.ring();
-        }
-    }
-}
-
-#[cfg(test)]
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
     use std::sync::atomic::AtomicUsize;
+    use std::task::Wake;
+    use std::time::{Duration, Instant};
 
     struct Count(AtomicUsize);
 
@@ -109,33 +181,130 @@ mod tests {
         }
     }
 
-    #[test]
-    fn the_task_is_woken_once_for_all_that_rang() {
-        let (count, bell) = (Arc::new(Count(AtomicUsize::new(0))), Arc::new(Bell::default()));
-        let word = Word::new(&bell);
-        let (third, last) = (word.waker(3), word.waker(63));
-        bell.arm(&count.clone().into());
-        third.wake_by_ref();
-        third.wake_by_ref();
-        last.wake_by_ref();
-        assert_eq!((count.0.load(SeqCst), word.take()), (1, 1 << 3 | 1 << 63));
-        bell.arm(&count.clone().into());
-        last.wake();
-        assert_eq!((count.0.load(SeqCst), word.take(), word.take()), (2, 1 << 63, 0));
+    fn of_groups(count: usize) -> Ready {
+        let mut ready = Ready::new();
+        (0..count).for_each(|_| _ = ready.add_group());
+        ready
+    }
+
+    fn taken(ready: &mut Ready, most: usize) -> (Vec<usize>, bool) {
+        let mut numbers = Vec::new();
+        let more = ready.take(most, |number| numbers.push(number));
+        (numbers, more)
     }
 
     #[test]
-    fn no_wake_is_lost_between_threads() {
-        let (count, bell) = (Arc::new(Count(AtomicUsize::new(0))), Arc::new(Bell::default()));
-        let words: Vec<_> = (0..4).map(|_| Word::new(&bell)).collect();
-        let rounds = 2_000;
+    fn the_task_is_woken_once_for_all_that_rang_and_not_while_it_is_at_work() {
+        let (count, mut ready) = (Arc::new(Count(AtomicUsize::new(0))), of_groups(2));
+        let task = count.clone().into();
+        ready.groups[0].set(1);
+        assert!(ready.arm(&task), "a bit is set");
+        assert_eq!(taken(&mut ready, 9), (vec![1], false));
+        assert!(!ready.arm(&task));
+        ready.groups[0].set(3);
+        ready.groups[0].set(3);
+        ready.groups[1].set(63);
+        assert_eq!((count.0.load(SeqCst), taken(&mut ready, 9)), (1, (vec![3, 127], false)));
+        ready.hold();
+        ready.groups[1].set(0);
+        assert_eq!((count.0.load(SeqCst), ready.arm(&task)), (1, true));
+    }
+
+    #[test]
+    fn bits_are_taken_once_whatever_the_portions_and_those_behind_come_first_again() {
+        let mut ready = of_groups(130);
+        let set: Vec<usize> = (0..130 * 64).step_by(37).collect();
+        for portion in [1, 7, 64, 1_000] {
+            set.iter().for_each(|number| ready.groups[number / 64].set(number % 64));
+            let mut all = Vec::new();
+            loop {
+                let (numbers, more) = taken(&mut ready, portion);
+                assert!(numbers.len() == portion || !more);
+                all.extend(numbers);
+                if !more {
+                    break;
+                }
+            }
+            all.sort_unstable();
+            assert_eq!(all, set);
+        }
+    }
+
+    #[test]
+    fn futures_that_wake_themselves_do_not_keep_others_from_their_turn() {
+        let mut ready = of_groups(70);
+        let (group, mut seen) = (ready.groups[0].clone(), false);
+        ready.groups[69].set(5);
+        for _ in 0..3 {
+            (0..64).for_each(|bit| group.set(bit));
+            ready.take(64, |number| seen |= number == 69 * 64 + 5);
+        }
+        assert!(seen);
+    }
+
+    /// Wakes a thread that has sat down, as a runtime wakes a task.
+    struct Sleeper {
+        woken: AtomicBool,
+        thread: std::thread::Thread,
+    }
+
+    impl Wake for Sleeper {
+        fn wake(self: Arc<Self>) {
+            self.woken.store(true, SeqCst);
+            self.thread.unpark();
+        }
+    }
+
+    #[test]
+    fn a_task_that_sits_down_whenever_it_may_sees_every_bit() {
+        let mut ready = of_groups(66);
+        let seen: Vec<_> = (0..3).map(|_| AtomicUsize::new(0)).collect();
+        // Two of one group, and one of another summary.
+        let places = [(0, 3), (0, 4), (65, 0)];
+        let sleeper = Arc::new(Sleeper { woken: AtomicBool::new(false), thread: std::thread::current() });
+        let (rounds, lost) = (20_000, AtomicBool::new(false));
         std::thread::scope(|scope| {
-            for word in &words {
-                scope.spawn(move || (0..rounds).for_each(|round| word.waker(round % 64).wake()));
+            for ((group, bit), seen) in places.into_iter().zip(&seen) {
+                let (group, lost) = (ready.groups[group].clone(), &lost);
+                scope.spawn(move || {
+                    for round in 0..rounds {
+                        group.set(bit);
+                        // Nobody sets it again before it was seen: if this wake is lost, the task gets no other.
+                        while seen.load(SeqCst) == round && !lost.load(SeqCst) {
+                            std::thread::yield_now();
+                        }
+                    }
+                });
+            }
+            let task = sleeper.clone().into();
+            while !lost.load(SeqCst) && seen.iter().any(|seen| seen.load(SeqCst) < rounds) {
+                ready.hold();
+                ready.take(usize::MAX, |number| {
+                    let place = places.iter().position(|(group, bit)| group * 64 + bit == number);
+                    seen[place.expect("one of the three")].fetch_add(1, SeqCst);
+                });
+                let is_over = seen.iter().all(|seen| seen.load(SeqCst) == rounds);
+                if !is_over && !ready.arm(&task) {
+                    let until = Instant::now() + Duration::from_secs(20);
+                    while !sleeper.woken.swap(false, SeqCst) && !lost.load(SeqCst) {
+                        std::thread::park_timeout(Duration::from_secs(1));
+                        lost.store(Instant::now() > until, SeqCst);
+                    }
+                }
             }
         });
-        // Nobody armed it: the first ring is kept, and all bits are there for who comes later.
-        bell.arm(&count.clone().into());
-        assert_eq!(words.iter().map(|word| word.take()).collect::<Vec<_>>(), [u64::MAX; 4]);
+        assert!(!lost.load(SeqCst), "the task was not woken");
+    }
+
+    #[test]
+    fn no_bit_is_lost_between_threads() {
+        let mut ready = of_groups(4);
+        let groups = ready.groups.clone();
+        std::thread::scope(|scope| {
+            for group in &groups {
+                scope.spawn(move || (0..2_000).for_each(|round| group.set(round % 64)));
+            }
+        });
+        assert_eq!(taken(&mut ready, usize::MAX).0, (0..256).collect::<Vec<_>>());
     }
 }

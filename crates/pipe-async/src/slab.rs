@@ -1,228 +1,381 @@
 //! Futures that are polled by one task, each only when its own waker was called.
 //!
-//! A slot keeps its place in memory and its waker when its future is over, so that in the long run an operation allocates nothing. Slots
-//! are made as they are needed: memory follows what is really in flight.
+//! They lie next to each other, 64 in a chunk, and are used where they lie: no allocation, no reference count and no lock for an operation.
+//! Chunks are made as they are needed, so memory follows what is really in flight; a slot whose future is over is used again, the last
+//! one first, since it is in the cache still.
+//!
+//! # Why this is sound
+//!
+//! *Futures do not move.* A chunk is a vector with room for all its slots from the beginning, and never gets more: what it holds stays
+//! where it is, also when the vector itself moves. Slots are never removed; a future is dropped where it lies, by `Pin::set` or with its
+//! slab. Nobody is given a `&mut F`. So what a pinned future is promised holds.
+//!
+//! *Wakers.* A waker is the address of its group, plus the number of its bit. A group lies at a multiple of 64 and is at least 64 bytes
+//! long, so that sum is an address within the group, and both can be had back from it. The address comes from `Arc::as_ptr`, which may be
+//! used for the whole group. Each waker that was cloned owns one count of that `Arc`, so it may outlive the slab and go to other threads:
+//! a group is `Send` and `Sync`, and nothing else is reached through it. The waker that a future is polled with owns no count, is not
+//! dropped, and is borrowed for the time of the poll, during which the chunk keeps the group.
+#![expect(unsafe_code, reason = "futures that are pinned where they lie, and wakers that are an address")]
 
-use crate::ready::{Bell, Word};
+use crate::ready::{Group, Ready};
 use std::any::Any;
 use std::future::Future;
+use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, RawWaker, RawWakerVTable, Waker};
 
 /// Futures, each with a tag that says what it is for.
 pub(crate) struct Slab<F, T> {
-    slots: Vec<Slot<F, T>>,
-    /// One for every 64 slots.
-    words: Vec<Arc<Word>>,
+    chunks: Vec<Chunk<F, T>>,
+    ready: Ready,
+    /// Slots without a future. The last one is used next.
     free: Vec<usize>,
-    bell: Arc<Bell>,
-    /// Where the next look at the words begins: behind the one where the last was interrupted.
-    next_word: usize,
+    len: usize,
+    /// How many there may be: the last chunk need not have room for more.
+    most: usize,
 }
 
+/// 64 slots, or as many as are left, and their bits.
+struct Chunk<F, T> {
+    group: Arc<Group>,
+    slots: Vec<Slot<F, T>>,
+}
+
+/// Both are there, or none.
 struct Slot<F, T> {
-    future: Pin<Box<Option<F>>>,
-    /// `None`: the slot is free.
+    future: Option<F>,
     tag: Option<T>,
-    waker: Waker,
 }
 
 /// What came of a future: its output, or what it threw.
 pub(crate) type Thrown<R> = Result<R, Box<dyn Any + Send>>;
 
+/// What came of a future that was just taken in.
+pub(crate) enum Started<R> {
+    /// It was over at its first poll.
+    Over(Thrown<R>),
+    /// Its place, which is that of another one when it is over.
+    Pending(usize),
+}
+
 impl<F: Future, T> Slab<F, T> {
-    pub(crate) fn new() -> Self {
-        let (slots, words, free) = (Vec::new(), Vec::new(), Vec::new());
-        Slab { slots, words, free, bell: Arc::default(), next_word: 0 }
+    /// None yet, and at most `most` at once.
+    pub(crate) fn new(most: usize) -> Self {
+        Slab { chunks: Vec::new(), ready: Ready::new(), free: Vec::new(), len: 0, most }
     }
 
     /// How many futures there are.
     pub(crate) fn len(&self) -> usize {
-        self.slots.len() - self.free.len()
+        self.len
     }
 
-    /// Takes a future in. It is polled at the next `poll`. Returns its place, which is that of another one when it is over.
-    pub(crate) fn insert(&mut self, future: F, tag: T) -> usize {
-        let index = match self.free.pop() {
-            Some(index) => {
-                let slot = &mut self.slots[index];
-                slot.future.set(Some(future));
-                slot.tag = Some(tag);
-                index
+    /// How many more there may be.
+    pub(crate) fn room(&self) -> usize {
+        self.most - self.len
+    }
+
+    /// Takes a future in and polls it for the first time. `tag` is asked for if it is not over then. What `make` throws is its end.
+    ///
+    /// # Panics
+    /// There is no room.
+    #[inline]
+    pub(crate) fn start(&mut self, make: impl FnOnce() -> F, tag: impl FnOnce() -> T) -> Started<F::Output> {
+        let index = self.free.last().copied().unwrap_or_else(|| self.grow());
+        let chunk = &mut self.chunks[index / Group::BITS];
+        let slot = &mut chunk.slots[index % Group::BITS];
+        match slot.poll(&chunk.group, index % Group::BITS, |mut future| future.set(Some(make()))) {
+            Some(ended) => Started::Over(ended),
+            None => {
+                slot.tag = Some(tag());
+                self.free.pop();
+                self.len += 1;
+                Started::Pending(index)
             }
-            None => self.grow(future, tag),
-        };
-        self.words[index / Word::BITS].set(1 << (index % Word::BITS));
-        index
+        }
     }
 
-    /// The tag of the future at this place.
-    pub(crate) fn tag_mut(&mut self, index: usize) -> Option<&mut T> {
-        self.slots[index].tag.as_mut()
+    /// Makes another slot, which is free.
+    #[cold]
+    fn grow(&mut self) -> usize {
+        let index =
+            self.chunks.last().map_or(0, |last| (self.chunks.len() - 1) * Group::BITS + last.slots.len());
+        assert!(index < self.most, "more futures than the slab was made for");
+        if index.is_multiple_of(Group::BITS) {
+            let slots = Vec::with_capacity(Group::BITS.min(self.most - index));
+            self.chunks.push(Chunk { group: self.ready.add_group().clone(), slots });
+        }
+        let slots = &mut self.chunks[index / Group::BITS].slots;
+        debug_assert!(slots.len() < slots.capacity(), "a vector that grows moves what it holds");
+        slots.push(Slot { future: None, tag: None });
+        self.free.push(index);
+        index
     }
 
     /// Polls the future at this place, whether it wants it or not.
     pub(crate) fn poll_one(&mut self, index: usize) -> Option<(T, Thrown<F::Output>)> {
-        let ended = self.slots[index].poll()?;
+        let ended = self.chunks[index / Group::BITS].poll(index % Group::BITS)?;
         self.free.push(index);
+        self.len -= 1;
         Some(ended)
     }
 
     /// Drops the future at this place. What it throws then is its end.
     pub(crate) fn remove(&mut self, index: usize) -> Option<(T, Thrown<()>)> {
-        let slot = &mut self.slots[index];
+        let slot = &mut self.chunks[index / Group::BITS].slots[index % Group::BITS];
         let tag = slot.tag.take()?;
         self.free.push(index);
-        let future = &mut slot.future;
-        Some((tag, catch_unwind(AssertUnwindSafe(|| future.set(None)))))
+        self.len -= 1;
+        Some((tag, catch_unwind(AssertUnwindSafe(|| slot.future().set(None)))))
     }
 
-    fn grow(&mut self, future: F, tag: T) -> usize {
-        let index = self.slots.len();
-        if index.is_multiple_of(Word::BITS) {
-            self.words.push(Word::new(&self.bell));
-        }
-        let waker = self.words[index / Word::BITS].waker(index % Word::BITS);
-        self.slots.push(Slot { future: Box::pin(Some(future)), tag: Some(tag), waker });
-        index
-    }
-
-    /// Polls the futures that want it, `most` of them, and gives away what came of those that are over. True if more want it. The task is
-    /// woken when another one does.
-    pub(crate) fn poll(
-        &mut self,
-        task: &Waker,
-        most: usize,
-        mut over: impl FnMut(T, Thrown<F::Output>),
-    ) -> bool {
-        self.bell.arm(task);
-        let (first, words, mut left) = (self.next_word, self.words.len(), most);
-        for word in (first..words).chain(0..first) {
-            let mut bits = self.words[word].take();
-            while bits != 0 {
-                if left == 0 {
-                    self.words[word].set(bits);
-                    self.next_word = word;
-                    return true;
-                }
-                left -= 1;
-                let index = word * Word::BITS + bits.trailing_zeros() as usize;
-                bits &= bits - 1;
-                if let Some((tag, ended)) = self.slots[index].poll() {
-                    self.free.push(index);
-                    over(tag, ended);
-                }
+    /// Polls the futures that want it, `most` of them, and gives away what came of those that are over, with their places. True if more want
+    /// it.
+    pub(crate) fn poll(&mut self, most: usize, mut over: impl FnMut(usize, T, Thrown<F::Output>)) -> bool {
+        let (chunks, free, len) = (&mut self.chunks, &mut self.free, &mut self.len);
+        self.ready.take(most, |index| {
+            // Without one: a waker that outlived its future.
+            if let Some((tag, ended)) = chunks[index / Group::BITS].poll(index % Group::BITS) {
+                free.push(index);
+                *len -= 1;
+                over(index, tag, ended);
             }
-        }
-        false
+        })
+    }
+
+    /// The task is at work: it need not be woken until `arm`.
+    pub(crate) fn hold(&self) {
+        self.ready.hold();
+    }
+
+    /// `task` is woken from now on when a future wants to be polled. True if one does already; then `task` may not be.
+    pub(crate) fn arm(&self, task: &Waker) -> bool {
+        self.ready.arm(task)
+    }
+}
+
+impl<F: Future, T> Chunk<F, T> {
+    #[inline]
+    fn poll(&mut self, bit: usize) -> Option<(T, Thrown<F::Output>)> {
+        // A slot may be empty, but a bit behind the last slot has no waker.
+        let slot = &mut self.slots[bit];
+        slot.tag.as_ref()?;
+        let ended = slot.poll(&self.group, bit, |_| ())?;
+        slot.tag.take().map(|tag| (tag, ended))
     }
 }
 
 impl<F: Future, T> Slot<F, T> {
-    fn poll(&mut self) -> Option<(T, Thrown<F::Output>)> {
-        // A waker that outlived its future.
-        self.tag.as_ref()?;
-        let (future, waker) = (&mut self.future, &self.waker);
+    fn future(&mut self) -> Pin<&mut Option<F>> {
+        // SAFETY: a slot stays where it is until it is dropped, and this is the only way to its future (see the head of this file).
+        unsafe { Pin::new_unchecked(&mut self.future) }
+    }
+
+    /// Polls its future, which there is after `prepare`, and drops it if it is over. One look for panics: it is passed a million times a second.
+    #[inline]
+    fn poll(
+        &mut self,
+        group: &Arc<Group>,
+        bit: usize,
+        prepare: impl FnOnce(Pin<&mut Option<F>>),
+    ) -> Option<Thrown<F::Output>> {
+        let waker = borrowed(group, bit);
+        let mut future = self.future();
         let polled = catch_unwind(AssertUnwindSafe(|| {
-            let present = future.as_mut().as_pin_mut().expect("a slot with a tag has a future");
-            let polled = present.poll(&mut Context::from_waker(waker));
+            prepare(future.as_mut());
+            let present = future.as_mut().as_pin_mut().expect("a slot that is polled has a future");
+            let polled = present.poll(&mut Context::from_waker(&waker));
             if polled.is_ready() {
                 // In here, because this too is foreign code.
                 future.set(None);
             }
             polled
         }));
-        let ended = match polled {
-            Ok(Poll::Pending) => return None,
-            Ok(Poll::Ready(output)) => Ok(output),
+        match polled {
+            Ok(Poll::Pending) => None,
+            Ok(Poll::Ready(output)) => Some(Ok(output)),
             Err(thrown) => {
                 // A second panic, from the `Drop` of what panicked, says nothing new.
                 let _ = catch_unwind(AssertUnwindSafe(|| future.set(None)));
-                Err(thrown)
+                Some(Err(thrown))
             }
-        };
-        self.tag.take().map(|tag| (tag, ended))
+        }
     }
 }
 
-#[cfg(test)]
+/// The waker of a bit, without a count of its own: it may be used as long as `group` is there, and must not be dropped.
+fn borrowed(group: &Arc<Group>, bit: usize) -> ManuallyDrop<Waker> {
+    debug_assert!(bit < Group::BITS);
+    let data = Arc::as_ptr(group).cast::<u8>().wrapping_add(bit).cast();
+    // SAFETY: the functions of `WAKER` keep to the contract of a waker for such an address: see each.
+    ManuallyDrop::new(unsafe { Waker::from_raw(RawWaker::new(data, &WAKER)) })
+}
+
+static WAKER: RawWakerVTable = RawWakerVTable::new(clone, wake, wake_by_ref, drop_waker);
+
+/// That an address within a group says which bit is meant, and that wakers may go to other threads.
+const _: () = {
+    assert!(align_of::<Group>() == Group::BITS && size_of::<Group>() >= Group::BITS);
+    const fn is_shared<T: Send + Sync>() {}
+    is_shared::<Group>();
+};
+
+/// What `borrowed` was made of.
+fn parts(data: *const ()) -> (*const Group, usize) {
+    let bit = data.addr() % Group::BITS;
+    (data.cast::<u8>().wrapping_sub(bit).cast(), bit)
+}
+
+/// # Safety
+/// `data` is that of a waker of this file, whose group is alive.
+unsafe fn clone(data: *const ()) -> RawWaker {
+    let (group, _) = parts(data);
+    // SAFETY: the address came from `Arc::as_ptr`, and the `Arc` is alive: the caller's waker has a count, or borrows one.
+    unsafe { Arc::increment_strong_count(group) };
+    RawWaker::new(data, &WAKER)
+}
+
+/// # Safety
+/// As for `clone`; and the waker owns a count, which is used up.
+unsafe fn wake(data: *const ()) {
+    // SAFETY: those of the caller.
+    unsafe {
+        wake_by_ref(data);
+        drop_waker(data);
+    }
+}
+
+/// # Safety
+/// As for `clone`.
+unsafe fn wake_by_ref(data: *const ()) {
+    let (group, bit) = parts(data);
+    // SAFETY: the group is alive, and all that is done to it goes through `&`.
+    unsafe { &*group }.set(bit);
+}
+
+/// # Safety
+/// As for `wake`.
+unsafe fn drop_waker(data: *const ()) {
+    let (group, _) = parts(data);
+    // SAFETY: the waker owns a count, made by `clone`, and is not used again.
+    unsafe { Arc::decrement_strong_count(group) };
+}
+
+#[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
     use std::cell::{Cell, RefCell};
+    use std::future::poll_fn;
     use std::rc::Rc;
 
-    /// Ready at its `left`-th poll; keeps its waker where the test finds it.
-    struct After<'t> {
-        left: usize,
-        polls: &'t Cell<usize>,
-        wakers: &'t RefCell<Vec<Waker>>,
-    }
+    type Wakers = Rc<RefCell<Vec<Waker>>>;
 
-    impl Future for After<'_> {
-        type Output = ();
-
-        fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-            self.polls.set(self.polls.get() + 1);
-            self.left -= 1;
-            if self.left == 0 {
+    /// Ready at its `left`-th poll. Until then it keeps its wakers where the test finds them, and sees that it has not been moved.
+    async fn after(left: usize, polls: &Cell<usize>, wakers: Wakers) {
+        let (mut seen, mut address) = (0, None);
+        let here = 0u8;
+        poll_fn(|cx| {
+            polls.set(polls.get() + 1);
+            assert_eq!(*address.get_or_insert(&raw const here), &raw const here);
+            seen += 1;
+            if seen == left {
                 return Poll::Ready(());
             }
-            self.wakers.borrow_mut().push(cx.waker().clone());
+            wakers.borrow_mut().push(cx.waker().clone());
             Poll::Pending
-        }
+        })
+        .await;
+    }
+
+    fn poll<F: Future<Output = ()>>(slab: &mut Slab<F, usize>, most: usize) -> (Vec<usize>, bool) {
+        let mut over = Vec::new();
+        let more = slab.poll(most, |_, tag, ended| {
+            ended.expect("none panics");
+            over.push(tag);
+        });
+        (over, more)
     }
 
     #[test]
     fn only_futures_that_were_woken_are_polled_and_slots_are_used_again() {
-        let (polls, wakers) = (Cell::new(0), RefCell::new(Vec::new()));
-        let mut slab = Slab::new();
-        let over = RefCell::new(Vec::new());
-        let poll = |slab: &mut Slab<_, usize>, most| {
-            slab.poll(Waker::noop(), most, |tag, ended: Thrown<()>| {
-                ended.expect("none panics");
-                over.borrow_mut().push(tag);
-            })
-        };
+        let (polls, wakers) = (Cell::new(0), Wakers::default());
+        let mut slab = Slab::new(200);
         for tag in 0..200 {
-            slab.insert(After { left: 2, polls: &polls, wakers: &wakers }, tag);
+            assert!(matches!(slab.start(|| after(2, &polls, wakers.clone()), || tag), Started::Pending(_)));
         }
-        assert!(poll(&mut slab, 150));
-        assert!(!poll(&mut slab, 150));
-        assert_eq!((polls.get(), slab.len()), (200, 200));
-        // The first one that was polled is number 0.
-        wakers.borrow()[0].wake_by_ref();
-        wakers.borrow()[0].wake_by_ref();
-        assert!(!poll(&mut slab, 150));
-        assert_eq!((polls.get(), &*over.borrow(), slab.len()), (201, &vec![0], 199));
-        slab.insert(After { left: 1, polls: &polls, wakers: &wakers }, 1_000);
-        assert_eq!((slab.len(), slab.slots.len()), (200, 200));
-        assert!(!poll(&mut slab, 150));
-        assert_eq!(&*over.borrow(), &[0, 1_000]);
-        // A waker of a future that is gone.
-        wakers.borrow()[0].wake_by_ref();
-        assert!(!poll(&mut slab, 150));
-        assert_eq!((polls.get(), slab.len()), (202, 199));
+        assert_eq!(slab.room(), 0);
+        assert_eq!((poll(&mut slab, 150), polls.get(), slab.len()), ((vec![], false), 200, 200));
+        wakers.borrow()[7].wake_by_ref();
+        wakers.borrow()[7].wake_by_ref();
+        assert_eq!((poll(&mut slab, 150), polls.get(), slab.len()), ((vec![7], false), 201, 199));
+        assert!(matches!(slab.start(|| after(1, &polls, wakers.clone()), || 1_000), Started::Over(Ok(()))));
+        let Started::Pending(place) = slab.start(|| after(2, &polls, wakers.clone()), || 1_001) else {
+            panic!()
+        };
+        // The place of number 7, whose waker now is one too many.
+        assert_eq!((place, slab.len(), slab.chunks.len()), (7, 200, 4));
+        wakers.borrow()[7].wake_by_ref();
+        assert_eq!(poll(&mut slab, 150), (vec![1_001], false));
+        wakers.borrow()[7].wake_by_ref();
+        assert_eq!((poll(&mut slab, 150), polls.get()), ((vec![], false), 204));
+        wakers.borrow().iter().for_each(Waker::wake_by_ref);
+        // Place 7 is free, and looked at in vain.
+        let (first, second) = (poll(&mut slab, 150), poll(&mut slab, 150));
+        assert_eq!((first.0.len(), first.1, second.0.len(), second.1, slab.len()), (149, true, 50, false, 0));
     }
 
     #[test]
     fn a_future_that_panics_is_dropped_and_the_others_go_on() {
-        let alive = Rc::new(());
-        let mut slab = Slab::new();
+        let (alive, polls, wakers) = (Rc::new(()), Cell::new(0), Wakers::default());
+        let mut slab = Slab::new(3);
         for tag in 0..3 {
-            let held = alive.clone();
+            let (held, wait) = (alive.clone(), after(2, &polls, wakers.clone()));
             let future = async move {
                 let _held = held;
+                wait.await;
                 if tag == 1 {
                     std::panic::resume_unwind(Box::new("one"));
                 }
             };
-            slab.insert(future, tag);
+            slab.start(|| future, || tag);
         }
+        wakers.borrow().iter().for_each(Waker::wake_by_ref);
         let mut ends = Vec::new();
-        slab.poll(Waker::noop(), 9, |tag, ended| ends.push((tag, ended.is_ok())));
-        assert_eq!(ends, [(0, true), (1, false), (2, true)]);
+        slab.poll(9, |place, tag, ended| ends.push((place, tag, ended.is_ok())));
+        assert_eq!(ends, [(0, 0, true), (1, 1, false), (2, 2, true)]);
         assert_eq!((slab.len(), Rc::strong_count(&alive)), (0, 1));
+    }
+
+    #[test]
+    fn a_waker_outlives_its_future_and_its_slab_on_any_thread() {
+        let (polls, wakers) = (Cell::new(0), Wakers::default());
+        let mut slab = Slab::new(65);
+        for tag in 0..65 {
+            slab.start(|| after(9, &polls, wakers.clone()), || tag);
+        }
+        assert!(slab.remove(64).is_some_and(|(tag, dropped)| tag == 64 && dropped.is_ok()));
+        let groups: Vec<_> = slab.chunks.iter().map(|chunk| Arc::downgrade(&chunk.group)).collect();
+        drop(slab);
+        let kept = std::mem::take(&mut *wakers.borrow_mut());
+        let one = kept[3].clone();
+        assert!(one.will_wake(&kept[3]) && !one.will_wake(&kept[4]));
+        std::thread::spawn(move || kept.into_iter().for_each(Waker::wake)).join().expect("no panic");
+        // The last one of its group gives the group back.
+        assert_eq!((groups[0].strong_count(), groups[1].strong_count()), (1, 0));
+        one.wake();
+        assert_eq!(groups[0].strong_count(), 0);
+    }
+
+    #[test]
+    fn a_place_that_is_dropped_or_polled_out_of_turn_is_free() {
+        let (polls, wakers) = (Cell::new(0), Wakers::default());
+        let mut slab = Slab::new(2);
+        slab.start(|| after(2, &polls, wakers.clone()), || 0);
+        slab.start(|| after(3, &polls, wakers.clone()), || 1);
+        assert!(slab.poll_one(1).is_none());
+        assert!(slab.poll_one(0).is_some_and(|(tag, ended)| tag == 0 && ended.is_ok()));
+        assert!(slab.poll_one(0).is_none() && slab.remove(0).is_none());
+        assert_eq!((slab.remove(1).map(|(tag, _)| tag), slab.len()), (Some(1), 0));
     }
 }

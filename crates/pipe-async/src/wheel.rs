@@ -1,6 +1,6 @@
 //! Alarms: a hierarchical timing wheel (Varghese and Lauck, "Hashed and Hierarchical Timing Wheels", 1987, scheme 7).
 //!
-//! To set, to clear and to fire an alarm takes constant time, however many there are, and no allocation in the long run. Six levels of 64
+//! To set and to fire an alarm takes constant time, however many there are, and no allocation in the long run. Six levels of 64
 //! lists: those of level 0 hold the alarms of one tick each, those of the next level of 64 ticks, and so on. An alarm lies on the level of the
 //! highest digit (in base 64) in which its tick differs from the present one; when the present reaches its list, it moves down.
 
@@ -33,8 +33,6 @@ struct Level {
 struct Alarm<T> {
     value: Option<T>,
     tick: u64,
-    place: Place,
-    before: u32,
     after: u32,
 }
 
@@ -45,9 +43,6 @@ struct Place {
     list: u8,
 }
 
-/// An alarm that was set. To be used once, and before it has fired.
-pub(crate) struct Key(u32);
-
 impl<T> Wheel<T> {
     /// No alarms; the present is tick 0.
     pub(crate) fn new() -> Self {
@@ -56,9 +51,8 @@ impl<T> Wheel<T> {
     }
 
     /// Sets an alarm for `tick`, or for the present if that has passed.
-    pub(crate) fn set(&mut self, tick: u64, value: T) -> Key {
-        let (tick, place) = (tick.max(self.now), Place { level: 0, list: 0 });
-        let alarm = Alarm { value: Some(value), tick, place, before: NONE, after: NONE };
+    pub(crate) fn set(&mut self, tick: u64, value: T) {
+        let alarm = Alarm { value: Some(value), tick: tick.max(self.now), after: NONE };
         let index = match self.alarms.get(self.free as usize) {
             Some(free) => {
                 let index = std::mem::replace(&mut self.free, free.after);
@@ -71,26 +65,6 @@ impl<T> Wheel<T> {
             }
         };
         self.put(index);
-        Key(index)
-    }
-
-    /// Takes an alarm back, and gives its value.
-    pub(crate) fn clear(&mut self, Key(index): Key) -> Option<T> {
-        let Alarm { place, before, after, .. } = self.alarms[index as usize];
-        match self.alarms.get_mut(before as usize) {
-            Some(alarm) => alarm.after = after,
-            None => {
-                let level = &mut self.levels[usize::from(place.level)];
-                level.lists[usize::from(place.list)] = after;
-                if after == NONE {
-                    level.occupied &= !(1 << place.list);
-                }
-            }
-        }
-        if let Some(alarm) = self.alarms.get_mut(after as usize) {
-            alarm.before = before;
-        }
-        self.give_back(index)
     }
 
     /// Until when nothing is to be done: the first alarm is due then, or has to be looked at. `None`: there is no alarm.
@@ -135,12 +109,7 @@ impl<T> Wheel<T> {
         let list = (tick >> (DIGIT * level)) % LISTS;
         let found = &mut self.levels[level as usize];
         found.occupied |= 1 << list;
-        let after = std::mem::replace(&mut found.lists[list as usize], index);
-        alarm.place = Place { level: level as u8, list: list as u8 };
-        (alarm.before, alarm.after) = (NONE, after);
-        if let Some(alarm) = self.alarms.get_mut(after as usize) {
-            alarm.before = index;
-        }
+        alarm.after = std::mem::replace(&mut found.lists[list as usize], index);
     }
 
     /// Takes the first alarm off a list.
@@ -149,9 +118,8 @@ impl<T> Wheel<T> {
         let index = level.lists[usize::from(place.list)];
         let after = self.alarms.get(index as usize)?.after;
         level.lists[usize::from(place.list)] = after;
-        match self.alarms.get_mut(after as usize) {
-            Some(alarm) => alarm.before = NONE,
-            None => level.occupied &= !(1 << place.list),
+        if after == NONE {
+            level.occupied &= !(1 << place.list);
         }
         Some(index)
     }
@@ -176,26 +144,18 @@ mod tests {
     }
 
     #[test]
-    fn alarms_fire_when_they_are_due_and_not_before_whatever_is_set_and_cleared() {
+    fn alarms_fire_when_they_are_due_and_not_before() {
         let mut rng = Rng::new(7);
         for spans in [10, 100, 5_000, 1 << 20, 1 << 40] {
-            let (mut wheel, mut naive, mut keys) = (Wheel::new(), BTreeMap::new(), BTreeMap::new());
+            let (mut wheel, mut naive) = (Wheel::new(), BTreeMap::new());
             let mut now = 0;
             for id in 0..3_000usize {
                 let tick = now + u64::from(rng.number() as u32) % spans;
-                keys.insert(id, (tick, wheel.set(tick, id)));
+                wheel.set(tick, id);
                 naive.insert((tick, id), ());
-                if rng.below(3) == 0 {
-                    let victim = rng.below(id as u64 + 1) as usize;
-                    if let Some((tick, key)) = keys.remove(&victim) {
-                        assert_eq!(wheel.clear(key), Some(victim));
-                        naive.remove(&(tick, victim));
-                    }
-                }
                 if rng.below(4) == 0 {
                     now += u64::from(rng.number() as u32) % spans;
                     let mut fired: Vec<usize> = std::iter::from_fn(|| wheel.fire(now)).collect();
-                    keys.retain(|id, _| !fired.contains(id));
                     let mut wanted = due(&mut naive, now);
                     fired.sort_unstable();
                     wanted.sort_unstable();
@@ -226,9 +186,10 @@ mod tests {
     fn places_of_alarms_are_used_again() {
         let mut wheel = Wheel::new();
         for round in 0..1_000u64 {
-            let (first, _second) = (wheel.set(round + 2, 1), wheel.set(round + 1, 2));
-            assert_eq!(wheel.clear(first), Some(1));
-            assert_eq!((wheel.fire(round + 1), wheel.fire(round + 1)), (Some(2), None));
+            wheel.set(round + 1, 1);
+            wheel.set(round + 1, 2);
+            let fired: u32 = std::iter::from_fn(|| wheel.fire(round + 1)).sum();
+            assert_eq!(fired, 3);
         }
         assert_eq!((wheel.alarms.len(), wheel.next()), (2, None));
     }

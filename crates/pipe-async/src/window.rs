@@ -28,6 +28,7 @@ impl<T> Window<T> {
     }
 
     /// Lets an item in. Returns its number.
+    #[inline]
     pub(crate) fn enter(&mut self) -> u64 {
         match self {
             Window::Ordered { head, places } => {
@@ -39,6 +40,22 @@ impl<T> Window<T> {
                 0
             }
         }
+    }
+
+    /// Whether it is the turn of item `number`, of which nothing came yet. Then it has left with this.
+    #[inline]
+    pub(crate) fn passes(&mut self, number: u64) -> bool {
+        match self {
+            Window::Ordered { head, places } => {
+                if number != *head {
+                    return false;
+                }
+                places.pop_front();
+                *head += 1;
+            }
+            Window::Any { missing, .. } => *missing -= 1,
+        }
+        true
     }
 
     /// What came of item `number`.
@@ -83,6 +100,23 @@ mod tests {
         }
         assert_eq!(window.len(), 0);
         left
+    }
+
+    #[test]
+    fn an_item_passes_when_all_before_it_have_left() {
+        let mut window = Window::new(Order::Preserve);
+        let numbers = [window.enter(), window.enter(), window.enter()];
+        assert!(!window.passes(numbers[1]));
+        window.settle(numbers[1], 'b');
+        assert_eq!(window.leave(), None);
+        assert!(window.passes(numbers[0]));
+        assert_eq!((window.leave(), window.leave()), (Some('b'), None));
+        assert!(window.passes(numbers[2]));
+        assert_eq!(window.len(), 0);
+        let mut any = Window::<char>::new(Order::Any);
+        let numbers = [any.enter(), any.enter()];
+        assert!(any.passes(numbers[1]) && any.passes(numbers[0]));
+        assert_eq!(any.len(), 0);
     }
 
     #[test]

@@ -19,7 +19,9 @@ pub(crate) fn timed_out(job: &Job) -> Result<Outcome, BoxError> {
 pub(crate) fn ordered(job: &Job) -> Result<Outcome, BoxError> {
     together(job, || {
         let outputs = from_iter(0..job.size).map_async(|n| sleeps(n, sleep(tail(n))));
-        let outputs = outputs.concurrency(job.parameter as usize).scan(
+        // Wide enough that no slow operation ever holds up another, as far as `futures-buffered` goes: its queue of outputs has no bound.
+        let outputs = outputs.concurrency(job.parameter as usize).window(job.size as usize);
+        let outputs = outputs.scan(
             || 0,
             |sum, n| {
                 *sum = add_in_order(*sum, n);

@@ -1,0 +1,176 @@
+//! How operations end: outputs go on their way, failures are tried again or follow their policy.
+
+use super::{Driver, Exit};
+use crate::flight::{Failed, Flight, Landing, Outcome};
+use crate::runtime::Timer;
+use pipe_core::plan::Failure;
+use pipe_core::{AsyncStep, Payload, Position, RunError, TookTooLong};
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::task::{Context, Waker};
+
+/// Turning an output into an item is the step's own code as well.
+pub(super) fn settle<S: AsyncStep>(output: <S::Future as Future>::Output) -> Landing<S::Out> {
+    catch_unwind(AssertUnwindSafe(|| S::settle(output)))
+}
+
+impl<T, U: Send + 'static> Exit<T, U> {
+    /// An operation is over. Inlined, and all that is rare is not: then a flight that ends well is never put together in memory.
+    #[inline(always)]
+    pub(super) fn over(&mut self, flight: Flight<T>, landing: Landing<U>) {
+        match landing {
+            Ok(Ok(item)) if self.output.expect(&item) => self.emit(flight.number, flight.at, item),
+            other => self.keep(flight, other),
+        }
+    }
+
+    #[cold]
+    fn keep(&mut self, flight: Flight<T>, landing: Landing<U>) {
+        self.landed.push((flight, landing));
+    }
+
+    #[inline(always)]
+    fn emit(&mut self, number: u64, at: u64, item: U) {
+        if self.window.passes(number) {
+            self.output.push(at, item);
+        } else {
+            self.output.wait();
+            self.window.settle(number, Outcome::Emitted { at, item });
+        }
+    }
+}
+
+impl<S: AsyncStep, C: Timer> Driver<S, C> {
+    /// Polls what wants it, `most` operations. True if any of it was over, or more wants it.
+    pub(super) fn poll(&mut self, most: usize) -> bool {
+        let (exit, keys, deadlines) = (&mut self.exit, &mut self.keys, &mut self.deadlines);
+        let (before, is_timed) = (self.calls.len(), self.bounds.timeout.is_some());
+        let more = self.calls.poll(most, |place, flight, ended| {
+            if is_timed {
+                deadlines.remove(place);
+            }
+            if let Some(keys) = keys {
+                keys.leave(flight.key);
+            }
+            exit.over(flight, ended.and_then(settle::<S>));
+        });
+        // A place that became free lets another one start.
+        let freed = self.calls.len() < before;
+        self.land() || more || freed
+    }
+
+    /// What to do about the operations that gave no output. True if there were any.
+    fn land(&mut self) -> bool {
+        if self.exit.landed.is_empty() {
+            return false;
+        }
+        let mut landed = std::mem::take(&mut self.exit.landed);
+        for (flight, landing) in landed.drain(..) {
+            let outcome = match landing {
+                Ok(Ok(item)) => Outcome::Ended(Box::new(self.too_large(&item))),
+                Ok(Err(_)) if flight.copy.is_some() && self.try_again(flight.attempt) => {
+                    self.wait(flight);
+                    continue;
+                }
+                Ok(Err(error)) => {
+                    Outcome::Failed(Box::new(Failed { at: flight.at, attempts: flight.attempt, error }))
+                }
+                Err(thrown) => Outcome::Ended(Box::new(self.panicked(flight.at, thrown))),
+            };
+            self.exit.window.settle(flight.number, outcome);
+        }
+        self.exit.landed = landed;
+        true
+    }
+
+    fn try_again(&self, attempt: u32) -> bool {
+        self.run.tries_again(self.bounds.stage, attempt)
+    }
+
+    /// Puts an item aside until its next attempt. It makes room for another operation meanwhile.
+    fn wait(&mut self, mut flight: Flight<S::In>) {
+        let Some(retry) = self.run.retry(self.bounds.stage) else { return };
+        self.run.count_retried(self.bounds.stage);
+        let span = retry.wait(flight.attempt, flight.at);
+        flight.attempt += 1;
+        self.waiting += 1;
+        self.alarms.look();
+        self.alarms.set(span, flight);
+    }
+
+    /// Does what is due. True if there was anything.
+    pub(super) fn ring(&mut self, task: &Waker) -> bool {
+        let throttled = self.throttled_until.into_iter();
+        self.alarms.look_at(throttled.chain(self.deadlines.first()).min());
+        let (waiting, due) = (&mut self.waiting, &mut self.due);
+        let before = due.len();
+        let looked = self.alarms.poll(&mut Context::from_waker(task), |flight| {
+            *waiting -= 1;
+            due.push_back(flight);
+        });
+        if looked {
+            self.end_late();
+        }
+        looked || self.due.len() > before
+    }
+
+    /// Ends the operations that take too long.
+    fn end_late(&mut self) {
+        let timeout = self.bounds.timeout.unwrap_or_default();
+        while let Some(place) = self.deadlines.pop_due(self.alarms.now()) {
+            // It may be over, and this task have been late: so it is asked once more.
+            let (flight, landing) = if let Some((flight, ended)) = self.calls.poll_one(place) {
+                (flight, ended.and_then(settle::<S>))
+            } else if let Some((flight, dropped)) = self.calls.remove(place) {
+                (flight, dropped.map(|()| Err(TookTooLong::new(timeout).into())))
+            } else {
+                continue;
+            };
+            if let Some(keys) = &mut self.keys {
+                keys.leave(flight.key);
+            }
+            self.exit.over(flight, landing);
+        }
+        self.land();
+    }
+
+    #[cold]
+    fn panicked(&self, at: u64, thrown: Box<dyn Any + Send>) -> RunError {
+        let (stage, at) = (self.run.name(Some(self.bounds.stage)), Some(Position::from_raw(at)));
+        RunError::Panicked { stage, at, payload: Payload::new(thrown) }
+    }
+
+    #[cold]
+    fn too_large(&self, item: &S::Out) -> RunError {
+        let (budget, stage) = (self.run.budget(), self.run.name(Some(self.bounds.stage)));
+        budget.refusal(stage, self.exit.output.weigh(item), budget.in_use())
+    }
+
+    /// Lets out of the window what may leave it, and applies the policy to what failed.
+    pub(super) fn release(&mut self) -> bool {
+        let mut released = false;
+        while self.failure.is_none()
+            && let Some(outcome) = self.exit.window.leave()
+        {
+            released = true;
+            let failed = match outcome {
+                Outcome::Emitted { at, item } => {
+                    self.exit.output.push_waited(at, item);
+                    continue;
+                }
+                Outcome::Failed(failed) => self.failed(*failed),
+                Outcome::Ended(error) => Err(*error),
+            };
+            if let Err(error) = failed {
+                self.fail(error);
+            }
+        }
+        released
+    }
+
+    fn failed(&self, Failed { at, attempts, error }: Failed) -> Result<(), RunError> {
+        let at = Some(Position::from_raw(at));
+        self.run.failed(self.bounds.stage, Failure { at, record: None, error, attempts, more: 0 })?;
+        self.run.check_ratios(self.bounds.segment)
+    }
+}

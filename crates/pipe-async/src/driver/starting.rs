@@ -1,0 +1,185 @@
+//! How operations start: which item is next, and whether it may.
+
+use super::{Driver, settle};
+use crate::flight::{Candidate, Flight};
+use crate::keys::Keys;
+use crate::output::Output;
+use crate::rate::Waited;
+use crate::runtime::Timer;
+use crate::slab::{Started, Thrown};
+use pipe_core::{AsyncStep, Batch, Flow, Items};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// How many items may be let in now, and how many were.
+struct Fresh {
+    left: usize,
+    taken: usize,
+}
+
+impl<S: AsyncStep, C: Timer> Driver<S, C> {
+    /// Starts what may start, of the items that were not let in yet `most`. True if it started or let in anything.
+    pub(super) fn start(&mut self, most: usize) -> bool {
+        let mut fresh = self.fresh(most);
+        let started = if self.is_plain() { self.start_all(&mut fresh) } else { self.start_some(&mut fresh) };
+        self.time();
+        if self.input.items.is_empty() {
+            // A batch that was taken from still weighs what its items owned. Kept, it would hold the budget while nothing is under way.
+            self.input.items = Items::new(0, Vec::new());
+        }
+        self.run.count_taken(self.bounds.segment, fresh.taken);
+        started || fresh.taken > 0
+    }
+
+    /// How many items may be let in now. Those that are due are in memory already, and others may wait behind them: they are not held up.
+    fn fresh(&self, most: usize) -> Fresh {
+        let output = &self.exit.output;
+        if output.len() >= Output::<S::Out>::ENOUGH {
+            return Fresh { left: 0, taken: 0 };
+        }
+        let budget = self.run.budget();
+        let (nothing_under_way, mean) = (self.exit.window.len() + output.len() == 0, output.mean_bytes());
+        let fit = budget.free() / mean;
+        if fit == 0 && self.window_has_room() && !self.input.items.is_empty() {
+            // A request, refused as a rule: so that runs that share the budget and have more than their parts leave room for it.
+            drop(budget.try_take(mean));
+        }
+        Fresh { left: fit.max(usize::from(nothing_under_way)).min(most), taken: 0 }
+    }
+
+    fn window_has_room(&self) -> bool {
+        self.exit.window.len() < self.bounds.window
+    }
+
+    /// Whether the next item is always that of the input, and may start if there is room.
+    fn is_plain(&self) -> bool {
+        self.keys.is_none() && self.throttle.is_none() && self.again.is_none() && self.due.is_empty()
+    }
+
+    /// As `start_some` where it is plain.
+    fn start_all(&mut self, fresh: &mut Fresh) -> bool {
+        let is_timed = self.bounds.timeout.is_some();
+        loop {
+            // As many as surely may: those that are over at once make room for others.
+            let places = self.bounds.window.saturating_sub(self.exit.window.len());
+            let may = places.min(self.calls.room()).min(fresh.left - fresh.taken);
+            let (step, calls, exit, begun) = (&self.step, &mut self.calls, &mut self.exit, &mut self.begun);
+            let taken = self.input.items.drive(may, |at, item| {
+                let number = exit.window.enter();
+                let flight = || Flight { number, at, key: 0, copy: None, attempt: 1 };
+                match calls.start(|| step.call(item), flight) {
+                    Started::Pending(place) if is_timed => begun.push(place),
+                    Started::Pending(_) => {}
+                    Started::Over(ended) => exit.over(flight(), ended.and_then(settle::<S>)),
+                }
+                Flow::Continue(())
+            });
+            fresh.taken += taken;
+            if taken == 0 {
+                return fresh.taken > 0;
+            }
+        }
+    }
+
+    /// Starts operations as keys, rate and attempts permit. True if it started any.
+    fn start_some(&mut self, fresh: &mut Fresh) -> bool {
+        let mut started = false;
+        self.throttled_until = None;
+        while self.calls.room() > 0 {
+            let Some((flight, item)) = self.candidate(fresh) else {
+                self.waited = Waited::No;
+                break;
+            };
+            let now = self.alarms.now();
+            if let Some(Err(at)) = self.throttle.as_mut().map(|throttle| throttle.admit(now, self.waited)) {
+                self.throttled_until = Some(at);
+                (self.throttled, self.waited) = (Some((flight, item)), Waited::Yes);
+                break;
+            }
+            started = true;
+            self.call(flight, item);
+        }
+        started
+    }
+
+    fn call(&mut self, flight: Flight<S::In>, item: S::In) {
+        let (step, key, mut flight) = (&self.step, flight.key, Some(flight));
+        let started = self.calls.start(|| step.call(item), || flight.take().expect("asked for once"));
+        match (started, flight) {
+            (Started::Over(ended), Some(flight)) => {
+                if let Some(keys) = &mut self.keys {
+                    keys.leave(key);
+                }
+                self.exit.over(flight, ended.and_then(settle::<S>));
+            }
+            (Started::Pending(place), _) if self.bounds.timeout.is_some() => self.begun.push(place),
+            _ => {}
+        }
+    }
+
+    /// The time of operations that were started begins now, behind all the calls of the user's function.
+    fn time(&mut self) {
+        let Some(timeout) = self.bounds.timeout.filter(|_| !self.begun.is_empty()) else { return };
+        self.alarms.look();
+        let at = self.alarms.now().saturating_add(timeout);
+        let deadlines = &mut self.deadlines;
+        self.begun.drain(..).for_each(|place| deadlines.push(place, at));
+    }
+
+    /// The next item to start, its key taken. Those whose key is not free are put aside.
+    fn candidate(&mut self, fresh: &mut Fresh) -> Option<Candidate<S::In>> {
+        if let Some(throttled) = self.throttled.take() {
+            return Some(throttled);
+        }
+        loop {
+            if let Some(ready) = self.keys.as_mut().and_then(Keys::next_ready) {
+                return Some(ready);
+            }
+            let next = self.next_due().or_else(|| self.next_fresh(fresh))?;
+            let Some(keys) = &mut self.keys else { return Some(next) };
+            if let Some(ready) = keys.enter(next.0.key, next) {
+                return Some(ready);
+            }
+        }
+    }
+
+    fn next_due(&mut self) -> Option<Candidate<S::In>> {
+        let mut flight = self.due.pop_front()?;
+        let mut items = flight.copy.take()?;
+        flight.copy = self.copy(&items);
+        let (_, item) = items.next_at()?;
+        Some((flight, item))
+    }
+
+    fn next_fresh(&mut self, fresh: &mut Fresh) -> Option<Candidate<S::In>> {
+        loop {
+            if fresh.taken == fresh.left || !self.window_has_room() {
+                return None;
+            }
+            let copy = self.copy(&self.input.items);
+            let (at, item) = self.input.items.next_at()?;
+            fresh.taken += 1;
+            let number = self.exit.window.enter();
+            let mut flight = Flight { number, at, key: 0, copy, attempt: 1 };
+            match self.key(&item) {
+                Ok(key) => {
+                    flight.key = key;
+                    return Some((flight, item));
+                }
+                Err(thrown) => self.exit.over(flight, Err(thrown)),
+            }
+        }
+    }
+
+    /// The key of an item, where there is a limit for each.
+    fn key(&self, item: &S::In) -> Thrown<u64> {
+        if self.keys.is_none() {
+            return Ok(0);
+        }
+        let limit = self.run.operations(self.bounds.segment).key_limit();
+        catch_unwind(AssertUnwindSafe(|| limit.map_or(0, |limit| limit.key(item))))
+    }
+
+    fn copy(&self, items: &Items<S::In>) -> Option<Box<Items<S::In>>> {
+        self.again.and_then(|again| again(items)).map(Box::new)
+    }
+}
