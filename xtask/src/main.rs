@@ -16,6 +16,7 @@ mod scratch;
 mod step;
 mod test;
 mod tidy;
+mod tools;
 mod workspace;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -35,6 +36,7 @@ enum Task {
     Peers(peers::Args),
     Test(test::Args),
     Tidy(tidy::Args),
+    Tools(tools::Args),
     Scratch(scratch::Args),
     Cuda(cuda::Args),
     Ci(ci::Args),
@@ -46,6 +48,7 @@ fn main() -> ExitCode {
         Some(Task::Peers(args)) => peers::run(&args),
         Some(Task::Test(args)) => test::run(&args),
         Some(Task::Tidy(args)) => tidy::run(&args),
+        Some(Task::Tools(args)) => tools::run(&args),
         Some(Task::Scratch(args)) => scratch::run(&args),
         Some(Task::Cuda(args)) => cuda::run(&args),
         Some(Task::Ci(args)) => ci::run(&args),

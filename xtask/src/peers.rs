@@ -86,7 +86,7 @@ fn output(command: &mut Command) -> Option<String> {
 }
 
 /// Runs an installer to its end; on failure, the last line that it said.
-fn install(command: &mut Command) -> Result<(), String> {
+pub(crate) fn install(command: &mut Command) -> Result<(), String> {
     let output =
         command.stdin(Stdio::null()).output().map_err(|error| format!("it does not start: {error}"))?;
     if output.status.success() {
