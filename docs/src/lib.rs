@@ -70,3 +70,7 @@ struct Fan;
 #[doc = include_str!("../guide/metrics.md")]
 #[cfg(doctest)]
 struct Metrics;
+
+#[doc = include_str!("../guide/machines.md")]
+#[cfg(doctest)]
+struct Machines;

@@ -147,6 +147,11 @@ impl NatsOptions {
         self.servers.iter().map(address).collect()
     }
 
+    pub(super) fn has_to_encrypt(&self, addresses: &[ServerAddr]) -> bool {
+        let is_away = addresses.iter().any(|address| !is_this_machine(address.host()));
+        self.plaintext == Plaintext::OnThisMachine && is_away
+    }
+
     /// What async-nats is told.
     pub(super) async fn to_connect(
         &self,
@@ -175,9 +180,8 @@ impl NatsOptions {
             options = options.add_client_certificate(certificate.clone(), key.clone());
         }
         if self.plaintext == Plaintext::OnThisMachine {
-            let away = addresses.iter().any(|address| !is_this_machine(address.host()));
             // A server tells of others, and they may be anywhere. Those named are enough.
-            options = options.require_tls(away).ignore_discovered_servers();
+            options = options.require_tls(self.has_to_encrypt(addresses)).ignore_discovered_servers();
         }
         Ok(options)
     }

@@ -81,10 +81,15 @@ impl Nats {
                     std::future::ready(())
                 });
                 // No end to reconnecting: each message has its own patience.
+                let has_to_encrypt = options.has_to_encrypt(&addresses);
                 let opening = connect.max_reconnects(None).connect(addresses);
                 let refused = |source: BoxError| TransportError::Connect { server: options.names(), source };
                 match tokio::time::timeout(settings.patience, opening).await {
                     Ok(Ok(client)) => Ok(client),
+                    // A server without TLS answers a greeting that it does not understand, and the error is about that.
+                    Ok(Err(error)) if has_to_encrypt => {
+                        Err(refused(format!("{error} (off this machine it has to speak TLS)").into()))
+                    }
                     Ok(Err(error)) => Err(refused(Box::new(error))),
                     Err(late) => Err(refused(Box::new(late))),
                 }
