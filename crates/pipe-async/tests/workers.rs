@@ -16,7 +16,7 @@ use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-const LEASE: Duration = Duration::from_millis(300);
+const LEASE: Duration = Duration::from_millis(600);
 /// Long enough that it is over only if something is wrong.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -36,7 +36,7 @@ fn settings() -> WorkerSettings {
     WorkerSettings {
         max_attempts: 3,
         backoff: exponential(9).first(Duration::from_millis(1)).most(Duration::from_millis(5)),
-        idle: Some(LEASE * 3),
+        idle: Some(LEASE * 2),
         limits: FRAMES,
         ..WorkerSettings::default()
     }
