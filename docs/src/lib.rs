@@ -75,3 +75,7 @@ struct Metrics;
 #[doc = include_str!("../guide/python.md")]
 #[cfg(doctest)]
 struct Python;
+
+#[doc = include_str!("../guide/machines.md")]
+#[cfg(doctest)]
+struct Machines;

@@ -64,7 +64,7 @@ fn component(name: &str, component: &str, args: &[&str]) -> Step {
 }
 
 /// Another task of ours, as a process: so that the limit of the run holds for it, too.
-fn task(name: &str, args: &[&str]) -> Step {
+pub(crate) fn task(name: &str, args: &[&str]) -> Step {
     match std::env::current_exe() {
         Ok(xtask) => {
             let mut command = Command::new(xtask);

@@ -18,6 +18,7 @@ mod scratch;
 mod step;
 mod test;
 mod tidy;
+mod tools;
 mod workspace;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -38,6 +39,7 @@ enum Task {
     Doctor(doctor::Args),
     Test(test::Args),
     Tidy(tidy::Args),
+    Tools(tools::Args),
     Scratch(scratch::Args),
     Cuda(cuda::Args),
     Ci(ci::Args),
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
         Some(Task::Doctor(args)) => doctor::run(&args),
         Some(Task::Test(args)) => test::run(&args),
         Some(Task::Tidy(args)) => tidy::run(&args),
+        Some(Task::Tools(args)) => tools::run(&args),
         Some(Task::Scratch(args)) => scratch::run(&args),
         Some(Task::Cuda(args)) => cuda::run(&args),
         Some(Task::Ci(args)) => ci::run(&args),

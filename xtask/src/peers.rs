@@ -98,7 +98,7 @@ impl fmt::Display for Peer {
 }
 
 /// Runs an installer to its end; on failure, the last line that it said.
-fn install(command: &mut Command) -> Result<(), String> {
+pub(crate) fn install(command: &mut Command) -> Result<(), String> {
     let output =
         command.stdin(Stdio::null()).output().map_err(|error| format!("it does not start: {error}"))?;
     if output.status.success() {

@@ -1,5 +1,6 @@
 //! `cargo xtask test`: every test of the workspace, and of each crate alone as its users get it.
 
+use crate::ci::task;
 use crate::step::{Limit, Step, run_all};
 use crate::workspace::{cargo, libraries};
 use std::process::ExitCode;
@@ -28,7 +29,8 @@ pub(crate) fn run(args: &Args) -> ExitCode {
 /// In the workspace run cargo unites the features that members ask of each other, so a crate is also tested alone: as
 /// its users get it by default, and with all features. Each feature by itself is compiled by `cargo xtask ci`.
 pub(crate) fn steps(forwarded: &[String]) -> Vec<Step> {
-    let mut steps = vec![step("test: workspace", &["--workspace"], forwarded)];
+    // The tests over nats-server need one.
+    let mut steps = vec![task("tools", &[]), step("test: workspace", &["--workspace"], forwarded)];
     match libraries() {
         Ok(libraries) => {
             for library in libraries.iter().filter(|library| !library.features.is_empty()) {

@@ -49,6 +49,8 @@
 //!
 //! * `tokio` (default): `Async::tokio()`.
 //! * `monoio` (Linux): `Async::monoio()`, whose operations stay on their thread, over io_uring.
+//! * `transport`: batches as messages between processes, with a transport inside of one process.
+//! * `nats`: the same over machines, on NATS JetStream.
 //!
 //! Without any the crate is empty. Both together are fine.
 
@@ -67,6 +69,8 @@ mod flight;
 mod keys;
 #[cfg(all(feature = "monoio", target_os = "linux"))]
 mod local_running;
+#[cfg(feature = "nats")]
+mod nats;
 mod output;
 mod rate;
 mod ready;
@@ -76,6 +80,8 @@ mod runtime;
 mod slab;
 mod stretch;
 mod sync;
+#[cfg(feature = "transport")]
+mod transport;
 mod wheel;
 mod window;
 
@@ -83,12 +89,20 @@ pub use blocking::Blocking;
 pub use executor::Async;
 #[cfg(all(feature = "monoio", target_os = "linux"))]
 pub use local_running::LocalRunning;
+#[cfg(feature = "nats")]
+pub use nats::{Nats, NatsOptions};
 #[cfg(feature = "tokio")]
 pub use running::Running;
 #[cfg(all(feature = "monoio", target_os = "linux"))]
 pub use runtime::monoio::{LocalStage, Monoio};
 #[cfg(feature = "tokio")]
 pub use runtime::tokio::{Stage, Tokio};
+#[cfg(feature = "transport")]
+pub use transport::{
+    Answer, Delivery, FrameError, FrameLimits, Letter, LocalTransport, Message, Published, Receipt, Replayed,
+    Schema, Sent, StreamSettings, StreamSink, Taken, Transport, TransportError, Verdict, Worked, Worker,
+    WorkerSettings, replay,
+};
 
 #[cfg_attr(feature = "tokio", doc = include_str!("../README.md"))]
 #[cfg(doctest)]

@@ -1,0 +1,43 @@
+//! One gate for all that wait for the server: whoever has failed waits until there is a connection, and then for a time of its own.
+
+use pipe_core::{Retry, exponential};
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
+
+/// The attempts of one request: when the next one is due, and when it is over.
+pub(super) struct Attempts {
+    connected: watch::Receiver<bool>,
+    waits: Retry,
+    started: Instant,
+    patience: Duration,
+    made: u32,
+}
+
+impl Attempts {
+    pub(super) fn new(connected: &watch::Receiver<bool>, patience: Duration) -> Self {
+        let waits = exponential(u32::MAX).first(Duration::from_millis(10)).most(Duration::from_secs(2));
+        Attempts { connected: connected.clone(), waits, started: Instant::now(), patience, made: 0 }
+    }
+
+    /// After an attempt that has failed: waits until the next one may begin. `false`: there is none, patience is over.
+    pub(super) async fn again(&mut self) -> bool {
+        self.made += 1;
+        let Some(left) = self.patience.checked_sub(self.started.elapsed()) else { return false };
+        let opens = self.connected.wait_for(|connected| *connected);
+        if !matches!(tokio::time::timeout(left, opens).await, Ok(Ok(_))) {
+            return false;
+        }
+        // Without this, all that waited at the gate would come at once.
+        let wait = self.waits.wait(self.made.min(30), self.started.elapsed().as_nanos() as u64);
+        tokio::time::sleep(wait).await;
+        self.started.elapsed() < self.patience
+    }
+
+    pub(super) fn made(&self) -> u32 {
+        self.made
+    }
+
+    pub(super) fn waited(&self) -> Duration {
+        self.started.elapsed()
+    }
+}

@@ -1,0 +1,80 @@
+//! One message on its way into a stream, until the stream says that it has it.
+
+use super::gate::Attempts;
+use super::streams::Streams;
+use crate::transport::{Published, TransportError};
+use async_nats::jetstream::context::{PublishError, PublishErrorKind};
+use async_nats::jetstream::message::PublishMessage;
+use async_nats::jetstream::{self, Context, ErrorCode};
+use bytes::Bytes;
+use pipe_core::BoxError;
+use std::error::Error;
+
+/// A message, kept until it is acknowledged: the bytes are shared with each attempt.
+pub(super) struct Publishing {
+    pub(super) stream: String,
+    pub(super) id: String,
+    pub(super) payload: Bytes,
+}
+
+/// Why an attempt failed.
+enum Failed {
+    /// The stream has no room; the connection is fine.
+    Full,
+    Other(BoxError),
+}
+
+impl Publishing {
+    pub(super) async fn run(
+        &self,
+        context: &Context,
+        streams: &Streams,
+        mut attempts: Attempts,
+    ) -> Result<Published, TransportError> {
+        loop {
+            let failed = match self.attempt(context, streams).await {
+                Ok(published) => return Ok(published),
+                Err(failed) => failed,
+            };
+            if attempts.again().await {
+                continue;
+            }
+            let (stream, waited) = (self.stream.clone(), attempts.waited());
+            return Err(match failed {
+                Failed::Full => TransportError::Full { stream, waited },
+                Failed::Other(source) => {
+                    TransportError::Unavailable { stream, attempts: attempts.made(), waited, source }
+                }
+            });
+        }
+    }
+
+    async fn attempt(&self, context: &Context, streams: &Streams) -> Result<Published, Failed> {
+        streams.consumer(&self.stream).await.map_err(Failed::Other)?;
+        let message = PublishMessage::build().message_id(&self.id).payload(self.payload.clone());
+        let sent = context.send_publish(self.stream.clone(), message).await;
+        let answer = match sent {
+            Ok(acknowledged) => acknowledged.await,
+            Err(error) => Err(error),
+        };
+        match answer {
+            Ok(stored) if stored.duplicate => Ok(Published::Duplicate),
+            Ok(_) => Ok(Published::Stored),
+            Err(error) if is_full(&error) => Err(Failed::Full),
+            Err(error) => {
+                if error.kind() == PublishErrorKind::StreamNotFound {
+                    streams.forget(&self.stream);
+                }
+                Err(Failed::Other(Box::new(error)))
+            }
+        }
+    }
+}
+
+/// The server says "maximum bytes exceeded", under a code that it has for all that its store refuses.
+fn is_full(error: &PublishError) -> bool {
+    let refused = error.source().and_then(|source| source.downcast_ref::<jetstream::Error>());
+    refused.is_some_and(|refused| {
+        refused.error_code() == ErrorCode::STREAM_STORE_FAILED && refused.to_string().contains("maximum")
+    })
+}

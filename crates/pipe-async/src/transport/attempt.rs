@@ -1,0 +1,192 @@
+//! One delivery of a message: what is to become of it and of each of its items.
+
+use super::contract::{Delivery, Message};
+use super::frame::{FrameError, FrameLimits, FrameReader, FrameWriter};
+use super::letter::Letter;
+use super::schema::Schema;
+use super::taken::Taken;
+use pipe_core::{Position, RunError};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::collections::BTreeSet;
+
+pub(super) struct Attempt<'d> {
+    delivery: &'d Delivery,
+    stage: &'d str,
+    /// The stream that the stage works on; `delivery` may be of the one for its suspects.
+    from: &'d str,
+    max_attempts: u32,
+    limits: FrameLimits,
+    letters: Vec<Letter>,
+}
+
+pub(super) enum Outcome {
+    /// It failed, and has attempts left.
+    Again,
+    /// Once all of this is safe, the message is done.
+    Over {
+        /// Frames for the next stream, with the number of their items.
+        outputs: Vec<(Vec<u8>, u32)>,
+        letters: Vec<Letter>,
+        /// Messages in the place of this one, each to be taken alone.
+        suspects: Vec<Message>,
+        /// Items that went through.
+        items: u64,
+    },
+}
+
+impl<'d> Attempt<'d> {
+    pub(super) fn new(
+        delivery: &'d Delivery,
+        stage: &'d str,
+        from: &'d str,
+        max_attempts: u32,
+        limits: FrameLimits,
+    ) -> Self {
+        Attempt { delivery, stage, from, max_attempts, limits, letters: Vec::new() }
+    }
+
+    pub(super) fn run<In, Out>(
+        mut self,
+        work: &mut impl FnMut(Taken<In>) -> Result<Vec<Out>, RunError>,
+    ) -> Outcome
+    where
+        In: Serialize + DeserializeOwned,
+        Out: Serialize + DeserializeOwned,
+    {
+        let count = match self.items::<In>(&BTreeSet::new()) {
+            Ok(items) => items.len(),
+            // Bytes do not become a frame by waiting.
+            Err(why) => return self.all_dead(&why.to_string()),
+        };
+        if self.delivery.attempt > self.max_attempts {
+            return self.silent::<In>(count);
+        }
+        let mut failed = BTreeSet::new();
+        while let Ok(items) = self.items::<In>(&failed) {
+            let through = items.len() as u64;
+            let taken = Taken::new(items, &self.delivery.message.id, self.delivery.attempt);
+            let why = match work(taken) {
+                Ok(outputs) => match self.frames(&outputs) {
+                    Ok(outputs) => {
+                        return Outcome::Over {
+                            outputs,
+                            letters: self.letters,
+                            suspects: Vec::new(),
+                            items: through,
+                        };
+                    }
+                    Err(why) => (None, why.to_string()),
+                },
+                Err(error) => (item(&error), error.to_string()),
+            };
+            match why {
+                _ if self.delivery.attempt < self.max_attempts => return Outcome::Again,
+                // The others of the message go on without it.
+                (Some(index), why) if index < count as u64 && failed.insert(index) => {
+                    self.dead_item::<In>(index, why)
+                }
+                (_, why) => return self.all_dead(&why),
+            }
+        }
+        self.all_dead("its items could be read once and not again")
+    }
+
+    /// The items with their places, without those that failed.
+    fn items<In: DeserializeOwned>(&self, failed: &BTreeSet<u64>) -> Result<Vec<(u64, In)>, FrameError> {
+        let payload = &self.delivery.message.payload;
+        let items = FrameReader::new(payload, Schema::of::<In>(), self.limits)?.read::<In>()?;
+        let placed = (0..).zip(items);
+        Ok(placed.filter(|(index, _)| !failed.contains(index)).collect())
+    }
+
+    /// Who had it so often said nothing about it: workers ended, by it or by another message that they held. First it becomes a suspect,
+    /// of which a worker holds one at a time, so that the count is that of its own deeds; under its id, since it may have left results.
+    /// A suspect that goes on is taken apart, and a suspect of one item is guilty.
+    fn silent<In: Serialize + DeserializeOwned>(self, count: usize) -> Outcome {
+        let guilty = "each worker that had it ended without a word";
+        let whole = &self.delivery.message;
+        let is_suspect = *self.delivery.stream != *self.from;
+        let item =
+            |index| Some(Message { id: format!("{}/{index}", whole.id), payload: self.alone::<In>(index)? });
+        let suspects = match (is_suspect, count) {
+            (false, _) => Some(vec![whole.clone()]),
+            (true, 0 | 1) => None,
+            (true, count) => (0..count as u64).map(item).collect(),
+        };
+        match suspects {
+            Some(suspects) => {
+                Outcome::Over { outputs: Vec::new(), letters: self.letters, suspects, items: 0 }
+            }
+            None => self.all_dead(guilty),
+        }
+    }
+
+    /// A frame of one item.
+    fn alone<In: Serialize + DeserializeOwned>(&self, index: u64) -> Option<Vec<u8>> {
+        let items = self.items::<In>(&BTreeSet::new()).ok()?;
+        let (_, item) = items.into_iter().nth(usize::try_from(index).ok()?)?;
+        let mut writer = FrameWriter::new(Schema::of::<In>(), self.limits);
+        writer.push(&item).ok()?;
+        writer.take()
+    }
+
+    fn dead_item<In: Serialize + DeserializeOwned>(&mut self, index: u64, why: String) {
+        let frame = self.alone::<In>(index).unwrap_or_default();
+        let letter = self.letter(u32::try_from(index).ok(), why, frame);
+        self.letters.push(letter);
+    }
+
+    fn all_dead(self, why: &str) -> Outcome {
+        let payload = &self.delivery.message.payload;
+        let kept = payload[..payload.len().min(self.limits.max_bytes)].to_vec();
+        let mut letter = self.letter(None, why.to_owned(), kept);
+        letter.bytes = payload.len() as u64;
+        Outcome::Over { outputs: Vec::new(), letters: vec![letter], suspects: Vec::new(), items: 0 }
+    }
+
+    fn letter(&self, index: Option<u32>, error: String, frame: Vec<u8>) -> Letter {
+        Letter {
+            stage: self.stage.to_owned(),
+            error,
+            stream: self.from.to_owned(),
+            id: self.delivery.message.id.clone(),
+            index,
+            attempts: self.delivery.attempt,
+            bytes: frame.len() as u64,
+            frame,
+        }
+    }
+
+    /// The outputs in frames: as many as fit, so that the same outputs make the same frames.
+    fn frames<Out: Serialize + DeserializeOwned>(
+        &self,
+        outputs: &[Out],
+    ) -> Result<Vec<(Vec<u8>, u32)>, FrameError> {
+        let mut writer = FrameWriter::new(Schema::of::<Out>(), self.limits);
+        let mut frames = Vec::new();
+        let mut take = |writer: &mut FrameWriter| {
+            let count = writer.count();
+            frames.extend(writer.take().map(|frame| (frame, count)));
+        };
+        for output in outputs {
+            if !writer.push(output)? {
+                take(&mut writer);
+                writer.push(output)?;
+            }
+            if writer.is_full() {
+                take(&mut writer);
+            }
+        }
+        take(&mut writer);
+        Ok(frames)
+    }
+}
+
+/// The item that a run failed at.
+fn item(error: &RunError) -> Option<u64> {
+    match error {
+        RunError::Stage { at, .. } | RunError::Panicked { at, .. } => at.map(Position::place),
+        _ => None,
+    }
+}

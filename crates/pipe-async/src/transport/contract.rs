@@ -1,0 +1,148 @@
+//! What a transport is: streams of messages that are acknowledged one by one.
+
+use super::error::TransportError;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
+
+/// Carries messages between processes, in named streams. A stream is a work queue: each message goes to one of those who fetch, and is gone
+/// once it was acknowledged.
+///
+/// All of it may block, since sources and sinks may; what is published goes on while the caller does something else, until it waits for
+/// the [`Receipt`].
+///
+/// Laws, held by every transport through the same tests:
+///
+/// * A message whose receipt says so is in the stream: at least once, and only once if the same id comes again within the duplicate window.
+/// * A message that was fetched and neither settled nor marked as in progress for the time of its lease is delivered again, to whoever
+///   fetches next, with its count of deliveries one higher. The same happens, after the time given, to one that was given back.
+/// * An acknowledgement that comes after the lease has ended counts, as long as the message is there.
+/// * A stream is bounded. Publishing waits for room, so a slow consumer slows the source, and ends with [`TransportError::Full`] when its
+///   patience does.
+/// * A stream comes into being when it is named first. No order is promised between messages.
+pub trait Transport: Send + Sync {
+    /// Sends a message. Waits while too many have no receipt yet.
+    ///
+    /// # Errors
+    /// The name of the stream is none, the message is too large, or the transport has ended. All else is in the receipt.
+    fn publish(&self, stream: &str, message: Message) -> Result<Receipt, TransportError>;
+
+    /// Up to `most` messages: those that are there, or the first that come. None if there are none for so long.
+    ///
+    /// # Errors
+    /// The stream cannot be read from, after as many attempts as the patience of the transport allows.
+    fn fetch(&self, stream: &str, most: usize, wait: Duration) -> Result<Vec<Delivery>, TransportError>;
+
+    /// Says what became of a message. Not confirmed: if it is lost, the message is delivered again.
+    ///
+    /// # Errors
+    /// The transport has ended.
+    fn settle(&self, delivery: &Delivery, verdict: Verdict) -> Result<(), TransportError>;
+}
+
+/// Forwards for pointers.
+macro_rules! forward {
+    ($($pointer:ty),*) => {$(
+        impl<T: Transport + ?Sized> Transport for $pointer {
+            fn publish(&self, stream: &str, message: Message) -> Result<Receipt, TransportError> {
+                (**self).publish(stream, message)
+            }
+
+            fn fetch(&self, stream: &str, most: usize, wait: Duration) -> Result<Vec<Delivery>, TransportError> {
+                (**self).fetch(stream, most, wait)
+            }
+
+            fn settle(&self, delivery: &Delivery, verdict: Verdict) -> Result<(), TransportError> {
+                (**self).settle(delivery, verdict)
+            }
+        }
+    )*};
+}
+
+forward!(&T, Box<T>, Arc<T>);
+
+/// What is sent: bytes under a name that stays the same when they are sent again.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Message {
+    /// The stable id. Two messages with the same id are the same message, whoever sends them.
+    pub id: String,
+    /// The bytes; a frame, if items are sent.
+    pub payload: Vec<u8>,
+}
+
+/// Without the bytes: what is sent is nobody's business.
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Message({:?}, {} bytes)", self.id, self.payload.len())
+    }
+}
+
+/// A message that was fetched, on loan until its lease ends.
+#[derive(Debug, Clone)]
+pub struct Delivery {
+    /// The message.
+    pub message: Message,
+    /// The stream it came from.
+    pub stream: Arc<str>,
+    /// Its place in the stream.
+    pub sequence: u64,
+    /// The how many-th time it was delivered, from 1.
+    pub attempt: u32,
+    /// How long it stays ours without a word.
+    pub lease: Duration,
+    /// What the transport knows it by.
+    pub token: String,
+}
+
+/// What became of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// Done: it leaves the stream.
+    Ack,
+    /// Not done: it is delivered again, not before so long.
+    Retry(Duration),
+    /// Not done yet: the lease begins again.
+    InProgress,
+}
+
+/// How the stream answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Published {
+    /// It is in the stream.
+    Stored,
+    /// A message of this id had been stored before, so this one was not.
+    Duplicate,
+}
+
+/// The answer to a message that was sent, as soon as there is one. Who drops it does not learn it; the message is sent all the same.
+#[must_use = "a message is safe only when its receipt says so"]
+#[derive(Debug)]
+pub struct Receipt(Receiver<Result<Published, TransportError>>);
+
+/// Where a transport puts the answer. Dropped without one it means [`TransportError::Closed`].
+#[derive(Debug)]
+pub struct Answer(Sender<Result<Published, TransportError>>);
+
+impl Receipt {
+    /// A receipt, and where its answer is put.
+    pub fn pending() -> (Answer, Receipt) {
+        let (answer, receipt) = channel();
+        (Answer(answer), Receipt(receipt))
+    }
+
+    /// Waits for the answer; as long as the patience of the transport, at most.
+    ///
+    /// # Errors
+    /// The message may not be in the stream.
+    pub fn wait(self) -> Result<Published, TransportError> {
+        self.0.recv().unwrap_or(Err(TransportError::Closed))
+    }
+}
+
+impl Answer {
+    /// Answers. Who does not want to know has dropped the receipt.
+    pub fn give(self, answer: Result<Published, TransportError>) {
+        let _ = self.0.send(answer);
+    }
+}

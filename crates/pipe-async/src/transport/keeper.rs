@@ -1,0 +1,83 @@
+//! Keeps messages on loan while they are worked on.
+
+use super::contract::{Delivery, Message, Transport, Verdict};
+use std::collections::BTreeMap;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Marks what a worker holds as in progress, three times a lease. Not for ever: a stage that hangs gives its message to another worker.
+pub(super) struct Keeper {
+    held: Mutex<Held>,
+    changed: Condvar,
+    /// A message is marked for so long.
+    longest: Duration,
+}
+
+#[derive(Default)]
+struct Held {
+    messages: BTreeMap<u64, (Instant, Delivery)>,
+    over: bool,
+}
+
+impl Keeper {
+    pub(super) fn new(longest: Duration) -> Self {
+        Keeper { held: Mutex::default(), changed: Condvar::new(), longest }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Held> {
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn hold(&self, delivery: &Delivery) {
+        // The payload is not needed to say that it is being worked on.
+        let message = Message { id: delivery.message.id.clone(), payload: Vec::new() };
+        let light =
+            Delivery { message, stream: delivery.stream.clone(), token: delivery.token.clone(), ..*delivery };
+        let mut held = self.lock();
+        held.messages.insert(delivery.sequence, (Instant::now(), light));
+        if held.messages.len() == 1 {
+            self.changed.notify_all();
+        }
+    }
+
+    pub(super) fn release(&self, delivery: &Delivery) {
+        self.lock().messages.remove(&delivery.sequence);
+    }
+
+    /// Marks until the guard of [`Keeper::until_dropped`] goes. A mark that is lost is no harm: the next one comes soon.
+    pub(super) fn run(&self, transport: &dyn Transport) {
+        let mut held = self.lock();
+        while !held.over {
+            let Some(lease) = held.messages.values().map(|(_, delivery)| delivery.lease).min() else {
+                held = self.changed.wait(held).unwrap_or_else(PoisonError::into_inner);
+                continue;
+            };
+            let until = Instant::now() + lease / 3;
+            while !held.over && Instant::now() < until {
+                let span = until.saturating_duration_since(Instant::now());
+                held = self.changed.wait_timeout(held, span).unwrap_or_else(PoisonError::into_inner).0;
+            }
+            held.messages.retain(|_, (since, _)| since.elapsed() < self.longest);
+            let marked: Vec<Delivery> =
+                held.messages.values().map(|(_, delivery)| delivery.clone()).collect();
+            // Not under the lock: the server may be slow, and the worker wants to go on.
+            drop(held);
+            for delivery in &marked {
+                let _ = transport.settle(delivery, Verdict::InProgress);
+            }
+            held = self.lock();
+        }
+    }
+
+    /// Ends `run` when it is dropped, also by a panic.
+    pub(super) fn until_dropped(&self) -> impl Drop {
+        struct End<'k>(&'k Keeper);
+        impl Drop for End<'_> {
+            fn drop(&mut self) {
+                self.0.lock().over = true;
+                self.0.changed.notify_all();
+            }
+        }
+        End(self)
+    }
+}

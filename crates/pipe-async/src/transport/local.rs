@@ -1,0 +1,234 @@
+//! The transport inside of one process: nothing to set up, and the same contract.
+
+use super::contract::{Delivery, Message, Published, Receipt, Transport, Verdict};
+use super::error::TransportError;
+use super::settings::{StreamSettings, check_stream};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// Streams in the memory of this process, for development and tests: what runs over it runs over any other transport. Clones share the
+/// streams. Nothing outlives the process.
+///
+/// ```
+/// use pipe_async::{LocalTransport, Message, StreamSettings, Transport, Verdict};
+/// use std::time::Duration;
+///
+/// let streams = LocalTransport::new(StreamSettings::default())?;
+/// streams.publish("orders", Message { id: "1".into(), payload: b"tea".into() })?.wait()?;
+///
+/// let got = streams.fetch("orders", 10, Duration::from_secs(1))?;
+/// assert_eq!(got[0].message.payload, b"tea");
+/// streams.settle(&got[0], Verdict::Ack)?;
+/// # Ok::<(), pipe_async::TransportError>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct LocalTransport {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    settings: StreamSettings,
+    streams: Mutex<HashMap<Arc<str>, Stream>>,
+    /// Something was published, settled or given back.
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Stream {
+    /// Sequence of the message published last, from 1.
+    last: u64,
+    bytes: u64,
+    messages: BTreeMap<u64, Stored>,
+    /// To be delivered.
+    ready: BTreeSet<u64>,
+    /// On loan, or given back and not due yet.
+    waiting: BTreeSet<(Instant, u64)>,
+    ids: HashSet<Arc<str>>,
+    /// The ids in the order they came, to forget them in.
+    recent: VecDeque<(Instant, Arc<str>)>,
+}
+
+#[derive(Debug)]
+struct Stored {
+    message: Message,
+    attempt: u32,
+    /// When it is delivered again; `None` for one that is ready.
+    due: Option<Instant>,
+}
+
+impl LocalTransport {
+    /// # Errors
+    /// [`TransportError::Config`]: a setting is zero, or the duplicate window is shorter than two leases.
+    pub fn new(settings: StreamSettings) -> Result<Self, TransportError> {
+        settings.check()?;
+        let shared = Shared { settings, streams: Mutex::default(), changed: Condvar::new() };
+        Ok(LocalTransport { shared: Arc::new(shared) })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Arc<str>, Stream>> {
+        self.shared.streams.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait<'g>(
+        &self,
+        streams: MutexGuard<'g, HashMap<Arc<str>, Stream>>,
+        until: Instant,
+    ) -> MutexGuard<'g, HashMap<Arc<str>, Stream>> {
+        let span = until.saturating_duration_since(Instant::now());
+        self.shared.changed.wait_timeout(streams, span).unwrap_or_else(PoisonError::into_inner).0
+    }
+}
+
+impl Transport for LocalTransport {
+    fn publish(&self, stream: &str, message: Message) -> Result<Receipt, TransportError> {
+        check_stream(stream)?;
+        let settings = &self.shared.settings;
+        let bytes = message.payload.len() as u64;
+        if bytes > settings.max_bytes {
+            let (stream, bytes, limit) =
+                (stream.to_owned(), message.payload.len(), settings.max_bytes as usize);
+            return Err(TransportError::TooLarge { stream, bytes, limit });
+        }
+        let (answer, receipt) = Receipt::pending();
+        let patience = Instant::now() + settings.patience;
+        let mut streams = self.lock();
+        loop {
+            let queue = streams.entry(stream.into()).or_default();
+            queue.forget(settings.duplicate_window);
+            if queue.ids.contains(message.id.as_str()) {
+                answer.give(Ok(Published::Duplicate));
+                return Ok(receipt);
+            }
+            if queue.bytes + bytes <= settings.max_bytes {
+                queue.store(message);
+                self.shared.changed.notify_all();
+                answer.give(Ok(Published::Stored));
+                return Ok(receipt);
+            }
+            if Instant::now() >= patience {
+                let full = TransportError::Full { stream: stream.to_owned(), waited: settings.patience };
+                answer.give(Err(full));
+                return Ok(receipt);
+            }
+            streams = self.wait(streams, patience);
+        }
+    }
+
+    fn fetch(&self, stream: &str, most: usize, wait: Duration) -> Result<Vec<Delivery>, TransportError> {
+        check_stream(stream)?;
+        let name: Arc<str> = stream.into();
+        let settings = &self.shared.settings;
+        let until = Instant::now() + wait;
+        let mut streams = self.lock();
+        loop {
+            let queue = streams.entry(name.clone()).or_default();
+            let now = Instant::now();
+            queue.wake(now);
+            let lent = queue.lend(&name, most, now, settings);
+            if !lent.is_empty() || now >= until || most == 0 {
+                return Ok(lent);
+            }
+            let next = queue.waiting.first().map_or(until, |(due, _)| until.min(*due));
+            streams = self.wait(streams, next);
+        }
+    }
+
+    fn settle(&self, delivery: &Delivery, verdict: Verdict) -> Result<(), TransportError> {
+        let mut streams = self.lock();
+        if let Some(queue) = streams.get_mut(&delivery.stream) {
+            let now = Instant::now();
+            match verdict {
+                Verdict::Ack => queue.remove(delivery.sequence),
+                Verdict::Retry(after) => queue.postpone(delivery.sequence, now + after),
+                Verdict::InProgress => queue.postpone(delivery.sequence, now + self.shared.settings.lease),
+            }
+            self.shared.changed.notify_all();
+        }
+        Ok(())
+    }
+}
+
+impl Stream {
+    fn store(&mut self, message: Message) {
+        self.last += 1;
+        self.bytes += message.payload.len() as u64;
+        let id: Arc<str> = message.id.as_str().into();
+        self.ids.insert(id.clone());
+        self.recent.push_back((Instant::now(), id));
+        self.ready.insert(self.last);
+        self.messages.insert(self.last, Stored { message, attempt: 0, due: None });
+    }
+
+    /// Forgets ids that are older than the window.
+    fn forget(&mut self, window: Duration) {
+        while let Some((came, id)) = self.recent.front()
+            && came.elapsed() > window
+        {
+            self.ids.remove(id);
+            self.recent.pop_front();
+        }
+    }
+
+    /// What is due is ready.
+    fn wake(&mut self, now: Instant) {
+        while let Some(&(due, sequence)) = self.waiting.first()
+            && due <= now
+        {
+            self.waiting.pop_first();
+            self.ready.insert(sequence);
+            if let Some(stored) = self.messages.get_mut(&sequence) {
+                stored.due = None;
+            }
+        }
+    }
+
+    fn lend(
+        &mut self,
+        name: &Arc<str>,
+        most: usize,
+        now: Instant,
+        settings: &StreamSettings,
+    ) -> Vec<Delivery> {
+        let room = (settings.max_on_loan as usize).saturating_sub(self.waiting.len());
+        let due = now + settings.lease;
+        let mut lent = Vec::new();
+        while lent.len() < most.min(room)
+            && let Some(sequence) = self.ready.pop_first()
+        {
+            let Some(stored) = self.messages.get_mut(&sequence) else { continue };
+            stored.attempt += 1;
+            stored.due = Some(due);
+            self.waiting.insert((due, sequence));
+            lent.push(Delivery {
+                message: stored.message.clone(),
+                stream: name.clone(),
+                sequence,
+                attempt: stored.attempt,
+                lease: settings.lease,
+                token: String::new(),
+            });
+        }
+        lent
+    }
+
+    fn remove(&mut self, sequence: u64) {
+        if let Some(stored) = self.messages.remove(&sequence) {
+            self.bytes -= stored.message.payload.len() as u64;
+            self.ready.remove(&sequence);
+            if let Some(due) = stored.due {
+                self.waiting.remove(&(due, sequence));
+            }
+        }
+    }
+
+    /// Only of a message that is on loan: one that is ready again stays so.
+    fn postpone(&mut self, sequence: u64, until: Instant) {
+        if let Some(Stored { due: Some(due), .. }) = self.messages.get_mut(&sequence) {
+            self.waiting.remove(&(*due, sequence));
+            self.waiting.insert((until, sequence));
+            *due = until;
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! What holds for each stream of a transport.
+
+use super::error::TransportError;
+use std::time::Duration;
+
+/// Settings of the streams that a transport makes. Of one that is there already only the transport's own side is taken: the lease and the
+/// patience.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StreamSettings {
+    /// The lease: how long a message that was fetched may go without a word before it is delivered again. 30 s unless set. After the death of
+    /// a worker, what it held waits for this long.
+    pub lease: Duration,
+    /// How many bytes a stream holds: 1 GiB unless set. A full one refuses, and so slows who publishes.
+    pub max_bytes: u64,
+    /// How many messages may be on loan at the same time, over all who fetch: 4,096 unless set.
+    pub max_on_loan: u32,
+    /// For how long a stream remembers the ids of its messages: 2 minutes unless set. Has to be longer than the longest outage, and at
+    /// least two leases.
+    pub duplicate_window: Duration,
+    /// For how long a message waits for room, or for a server that is away, before it has failed: 5 minutes unless set.
+    pub patience: Duration,
+    /// How many messages may be sent without a receipt: 256 unless set.
+    pub in_flight: u32,
+}
+
+impl Default for StreamSettings {
+    fn default() -> Self {
+        StreamSettings {
+            lease: Duration::from_secs(30),
+            max_bytes: 1 << 30,
+            max_on_loan: 4096,
+            duplicate_window: Duration::from_secs(120),
+            patience: Duration::from_secs(300),
+            in_flight: 256,
+        }
+    }
+}
+
+impl StreamSettings {
+    pub(crate) fn check(&self) -> Result<(), TransportError> {
+        let zero = |field, is_zero: bool| {
+            let error = TransportError::Config { field, value: "0".to_owned(), why: "nothing could be done" };
+            if is_zero { Err(error) } else { Ok(()) }
+        };
+        zero("lease", self.lease.is_zero())?;
+        zero("max_bytes", self.max_bytes == 0)?;
+        zero("max_on_loan", self.max_on_loan == 0)?;
+        zero("patience", self.patience.is_zero())?;
+        zero("in_flight", self.in_flight == 0)?;
+        if self.duplicate_window < self.lease * 2 {
+            return Err(TransportError::Config {
+                field: "duplicate_window",
+                value: format!("{:?}", self.duplicate_window),
+                why: "it has to be at least two leases, or a message that is delivered again is a new one",
+            });
+        }
+        Ok(())
+    }
+}
+
+/// # Errors
+/// Not a name: it is empty, longer than 200 bytes, or has other letters than those of English, digits, `-` and `_`.
+pub(crate) fn check_stream(name: &str) -> Result<(), TransportError> {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    if !name.is_empty() && name.len() <= 200 && name.bytes().all(fits) {
+        return Ok(());
+    }
+    let why = "a stream's name is made of letters, digits, - and _, at most 200 of them";
+    Err(TransportError::Config { field: "stream", value: name.to_owned(), why })
+}
