@@ -5,6 +5,7 @@ mod common;
 use common::{Sample, assert_same, at_all_lengths_and_places, levels, numbers};
 use pipe_cache::{FromNumber, Lanes, Simd};
 use pipe_core::testing::Rng;
+use pipe_core::{Inline, from_iter};
 
 #[test]
 fn a_byte_is_counted_as_often_as_it_is_there() {
@@ -174,4 +175,16 @@ fn two_columns_meet_number_by_number() {
             assert_same(&y, &wanted, simd);
         });
     }
+}
+
+#[test]
+fn a_kernel_over_slices_is_a_step_of_a_pipeline() {
+    let frames = vec![vec![0.0_f32, 0.0, 9.0, 9.0], vec![1.0, 1.0, 1.0, 5.0]];
+    let slopes = from_iter(frames).map_with(Simd::best, |simd, frame: Vec<f32>| {
+        let mut slopes = vec![0.0; frame.len() - 1];
+        simd.fir(&[1.0, -1.0], &frame, &mut slopes);
+        simd.min_max(&slopes)
+    });
+    let slopes = slopes.collect().run_on(&Inline).unwrap().value;
+    assert_eq!(slopes, [Some((0.0, 9.0)), Some((0.0, 4.0))]);
 }
