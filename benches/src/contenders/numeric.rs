@@ -5,8 +5,8 @@ use super::native::native;
 use crate::contender::Job;
 use crate::measure::{BoxError, Outcome};
 use crate::tasks::numeric::{
-    chain5, checksum, copied, digits, ends, factor, in_place, mean, normalised, on_two, polynomial, reduced,
-    restored,
+    chain5, checksum, copied, digits, ends, factor, in_place, mean, normalised, on_two, per_number,
+    polynomial, reduced, restored,
 };
 use ndarray::{ArrayView1, ArrayViewMut1};
 
@@ -165,7 +165,7 @@ pub(crate) fn sum_copied(job: &Job) -> Ran {
 }
 
 pub(crate) fn dot(job: &Job) -> Ran {
-    reduced(job, dot_of, digits)
+    reduced(job, dot_of, |sum| per_number(job, sum))
 }
 
 pub(crate) fn dot_native(job: &Job) -> Ran {
@@ -177,12 +177,12 @@ pub(crate) fn dot_native(job: &Job) -> Ran {
                 || dot_of(x, y),
             )
         },
-        digits,
+        |sum| per_number(job, sum),
     )
 }
 
 pub(crate) fn dot_ndarray(job: &Job) -> Ran {
-    reduced(job, |x, y| ArrayView1::from(x).dot(&ArrayView1::from(y)), digits)
+    reduced(job, |x, y| ArrayView1::from(x).dot(&ArrayView1::from(y)), |sum| per_number(job, sum))
 }
 
 pub(crate) fn dot_copied(job: &Job) -> Ran {

@@ -112,6 +112,11 @@ pub(crate) fn digits(sum: impl Into<f64>) -> String {
     format!("{:.8}", sum.into())
 }
 
+/// A sum told for each number: where there are many, the order of additions shows in the fifth digit.
+pub(crate) fn per_number(job: &Job, sum: impl Into<f64>) -> String {
+    format!("{:.6}", sum.into() / job.parameter as f64)
+}
+
 /// The least and the greatest.
 pub(crate) fn ends((low, high): (f32, f32)) -> String {
     format!("{low:.8} {high:.8}")

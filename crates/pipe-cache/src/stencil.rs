@@ -46,7 +46,7 @@ impl<T: Element> WithSimd for Stencil<'_, T> {
             let rows = [row(y.saturating_sub(1)), row(y), row((y + 1).min(height - 1))];
             border(weights, rows, 0, out);
             border(weights, rows, width - 1, out);
-            inner(weights, rows, out);
+            inner(*weights, rows[0], rows[1], rows[2], out);
         }
     }
 }
@@ -60,13 +60,14 @@ fn border<T: Element>(weights: &[T; 9], rows: [&[T]; 3], x: usize, out: &mut [T]
     out[x] = products.reduce(T::plus).unwrap_or_default();
 }
 
-/// All but the first and the last pixel of a row: nine slices of the same length, so that no access has to be checked.
+/// All but the first and the last pixel of a row: nine slices of the same length, so that no access has to be checked. The rows are
+/// arguments of their own, because of those the compiler knows that `out` is none of them.
 #[inline(always)]
-fn inner<T: Element>(w: &[T; 9], rows: [&[T]; 3], out: &mut [T]) {
+fn inner<T: Element>(w: [T; 9], above: &[T], here: &[T], below: &[T], out: &mut [T]) {
     let Some(count) = out.len().checked_sub(2) else { return };
-    let [a0, a1, a2] = [&rows[0][..count], &rows[0][1..1 + count], &rows[0][2..2 + count]];
-    let [b0, b1, b2] = [&rows[1][..count], &rows[1][1..1 + count], &rows[1][2..2 + count]];
-    let [c0, c1, c2] = [&rows[2][..count], &rows[2][1..1 + count], &rows[2][2..2 + count]];
+    let [a0, a1, a2] = [&above[..count], &above[1..1 + count], &above[2..2 + count]];
+    let [b0, b1, b2] = [&here[..count], &here[1..1 + count], &here[2..2 + count]];
+    let [c0, c1, c2] = [&below[..count], &below[1..1 + count], &below[2..2 + count]];
     for (at, out) in out[1..=count].iter_mut().enumerate() {
         let sum = w[0].times(a0[at]).plus(w[1].times(a1[at])).plus(w[2].times(a2[at]));
         let sum = sum.plus(w[3].times(b0[at])).plus(w[4].times(b1[at])).plus(w[5].times(b2[at]));

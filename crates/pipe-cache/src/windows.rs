@@ -58,36 +58,46 @@ impl<T: Element> WithSimd for WindowSums<'_, T> {
 /// `from` and `to` are room for as many numbers as `x` has.
 #[inline(always)]
 fn sums_of_tile<T: Element>(width: usize, x: &[T], out: &mut [T], from: &mut [T], to: &mut [T]) {
+    let mut done = 0;
+    if take(width, 1, &mut done, x, out) {
+        return;
+    }
     let (mut from, mut to) = (from, to);
-    // How many numbers the sums in `from` are of, how many of them there are, and how much of the width is done.
-    let (mut size, mut count, mut done) = (1, x.len(), 0);
-    from[..count].copy_from_slice(x);
-    loop {
-        if width & size != 0 {
-            let next = &from[done..done + out.len()];
-            if done == 0 {
-                out.copy_from_slice(next);
-            } else {
-                add(out, next);
-            }
-            done += size;
-        }
-        if done == width {
-            return;
-        }
+    let (mut size, mut count) = (2, x.len() - 1);
+    add(x, 1, &mut from[..count]);
+    while !take(width, size, &mut done, &from[..count], out) {
         count -= size;
-        let (low, high) = (&from[..count], &from[size..size + count]);
-        for ((sum, low), high) in to[..count].iter_mut().zip(low).zip(high) {
-            *sum = low.plus(*high);
-        }
+        add(from, size, &mut to[..count]);
         std::mem::swap(&mut from, &mut to);
         size *= 2;
     }
 }
 
+/// Adds to `out` the part of the width that sums of so many numbers are, if it has one. Says whether this was all.
 #[inline(always)]
-fn add<T: Element>(all: &mut [T], next: &[T]) {
-    for (all, next) in all.iter_mut().zip(next) {
-        *all = all.plus(*next);
+fn take<T: Element>(width: usize, size: usize, done: &mut usize, sums: &[T], out: &mut [T]) -> bool {
+    // The last doubling of a power of two.
+    if width == 2 * size {
+        add(sums, size, out);
+        return true;
+    }
+    if width & size != 0 {
+        let next = &sums[*done..*done + out.len()];
+        if *done == 0 {
+            out.copy_from_slice(next);
+        } else {
+            out.iter_mut().zip(next).for_each(|(all, next)| *all = all.plus(*next));
+        }
+        *done += size;
+    }
+    *done == width
+}
+
+/// Each number and the one so far behind it, for as many as `to` has.
+#[inline(always)]
+fn add<T: Element>(from: &[T], apart: usize, to: &mut [T]) {
+    let (low, high) = (&from[..to.len()], &from[apart..apart + to.len()]);
+    for ((sum, low), high) in to.iter_mut().zip(low).zip(high) {
+        *sum = low.plus(*high);
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::contender::Job;
 use crate::measure::{BoxError, Outcome};
-use crate::tasks::numeric::{digits, ends, reduced, widest};
+use crate::tasks::numeric::{digits, ends, per_number, reduced, widest};
 
 pub(crate) fn sum(job: &Job) -> Result<Outcome, BoxError> {
     let simd = widest()?;
@@ -11,7 +11,7 @@ pub(crate) fn sum(job: &Job) -> Result<Outcome, BoxError> {
 
 pub(crate) fn dot(job: &Job) -> Result<Outcome, BoxError> {
     let simd = widest()?;
-    reduced(job, |x, y| simd.dot(x, y), digits)
+    reduced(job, |x, y| simd.dot(x, y), |sum| per_number(job, sum))
 }
 
 pub(crate) fn range(job: &Job) -> Result<Outcome, BoxError> {
