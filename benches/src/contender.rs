@@ -264,6 +264,15 @@ impl Contender {
         Self { workers, ..self }
     }
 
+    /// A function of a script, which is done by this package.
+    pub(crate) fn done_by(package: &'static str, script: &'static str, function: &'static str) -> Self {
+        Self {
+            role: Role::Peer,
+            needs: Some(Need::Module(package)),
+            ..Self::python(package, script, function)
+        }
+    }
+
     pub(crate) fn times(self, times: u64) -> Self {
         Self { times, ..self }
     }

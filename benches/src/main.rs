@@ -106,6 +106,9 @@ struct ContendArgs {
     instance: usize,
     #[arg(long, default_value_t = host::workers())]
     workers: usize,
+    /// That of the smallest size, unless given.
+    #[arg(long)]
+    parameter: Option<u64>,
 }
 
 impl BenchArgs {
@@ -134,8 +137,8 @@ fn main() -> ExitCode {
 
 fn contend(args: ContendArgs) -> Result<(), BoxError> {
     let (workload, contender) = bench::find(&args.set, &args.workload, &args.contender)?;
-    let ContendArgs { size, input, instance, workers, .. } = args;
-    let parameter = contender.parameter(&workload);
+    let ContendArgs { size, input, instance, workers, parameter, .. } = args;
+    let parameter = parameter.unwrap_or_else(|| contender.parameter(&workload));
     process::contend(&contender, &Job { size, input, instance, workers, parameter })
 }
 

@@ -133,7 +133,8 @@ pub(crate) fn command(workload: &Workload, contender: &Contender, job: &Job) -> 
     let mut command = Command::new(std::env::current_exe()?);
     command.args(["contend", workload.set, workload.name, contender.name]);
     command.args(["--size", &job.size.to_string(), "--instance", &job.instance.to_string()]);
-    command.args(["--workers", &job.workers.to_string()]).envs(contender.environment);
+    command.args(["--workers", &job.workers.to_string(), "--parameter", &job.parameter.to_string()]);
+    command.envs(contender.environment);
     if let Some(input) = &job.input {
         command.arg("--input").arg(input);
     }
@@ -153,9 +154,15 @@ pub(crate) fn contend(contender: &Contender, job: &Job) -> Result<(), BoxError> 
             let ((script, function), workers) = (contender.source, job.workers.to_string());
             let mut command = Command::new(host::python());
             command.arg(host::root().join(script)).arg(function).args(["--size", &job.size.to_string()]);
-            command.args(["--workers", &workers]).arg("--input").arg(job.input()?);
+            command.args(["--workers", &workers, "--parameter", &job.parameter.to_string()]);
+            if let Some(input) = &job.input {
+                command.arg("--input").arg(input);
+            }
             // Polars and NumPy read how many threads they may have when they are loaded.
             command.env("POLARS_MAX_THREADS", &workers).env("OMP_NUM_THREADS", &workers);
+            command
+                .env("NUMEXPR_NUM_THREADS", &workers)
+                .env("NUMBA_CACHE_DIR", host::output_folder().join("numba"));
             command.env("PYTHONDONTWRITEBYTECODE", "1");
             // The script takes the place of this process, and with it its weight.
             Err(command.exec().into())

@@ -1,6 +1,7 @@
 //! What is measured: one file for each set of workloads, and the sizes of the modes.
 
 pub(crate) mod asynchronous;
+pub(crate) mod cache;
 pub(crate) mod core;
 pub(crate) mod mem;
 pub(crate) mod parallel;
@@ -80,11 +81,12 @@ impl Mode {
 }
 
 /// The sets, in the order of the reports.
-pub(crate) const SETS: [&str; 5] = ["async", "core", "mem", "parallel", "stream"];
+pub(crate) const SETS: [&str; 6] = ["async", "cache", "core", "mem", "parallel", "stream"];
 
 /// Every workload, at the sizes of `mode`, cut down to what the machine can hold.
 pub(crate) fn all(mode: Mode, capacity: Capacity) -> Vec<Workload> {
     let mut workloads = asynchronous::workloads(mode);
+    workloads.extend(cache::workloads(mode));
     workloads.extend(core::workloads(mode));
     workloads.extend(mem::workloads(mode));
     workloads.extend(parallel::workloads(mode));

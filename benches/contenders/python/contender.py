@@ -44,11 +44,10 @@ def main(*functions):
         importlib.import_module(name)
     start, cpu = time.perf_counter(), cpu_seconds()
     answer = function(options["--input"], int(options["--workers"]))
-    report = {
-        "seconds": time.perf_counter() - start,
-        "cpu_seconds": cpu_seconds() - cpu,
-        "peak_rss_bytes": peak_rss_bytes(),
-        "items": int(options["--size"]),
-        "answer": answer,
-    }
-    print(json.dumps(report))
+    report(int(options["--size"]), time.perf_counter() - start, cpu_seconds() - cpu, answer)
+
+
+def report(items, seconds, cpu, answer):
+    """The line that the runner reads."""
+    peak = peak_rss_bytes()
+    print(json.dumps(dict(items=items, seconds=seconds, cpu_seconds=cpu, peak_rss_bytes=peak, answer=answer)))

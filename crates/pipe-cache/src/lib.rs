@@ -24,7 +24,8 @@
 //!   processor has ([`Level`]). Memory is read and written once, however many operations there are.
 //! * A chain that is known when the program is compiled is a closure: [`fused()`] makes one pass of it.
 //! * Reductions add in an order that is fixed, so results are the same on every level and for any number of workers.
-//! * [`Simd`] has the same kernels for slices outside of pipelines.
+//! * [`Simd`] has the same kernels for slices outside of pipelines, and those that are no steps from number to number: filters with a finite
+//!   impulse response, sums of moving windows, stencils, histograms, grey, conversions.
 //!
 //! `Tiled` is an executor, and a runner for the others: `Parallel::new().kernels(Tiled::new())`. It starts no threads.
 //!
@@ -51,9 +52,14 @@ mod aligned;
 mod bandwidth;
 mod cache_sizes;
 mod columns;
+mod convert;
+mod count_byte;
 mod each;
 mod element;
+mod fir;
 mod fused;
+mod grey;
+mod histogram;
 mod huge;
 mod level;
 mod line;
@@ -65,8 +71,10 @@ mod prefetch;
 mod reduce;
 mod retain;
 mod simd;
+mod stencil;
 mod tile;
 mod tiled;
+mod windows;
 mod worker;
 
 pub mod math;
@@ -77,6 +85,7 @@ pub use cache_sizes::CacheSizes;
 pub use columns::{
     Bit, Bitmap, Block, ColumnBatch, ColumnBlocks, ColumnError, Columns, NumberType, column_blocks,
 };
+pub use convert::FromNumber;
 pub use element::Element;
 pub use fused::{Fused, fused};
 pub use huge::HugePages;

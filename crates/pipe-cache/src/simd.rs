@@ -47,6 +47,11 @@ impl Simd {
         self.level
     }
 
+    /// The same for pulp.
+    pub(crate) fn arch(&self) -> Arch {
+        self.arch
+    }
+
     /// Applies the program to each number, in tiles of 16 KiB: so it reads and writes the memory once, however long it is.
     pub fn run<T: Element>(&self, program: &Program<T>, block: &mut [T]) {
         self.run_in_tiles(Self::TILE_BYTES, program, block);

@@ -1,6 +1,7 @@
 //! Programs in C++, compiled from this repository's sources against libraries of the system.
 
-use super::{Mode, Needed, Peer, State, install, output};
+use super::{Mode, Needed, Peer, State, install};
+use crate::said::said;
 use crate::workspace::{root, target};
 use std::path::Path;
 use std::process::Command;
@@ -36,7 +37,7 @@ fn is_newer(program: &Path, source: &Path) -> bool {
 
 fn compile(source: &Path, program: &Path, library: &str) -> Result<(), String> {
     let compiler = std::env::var("CXX").unwrap_or_else(|_| "c++".to_owned());
-    if output(Command::new(&compiler).arg("--version")).is_none() {
+    if said(Command::new(&compiler).arg("--version")).is_none() {
         return Err(format!("there is no compiler {compiler} (Debian: apt-get install g++)"));
     }
     if let Some(folder) = program.parent() {

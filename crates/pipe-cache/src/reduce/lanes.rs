@@ -19,6 +19,14 @@ pub trait Lanes: Float + Pod {
     fn sub<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
     #[doc(hidden)]
     fn mul<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
+    /// `a * b + c`, rounded once.
+    #[doc(hidden)]
+    fn mul_add<S: Simd>(
+        simd: S,
+        a: Self::Vector<S>,
+        b: Self::Vector<S>,
+        c: Self::Vector<S>,
+    ) -> Self::Vector<S>;
     /// In each lane `x` where it is less than `low`, else `low`.
     #[doc(hidden)]
     fn lesser<S: Simd>(simd: S, x: Self::Vector<S>, low: Self::Vector<S>) -> Self::Vector<S>;
@@ -169,7 +177,7 @@ pub(super) fn joined<T: Copy>(mut lanes: [T; LANES], join: impl Fn(T, T) -> T) -
 }
 
 macro_rules! lanes {
-    ($float:ty, $vector:ident, $split:ident, $splat:ident, $add:ident, $sub:ident, $mul:ident, $less:ident, $select:ident) => {
+    ($float:ty, $vector:ident, $split:ident, $splat:ident, $add:ident, $sub:ident, $mul:ident, $mul_add:ident, $less:ident, $select:ident) => {
         impl Lanes for $float {
             type Vector<S: Simd> = S::$vector;
 
@@ -199,6 +207,11 @@ macro_rules! lanes {
             }
 
             #[inline(always)]
+            fn mul_add<S: Simd>(simd: S, a: S::$vector, b: S::$vector, c: S::$vector) -> S::$vector {
+                simd.$mul_add(a, b, c)
+            }
+
+            #[inline(always)]
             fn lesser<S: Simd>(simd: S, x: S::$vector, low: S::$vector) -> S::$vector {
                 simd.$select(simd.$less(x, low), x, low)
             }
@@ -211,5 +224,27 @@ macro_rules! lanes {
     };
 }
 // For example: impl Lanes for f32 { fn add<S: Simd>(simd: S, a: S::f32s, b: S::f32s) -> S::f32s { simd.add_f32s(a, b) } .. }
-lanes!(f32, f32s, as_simd_f32s, splat_f32s, add_f32s, sub_f32s, mul_f32s, less_than_f32s, select_f32s);
-lanes!(f64, f64s, as_simd_f64s, splat_f64s, add_f64s, sub_f64s, mul_f64s, less_than_f64s, select_f64s);
+lanes!(
+    f32,
+    f32s,
+    as_simd_f32s,
+    splat_f32s,
+    add_f32s,
+    sub_f32s,
+    mul_f32s,
+    mul_add_f32s,
+    less_than_f32s,
+    select_f32s
+);
+lanes!(
+    f64,
+    f64s,
+    as_simd_f64s,
+    splat_f64s,
+    add_f64s,
+    sub_f64s,
+    mul_f64s,
+    mul_add_f64s,
+    less_than_f64s,
+    select_f64s
+);

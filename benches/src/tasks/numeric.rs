@@ -1,0 +1,194 @@
+//! The set `cache`: kernels over one buffer of `f32`, again and again, and what they make of a number.
+//!
+//! The workload's parameter is how many numbers the buffer has, its size how many are handled between two looks at the clock.
+//! The fastest of many such blocks counts: others use the machine too, and what is measured takes microseconds.
+
+use crate::contender::Job;
+use crate::measure::{BoxError, Outcome, fastest, fastest_of};
+use crate::rng::mix;
+use pipe_cache::{AlignedVec, Level};
+use std::hint::black_box;
+
+/// Numbers repeat after so many: enough that no branch predictor learns them.
+const PERIOD: usize = 1 << 16;
+
+/// Blocks that are timed, unless they take long.
+const BLOCKS: usize = 25;
+
+/// The same, of one short call each.
+const MANY_BLOCKS: usize = 300;
+
+/// Less than 4 in magnitude, with 16 places behind the point: sums of a few are exact, in any order.
+pub(crate) fn number(index: usize, seed: u64) -> f32 {
+    let bits = mix((index % PERIOD) as u64 + seed) % 64;
+    (bits as f32 - 31.5) / 16.0
+}
+
+/// A buffer in whole cache lines, with huge pages where it is large: the same for all that are written in Rust.
+pub(crate) fn numbers(len: usize, seed: u64) -> AlignedVec<f32> {
+    let period: Vec<f32> = (0..PERIOD.min(len)).map(|index| number(index, seed)).collect();
+    let mut all = AlignedVec::with_capacity(len);
+    while all.len() < len {
+        all.extend_from_slice(&period[..period.len().min(len - all.len())]);
+    }
+    all
+}
+
+#[inline(always)]
+pub(crate) fn polynomial(x: f32) -> f32 {
+    ((((0.0625 * x - 0.125) * x + 0.1875) * x - 0.25) * x + 0.375) * x + 0.5
+}
+
+#[inline(always)]
+pub(crate) fn chain5(x: f32) -> f32 {
+    let x = (x - 0.25) * 0.5;
+    let x = x.abs() + 0.5;
+    bounded(x, 0.25, 0.875)
+}
+
+#[inline(always)]
+pub(crate) fn normalised(x: f32) -> f32 {
+    bounded((x - 0.125) * 1.5, -3.0, 3.0)
+}
+
+#[inline(always)]
+fn bounded(x: f32, low: f32, high: f32) -> f32 {
+    let x = if x > high { high } else { x };
+    if x < low { low } else { x }
+}
+
+/// The factor of `axpy`, which changes its sign with each call: so the numbers stay small.
+pub(crate) fn factor(call: u64) -> f32 {
+    if call.is_multiple_of(2) { 0.5 } else { -0.5 }
+}
+
+/// The answer is of the first call. Calls a kernel on what it made before. It has to be one whose numbers stay in their range.
+pub(crate) fn in_place(job: &Job, mut kernel: impl FnMut(&mut [f32])) -> Result<Outcome, BoxError> {
+    let mut x = numbers(job.parameter as usize, 1);
+    kernel(&mut x);
+    let first = checksum(&x);
+    let calls = job.size / job.parameter;
+    let times = fastest(job.size, BLOCKS, || (0..calls).for_each(|_| kernel(black_box(&mut x))));
+    Ok(times.answered(first))
+}
+
+/// Calls `kernel(call, x, y)`, which changes `y`.
+pub(crate) fn on_two(
+    job: &Job,
+    mut kernel: impl FnMut(u64, &[f32], &mut [f32]),
+) -> Result<Outcome, BoxError> {
+    let (x, mut y) = (numbers(job.parameter as usize, 1), numbers(job.parameter as usize, 2));
+    kernel(0, &x, &mut y);
+    let first = checksum(&y);
+    let (calls, mut call) = (job.size / job.parameter, 0);
+    let times = fastest(job.size, BLOCKS, || {
+        (0..calls).for_each(|_| {
+            call += 1;
+            kernel(call, black_box(&x), black_box(&mut y));
+        });
+    });
+    Ok(times.answered(first))
+}
+
+/// Calls a kernel that reads two buffers, of which it may leave one aside, and has one result.
+pub(crate) fn reduced<R>(
+    job: &Job,
+    mut kernel: impl FnMut(&[f32], &[f32]) -> R,
+    answer: impl Fn(R) -> String,
+) -> Result<Outcome, BoxError> {
+    let (x, y) = (numbers(job.parameter as usize, 1), numbers(job.parameter as usize, 2));
+    let first = answer(kernel(&x, &y));
+    let calls = job.size / job.parameter;
+    let times = fastest(job.size, BLOCKS, || {
+        (0..calls).for_each(|_| {
+            black_box(kernel(black_box(&x), black_box(&y)));
+        });
+    });
+    Ok(times.answered(first))
+}
+
+/// All digits of a sum, which is exact.
+pub(crate) fn digits(sum: impl Into<f64>) -> String {
+    format!("{:.8}", sum.into())
+}
+
+/// A sum told for each number: where there are many, the order of additions shows in the fifth digit.
+pub(crate) fn per_number(job: &Job, sum: impl Into<f64>) -> String {
+    format!("{:.6}", sum.into() / job.parameter as f64)
+}
+
+/// The least and the greatest.
+pub(crate) fn ends((low, high): (f32, f32)) -> String {
+    format!("{low:.8} {high:.8}")
+}
+
+/// Calls a kernel that changes a vector, once for each block, always on the same numbers: putting them back takes no time.
+pub(crate) fn restored(
+    job: &Job,
+    mut kernel: impl FnMut(&mut Vec<f32>),
+    answer: impl Fn(&[f32]) -> String,
+) -> Result<Outcome, BoxError> {
+    let x = numbers(job.parameter as usize, 1);
+    let mut y = x.to_vec();
+    kernel(&mut y);
+    let first = answer(&y);
+    let restore = |y: &mut Vec<f32>| {
+        y.clear();
+        y.extend_from_slice(&x);
+    };
+    let times = fastest_of(job.size, MANY_BLOCKS, &mut y, restore, |y| kernel(black_box(y)));
+    Ok(times.answered(first))
+}
+
+/// Every bit of every number counts, and where it is.
+pub(crate) fn checksum(numbers: &[f32]) -> String {
+    let weighed = |(index, x): (usize, &f32)| u64::from(x.to_bits()).wrapping_mul(index as u64 % 1024 + 1);
+    let sum = numbers.iter().enumerate().map(weighed).fold(0, u64::wrapping_add);
+    format!("{sum:016x}")
+}
+
+/// The mean to three places: of functions that may differ in their last bits.
+pub(crate) fn mean(numbers: &[f32]) -> String {
+    let sum: f64 = numbers.iter().map(|x| f64::from(*x)).sum();
+    format!("{:.3}", sum / numbers.len() as f64)
+}
+
+/// The mean of many scores, whose last digits depend on the order of additions.
+pub(crate) fn scored(sum: f64, count: u64) -> String {
+    format!("{:.3}", sum / count as f64)
+}
+
+/// Copies as many bytes as a kernel moves for each number: the yardstick. It reads as much as it writes, and says what the plain loop
+/// says.
+pub(crate) fn copied(
+    job: &Job,
+    bytes_per_number: usize,
+    plain: impl Fn(&Job) -> Result<Outcome, BoxError>,
+) -> Result<Outcome, BoxError> {
+    let once = plain(&Job { size: job.parameter, ..job.clone() })?;
+    let len = (job.parameter as usize * bytes_per_number).div_ceil(2 * size_of::<f32>());
+    let (mut from, mut to) = (numbers(len, 1), numbers(len, 2));
+    let calls = job.size / job.parameter;
+    let times = fastest(job.size, BLOCKS, || {
+        (0..calls).for_each(|_| black_box(&mut to).copy_from_slice(black_box(&from)));
+        std::mem::swap(&mut from, &mut to);
+    });
+    Ok(times.answered(once.answer))
+}
+
+/// Fails where ours would not compute with the widest instructions that the processor has: nothing else but the clock would say so.
+pub(crate) fn widest() -> Result<pipe_cache::Simd, BoxError> {
+    let simd = pipe_cache::Simd::best();
+    #[cfg(target_arch = "x86_64")]
+    let expected = match (is_x86_feature_detected!("avx512bw"), is_x86_feature_detected!("avx2")) {
+        (true, _) => Level::V4,
+        (false, true) => Level::V3,
+        (false, false) => Level::Scalar,
+    };
+    #[cfg(not(target_arch = "x86_64"))]
+    let expected = Level::best();
+    if simd.level() != expected {
+        return Err(format!("computed with {}, and not with {expected}", simd.level()).into());
+    }
+    Ok(simd)
+}
