@@ -1,10 +1,9 @@
 //! What a worker does next.
 
-use crate::bells::NAP;
 use crate::gates::{Gate, Gates, Guard, State};
 use crate::hands::Hands;
+use crate::hunger::Hunger;
 use crate::ledger::Part;
-use crate::pieces::LONG;
 use crate::seat::{Place, Seat, Span};
 use pipe_core::Permit;
 use std::time::Instant;
@@ -75,7 +74,8 @@ impl<'p> Gates<'p> {
                 }
                 return job;
             }
-            state = self.idle(state, *idle_since.get_or_insert_with(Instant::now));
+            let (since, hunger) = idle_since.get_or_insert_with(|| (Instant::now(), Hunger::new()));
+            state = self.idle(state, *since, hunger);
         }
     }
 
@@ -84,9 +84,8 @@ impl<'p> Gates<'p> {
         hands.rows().rev().find_map(|(stretch, row)| self.pieces.take_back(stretch, row.pieces()))
     }
 
-    /// Goes without a job until something has changed. If it has done so for long, it asks for a part of what others are in, and again when it
-    /// has waited twice as long.
-    fn idle<'g>(&'g self, mut state: Guard<'g, 'p>, since: Instant) -> Guard<'g, 'p> {
+    /// Goes without a job until something has changed. If it has done so for long, it asks for a part of what others are in.
+    fn idle<'g>(&'g self, mut state: Guard<'g, 'p>, since: Instant, hunger: &mut Hunger) -> Guard<'g, 'p> {
         state.idle += 1;
         self.pieces.set_hungry(state.idle);
         if state.failure.is_some() && state.idle == state.seated {
@@ -96,11 +95,13 @@ impl<'p> Gates<'p> {
             let listening = self.bells.jobs.listen();
             let asks = state.seated - state.idle < self.processors;
             drop(state);
-            let waited = since.elapsed();
-            let patience = (asks && self.pieces.are_to_be_had()).then(|| waited.clamp(LONG, NAP));
-            if patience.is_some() && waited >= LONG {
-                self.run.pause();
-            }
+            let patience = (asks && self.pieces.are_to_be_had()).then(|| {
+                let waited = since.elapsed();
+                if hunger.asks(waited) {
+                    self.run.pause();
+                }
+                hunger.patience(waited)
+            });
             state = self.sleep(listening, patience);
         }
         state.idle -= 1;

@@ -51,6 +51,7 @@ mod drain;
 mod ending;
 mod gates;
 mod hands;
+mod hunger;
 mod job;
 mod ledger;
 mod meter;
