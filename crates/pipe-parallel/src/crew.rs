@@ -11,6 +11,7 @@ use crate::parallel::Start;
 use crate::pieces::Deque;
 use crate::seat::{Place, Seat, Span};
 use crate::stretch::Stretch;
+use crate::thread_pool::Caller;
 use pipe_core::plan::{AnySource, BoxBatch, Outlet, RunState, Segment, Worker};
 use pipe_core::{Event, Flow, Pace, Payload, Permit, RunError, Want};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -24,10 +25,13 @@ pub(crate) struct Crew<'p> {
     rows: Vec<Vec<Arc<dyn Segment<'p> + 'p>>>,
     gates: Gates<'p>,
     workers: usize,
-    /// For workers that have not come yet: the deques of each, one per stretch.
-    seats: Mutex<Vec<Vec<Deque>>>,
+    /// For workers that have not come yet. The calling thread's is the last one.
+    seats: Mutex<Vec<Free>>,
     run: Arc<RunState>,
 }
+
+/// A worker's index, and its deques: one per stretch.
+type Free = (usize, Vec<Deque>);
 
 /// The source and the tickets it gives. One worker at a time is inside; the others sleep on its lock.
 struct Intake<'p> {
@@ -53,9 +57,6 @@ enum Before {
     Ticket,
 }
 
-/// The index of the calling thread.
-const LEADER: usize = 0;
-
 impl<'p> Crew<'p> {
     pub(crate) fn new(
         source: Box<dyn AnySource + 'p>,
@@ -67,41 +68,41 @@ impl<'p> Crew<'p> {
         let workers = strength.workers;
         let source = Mutex::new(Intake { source, next_ticket: 0 });
         let rows = stretches.into_iter().map(|stretch| stretch.row).collect();
-        Crew { source, rows, gates, workers, seats: Mutex::new(deques), run }
+        let seats = Mutex::new(deques.into_iter().enumerate().rev().collect());
+        Crew { source, rows, gates, workers, seats, run }
     }
 
-    /// The calling thread's part. `start` starts one helper and says whether there may be more.
+    /// The calling thread's part. `invite` lets helpers come, and says whether all will.
     /// `first` is the worker of the first segment that this thread has used already, if it has.
     pub(crate) fn lead(
         &self,
         mut first: Option<Box<dyn Worker + 'p>>,
         when: Start,
-        mut start: impl FnMut(usize) -> bool,
+        invite: impl Fn() -> bool,
     ) {
-        let mut rows = self.take_seat().expect("the calling thread comes first");
+        let (leader, mut rows) = self.take_seat().expect("the calling thread comes first");
         // All of them at once: a state that cannot be made ends the run before anything is pulled, as on one thread.
         for row in &mut rows {
             if let Err(error) = row.make(first.take(), &self.run) {
                 return self.gates.abandon(error);
             }
         }
-        self.gates.join(LEADER);
+        self.gates.join(leader);
         // `None` once there are helpers. Until then each trial is followed by another: cheap items may become heavy ones.
         let mut meter = (self.workers > 1 && when == Start::WhenItPays).then(|| Meter::new(self.rows.len()));
-        if when == Start::AtOnce && (1..self.workers).all(&mut start) {
+        if when == Start::AtOnce && invite() {
             // Each of them takes a seat, whatever else it does.
             while !self.seats().is_empty() {
                 thread::yield_now();
             }
         }
         let mut stayed = None;
-        self.work(LEADER, &mut rows, &mut meter, |measuring, before| {
+        self.work(leader, &mut rows, &mut meter, |measuring, before| {
             let Some(meter) = measuring else { return };
             match (meter.trial.verdict(self.workers), before) {
                 (Verdict::Spread, _) => {
                     *measuring = None;
-                    // One more than there are seats, see `help`.
-                    let _ = (1..=self.workers).all(&mut start);
+                    let _ = invite();
                 }
                 // What a gate has emitted belongs to the same items: the trial goes on until all of it has been worked on.
                 (Verdict::Unknown, _) | (Verdict::Stay, Before::Ticket) => {}
@@ -121,24 +122,20 @@ impl<'p> Crew<'p> {
         self.run.note(Event::StayedInline { ns_per_item: trial.rows_ns(), why });
     }
 
-    /// A helper's part, if it comes in time: there are seats for all workers but the caller, and one thread more is started.
-    ///
-    /// The system may put a new thread on the processor of the one that made it, where it waits while another processor idles, for up to
-    /// 50 ms: of a run of 150 ms on two cores 4 % were lost to that. Of two new threads one is put elsewhere. The one that waits finds no
-    /// seat, and leaves.
-    pub(crate) fn help(&self, worker: usize) {
-        if let Some(mut rows) = self.take_seat() {
+    /// A helper's part, if there is a seat for it: one thread more may come than there are seats.
+    pub(crate) fn help(&self) {
+        if let Some((worker, mut rows)) = self.take_seat() {
             // Its states it makes when it has something to do: if it comes late, never.
             self.work(worker, &mut rows, &mut None, |_, _| ());
         }
     }
 
-    fn take_seat(&self) -> Option<Vec<Row<'p>>> {
-        let deques = self.seats().pop()?;
-        Some(self.rows.iter().zip(deques).map(|(row, pieces)| Row::new(row, pieces)).collect())
+    fn take_seat(&self) -> Option<(usize, Vec<Row<'p>>)> {
+        let (worker, deques) = self.seats().pop()?;
+        Some((worker, self.rows.iter().zip(deques).map(|(row, pieces)| Row::new(row, pieces)).collect()))
     }
 
-    fn seats(&self) -> MutexGuard<'_, Vec<Vec<Deque>>> {
+    fn seats(&self) -> MutexGuard<'_, Vec<Free>> {
         self.seats.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -152,7 +149,7 @@ impl<'p> Crew<'p> {
     ) {
         self.gates.arrive();
         let worked = catch_unwind(AssertUnwindSafe(|| {
-            self.work_on(Hands::new(rows, worker, meter), observe);
+            Caller::as_worker(|| self.work_on(Hands::new(rows, worker, meter), observe));
             rows.clear();
         }));
         if let Err(thrown) = worked {

@@ -40,8 +40,6 @@
 //! the calling thread and says so in the report. For waiting on I/O use an asynchronous executor: a closure that sleeps blocks its
 //! worker.
 
-#![forbid(unsafe_code)]
-
 mod alone;
 mod bell;
 mod bells;
@@ -54,6 +52,7 @@ mod hands;
 mod hunger;
 mod job;
 mod ledger;
+mod loan;
 mod meter;
 #[cfg(all(test, loom))]
 mod models;
@@ -64,8 +63,10 @@ mod seat;
 mod splits;
 mod stretch;
 mod sync;
+mod thread_pool;
 
 pub use parallel::Parallel;
+pub use thread_pool::ThreadPool;
 
 #[doc = include_str!("../README.md")]
 #[cfg(doctest)]
