@@ -6,12 +6,13 @@ use crate::gates::Gates;
 use crate::hands::{Hands, Row};
 use crate::job::{Job, Rest, Ticket};
 use crate::ledger::Part;
+use crate::loan::Loan;
 use crate::meter::{Account, Meter};
 use crate::parallel::Start;
 use crate::pieces::Deque;
 use crate::seat::{Place, Seat, Span};
 use crate::stretch::Stretch;
-use crate::thread_pool::Caller;
+use crate::thread_pool::ThreadPool;
 use pipe_core::plan::{AnySource, BoxBatch, Outlet, RunState, Segment, Worker};
 use pipe_core::{Event, Flow, Pace, Payload, Permit, RunError, Want};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -25,13 +26,16 @@ pub(crate) struct Crew<'p> {
     rows: Vec<Vec<Arc<dyn Segment<'p> + 'p>>>,
     gates: Gates<'p>,
     workers: usize,
-    /// For workers that have not come yet. The calling thread's is the last one.
-    seats: Mutex<Vec<Free>>,
+    seats: Mutex<Seats>,
     run: Arc<RunState>,
 }
 
-/// A worker's index, and its deques: one per stretch.
-type Free = (usize, Vec<Deque>);
+/// For workers that have not come yet.
+struct Seats {
+    /// The deques of each, one per stretch. The calling thread's are the last ones, those of the stand-ins the first.
+    free: Vec<Vec<Deque>>,
+    taken: usize,
+}
 
 /// The source and the tickets it gives. One worker at a time is inside; the others sleep on its lock.
 struct Intake<'p> {
@@ -68,7 +72,7 @@ impl<'p> Crew<'p> {
         let workers = strength.workers;
         let source = Mutex::new(Intake { source, next_ticket: 0 });
         let rows = stretches.into_iter().map(|stretch| stretch.row).collect();
-        let seats = Mutex::new(deques.into_iter().enumerate().rev().collect());
+        let seats = Mutex::new(Seats { free: deques, taken: 0 });
         Crew { source, rows, gates, workers, seats, run }
     }
 
@@ -92,7 +96,7 @@ impl<'p> Crew<'p> {
         let mut meter = (self.workers > 1 && when == Start::WhenItPays).then(|| Meter::new(self.rows.len()));
         if when == Start::AtOnce && invite() {
             // Each of them takes a seat, whatever else it does.
-            while !self.seats().is_empty() {
+            while self.seats().taken < self.workers {
                 thread::yield_now();
             }
         }
@@ -130,13 +134,26 @@ impl<'p> Crew<'p> {
         }
     }
 
+    /// A worker's index and rows. Stand-ins have seats when they were called.
     fn take_seat(&self) -> Option<(usize, Vec<Row<'p>>)> {
-        let (worker, deques) = self.seats().pop()?;
-        Some((worker, self.rows.iter().zip(deques).map(|(row, pieces)| Row::new(row, pieces)).collect()))
+        let mut seats = self.seats();
+        let index = seats.taken;
+        if index >= self.workers + self.gates.waits.called() {
+            return None;
+        }
+        let deques = seats.free.pop()?;
+        seats.taken += 1;
+        drop(seats);
+        Some((index, self.rows.iter().zip(deques).map(|(row, pieces)| Row::new(row, pieces)).collect()))
     }
 
-    fn seats(&self) -> MutexGuard<'_, Vec<Free>> {
+    fn seats(&self) -> MutexGuard<'_, Seats> {
         self.seats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Says where helpers come from.
+    pub(crate) fn call_from(&self, pool: &ThreadPool, loan: &Arc<Loan>) {
+        self.gates.waits.call_from(pool, loan);
     }
 
     /// Works until the run is over. `observe` looks at the meter before each batch.
@@ -149,7 +166,7 @@ impl<'p> Crew<'p> {
     ) {
         self.gates.arrive();
         let worked = catch_unwind(AssertUnwindSafe(|| {
-            Caller::as_worker(|| self.work_on(Hands::new(rows, worker, meter), observe));
+            self.gates.waits.at_work(|| self.work_on(Hands::new(rows, worker, meter), observe));
             rows.clear();
         }));
         if let Err(thrown) = worked {
@@ -235,7 +252,7 @@ impl<'p> Crew<'p> {
 
     /// How many workers there were, the caller included.
     pub(crate) fn workers(&self) -> usize {
-        self.workers - self.seats().len()
+        self.seats().taken
     }
 
     /// After all workers have left: finishes the last gate, which commits the sink.

@@ -74,6 +74,14 @@ impl<'p> Gates<'p> {
                 }
                 return job;
             }
+            if self.rests(hands.worker) {
+                if rest == Rest::Slept {
+                    // The job that it was woken for is for somebody else.
+                    self.bells.jobs.ring(1);
+                }
+                state = self.rest(state, hands.worker);
+                continue;
+            }
             let (since, hunger) = idle_since.get_or_insert_with(|| (Instant::now(), Hunger::new()));
             state = self.idle(state, *since, hunger);
         }
@@ -109,6 +117,27 @@ impl<'p> Gates<'p> {
         state
     }
 
+    /// Whether this is a stand-in, for nobody at present.
+    fn rests(&self, worker: usize) -> bool {
+        worker.checked_sub(self.workers).is_some_and(|index| !self.waits.needs(index))
+    }
+
+    /// Goes without a job until somebody waits, or the run comes to its end.
+    fn rest<'g>(&'g self, mut state: Guard<'g, 'p>, worker: usize) -> Guard<'g, 'p> {
+        state.idle += 1;
+        if state.failure.is_some() && state.idle == state.seated {
+            state.over = true;
+            self.wake(&state);
+        } else {
+            let listening = self.bells.stand_ins.listen();
+            drop(state);
+            // Who begins to wait holds no lock: so this looks once more, having listened.
+            state = if self.rests(worker) { self.sleep(listening, None) } else { self.lock() };
+        }
+        state.idle -= 1;
+        state
+    }
+
     /// The batch furthest downstream that nobody works on, of the stretches that these hands have. Pieces come before batches of the same
     /// stretch: they are of lower tickets.
     pub(crate) fn claim(&self, state: &mut State<'p>, hands: &Hands<'_, 'p>) -> Option<Ticket> {
@@ -130,7 +159,8 @@ impl<'p> Gates<'p> {
         if state.over || state.abandoned.is_some() {
             return Some(Job::Leave);
         }
-        if let Some(ticket) = self.claim(state, hands) {
+        let rests = self.rests(worker);
+        if !rests && let Some(ticket) = self.claim(state, hands) {
             return Some(Job::Ticket(ticket));
         }
         if state.failure.is_some() {
@@ -143,7 +173,8 @@ impl<'p> Gates<'p> {
         if last.ledger.is_delivered() {
             return Some(Job::Leave);
         }
-        if state.lanes[0].ledger.has_ended()
+        if rests
+            || state.lanes[0].ledger.has_ended()
             || state.lanes.iter().any(|lane| lane.ledger.in_flight() >= self.window)
         {
             return None;

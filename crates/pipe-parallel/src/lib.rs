@@ -43,6 +43,7 @@
 mod alone;
 mod bell;
 mod bells;
+mod blocking;
 mod break_even;
 mod crew;
 mod drain;
@@ -65,6 +66,7 @@ mod stretch;
 mod sync;
 mod thread_pool;
 
+pub use blocking::blocking;
 pub use parallel::Parallel;
 pub use thread_pool::ThreadPool;
 

@@ -125,7 +125,9 @@ impl<'p> Executor<'p> for Parallel {
             (Some(pool), start) => together(nodes, workers, start, pool, &run),
             (None, Start::WhenItPays) => together(nodes, workers, self.start, ThreadPool::of_process(), &run),
             // Who waits for all of them may not share: others might be waiting as well, each for the threads of the other.
-            (None, Start::AtOnce) => together(nodes, workers, self.start, &ThreadPool::new(workers), &run),
+            (None, Start::AtOnce) => {
+                together(nodes, workers, self.start, &ThreadPool::new(workers.saturating_mul(2)), &run)
+            }
         }
     }
 }
@@ -164,6 +166,7 @@ fn together<'p>(
             }
             invited.is_ok()
         };
+        crew.call_from(pool, loan);
         crew.lead(nodes.first, start, invite);
         pool.withdraw(loan);
     });

@@ -2,7 +2,6 @@
 
 use crate::loan::Loan;
 use crate::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::cell::Cell;
 use std::collections::VecDeque;
 use std::io;
 use std::sync::{Arc, LazyLock};
@@ -78,29 +77,6 @@ pub(crate) enum Caller {
     Outside,
     /// A worker of another run: the processors have work already.
     Worker,
-}
-
-thread_local! {
-    static CALLER: Cell<Caller> = const { Cell::new(Caller::Outside) };
-}
-
-impl Caller {
-    /// What this thread is.
-    pub(crate) fn here() -> Self {
-        CALLER.get()
-    }
-
-    /// While `body` runs this thread is a worker.
-    pub(crate) fn as_worker<R>(body: impl FnOnce() -> R) -> R {
-        struct Back(Caller);
-        impl Drop for Back {
-            fn drop(&mut self) {
-                CALLER.set(self.0);
-            }
-        }
-        let _back = Back(CALLER.replace(Caller::Worker));
-        body()
-    }
 }
 
 impl ThreadPool {
