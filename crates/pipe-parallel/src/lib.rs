@@ -37,8 +37,8 @@
 //! # When not to use it
 //!
 //! Where the work is below some 6 ns an item: it would be moved between cores for more than it costs. `Parallel` measures that, stays on
-//! the calling thread and says so in the report. For waiting on I/O use an asynchronous executor: a closure that sleeps blocks its
-//! worker.
+//! the calling thread and says so in the report. A closure that sleeps blocks its worker: say so with
+//! [`blocking`], or use an asynchronous executor where much waits at once.
 
 mod alone;
 mod bell;

@@ -2,9 +2,11 @@
 
 use pipe_core::{Event, RunError, from_iter};
 use pipe_parallel::{Parallel, ThreadPool};
+use std::cell::RefCell;
 use std::collections::HashSet;
 use std::sync::{Barrier, Mutex, mpsc};
 use std::thread::{self, ThreadId};
+use std::time::Duration;
 
 /// The sum of the numbers below `n`, by a run of its own, and at `depth` by runs within its items.
 fn sum(n: u64, depth: u32, parallel: &Parallel) -> u64 {
@@ -63,6 +65,37 @@ fn runs_one_after_the_other_use_the_same_threads() {
     }
     let seen: HashSet<ThreadId> = seen.into_inner().unwrap();
     assert_eq!(seen.len(), 2);
+}
+
+/// Tells when the thread that has it ends.
+struct Ends(mpsc::Sender<()>);
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        let _ = self.0.send(());
+    }
+}
+
+thread_local! {
+    static ENDS: RefCell<Option<Ends>> = const { RefCell::new(None) };
+}
+
+#[test]
+fn when_a_pool_goes_its_threads_do() {
+    let (end, ended) = mpsc::channel();
+    let (pool, caller, barrier) = (ThreadPool::new(2), thread::current().id(), Barrier::new(3));
+    let stay = |n: u64| {
+        barrier.wait();
+        if thread::current().id() != caller {
+            ENDS.set(Some(Ends(end.clone())));
+        }
+        n
+    };
+    let parallel = Parallel::new().pool(&pool).spread_at_once();
+    let report = from_iter(0..3u64).map(stay).collect().run_on(&parallel).expect("nothing fails");
+    assert_eq!((report.workers, ended.try_recv().is_err()), (3, true), "both are kept");
+    drop((pool, parallel));
+    (0..2).for_each(|_| ended.recv_timeout(Duration::from_secs(60)).expect("they leave"));
 }
 
 #[test]
