@@ -325,6 +325,8 @@ impl<'p> Gates<'p> {
     }
 
     pub(crate) fn lock(&self) -> Guard<'_, 'p> {
+        #[cfg(all(test, not(loom)))]
+        crate::bell::tests::LOCKS.fetch_add(1, Relaxed);
         // Nothing of the user's runs under the lock but the run's clock; if that panicked, the books would still be whole.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
