@@ -26,6 +26,8 @@ pub(crate) struct Crew<'p> {
     rows: Vec<Vec<Arc<dyn Segment<'p> + 'p>>>,
     gates: Gates<'p>,
     workers: usize,
+    /// The most items in a batch.
+    batch: usize,
     seats: Mutex<Seats>,
     run: Arc<RunState>,
 }
@@ -43,13 +45,15 @@ struct Intake<'p> {
     next_ticket: u64,
 }
 
-/// How many may work.
+/// How many may work, and on how much.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Strength {
     /// The calling thread included.
     pub(crate) workers: usize,
     /// As many at the same time.
     pub(crate) processors: usize,
+    /// The most items in a batch that is pulled.
+    pub(crate) batch: usize,
 }
 
 /// What a worker is about to do.
@@ -69,11 +73,11 @@ impl<'p> Crew<'p> {
         run: Arc<RunState>,
     ) -> Self {
         let (gates, deques) = Gates::new(&mut stretches, strength, &run);
-        let workers = strength.workers;
+        let Strength { workers, batch, .. } = strength;
         let source = Mutex::new(Intake { source, next_ticket: 0 });
         let rows = stretches.into_iter().map(|stretch| stretch.row).collect();
         let seats = Mutex::new(Seats { free: deques, taken: 0 });
-        Crew { source, rows, gates, workers, seats, run }
+        Crew { source, rows, gates, workers, batch, seats, run }
     }
 
     /// The calling thread's part. `invite` lets helpers come, and says whether all will.
@@ -177,7 +181,7 @@ impl<'p> Crew<'p> {
     }
 
     fn work_on(&self, mut hands: Hands<'_, 'p>, mut observe: impl FnMut(&mut Option<Meter>, Before)) {
-        let mut pace = Pace::new(Pace::BATCH, Want::MOST.items);
+        let mut pace = Pace::new(Pace::BATCH, self.batch);
         let mut began = Instant::now();
         loop {
             match self.gates.next_job(&hands) {

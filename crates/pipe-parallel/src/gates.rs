@@ -162,7 +162,7 @@ impl<'p> Gates<'p> {
     /// Takes the serial nodes out of the stretches. With the deques of each worker, one per stretch.
     pub(crate) fn new(
         stretches: &mut [Stretch<'p>],
-        Strength { workers, processors }: Strength,
+        Strength { workers, processors, .. }: Strength,
         run: &Arc<RunState>,
     ) -> (Self, Vec<Vec<Deque>>) {
         let lane = |stretch: &mut Stretch<'p>| Lane {

@@ -7,7 +7,7 @@ use crate::one_thread::one_thread;
 use crate::stretch::stretches;
 use crate::thread_pool::{Caller, Refused, ThreadPool};
 use pipe_core::plan::{Nodes, Plan, RunState};
-use pipe_core::{Budget, Event, Executor, MemorySettings, Profile, RunError};
+use pipe_core::{Budget, Event, Executor, MemorySettings, Profile, RunError, Want};
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::thread;
@@ -26,6 +26,8 @@ pub struct Parallel {
     memory: MemorySettings,
     /// `None`: that of the process.
     pool: Option<ThreadPool>,
+    /// The most items in a batch that is pulled.
+    batch: usize,
     start: Start,
 }
 
@@ -41,7 +43,8 @@ pub(crate) enum Start {
 impl Parallel {
     /// One worker per core that this process may use, at most [`default_memory_limit`](pipe_core::default_memory_limit) in flight.
     pub fn new() -> Self {
-        Parallel { workers: None, memory: MemorySettings::default(), pool: None, start: Start::WhenItPays }
+        let (memory, batch) = (MemorySettings::default(), Want::MOST.items);
+        Parallel { workers: None, memory, pool: None, batch, start: Start::WhenItPays }
     }
 
     /// How many workers, the calling thread included. Zero is a config error when the pipeline is run. They come from the pool of the
@@ -73,6 +76,15 @@ impl Parallel {
     /// of its threads. See [`ThreadPool`].
     pub fn pool(mut self, pool: &ThreadPool) -> Self {
         self.pool = Some(pool.clone());
+        self
+    }
+
+    /// For live sources: each item goes on as soon as it is there, instead of waiting until others make a batch with it.
+    ///
+    /// An item then costs about a microsecond more, and a wake where it goes to a worker that sleeps. Without this, batches follow the rate of the
+    /// source too, but one that stops in the middle of a batch holds that back until it goes on.
+    pub fn low_latency(mut self) -> Self {
+        self.batch = 1;
         self
     }
 
@@ -121,12 +133,19 @@ impl<'p> Executor<'p> for Parallel {
                 Alone::Opened(nodes) => nodes,
             },
         };
+        let processors = match self.start {
+            Start::WhenItPays => processors(),
+            Start::AtOnce => workers,
+        };
+        let strength = Strength { workers, processors, batch: self.batch };
         match (&self.pool, self.start) {
-            (Some(pool), start) => together(nodes, workers, start, pool, &run),
-            (None, Start::WhenItPays) => together(nodes, workers, self.start, ThreadPool::of_process(), &run),
+            (Some(pool), start) => together(nodes, strength, start, pool, &run),
+            (None, start @ Start::WhenItPays) => {
+                together(nodes, strength, start, ThreadPool::of_process(), &run)
+            }
             // Who waits for all of them may not share: others might be waiting as well, each for the threads of the other.
-            (None, Start::AtOnce) => {
-                together(nodes, workers, self.start, &ThreadPool::new(workers.saturating_mul(2)), &run)
+            (None, start @ Start::AtOnce) => {
+                together(nodes, strength, start, &ThreadPool::new(workers.saturating_mul(2)), &run)
             }
         }
     }
@@ -140,7 +159,7 @@ fn processors() -> usize {
 /// Runs the nodes on the calling thread and on those that it starts when they pay.
 fn together<'p>(
     nodes: Nodes<'p>,
-    workers: usize,
+    strength: Strength,
     start: Start,
     pool: &ThreadPool,
     run: &Arc<RunState>,
@@ -149,13 +168,10 @@ fn together<'p>(
     if let [only] = &mut stretches[..]
         && only.row.is_empty()
     {
-        return one_thread(nodes.source, std::mem::take(&mut only.gate), workers, run);
+        return one_thread(nodes.source, std::mem::take(&mut only.gate), strength, run);
     }
-    let processors = match start {
-        Start::WhenItPays => processors(),
-        Start::AtOnce => workers,
-    };
-    let crew = Crew::new(nodes.source, stretches, Strength { workers, processors }, run.clone());
+    let Strength { workers, processors, .. } = strength;
+    let crew = Crew::new(nodes.source, stretches, strength, run.clone());
     // Before this thread is a worker itself.
     let caller = Caller::here();
     lend(&|| crew.help(), |loan| {
