@@ -36,6 +36,10 @@ struct Files;
 #[cfg(doctest)]
 struct Executors;
 
+#[doc = include_str!("../guide/parallel.md")]
+#[cfg(doctest)]
+struct ManyCores;
+
 #[doc = include_str!("../guide/numbers.md")]
 #[cfg(doctest)]
 struct Numbers;

@@ -61,6 +61,7 @@ mod explain;
 mod fan;
 mod handle;
 mod held;
+mod indices;
 mod inline;
 mod item;
 mod iter;
@@ -120,6 +121,7 @@ pub use fan::{
     Overflow, Route, Tagged, Tee, Zip, branch, concat, merge, route, tee, zip,
 };
 pub use handle::Run;
+pub use indices::{FromRange, Indices, from_range};
 pub use inline::{Inline, InlineWithin};
 pub use item::{Item, Own, Owned, Parser, Same};
 pub use iter::Iter;

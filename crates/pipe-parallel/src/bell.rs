@@ -122,14 +122,17 @@ pub(crate) mod tests {
     /// Wakes, of all bells: each a system call.
     pub(crate) static RINGS: AtomicUsize = AtomicUsize::new(0);
 
+    /// How often the books were locked.
+    pub(crate) static LOCKS: AtomicUsize = AtomicUsize::new(0);
+
     /// For tests that ring or count.
     static ALONE: Mutex<()> = Mutex::new(());
 
     #[test]
-    fn a_run_with_work_for_all_wakes_hardly_anybody() {
+    fn a_run_with_work_for_all_locks_the_books_three_times_a_batch_and_wakes_hardly_anybody() {
         const BATCHES: usize = 2_000;
         let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = RINGS.load(SeqCst);
+        let before = (RINGS.load(SeqCst), LOCKS.load(Relaxed));
         let work = |n: u64| {
             black_box((0..2_000).fold(n, |x, _| (x ^ 0x9E37_79B9).wrapping_mul(0xBF58_476D_1CE4_E5B9)))
         };
@@ -138,8 +141,10 @@ pub(crate) mod tests {
             .for_each(drop)
             .run_on(&Parallel::new().workers(2).spread_at_once())
             .expect("nothing fails");
-        let wakes = RINGS.load(SeqCst) - before;
+        let (wakes, locks) = (RINGS.load(SeqCst) - before.0, LOCKS.load(Relaxed) - before.1);
         assert!(wakes * 10 <= BATCHES, "{wakes} wakes for {BATCHES} batches");
+        // To find it, to complete it, and behind the gate; a tenth more for who sleeps.
+        assert!(locks * 10 <= BATCHES * 33, "{locks} locks for {BATCHES} batches");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The two reasons for which workers of a run sleep, and the switch of the run, which wakes all of them.
+//! The reasons for which workers of a run sleep, and the switch of the run, which wakes all of them.
 
 use crate::bell::{Bell, Listening};
 use pipe_core::plan::RunState;
@@ -13,6 +13,8 @@ pub(crate) struct Bells {
     pub(crate) jobs: Bell,
     /// For who is in the middle of a job, and waits for bytes.
     pub(crate) room: Bell,
+    /// For stand-ins while nobody waits for whom they would work.
+    pub(crate) stand_ins: Bell,
     /// The run's switch does not know of these: it forgets whom it has woken.
     unknown: AtomicBool,
 }
@@ -23,12 +25,14 @@ pub(crate) const NAP: Duration = Duration::from_millis(10);
 
 impl Bells {
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Bells { jobs: Bell::new(), room: Bell::new(), unknown: AtomicBool::new(true) })
+        let (jobs, room, stand_ins) = (Bell::new(), Bell::new(), Bell::new());
+        Arc::new(Bells { jobs, room, stand_ins, unknown: AtomicBool::new(true) })
     }
 
     pub(crate) fn ring_for_all(&self) {
         self.jobs.ring_for_all();
         self.room.ring_for_all();
+        self.stand_ins.ring_for_all();
     }
 
     /// Until it rings, or the run has to end, or for `limit`.

@@ -6,11 +6,13 @@ use crate::gates::Gates;
 use crate::hands::{Hands, Row};
 use crate::job::{Job, Rest, Ticket};
 use crate::ledger::Part;
+use crate::loan::Loan;
 use crate::meter::{Account, Meter};
 use crate::parallel::Start;
 use crate::pieces::Deque;
 use crate::seat::{Place, Seat, Span};
 use crate::stretch::Stretch;
+use crate::thread_pool::ThreadPool;
 use pipe_core::plan::{AnySource, BoxBatch, Outlet, RunState, Segment, Worker};
 use pipe_core::{Event, Flow, Pace, Payload, Permit, RunError, Want};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -24,9 +26,17 @@ pub(crate) struct Crew<'p> {
     rows: Vec<Vec<Arc<dyn Segment<'p> + 'p>>>,
     gates: Gates<'p>,
     workers: usize,
-    /// For workers that have not come yet: the deques of each, one per stretch.
-    seats: Mutex<Vec<Vec<Deque>>>,
+    /// The most items in a batch.
+    batch: usize,
+    seats: Mutex<Seats>,
     run: Arc<RunState>,
+}
+
+/// For workers that have not come yet.
+struct Seats {
+    /// The deques of each, one per stretch. The calling thread's are the last ones, those of the stand-ins the first.
+    free: Vec<Vec<Deque>>,
+    taken: usize,
 }
 
 /// The source and the tickets it gives. One worker at a time is inside; the others sleep on its lock.
@@ -35,13 +45,15 @@ struct Intake<'p> {
     next_ticket: u64,
 }
 
-/// How many may work.
+/// How many may work, and on how much.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Strength {
     /// The calling thread included.
     pub(crate) workers: usize,
     /// As many at the same time.
     pub(crate) processors: usize,
+    /// The most items in a batch that is pulled.
+    pub(crate) batch: usize,
 }
 
 /// What a worker is about to do.
@@ -53,9 +65,6 @@ enum Before {
     Ticket,
 }
 
-/// The index of the calling thread.
-const LEADER: usize = 0;
-
 impl<'p> Crew<'p> {
     pub(crate) fn new(
         source: Box<dyn AnySource + 'p>,
@@ -64,44 +73,44 @@ impl<'p> Crew<'p> {
         run: Arc<RunState>,
     ) -> Self {
         let (gates, deques) = Gates::new(&mut stretches, strength, &run);
-        let workers = strength.workers;
+        let Strength { workers, batch, .. } = strength;
         let source = Mutex::new(Intake { source, next_ticket: 0 });
         let rows = stretches.into_iter().map(|stretch| stretch.row).collect();
-        Crew { source, rows, gates, workers, seats: Mutex::new(deques), run }
+        let seats = Mutex::new(Seats { free: deques, taken: 0 });
+        Crew { source, rows, gates, workers, batch, seats, run }
     }
 
-    /// The calling thread's part. `start` starts one helper and says whether there may be more.
+    /// The calling thread's part. `invite` lets helpers come, and says whether all will.
     /// `first` is the worker of the first segment that this thread has used already, if it has.
     pub(crate) fn lead(
         &self,
         mut first: Option<Box<dyn Worker + 'p>>,
         when: Start,
-        mut start: impl FnMut(usize) -> bool,
+        invite: impl Fn() -> bool,
     ) {
-        let mut rows = self.take_seat().expect("the calling thread comes first");
+        let (leader, mut rows) = self.take_seat().expect("the calling thread comes first");
         // All of them at once: a state that cannot be made ends the run before anything is pulled, as on one thread.
         for row in &mut rows {
             if let Err(error) = row.make(first.take(), &self.run) {
                 return self.gates.abandon(error);
             }
         }
-        self.gates.join(LEADER);
+        self.gates.join(leader);
         // `None` once there are helpers. Until then each trial is followed by another: cheap items may become heavy ones.
         let mut meter = (self.workers > 1 && when == Start::WhenItPays).then(|| Meter::new(self.rows.len()));
-        if when == Start::AtOnce && (1..self.workers).all(&mut start) {
+        if when == Start::AtOnce && invite() {
             // Each of them takes a seat, whatever else it does.
-            while !self.seats().is_empty() {
+            while self.seats().taken < self.workers {
                 thread::yield_now();
             }
         }
         let mut stayed = None;
-        self.work(LEADER, &mut rows, &mut meter, |measuring, before| {
+        self.work(leader, &mut rows, &mut meter, |measuring, before| {
             let Some(meter) = measuring else { return };
             match (meter.trial.verdict(self.workers), before) {
                 (Verdict::Spread, _) => {
                     *measuring = None;
-                    // One more than there are seats, see `help`.
-                    let _ = (1..=self.workers).all(&mut start);
+                    let _ = invite();
                 }
                 // What a gate has emitted belongs to the same items: the trial goes on until all of it has been worked on.
                 (Verdict::Unknown, _) | (Verdict::Stay, Before::Ticket) => {}
@@ -121,25 +130,34 @@ impl<'p> Crew<'p> {
         self.run.note(Event::StayedInline { ns_per_item: trial.rows_ns(), why });
     }
 
-    /// A helper's part, if it comes in time: there are seats for all workers but the caller, and one thread more is started.
-    ///
-    /// The system may put a new thread on the processor of the one that made it, where it waits while another processor idles, for up to
-    /// 50 ms: of a run of 150 ms on two cores 4 % were lost to that. Of two new threads one is put elsewhere. The one that waits finds no
-    /// seat, and leaves.
-    pub(crate) fn help(&self, worker: usize) {
-        if let Some(mut rows) = self.take_seat() {
+    /// A helper's part, if there is a seat for it: one thread more may come than there are seats.
+    pub(crate) fn help(&self) {
+        if let Some((worker, mut rows)) = self.take_seat() {
             // Its states it makes when it has something to do: if it comes late, never.
             self.work(worker, &mut rows, &mut None, |_, _| ());
         }
     }
 
-    fn take_seat(&self) -> Option<Vec<Row<'p>>> {
-        let deques = self.seats().pop()?;
-        Some(self.rows.iter().zip(deques).map(|(row, pieces)| Row::new(row, pieces)).collect())
+    /// A worker's index and rows. Stand-ins have seats when they were called.
+    fn take_seat(&self) -> Option<(usize, Vec<Row<'p>>)> {
+        let mut seats = self.seats();
+        let index = seats.taken;
+        if index >= self.workers + self.gates.waits.called() {
+            return None;
+        }
+        let deques = seats.free.pop()?;
+        seats.taken += 1;
+        drop(seats);
+        Some((index, self.rows.iter().zip(deques).map(|(row, pieces)| Row::new(row, pieces)).collect()))
     }
 
-    fn seats(&self) -> MutexGuard<'_, Vec<Vec<Deque>>> {
+    fn seats(&self) -> MutexGuard<'_, Seats> {
         self.seats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Says where helpers come from.
+    pub(crate) fn call_from(&self, pool: &ThreadPool, loan: &Arc<Loan>) {
+        self.gates.waits.call_from(pool, loan);
     }
 
     /// Works until the run is over. `observe` looks at the meter before each batch.
@@ -152,7 +170,7 @@ impl<'p> Crew<'p> {
     ) {
         self.gates.arrive();
         let worked = catch_unwind(AssertUnwindSafe(|| {
-            self.work_on(Hands::new(rows, worker, meter), observe);
+            self.gates.waits.at_work(|| self.work_on(Hands::new(rows, worker, meter), observe));
             rows.clear();
         }));
         if let Err(thrown) = worked {
@@ -163,7 +181,7 @@ impl<'p> Crew<'p> {
     }
 
     fn work_on(&self, mut hands: Hands<'_, 'p>, mut observe: impl FnMut(&mut Option<Meter>, Before)) {
-        let mut pace = Pace::new(Pace::BATCH, Want::MOST.items);
+        let mut pace = Pace::new(Pace::BATCH, self.batch);
         let mut began = Instant::now();
         loop {
             match self.gates.next_job(&hands) {
@@ -238,7 +256,7 @@ impl<'p> Crew<'p> {
 
     /// How many workers there were, the caller included.
     pub(crate) fn workers(&self) -> usize {
-        self.workers - self.seats().len()
+        self.seats().taken
     }
 
     /// After all workers have left: finishes the last gate, which commits the sink.

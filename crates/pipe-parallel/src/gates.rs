@@ -29,6 +29,8 @@
 //!   then cuts off the back half of what is left: a piece, with a place of its own in the order, right behind what it was cut off. It
 //!   enters that in the books and puts the piece on its own deque, both under the lock. Before it looks for another job it takes back what
 //!   nobody has stolen. To the gate a piece is like a ticket. More in `pieces.rs`.
+//! * **Stand in.** Who says that it waits (`blocking.rs`) is replaced by a thread more. When nobody waits for whom it would work, that one rests
+//!   instead of looking for a job, and hands on a ring that it was woken by. It still finishes its own states, and takes back its own pieces.
 //! * **Room.** Who put something and finds the budget overdrawn does not go on before there is room. It *helps*: it works on tickets of
 //!   stretches further downstream. It only sleeps while there are none that nobody works on.
 //! * **Finish.** When a stretch has ended and all of its tickets have passed the gate, each worker that has states there finishes them,
@@ -79,6 +81,7 @@
 
 use crate::bell::Listening;
 use crate::bells::Bells;
+use crate::blocking::Waits;
 use crate::crew::Strength;
 use crate::ending::Failure;
 use crate::hands::Hands;
@@ -110,6 +113,9 @@ pub(crate) struct Gates<'p> {
     pub(crate) pieces: Pieces,
     /// While so many work, one more would only take the time of another.
     pub(crate) processors: usize,
+    /// Without stand-ins.
+    pub(crate) workers: usize,
+    pub(crate) waits: Arc<Waits>,
     pub(crate) run: Arc<RunState>,
 }
 
@@ -156,7 +162,7 @@ impl<'p> Gates<'p> {
     /// Takes the serial nodes out of the stretches. With the deques of each worker, one per stretch.
     pub(crate) fn new(
         stretches: &mut [Stretch<'p>],
-        Strength { workers, processors }: Strength,
+        Strength { workers, processors, .. }: Strength,
         run: &Arc<RunState>,
     ) -> (Self, Vec<Vec<Deque>>) {
         let lane = |stretch: &mut Stretch<'p>| Lane {
@@ -174,10 +180,13 @@ impl<'p> Gates<'p> {
             idle: 0,
             over: false,
         };
-        let (pieces, deques) = Pieces::new(stretches.len(), workers);
+        // As many stand-ins as workers.
+        let (pieces, deques) = Pieces::new(stretches.len(), workers.saturating_mul(2));
+        let bells = Bells::new();
         let gates = Gates {
             state: Mutex::new(state),
-            bells: Bells::new(),
+            waits: Waits::new(workers, &bells),
+            bells,
             bars: stretches.iter().map(|_| Bar::new()).collect(),
             ended: AtomicBool::new(false),
             budget: run.budget().clone(),
@@ -185,6 +194,7 @@ impl<'p> Gates<'p> {
             splits: Splits::new(stretches.len(), workers),
             pieces,
             processors,
+            workers,
             run: run.clone(),
         };
         (gates, deques)
@@ -320,6 +330,8 @@ impl<'p> Gates<'p> {
     }
 
     pub(crate) fn lock(&self) -> Guard<'_, 'p> {
+        #[cfg(all(test, not(loom)))]
+        crate::bell::tests::LOCKS.fetch_add(1, Relaxed);
         // Nothing of the user's runs under the lock but the run's clock; if that panicked, the books would still be whole.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -1,10 +1,9 @@
 //! What a worker does next.
 
-use crate::bells::NAP;
 use crate::gates::{Gate, Gates, Guard, State};
 use crate::hands::Hands;
+use crate::hunger::Hunger;
 use crate::ledger::Part;
-use crate::pieces::LONG;
 use crate::seat::{Place, Seat, Span};
 use pipe_core::Permit;
 use std::time::Instant;
@@ -75,7 +74,16 @@ impl<'p> Gates<'p> {
                 }
                 return job;
             }
-            state = self.idle(state, *idle_since.get_or_insert_with(Instant::now));
+            if self.rests(hands.worker) {
+                if rest == Rest::Slept {
+                    // The job that it was woken for is for somebody else.
+                    self.bells.jobs.ring(1);
+                }
+                state = self.rest(state, hands.worker);
+                continue;
+            }
+            let (since, hunger) = idle_since.get_or_insert_with(|| (Instant::now(), Hunger::new()));
+            state = self.idle(state, *since, hunger);
         }
     }
 
@@ -84,9 +92,8 @@ impl<'p> Gates<'p> {
         hands.rows().rev().find_map(|(stretch, row)| self.pieces.take_back(stretch, row.pieces()))
     }
 
-    /// Goes without a job until something has changed. If it has done so for long, it asks for a part of what others are in, and again when it
-    /// has waited twice as long.
-    fn idle<'g>(&'g self, mut state: Guard<'g, 'p>, since: Instant) -> Guard<'g, 'p> {
+    /// Goes without a job until something has changed. If it has done so for long, it asks for a part of what others are in.
+    fn idle<'g>(&'g self, mut state: Guard<'g, 'p>, since: Instant, hunger: &mut Hunger) -> Guard<'g, 'p> {
         state.idle += 1;
         self.pieces.set_hungry(state.idle);
         if state.failure.is_some() && state.idle == state.seated {
@@ -96,15 +103,38 @@ impl<'p> Gates<'p> {
             let listening = self.bells.jobs.listen();
             let asks = state.seated - state.idle < self.processors;
             drop(state);
-            let waited = since.elapsed();
-            let patience = (asks && self.pieces.are_to_be_had()).then(|| waited.clamp(LONG, NAP));
-            if patience.is_some() && waited >= LONG {
-                self.run.pause();
-            }
+            let patience = (asks && self.pieces.are_to_be_had()).then(|| {
+                let waited = since.elapsed();
+                if hunger.asks(waited) {
+                    self.run.pause();
+                }
+                hunger.patience(waited)
+            });
             state = self.sleep(listening, patience);
         }
         state.idle -= 1;
         self.pieces.set_hungry(state.idle);
+        state
+    }
+
+    /// Whether this is a stand-in, for nobody at present.
+    fn rests(&self, worker: usize) -> bool {
+        worker.checked_sub(self.workers).is_some_and(|index| !self.waits.needs(index))
+    }
+
+    /// Goes without a job until somebody waits, or the run comes to its end.
+    fn rest<'g>(&'g self, mut state: Guard<'g, 'p>, worker: usize) -> Guard<'g, 'p> {
+        state.idle += 1;
+        if state.failure.is_some() && state.idle == state.seated {
+            state.over = true;
+            self.wake(&state);
+        } else {
+            let listening = self.bells.stand_ins.listen();
+            drop(state);
+            // Who begins to wait holds no lock: so this looks once more, having listened.
+            state = if self.rests(worker) { self.sleep(listening, None) } else { self.lock() };
+        }
+        state.idle -= 1;
         state
     }
 
@@ -129,7 +159,8 @@ impl<'p> Gates<'p> {
         if state.over || state.abandoned.is_some() {
             return Some(Job::Leave);
         }
-        if let Some(ticket) = self.claim(state, hands) {
+        let rests = self.rests(worker);
+        if !rests && let Some(ticket) = self.claim(state, hands) {
             return Some(Job::Ticket(ticket));
         }
         if state.failure.is_some() {
@@ -142,7 +173,8 @@ impl<'p> Gates<'p> {
         if last.ledger.is_delivered() {
             return Some(Job::Leave);
         }
-        if state.lanes[0].ledger.has_ended()
+        if rests
+            || state.lanes[0].ledger.has_ended()
             || state.lanes.iter().any(|lane| lane.ledger.in_flight() >= self.window)
         {
             return None;

@@ -37,22 +37,23 @@
 //! # When not to use it
 //!
 //! Where the work is below some 6 ns an item: it would be moved between cores for more than it costs. `Parallel` measures that, stays on
-//! the calling thread and says so in the report. For waiting on I/O use an asynchronous executor: a closure that sleeps blocks its
-//! worker.
-
-#![forbid(unsafe_code)]
+//! the calling thread and says so in the report. A closure that sleeps blocks its worker: say so with
+//! [`blocking`], or use an asynchronous executor where much waits at once.
 
 mod alone;
 mod bell;
 mod bells;
+mod blocking;
 mod break_even;
 mod crew;
 mod drain;
 mod ending;
 mod gates;
 mod hands;
+mod hunger;
 mod job;
 mod ledger;
+mod loan;
 mod meter;
 #[cfg(all(test, loom))]
 mod models;
@@ -63,8 +64,11 @@ mod seat;
 mod splits;
 mod stretch;
 mod sync;
+mod thread_pool;
 
+pub use blocking::blocking;
 pub use parallel::Parallel;
+pub use thread_pool::ThreadPool;
 
 #[doc = include_str!("../README.md")]
 #[cfg(doctest)]

@@ -1,10 +1,13 @@
 //! Models of the protocols, for loom, which runs them in every order that the memory model allows. With `RUSTFLAGS="--cfg loom"`.
 //!
-//! The bell is the real one. What is around it is as small as shows the races: jobs are a number under a lock, taken as `next_job` takes them.
+//! The bell, the loan and the pool are the real ones. What is around them is as small as shows the races: jobs are a number under a lock,
+//! taken as `next_job` takes them.
 
 use crate::bell::Bell;
+use crate::loan::lend;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
+use crate::thread_pool::Model;
 use loom::model::Builder;
 use loom::sync::Arc;
 use loom::thread;
@@ -110,5 +113,40 @@ fn a_switch_that_knows_no_lock_wakes_who_is_about_to_sleep() {
         floor.cancelled.store(true, SeqCst);
         floor.bell.ring_for_all();
         workers.into_iter().for_each(|worker| worker.join().unwrap());
+    });
+}
+
+#[test]
+fn nobody_is_in_the_work_of_a_run_that_has_gone_on() {
+    check(|| {
+        let (inside, over) = (AtomicUsize::new(0), AtomicBool::new(false));
+        let work = || {
+            inside.fetch_add(1, SeqCst);
+            assert!(!over.load(SeqCst), "the run was over");
+            inside.fetch_sub(1, SeqCst);
+        };
+        let thread = lend(&work, |loan| {
+            let loan = loan.clone();
+            thread::spawn(move || loan.work())
+        });
+        over.store(true, SeqCst);
+        assert_eq!(inside.load(SeqCst), 0);
+        thread.join().unwrap();
+    });
+}
+
+#[test]
+fn a_thread_of_the_pool_serves_a_call_or_finds_it_gone_and_leaves_when_the_pool_does() {
+    check(|| {
+        let (calls, pool) = (AtomicUsize::new(0), Model::new());
+        let serving = pool.thread();
+        let thread = thread::spawn(move || serving.serve());
+        lend(&|| _ = calls.fetch_add(1, SeqCst), |loan| {
+            pool.invite(loan);
+            pool.withdraw(loan);
+        });
+        drop(pool);
+        thread.join().unwrap();
+        assert!(calls.load(SeqCst) <= 1);
     });
 }

@@ -1,23 +1,23 @@
 //! A plan that no two threads could share: serial nodes only, on the calling thread.
 
-use crate::crew::Nothing;
+use crate::crew::{Nothing, Strength};
 use pipe_core::plan::{AnySource, RunState, SerialLine, Worker};
 use pipe_core::{Event, Pace, RunError, Want};
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Runs the plan. `workers` are those that there might have been.
+/// Runs the plan. `strength` is what there might have been.
 pub(crate) fn one_thread<'p>(
     mut source: Box<dyn AnySource + 'p>,
     nodes: Vec<Box<dyn Worker + Send + 'p>>,
-    workers: usize,
+    Strength { workers, batch, .. }: Strength,
     run: &Arc<RunState>,
 ) -> Result<(), RunError> {
     if workers > 1 {
         run.note(Event::StayedInline { ns_per_item: 0.0, why: "no stage may run on several threads" });
     }
     let mut line = SerialLine::new(run.clone(), nodes);
-    let mut pace = Pace::new(Pace::BATCH, Want::MOST.items);
+    let mut pace = Pace::new(Pace::BATCH, batch);
     let limit = run.budget().limit();
     loop {
         run.check()?;

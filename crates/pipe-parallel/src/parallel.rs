@@ -2,10 +2,12 @@
 
 use crate::alone::{Alone, alone};
 use crate::crew::{Crew, Strength};
+use crate::loan::lend;
 use crate::one_thread::one_thread;
 use crate::stretch::stretches;
+use crate::thread_pool::{Caller, Refused, ThreadPool};
 use pipe_core::plan::{Nodes, Plan, RunState};
-use pipe_core::{Budget, Event, Executor, MemorySettings, Profile, RunError};
+use pipe_core::{Budget, Event, Executor, MemorySettings, Profile, RunError, Want};
 use std::convert::Infallible;
 use std::sync::Arc;
 use std::thread;
@@ -22,6 +24,10 @@ pub struct Parallel {
     /// `None`: as many as there are cores for this process.
     workers: Option<usize>,
     memory: MemorySettings,
+    /// `None`: that of the process.
+    pool: Option<ThreadPool>,
+    /// The most items in a batch that is pulled.
+    batch: usize,
     start: Start,
 }
 
@@ -37,10 +43,12 @@ pub(crate) enum Start {
 impl Parallel {
     /// One worker per core that this process may use, at most [`default_memory_limit`](pipe_core::default_memory_limit) in flight.
     pub fn new() -> Self {
-        Parallel { workers: None, memory: MemorySettings::default(), start: Start::WhenItPays }
+        let (memory, batch) = (MemorySettings::default(), Want::MOST.items);
+        Parallel { workers: None, memory, pool: None, batch, start: Start::WhenItPays }
     }
 
-    /// How many workers, the calling thread included. Zero is a config error when the pipeline is run.
+    /// How many workers, the calling thread included. Zero is a config error when the pipeline is run. They come from the pool of the
+    /// process, or that of [`pool`](Parallel::pool), when they are free.
     pub fn workers(mut self, workers: usize) -> Self {
         self.workers = Some(workers);
         self
@@ -64,6 +72,22 @@ impl Parallel {
         self
     }
 
+    /// Takes its helpers from this pool, together with all other runs that do. Unless [`workers`](Parallel::workers) says otherwise, up to all
+    /// of its threads. See [`ThreadPool`].
+    pub fn pool(mut self, pool: &ThreadPool) -> Self {
+        self.pool = Some(pool.clone());
+        self
+    }
+
+    /// For live sources: each item goes on as soon as it is there, instead of waiting until others make a batch with it.
+    ///
+    /// An item then costs about a microsecond more, and a wake where it goes to a worker that sleeps. Without this, batches follow the rate of the
+    /// source too, but one that stops in the middle of a batch holds that back until it goes on.
+    pub fn low_latency(mut self) -> Self {
+        self.batch = 1;
+        self
+    }
+
     /// Starts all workers before anything is pulled, and measures nothing: for tests, whose cases are too small to pay.
     #[doc(hidden)]
     pub fn spread_at_once(mut self) -> Self {
@@ -78,7 +102,7 @@ impl Parallel {
                 return Err(RunError::Config { field: "workers", value, why });
             }
             Some(workers) => workers,
-            None => processors(),
+            None => self.pool.as_ref().map_or_else(processors, |pool| pool.threads().saturating_add(1)),
         };
         self.memory.profile("Parallel", workers)
     }
@@ -109,42 +133,58 @@ impl<'p> Executor<'p> for Parallel {
                 Alone::Opened(nodes) => nodes,
             },
         };
-        together(nodes, workers, self.start, &run)
+        let processors = match self.start {
+            Start::WhenItPays => processors(),
+            Start::AtOnce => workers,
+        };
+        let strength = Strength { workers, processors, batch: self.batch };
+        match (&self.pool, self.start) {
+            (Some(pool), start) => together(nodes, strength, start, pool, &run),
+            (None, start @ Start::WhenItPays) => {
+                together(nodes, strength, start, ThreadPool::of_process(), &run)
+            }
+            // Who waits for all of them may not share: others might be waiting as well, each for the threads of the other.
+            (None, start @ Start::AtOnce) => {
+                together(nodes, strength, start, &ThreadPool::new(workers.saturating_mul(2)), &run)
+            }
+        }
     }
 }
 
-/// How many this process may use.
+/// How many this process may use: those that it may run on, or fewer if a quota of its cgroup allows less time than they have.
 fn processors() -> usize {
     thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// Runs the nodes on the calling thread and on those that it starts when they pay.
-fn together<'p>(nodes: Nodes<'p>, workers: usize, start: Start, run: &Arc<RunState>) -> Result<(), RunError> {
+fn together<'p>(
+    nodes: Nodes<'p>,
+    strength: Strength,
+    start: Start,
+    pool: &ThreadPool,
+    run: &Arc<RunState>,
+) -> Result<(), RunError> {
     let mut stretches = stretches(nodes.nodes, run);
     if let [only] = &mut stretches[..]
         && only.row.is_empty()
     {
-        return one_thread(nodes.source, std::mem::take(&mut only.gate), workers, run);
+        return one_thread(nodes.source, std::mem::take(&mut only.gate), strength, run);
     }
-    let processors = match start {
-        Start::WhenItPays => processors(),
-        Start::AtOnce => workers,
-    };
-    let crew = Crew::new(nodes.source, stretches, Strength { workers, processors }, run.clone());
-    thread::scope(|scope| {
-        crew.lead(nodes.first, start, |index| {
-            let crew = &crew;
-            let thread = thread::Builder::new().name(format!("pipe-worker-{index}"));
-            match thread.spawn_scoped(scope, move || crew.help(index)) {
-                Ok(_) => true,
-                Err(error) => {
-                    if index < workers {
-                        run.note(Event::FewerWorkers { wanted: workers, got: index, why: error.to_string() });
-                    }
-                    false
-                }
+    let Strength { workers, processors, .. } = strength;
+    let crew = Crew::new(nodes.source, stretches, strength, run.clone());
+    // Before this thread is a worker itself.
+    let caller = Caller::here();
+    lend(&|| crew.help(), |loan| {
+        let invite = || {
+            let invited = pool.invite(loan, workers - 1, caller, processors);
+            if let Err(Refused { helpers, error }) = &invited {
+                run.note(Event::FewerWorkers { wanted: workers, got: 1 + helpers, why: error.to_string() });
             }
-        });
+            invited.is_ok()
+        };
+        crew.call_from(pool, loan);
+        crew.lead(nodes.first, start, invite);
+        pool.withdraw(loan);
     });
     run.note_workers(crew.workers());
     crew.close()

@@ -54,8 +54,7 @@ impl Pieces {
             offered: AtomicUsize::new(0),
         };
         let stretches = (0..stretches).map(stealers).collect();
-        // One thread more is started than there are seats, so indices go one further.
-        let carrying = std::iter::repeat_with(Carrying::default).take(workers + 1).collect();
+        let carrying = std::iter::repeat_with(Carrying::default).take(workers).collect();
         (Pieces { stretches, hungry: AtomicUsize::new(0), carrying }, owned)
     }
 

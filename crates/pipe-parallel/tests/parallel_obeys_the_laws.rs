@@ -41,6 +41,13 @@ fn small_cases_shared_by_three_workers_obey_all_laws() {
 }
 
 #[test]
+fn one_item_a_batch_obeys_all_laws() {
+    let parallel = Parallel::new().workers(3).low_latency().spread_at_once();
+    laws::named(&parallel);
+    laws::random_cases(&parallel, laws::seeds(0..laws::CASES / 4));
+}
+
+#[test]
 fn it_stays_within_any_limit() {
     for workers in [1, 3] {
         // Two buffers of 64 KiB per worker and row, and the items that found them full.
