@@ -3,7 +3,7 @@
 use super::rayon::pool;
 use crate::contender::Job;
 use crate::measure::{BoxError, Outcome};
-use crate::tasks::stops::{ITEMS, Stop, percentile_of_runs};
+use crate::tasks::stops::{ITEMS, ITEMS_BEHIND_A_PANIC, Stop, percentile_of_runs};
 use rayon::prelude::*;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
@@ -30,7 +30,11 @@ pub(crate) fn rayon_panic(job: &Job) -> Result<Outcome, BoxError> {
     percentile_of_runs(job.size, || {
         let stop = Stop::default();
         // Not `panic!`: the hook would print.
-        let all = || (0..ITEMS).into_par_iter().for_each(|n| _ = stop.work(n, || resume_unwind(Box::new(n))));
+        let all = || {
+            (0..ITEMS_BEHIND_A_PANIC)
+                .into_par_iter()
+                .for_each(|n| _ = stop.work(n, || resume_unwind(Box::new(n))))
+        };
         catch_unwind(AssertUnwindSafe(|| pool.install(all))).err().ok_or("an item panics")?;
         stop.elapsed()
     })

@@ -10,8 +10,11 @@ use std::time::{Duration, Instant};
 /// The item that ends the run, 2 ms after its start; all threads are at work by then.
 const AT: u64 = 200;
 
-/// More items than a run can get through.
+/// More items than a run that is cancelled can get through.
 pub(crate) const ITEMS: u64 = 10_000_000;
+
+/// The same for a panic, where it is 25 ms of work for two threads: rayon ends such a run when the others have done all that is theirs.
+pub(crate) const ITEMS_BEHIND_A_PANIC: u64 = 5_000;
 
 /// One run that ends early.
 #[derive(Default)]

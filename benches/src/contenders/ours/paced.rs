@@ -8,8 +8,7 @@ use pipe_core::from_iter;
 use pipe_parallel::Parallel;
 
 pub(crate) fn parallel(job: &Job) -> Result<Outcome, BoxError> {
-    // A mode for slow live sources is asked for here, once there is one.
-    let executor = Parallel::new().workers(job.workers).memory_limit(MEMORY_LIMIT);
+    let executor = Parallel::new().workers(job.workers).memory_limit(MEMORY_LIMIT).low_latency();
     latencies(job.size, |sink| {
         let items = from_iter(Paced::new(job.size, job.parameter)).map(handle).unordered();
         items.for_each(|item| sink.take(item)).run_on(&executor)?;

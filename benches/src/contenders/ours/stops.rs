@@ -3,7 +3,7 @@
 use super::MEMORY_LIMIT;
 use crate::contender::Job;
 use crate::measure::{BoxError, Outcome};
-use crate::tasks::stops::{ITEMS, Stop, percentile_of_runs};
+use crate::tasks::stops::{ITEMS, ITEMS_BEHIND_A_PANIC, Stop, percentile_of_runs};
 use pipe_core::{Cancel, RunError, from_iter};
 use pipe_parallel::Parallel;
 use std::panic::resume_unwind;
@@ -25,7 +25,7 @@ pub(crate) fn panicked(job: &Job) -> Result<Outcome, BoxError> {
     percentile_of_runs(job.size, || {
         let stop = Stop::default();
         // Not `panic!`: the hook would print.
-        let items = from_iter(0..ITEMS).map(|n| stop.work(n, || resume_unwind(Box::new(n))));
+        let items = from_iter(0..ITEMS_BEHIND_A_PANIC).map(|n| stop.work(n, || resume_unwind(Box::new(n))));
         match items.for_each(drop).run_on(&executor) {
             Err(RunError::Panicked { .. }) => stop.elapsed(),
             other => Err(format!("a stage panics, and the run gives {other:?}").into()),
