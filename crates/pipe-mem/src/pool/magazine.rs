@@ -75,7 +75,7 @@ fn take_slowly<T: Send + 'static>(depot: &Arc<Depot<T>>) -> Option<Object<T>> {
 /// Gives an object back, into this thread's magazine or into the depot.
 #[inline]
 pub(super) fn put<T: Send + 'static>(object: Object<T>) {
-    let depot = Arc::as_ptr(&object.seat.0);
+    let depot = Arc::as_ptr(&object.seat.depot);
     let mut object = Some(object);
     // SAFETY: the seat of the object keeps its depot, and the object is in there until `push` takes it.
     unsafe { find(depot, |depot, magazine| magazine.push(depot.epoch(), &mut object)) };
@@ -86,7 +86,7 @@ pub(super) fn put<T: Send + 'static>(object: Object<T>) {
 
 #[cold]
 fn put_slowly<T: Send + 'static>(object: Object<T>) {
-    let depot = object.seat.0.clone();
+    let depot = object.seat.depot.clone();
     if !depot.has_magazines() {
         return depot.put(object);
     }
