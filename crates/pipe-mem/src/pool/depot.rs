@@ -91,8 +91,8 @@ enum Taken<T: Send + 'static> {
 
 /// What a thread gets for its magazine.
 pub(super) struct Grant<T: Send + 'static> {
-    /// As many places as the magazine has. The first ones are taken.
-    pub(super) objects: Box<[Option<Object<T>>]>,
+    /// With the capacity that is granted.
+    pub(super) objects: Vec<Object<T>>,
     pub(super) tally: Arc<Tally>,
 }
 
@@ -243,19 +243,18 @@ impl<T: Send + 'static> Depot<T> {
         objects.filter_map(|object| account.keep(object).err()).collect()
     }
 
-    /// Moves idle objects to these places, and returns how many there were.
-    pub(super) fn refill(&self, places: &mut [Option<Object<T>>]) -> usize {
+    /// Moves idle objects there until it has so many.
+    pub(super) fn refill(&self, objects: &mut Vec<Object<T>>, count: usize) {
         let mut account = self.account();
-        let count = places.len().min(account.idle.len());
-        for place in &mut places[..count] {
-            *place = account.idle.pop();
-        }
-        count
+        let missing = count.saturating_sub(objects.len()).min(account.idle.len());
+        let from = account.idle.len() - missing;
+        objects.extend(account.idle.drain(from..));
     }
 
     /// Grants a magazine out of `max_idle`; half of that stays here, so that objects go from thread to thread.
     pub(super) fn grant(&self) -> Option<Grant<T>> {
-        let capacity = self.per_thread;
+        let mut objects = Vec::with_capacity(self.per_thread);
+        let capacity = objects.capacity();
         let mut account = self.account();
         if capacity == 0 || account.closed || account.room - capacity < self.settings.max_idle.div_ceil(2) {
             return None;
@@ -265,20 +264,18 @@ impl<T: Send + 'static> Depot<T> {
         account.tallies.push(tally.clone());
         // What lies here beyond the room that is left has just room there.
         let room = account.room.min(account.idle.len());
-        let mut objects: Vec<_> = account.idle.drain(room..).map(Some).collect();
+        objects.extend(account.idle.drain(room..));
         tally.idle.store(objects.len(), Relaxed);
-        objects.resize_with(capacity, || None);
-        Some(Grant { objects: objects.into(), tally })
+        Some(Grant { objects, tally })
     }
 
     /// Takes a magazine back, with what is in it.
-    pub(super) fn revoke(&self, objects: &mut [Option<Object<T>>], tally: &Arc<Tally>) {
+    pub(super) fn revoke(&self, objects: Vec<Object<T>>, tally: &Arc<Tally>) {
         let mut account = self.account();
-        account.room += objects.len();
+        account.room += objects.capacity();
         account.counts.hits += tally.hits.load(Relaxed);
         account.tallies.retain(|one| !Arc::ptr_eq(one, tally));
-        let objects = objects.iter_mut().filter_map(Option::take);
-        let refused: Vec<_> = objects.filter_map(|object| account.keep(object).err()).collect();
+        let refused: Vec<_> = objects.into_iter().filter_map(|object| account.keep(object).err()).collect();
         drop(account);
         drop(refused);
     }
