@@ -67,6 +67,8 @@
 //!
 //! * `object-pool` (default): [`SimplePool`], on the crate of that name.
 
+#![warn(missing_debug_implementations)]
+
 mod arena;
 mod arena_pool;
 mod in_arena;

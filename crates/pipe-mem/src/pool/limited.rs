@@ -204,6 +204,12 @@ impl<T: Send + 'static> Future for Acquire<'_, T> {
     }
 }
 
+impl<T: Send + 'static> fmt::Debug for Acquire<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Acquire").field("ticket", &self.ticket).finish_non_exhaustive()
+    }
+}
+
 impl<T: Send + 'static> Drop for Acquire<'_, T> {
     fn drop(&mut self) {
         if let Some(ticket) = self.ticket {
