@@ -1,5 +1,6 @@
 //! What an async stage does with one item: it starts an operation. No runtime is named here.
 
+use crate::opaque::opaque;
 use crate::stage::BoxError;
 use std::future::Future;
 use std::marker::PhantomData;
@@ -31,6 +32,8 @@ pub struct MapAsync<F, T> {
     item: PhantomData<fn(T)>,
 }
 
+opaque!([F, T] MapAsync[F, T]);
+
 impl<F, T> MapAsync<F, T> {
     pub(crate) fn new(map: F) -> Self {
         MapAsync { map, item: PhantomData }
@@ -61,6 +64,8 @@ pub struct TryMapAsync<F, T, U, E> {
     map: F,
     items: PhantomData<fn(T) -> (U, E)>,
 }
+
+opaque!([F, T, U, E] TryMapAsync[F, T, U, E]);
 
 impl<F, T, U, E> TryMapAsync<F, T, U, E> {
     pub(crate) fn new(map: F) -> Self {

@@ -1,5 +1,6 @@
 //! What crosses an edge: a batch that owns its data and lends its items.
 
+use crate::opaque::opaque;
 use crate::stage::{BoxError, Flow};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::{mem, vec};
@@ -92,6 +93,8 @@ pub struct Items<T> {
     heap: usize,
     spares: Option<Spares<T>>,
 }
+
+opaque!([T] Items[T]);
 
 /// Where items were in the source.
 enum Positions {
@@ -270,6 +273,8 @@ fn emptied<T>(items: vec::IntoIter<T>) -> Vec<T> {
 pub struct Spares<T> {
     buffers: Arc<Mutex<Vec<Vec<T>>>>,
 }
+
+opaque!([T] Spares[T]);
 
 /// Enough for the batches that one worker has in flight beside the one it fills; more are freed.
 const SPARES_KEPT: usize = 8;

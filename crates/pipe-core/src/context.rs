@@ -6,6 +6,7 @@
 use crate::cancel::Knife;
 use crate::error::RunError;
 use crate::kernel::Runner;
+use crate::opaque::opaque;
 use crate::policy::Then;
 use crate::position::Position;
 use crate::run::{Failure, RunState};
@@ -35,6 +36,8 @@ pub struct Context {
     /// The innermost stage that a panic passed.
     panicked: Option<u16>,
 }
+
+opaque!([] Context[]);
 
 /// A stage and its error.
 pub(crate) type Failed = (Option<u16>, BoxError);

@@ -3,6 +3,7 @@
 //! A closure is checked against `I::Of<'a>` for every `'a`, and that is all a *family* is for. Who only maps owned values never
 //! meets one; who writes a parser that returns a borrowed row writes `rows!(Row)` once.
 
+use crate::opaque::opaque;
 use std::marker::PhantomData;
 
 /// A family of items, named by its `'static` form: `Hit<'static>` stands for `Hit<'a>` at every `'a`.
@@ -18,6 +19,8 @@ pub trait Item {
 
 /// Owned items of type `T`.
 pub struct Own<T>(PhantomData<fn() -> T>);
+
+opaque!([T] Own[T]);
 
 impl<T> Item for Own<T> {
     type Of<'a> = T;

@@ -4,6 +4,7 @@ use crate::batch::{Batch, Items};
 use crate::budget::Budget;
 use crate::error::RunError;
 use crate::inline::PullLine;
+use crate::opaque::opaque;
 use crate::plan::{BoxBatch, Nodes, Outlet, RunState};
 use crate::stage::Flow;
 use std::collections::VecDeque;
@@ -21,6 +22,8 @@ pub struct Iter<'p, T> {
     /// Until its letters are finished.
     run: Option<Arc<RunState>>,
 }
+
+opaque!(['p, T] Iter['p, T]);
 
 /// Batches that were made and not yet given out.
 ///

@@ -43,6 +43,7 @@
 
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
+#![warn(missing_debug_implementations)]
 
 mod account;
 mod adapters;
@@ -71,6 +72,7 @@ mod line;
 mod lower;
 mod memory_settings;
 mod observer;
+mod opaque;
 mod operations;
 mod order;
 mod pace;

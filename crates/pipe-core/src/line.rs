@@ -4,6 +4,7 @@
 //! many outputs an item has.
 
 use crate::error::{Payload, RunError};
+use crate::opaque::opaque;
 use crate::pace::Pace;
 use crate::plan::{BoxBatch, Outlet, Ran, RunState, Worker};
 use crate::stage::Flow;
@@ -17,6 +18,8 @@ pub struct LineOf<W: ?Sized> {
     stops: Vec<Stop<W>>,
     status: Status,
 }
+
+opaque!([W: ?Sized] LineOf[W]);
 
 /// A row of workers on one thread.
 pub type Line<'p> = LineOf<dyn Worker + 'p>;

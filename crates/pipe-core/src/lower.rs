@@ -7,6 +7,7 @@ use crate::executor::{Drives, Executor};
 use crate::inline::Inline;
 use crate::item::{Item, Own};
 use crate::observer::{Part, Watched};
+use crate::opaque::opaque;
 use crate::plan::{AnySource, BoxBatch, Node, Nodes, Plan, Work};
 use crate::run::RunState;
 use crate::segment::{Chain, Fused, FusedWorker, Slot};
@@ -55,6 +56,8 @@ pub trait Close<'p, X: Executor<'p> + ?Sized, T> {
 
 /// The beginning of a pipeline: its source.
 pub struct Start<S>(pub(crate) S);
+
+opaque!([S] Start[S]);
 
 impl<S: Source> Feed for Start<S> {
     type Item = S::Item;
@@ -112,16 +115,22 @@ pub struct Cut<U, C, T, K> {
     types: PhantomData<fn() -> (T, K)>,
 }
 
+opaque!([U, C, T, K] Cut[U, C, T, K]);
+
 /// Run by any number of workers.
+#[derive(Debug)]
 pub enum AnyWorkers {}
 
 /// Run by one worker at a time, in order.
+#[derive(Debug)]
 pub enum OneWorker {}
 
 /// Run by a reactor.
+#[derive(Debug)]
 pub enum Reactor {}
 
 /// Run by any number of workers, and followed by the sink.
+#[derive(Debug)]
 pub enum Last {}
 
 impl<U, C, T, K> Cut<U, C, T, K> {
@@ -243,6 +252,8 @@ where
 /// between would cost more than cheap steps do.
 pub struct StartIter<I: Iterator>(pub(crate) FromIter<I>);
 
+opaque!([I: Iterator] StartIter[I]);
+
 impl<I: Iterator<Item: Send + 'static> + Send> Feed for StartIter<I> {
     type Item = Own<I::Item>;
     type Batch = Items<I::Item>;
@@ -313,6 +324,8 @@ pub struct Boxed<'p, T> {
     lower: Box<LowerBoxed<'p>>,
     items: PhantomData<fn() -> T>,
 }
+
+opaque!(['p, T] Boxed['p, T]);
 
 type LowerBoxed<'p> =
     dyn FnOnce(&mut Vec<Node<'p, Infallible>>, &Arc<RunState>) -> Box<dyn AnySource + 'p> + Send + 'p;

@@ -1,5 +1,6 @@
 //! How the operations of an async stage are run: settings, as data.
 
+use crate::opaque::opaque;
 use std::any::Any;
 use std::error::Error;
 use std::fmt;
@@ -35,6 +36,8 @@ pub struct KeyLimit<'o, T> {
     pub most: usize,
     key_of: &'o KeyOf<T>,
 }
+
+opaque!(['o, T] KeyLimit['o, T]);
 
 impl<T> KeyLimit<'_, T> {
     /// The key of an item, as a hash. Two keys that share one share a limit, which is as unlikely as 64 bits can make it.

@@ -6,6 +6,7 @@
 use crate::batch::Batch;
 use crate::error::RunError;
 pub use crate::line::{Line, LineOf, SerialLine};
+use crate::opaque::opaque;
 pub use crate::run::{Failure, RunState};
 use crate::source::Want;
 use crate::stage::Flow;
@@ -21,6 +22,8 @@ pub struct Plan<'p, A = Infallible> {
     run: Arc<RunState>,
 }
 
+opaque!(['p, A] Plan['p, A]);
+
 enum Form<'p, A> {
     Nodes(Nodes<'p, A>),
     Loop(Box<dyn Loop<'p> + 'p>),
@@ -35,6 +38,8 @@ pub struct Nodes<'p, A = Infallible> {
     /// The worker of the first node, a parallel one, that this thread has used already, with its state: it must be used on.
     pub first: Option<Box<dyn Worker + 'p>>,
 }
+
+opaque!(['p, A] Nodes['p, A]);
 
 impl<'p> Nodes<'p, Infallible> {
     /// The same nodes for an executor that could drive more.
@@ -105,6 +110,8 @@ pub struct Node<'p, A = Infallible> {
     pub work: Work<'p, A>,
 }
 
+opaque!(['p, A] Node['p, A]);
+
 /// Who may run a node.
 pub enum Work<'p, A = Infallible> {
     /// A fused segment: any number of workers, each built on the thread that uses it.
@@ -114,6 +121,8 @@ pub enum Work<'p, A = Infallible> {
     /// An async stage, as the executor drives it.
     Async(A),
 }
+
+opaque!(['p, A] Work['p, A]);
 
 impl<'p> Node<'p, Infallible> {
     pub(crate) fn widen<A>(self) -> Node<'p, A> {

@@ -10,6 +10,7 @@ use crate::handle::Run;
 use crate::kernel::Runner;
 use crate::letters::DeadLetter;
 use crate::observer::{Observed, Observers, Part};
+use crate::opaque::opaque;
 use crate::operations::Operations;
 use crate::order::Order;
 use crate::policy::{ErrorPolicy, Then};
@@ -46,6 +47,8 @@ pub struct RunState {
     turns: Turns,
     observers: Observers,
 }
+
+opaque!([] RunState[]);
 
 struct StageState {
     info: StageInfo,

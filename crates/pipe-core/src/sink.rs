@@ -1,5 +1,6 @@
 //! Where items end.
 
+use crate::opaque::opaque;
 use crate::position::Position;
 use crate::stage::BoxError;
 
@@ -56,6 +57,8 @@ impl<T: Send> Sink<T> for Vec<T> {
 /// Calls a closure with each item; behind [`Pipeline::for_each`](crate::Pipeline::for_each).
 pub struct ForEach<F>(pub(crate) F);
 
+opaque!([F] ForEach[F]);
+
 impl<T, F: FnMut(T) + Send> Sink<T> for ForEach<F> {
     type Done = ();
 
@@ -75,6 +78,8 @@ pub struct Merge<A, M> {
     pub(crate) into: Option<A>,
     pub(crate) merge: M,
 }
+
+opaque!([A, M] Merge[A, M]);
 
 impl<A: Send, M: FnMut(&mut A, A) + Send> Sink<A> for Merge<A, M> {
     type Done = A;

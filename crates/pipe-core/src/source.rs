@@ -5,6 +5,7 @@ use crate::batch::{Batch, Items, Spares};
 use crate::error::RunError;
 use crate::item::{Item, Own};
 use crate::lower::{Start, StartIter};
+use crate::opaque::opaque;
 use crate::pipeline::Pipeline;
 use crate::report::Event;
 use crate::stage::BoxError;
@@ -158,6 +159,8 @@ pub struct FromIter<I: Iterator> {
     /// For items that own memory.
     pub(crate) weigher: Option<Weigher<I::Item>>,
 }
+
+opaque!([I: Iterator] FromIter[I]);
 
 impl<I: Iterator<Item: 'static>> FromIter<I> {
     /// An iterator where a source is asked for: in a fan-in, say. A pipeline starts with [`from_iter`].

@@ -5,6 +5,7 @@
 //! the optimiser leaves calls in chains of eight cheap steps, which cost a quarter of the speed.
 
 use crate::context::Context;
+use crate::opaque::opaque;
 use crate::report::Event;
 use std::error::Error;
 use std::marker::PhantomData;
@@ -184,6 +185,8 @@ pub struct Then<A, B> {
     /// Names `second` in errors and reports: its index in the pipeline.
     id: u16,
 }
+
+opaque!([A, B] Then[A, B]);
 
 impl<A, B> Then<A, B> {
     pub(crate) fn new(first: A, second: B, id: u16) -> Self {

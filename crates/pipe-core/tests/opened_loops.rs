@@ -23,7 +23,7 @@ impl<'p> Executor<'p> for Opens {
 
     fn execute(&self, plan: Plan<'p>) -> Result<(), RunError> {
         let run = plan.run().clone();
-        let mut whole = plan.into_loop().ok().expect("an iterator, one segment, a sink");
+        let mut whole = plan.into_loop().expect("an iterator, one segment, a sink");
         let mut left = self.items;
         while left > 0 {
             match whole.run(left)? {

@@ -7,6 +7,7 @@ use pipe_core::{
     Batch, BoxError, Event, Flow, Identity, Item, Pipeline, Pulled, Reread, RunError, Source, Start, Want,
     from_source,
 };
+use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::task::{Poll, Waker};
@@ -50,6 +51,15 @@ pub struct InArena<S, F, O> {
     build: Arc<F>,
     arenas: ArenaPool,
     item: PhantomData<fn() -> O>,
+}
+
+impl<S: fmt::Debug, F, O> fmt::Debug for InArena<S, F, O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("InArena")
+            .field("source", &self.source)
+            .field("arenas", &self.arenas)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A function from an arena and an item of `I` to a row of `O` that borrows from the arena.
@@ -136,6 +146,15 @@ pub struct ArenaBatch<B, F, I, O> {
     build: Arc<F>,
     arenas: ArenaPool,
     item: PhantomData<fn(I) -> O>,
+}
+
+impl<B: fmt::Debug, F, I, O> fmt::Debug for ArenaBatch<B, F, I, O> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ArenaBatch")
+            .field("batch", &self.batch)
+            .field("arena", &self.arena)
+            .finish_non_exhaustive()
+    }
 }
 
 impl<B, F, I, O> Batch for ArenaBatch<B, F, I, O>

@@ -47,6 +47,9 @@
 //! All three pools implement [`Lend`] and keep its laws. Objects are reset when they come back, dropped when a panic drops their guard,
 //! and free themselves when they outlive their pool.
 //!
+//! What lies idle in a pool counts in no limit by itself. [`LimitedPool::charging`] counts every object in a [`Budget`](pipe_core::Budget),
+//! from before it is made until after it is dropped, and makes no more than have room there.
+//!
 //! None of this is worth it for what is small and made once: the allocator takes 30 ns. It pays for what is large, for what owns several
 //! allocations, and for what is freed on another thread than it was made on.
 //!
@@ -63,6 +66,8 @@
 //! # Features
 //!
 //! * `object-pool` (default): [`SimplePool`], on the crate of that name.
+
+#![warn(missing_debug_implementations)]
 
 mod arena;
 mod arena_pool;

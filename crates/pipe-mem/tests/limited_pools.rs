@@ -34,9 +34,9 @@ fn poll<F: Future>(future: &mut Pin<Box<F>>, bell: &Arc<Bell>) -> Poll<F::Output
 #[test]
 fn zero_is_a_config_error() {
     let limited = LimitedPool::new(0, || (), |_| ()).map(drop);
-    assert!(matches!(limited, Err(RunError::Config { field: "limit", .. })));
+    assert!(matches!(limited, Err(RunError::Config { field: "limited_pool.limit", .. })));
     let simple = SimplePool::new(0, || (), |_| ()).map(drop);
-    assert!(matches!(simple, Err(RunError::Config { field: "size", .. })));
+    assert!(matches!(simple, Err(RunError::Config { field: "simple_pool.size", .. })));
 }
 
 #[test]

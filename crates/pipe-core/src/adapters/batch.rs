@@ -1,5 +1,6 @@
 //! Items in groups.
 
+use crate::opaque::opaque;
 use crate::stage::{Emit, Flow, Sharing, Stage, Step};
 use crate::weigh::{Weigher, heap_of};
 
@@ -9,6 +10,8 @@ pub struct Batches<T> {
     /// How items are weighed that own memory.
     weigher: Option<Weigher<T>>,
 }
+
+opaque!([T] Batches[T]);
 
 impl<T> Batches<T> {
     pub(crate) fn new(size: usize, weigher: Option<Weigher<T>>) -> Self {

@@ -3,6 +3,7 @@
 use crate::stage::{Emit, Flow, Stage, Step};
 
 /// Counts the items that pass; behind [`Pipeline::counted`](crate::Pipeline::counted).
+#[derive(Debug)]
 pub struct Counted;
 
 impl Stage for Counted {

@@ -1,5 +1,6 @@
 //! Items that differ from the one before.
 
+use crate::opaque::opaque;
 use crate::stage::{Emit, Flow, Sharing, Stage, Step};
 
 /// Of neighbours with the same key keeps the first; behind [`Pipeline::dedup_by_key`](crate::Pipeline::dedup_by_key).
@@ -7,6 +8,8 @@ pub struct Dedup<F, K> {
     key: F,
     keys: std::marker::PhantomData<fn() -> K>,
 }
+
+opaque!([F, K] Dedup[F, K]);
 
 impl<F, K> Dedup<F, K> {
     pub(crate) fn new(key: F) -> Self {

@@ -3,6 +3,7 @@
 use crate::stage::{Emit, Flow, Sharing, Stage, Step};
 
 /// Counts items from zero on; behind [`Pipeline::enumerate`](crate::Pipeline::enumerate).
+#[derive(Debug)]
 pub struct Enumerate;
 
 impl Stage for Enumerate {

@@ -1,9 +1,12 @@
 //! Dropping items.
 
+use crate::opaque::opaque;
 use crate::stage::{Emit, Flow, Sharing, Stage, Step};
 
 /// Keeps what the closure accepts; behind [`Pipeline::filter`](crate::Pipeline::filter).
 pub struct Filter<F>(pub(crate) F);
+
+opaque!([F] Filter[F]);
 
 impl<F: Send + Sync> Stage for Filter<F> {
     type State = ();

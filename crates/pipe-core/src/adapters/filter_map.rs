@@ -1,9 +1,12 @@
 //! Mapping and dropping in one step.
 
+use crate::opaque::opaque;
 use crate::stage::{Emit, Flow, Sharing, Stage, Step};
 
 /// Maps and keeps what is `Some`; behind [`Pipeline::filter_map`](crate::Pipeline::filter_map).
 pub struct FilterMap<F>(pub(crate) F);
+
+opaque!([F] FilterMap[F]);
 
 impl<F: Send + Sync> Stage for FilterMap<F> {
     type State = ();

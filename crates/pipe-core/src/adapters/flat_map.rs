@@ -1,9 +1,12 @@
 //! One item to many.
 
+use crate::opaque::opaque;
 use crate::stage::{Emit, Flow, Sharing, Stage, Step};
 
 /// One item in, any number out; behind [`Pipeline::flat_map`](crate::Pipeline::flat_map).
 pub struct FlatMap<F>(pub(crate) F);
+
+opaque!([F] FlatMap[F]);
 
 impl<F: Send + Sync> Stage for FlatMap<F> {
     type State = ();

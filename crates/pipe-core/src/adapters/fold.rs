@@ -1,5 +1,6 @@
 //! Items into one accumulator per worker.
 
+use crate::opaque::opaque;
 use crate::spill::Spiller;
 use crate::stage::{BoxError, Emit, Flow, Stage, Step};
 use crate::weigh::Weigher;
@@ -13,6 +14,8 @@ pub struct Fold<N, F, A> {
     /// How it is put on disk, if it can be.
     pub(crate) spill: Option<Spiller<A>>,
 }
+
+opaque!([N, F, A] Fold[N, F, A]);
 
 impl<A, N: Fn() -> A + Send + Sync, F: Send + Sync> Stage for Fold<N, F, A> {
     type State = A;

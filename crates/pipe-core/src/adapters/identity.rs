@@ -3,6 +3,7 @@
 use crate::stage::{Emit, Flow, Sharing, Stage, Step};
 
 /// The empty chain, with which every segment begins.
+#[derive(Debug)]
 pub struct Identity;
 
 impl Stage for Identity {

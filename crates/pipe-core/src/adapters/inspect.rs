@@ -1,9 +1,12 @@
 //! Looking at items that pass.
 
+use crate::opaque::opaque;
 use crate::stage::{Emit, Flow, Sharing, Stage, Step};
 
 /// Looks at each item; behind [`Pipeline::inspect`](crate::Pipeline::inspect).
 pub struct Inspect<F>(pub(crate) F);
+
+opaque!([F] Inspect[F]);
 
 impl<F: Send + Sync> Stage for Inspect<F> {
     type State = ();

@@ -1,9 +1,12 @@
 //! One item to one.
 
+use crate::opaque::opaque;
 use crate::stage::{Emit, Flow, Sharing, Stage, Step};
 
 /// One item in, one out; behind [`Pipeline::map`](crate::Pipeline::map).
 pub struct Map<F>(pub(crate) F);
+
+opaque!([F] Map[F]);
 
 impl<F: Send + Sync> Stage for Map<F> {
     type State = ();

@@ -1,5 +1,6 @@
 //! One item to one, with a state per worker.
 
+use crate::opaque::opaque;
 use crate::stage::{Emit, Flow, Stage, Step};
 
 /// Maps with a state of its own in each worker; behind [`Pipeline::map_with`](crate::Pipeline::map_with).
@@ -7,6 +8,8 @@ pub struct MapWith<N, F> {
     pub(crate) new: N,
     pub(crate) map: F,
 }
+
+opaque!([N, F] MapWith[N, F]);
 
 impl<S, N: Fn() -> S + Send + Sync, F: Send + Sync> Stage for MapWith<N, F> {
     type State = S;

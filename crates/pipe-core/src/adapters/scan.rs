@@ -1,5 +1,6 @@
 //! One item to one, with a memory of what came before.
 
+use crate::opaque::opaque;
 use crate::stage::{Emit, Flow, Sharing, Stage, Step};
 
 /// Maps with a state that has seen all items before; behind [`Pipeline::scan`](crate::Pipeline::scan).
@@ -7,6 +8,8 @@ pub struct Scan<N, F> {
     pub(crate) new: N,
     pub(crate) scan: F,
 }
+
+opaque!([N, F] Scan[N, F]);
 
 impl<S, N: Fn() -> S + Send + Sync, F: Send + Sync> Stage for Scan<N, F> {
     type State = S;

@@ -3,6 +3,7 @@
 use crate::stage::{Emit, Flow, Sharing, Stage, Step};
 
 /// Ends the run well after some items; behind [`Pipeline::take`](crate::Pipeline::take).
+#[derive(Debug)]
 pub struct Take(pub(crate) u64);
 
 impl Stage for Take {

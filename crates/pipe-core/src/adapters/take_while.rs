@@ -1,9 +1,12 @@
 //! The items before the first one that is refused.
 
+use crate::opaque::opaque;
 use crate::stage::{Emit, Flow, Sharing, Stage, Step};
 
 /// Ends the run well at the first item that the closure refuses; behind [`Pipeline::take_while`](crate::Pipeline::take_while).
 pub struct TakeWhile<F>(pub(crate) F);
+
+opaque!([F] TakeWhile[F]);
 
 impl<F: Send + Sync> Stage for TakeWhile<F> {
     type State = ();

@@ -1,9 +1,12 @@
 //! One item to one, or a failure.
 
+use crate::opaque::opaque;
 use crate::stage::{BoxError, Emit, Flow, Sharing, Stage, Step};
 
 /// Maps, or fails the item; behind [`Pipeline::try_map`](crate::Pipeline::try_map) and [`Pipeline::parse`](crate::Pipeline::parse).
 pub struct TryMap<F>(pub(crate) F);
+
+opaque!([F] TryMap[F]);
 
 impl<F: Send + Sync> Stage for TryMap<F> {
     type State = ();

@@ -1,5 +1,6 @@
 //! Overlapping groups of neighbours.
 
+use crate::opaque::opaque;
 use crate::stage::{Emit, Flow, Sharing, Stage, Step};
 use crate::weigh::{Weigher, heap_of};
 use std::collections::VecDeque;
@@ -12,6 +13,8 @@ pub struct Windows<T> {
     weigher: Option<Weigher<T>>,
 }
 
+opaque!([T] Windows[T]);
+
 impl<T> Windows<T> {
     pub(crate) fn new(size: usize, every: usize, weigher: Option<Weigher<T>>) -> Self {
         Windows { size, every, weigher }
@@ -23,6 +26,8 @@ pub struct Window<T> {
     items: VecDeque<T>,
     gap: usize,
 }
+
+opaque!([T] Window[T]);
 
 impl<T> Stage for Windows<T> {
     type State = Window<T>;

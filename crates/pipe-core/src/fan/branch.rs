@@ -6,6 +6,7 @@ use crate::fan::backlog::Backlog;
 use crate::fan::bell::Waiter;
 use crate::fan::edge::{Edge, Entry};
 use crate::item::Own;
+use crate::opaque::opaque;
 use crate::position::Position;
 use crate::report::Event;
 use crate::sink::Sink;
@@ -130,6 +131,8 @@ pub struct BranchSink<T> {
     gone: Vec<T>,
 }
 
+opaque!([T] BranchSink[T]);
+
 impl<T: Weigh> BranchSink<T> {
     /// Weighs items with [`Weigh`].
     pub fn weighed(mut self) -> Self {
@@ -182,6 +185,8 @@ pub struct BranchSource<T> {
     spares: Spares<T>,
     waiter: Waiter,
 }
+
+opaque!([T] BranchSource[T]);
 
 impl<T: Send + 'static> Source for BranchSource<T> {
     type Item = Own<T>;

@@ -2,6 +2,7 @@
 
 use crate::error::RunError;
 use crate::fan::tagged::Tagged;
+use crate::opaque::opaque;
 use crate::report::Event;
 use crate::source::{Pulled, Source, Want, pulled};
 use crate::stage::BoxError;
@@ -18,6 +19,8 @@ pub struct Concat<S> {
     /// What those that have ended said.
     events: Vec<Event>,
 }
+
+opaque!([S] Concat[S]);
 
 /// One source made of many: all items of the first, then all of the second, and so on. Each is dropped when it has ended.
 ///

@@ -4,6 +4,7 @@ use crate::error::RunError;
 use crate::fan::bell::Waiter;
 use crate::fan::branch_error::{BranchError, BranchErrorKind};
 use crate::fan::tagged::Tagged;
+use crate::opaque::opaque;
 use crate::report::Event;
 use crate::source::{Pulled, Source, Want};
 use crate::stage::BoxError;
@@ -18,6 +19,8 @@ pub struct Merged<S> {
     waiter: Waiter,
     stall_after: Duration,
 }
+
+opaque!([S] Merged[S]);
 
 /// Who comes next.
 struct Turns<S> {

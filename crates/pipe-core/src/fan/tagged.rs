@@ -1,6 +1,7 @@
 //! A batch behind a fan-in.
 
 use crate::batch::{Batch, Reread};
+use crate::opaque::opaque;
 use crate::position::Position;
 use crate::rows::Truncate;
 use crate::stage::{BoxError, Flow};
@@ -12,6 +13,8 @@ pub struct Tagged<B> {
     /// Whether it was driven: before that, there is no position to tag.
     driven: bool,
 }
+
+opaque!([B] Tagged[B]);
 
 impl<B> Tagged<B> {
     pub(super) fn new(batch: B, input: usize) -> Self {

@@ -3,6 +3,7 @@
 use crate::batch::{Batch, Items};
 use crate::error::RunError;
 use crate::item::Own;
+use crate::opaque::opaque;
 use crate::report::Event;
 use crate::source::{Pulled, Source, Want, pulled};
 use crate::stage::{BoxError, Flow};
@@ -14,6 +15,8 @@ pub struct Zip<A, B, T, U> {
     left: Side<A, T>,
     right: Side<B, U>,
 }
+
+opaque!([A, B, T, U] Zip[A, B, T, U]);
 
 /// One source made of two: pairs of an item of each, in order. Owned items only, since both batches end with different pairs.
 ///

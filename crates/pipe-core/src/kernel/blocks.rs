@@ -2,6 +2,7 @@
 
 use crate::batch::{Batch, Reread};
 use crate::error::RunError;
+use crate::opaque::opaque;
 use crate::source::{Source, Want};
 use crate::stage::{BoxError, Flow};
 use std::sync::Arc;
@@ -12,6 +13,8 @@ pub struct Blocks<T> {
     size: usize,
     next: usize,
 }
+
+opaque!([T] Blocks[T]);
 
 impl<T> Blocks<T> {
     /// Blocks of `size` numbers; the last one may have fewer. Zero is a `Config` error of the run.
@@ -51,6 +54,8 @@ pub struct BlockBatch<T> {
     /// Where the block lent last starts.
     last: usize,
 }
+
+opaque!([T] BlockBatch[T]);
 
 impl<T: 'static> Batch for BlockBatch<T> {
     type Item<'a> = &'a [T];

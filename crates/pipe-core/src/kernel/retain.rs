@@ -4,6 +4,7 @@ use crate::item::{Item, Own};
 use crate::kernel::number::Number;
 use crate::kernel::op::Compare;
 use crate::kernel::runner::KernelWorker;
+use crate::opaque::opaque;
 use crate::pipeline::Pipeline;
 use crate::settings::Emits;
 use crate::stage::{Emit, Flow, Stage, Step, Then};
@@ -13,6 +14,8 @@ pub struct Retain<T> {
     compare: Compare,
     bound: T,
 }
+
+opaque!([T] Retain[T]);
 
 impl<T: Number> Stage for Retain<T> {
     /// Made at the first block, when the run can be asked for its runner.

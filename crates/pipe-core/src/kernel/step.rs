@@ -4,6 +4,7 @@ use crate::item::{Item, Own};
 use crate::kernel::number::Number;
 use crate::kernel::program::Program;
 use crate::kernel::runner::KernelWorker;
+use crate::opaque::opaque;
 use crate::pipeline::Pipeline;
 use crate::settings::Emits;
 use crate::stage::{Emit, Flow, Stage, Step, Then};
@@ -12,6 +13,8 @@ use crate::stage::{Emit, Flow, Stage, Step, Then};
 pub struct KernelStep<T: Number> {
     program: Program<T>,
 }
+
+opaque!([T: Number] KernelStep[T]);
 
 impl<T: Number> Stage for KernelStep<T> {
     /// Made at the first block, when the run can be asked for its runner.

@@ -3,6 +3,7 @@
 use crate::error::RunError;
 use crate::executor::{Drives, Executor, Profile};
 use crate::kernel::runner::Runner;
+use crate::opaque::opaque;
 use crate::plan::Plan;
 use crate::run::RunState;
 use std::sync::Arc;
@@ -13,6 +14,8 @@ pub struct WithKernels<X> {
     executor: X,
     runner: Arc<dyn Runner>,
 }
+
+opaque!([X] WithKernels[X]);
 
 impl<X> WithKernels<X> {
     pub(crate) fn new(executor: X, runner: Arc<dyn Runner>) -> Self {

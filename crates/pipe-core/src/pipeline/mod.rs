@@ -15,6 +15,7 @@ use crate::context::SINK;
 use crate::error::RunError;
 use crate::item::{Item, Own, Owned, Same};
 use crate::lower::{Cut, Start, StartIter};
+use crate::opaque::opaque;
 use crate::settings::{Emits, SegmentKind, Settings, StageInfo};
 use crate::source::{FromIter, Source};
 use crate::stage::Then;
@@ -33,6 +34,8 @@ pub struct Pipeline<U, C, I> {
     pub(crate) settings: Settings,
     item: PhantomData<fn() -> I>,
 }
+
+opaque!([U, C, I] Pipeline[U, C, I]);
 
 impl<S: Source> Pipeline<Start<S>, Identity, S::Item> {
     pub(crate) fn start(source: S) -> Self {

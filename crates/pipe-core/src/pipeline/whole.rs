@@ -10,6 +10,7 @@ use crate::handle::Run;
 use crate::item::{Own, Owned};
 use crate::lower::{Close, Cut, Feed, Last};
 use crate::observer::Observer;
+use crate::opaque::opaque;
 use crate::pipeline::Pipeline;
 use crate::report::Report;
 use crate::run::RunState;
@@ -26,6 +27,8 @@ pub struct Whole<U, C, I, S> {
     pub(super) pipeline: Pipeline<U, C, I>,
     pub(super) sink: S,
 }
+
+opaque!([U, C, I, S] Whole[U, C, I, S]);
 
 impl<U, C, I, S> Whole<U, C, I, S> {
     /// Stops the run when `cancel` is switched on.

@@ -2,6 +2,7 @@
 
 use crate::batch::Batch;
 use crate::error::RunError;
+use crate::opaque::opaque;
 use crate::report::Event;
 use crate::source::{Pulled, Source, Want, pulled};
 use crate::stage::{BoxError, Flow};
@@ -13,6 +14,8 @@ pub struct SkipRows<S> {
     /// How many rows are still to go.
     left: u64,
 }
+
+opaque!([S] SkipRows[S]);
 
 impl<S: Source> SkipRows<S> {
     pub(super) fn new(source: S, rows: u64) -> Self {

@@ -2,6 +2,7 @@
 
 use crate::batch::Batch;
 use crate::error::RunError;
+use crate::opaque::opaque;
 use crate::report::Event;
 use crate::rows::truncate::Truncate;
 use crate::source::{Pulled, Source, Want, pulled};
@@ -14,6 +15,8 @@ pub struct TakeRows<S> {
     /// How many rows are still to come.
     left: u64,
 }
+
+opaque!([S] TakeRows[S]);
 
 impl<S: Source<Batch: Truncate>> TakeRows<S> {
     pub(super) fn new(source: S, rows: u64) -> Self {

@@ -4,6 +4,7 @@ use crate::async_step::{AsyncStep, MapAsync, TryMapAsync};
 use crate::error::RunError;
 use crate::executor::{Drives, Executor, Profile};
 use crate::kernel::Runner;
+use crate::opaque::opaque;
 use crate::plan::{Node, Nodes, Plan, Work};
 use crate::run::RunState;
 use crate::testing::{Num, Provable, steps};
@@ -16,6 +17,8 @@ use std::task::Poll;
 ///
 /// An executor alone is [`Provable`] too, and then drives none.
 pub struct WithReactor<X>(pub X);
+
+opaque!([X] WithReactor[X]);
 
 impl<X> Provable for WithReactor<X>
 where
@@ -59,6 +62,8 @@ pub struct Waiting {
     segment: usize,
     run: Arc<RunState>,
 }
+
+opaque!([] Waiting[]);
 
 enum Waits {
     Passing(Passing),

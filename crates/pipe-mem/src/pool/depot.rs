@@ -1,14 +1,17 @@
 //! The part of a pool that all threads share: idle objects, the account, and who waits. One lock.
 //!
 //! Invariants. Under the lock: `live` is the number of [`Seat`]s; idle objects, here and in magazines, are at most `max_idle`, since a
-//! magazine is granted its capacity out of it. No code of a user runs under the lock: objects are made, reset and dropped outside.
+//! magazine is granted its capacity out of it; `reserve` is there just while the pool charges a budget, is open and has nothing live. So
+//! who waits in line waits for an object of this pool, and never for somebody else's bytes. No code of a user runs under the lock: objects are made, reset and dropped outside.
 
+use super::charge::Charge;
 use super::magazine::{self, Tally};
 use super::pooled::{Object, Seat, Seated};
 use super::slots::Slot;
 use super::statistics::PoolStatistics;
 use crate::pressure::PressureLevel;
 use crate::shrink::Shrink;
+use pipe_core::Permit;
 use std::collections::VecDeque;
 use std::mem;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -27,6 +30,7 @@ pub(super) struct Settings<T> {
     pub(super) max_idle: usize,
     /// Objects that may be live at once. `None`: any number, and threads may keep idle ones for themselves.
     pub(super) limit: Option<usize>,
+    pub(super) charge: Option<Charge<T>>,
 }
 
 pub(super) struct Depot<T: Send + 'static> {
@@ -44,6 +48,8 @@ struct Account<T: Send + 'static> {
     /// How many may lie in `idle`: what was not granted to magazines.
     room: usize,
     live: usize,
+    /// Room in the budget for the first object.
+    reserve: Option<Permit>,
     closed: bool,
     /// In the order in which they came; the numbers grow.
     waiting: VecDeque<(u64, Waker)>,
@@ -77,20 +83,28 @@ impl<T: Send + 'static> Shrink for Open<T> {
     }
 }
 
+enum Taken<T: Send + 'static> {
+    Idle(Object<T>),
+    /// One may be made, and is counted already.
+    Seat(Option<Permit>),
+}
+
 /// What a thread gets for its magazine.
 pub(super) struct Grant<T: Send + 'static> {
-    /// As many places as the magazine has. The first ones are taken.
-    pub(super) objects: Box<[Option<Object<T>>]>,
+    /// With the capacity that is granted.
+    pub(super) objects: Vec<Object<T>>,
     pub(super) tally: Arc<Tally>,
 }
 
 impl<T: Send + 'static> Depot<T> {
-    pub(super) fn new(settings: Settings<T>) -> Self {
+    /// `reserve` is the room for the first object, if the pool charges a budget.
+    pub(super) fn new(settings: Settings<T>, reserve: Option<Permit>) -> Self {
         let per_thread = if settings.limit.is_some() { 0 } else { (settings.max_idle / 8).min(MAGAZINE) };
         let account = Account {
             idle: Vec::new(),
             room: settings.max_idle,
             live: 0,
+            reserve,
             closed: false,
             waiting: VecDeque::new(),
             next_ticket: 0,
@@ -140,7 +154,7 @@ impl<T: Send + 'static> Depot<T> {
         if !account.waiting.is_empty() {
             return None;
         }
-        let taken = account.take(self.settings.limit)?;
+        let taken = account.take(&self.settings)?;
         drop(account);
         Some(self.made(taken))
     }
@@ -149,7 +163,7 @@ impl<T: Send + 'static> Depot<T> {
     pub(super) fn poll_take(self: &Arc<Self>, ticket: &mut Option<u64>, waker: &Waker) -> Poll<Object<T>> {
         let mut account = self.account();
         let first = account.waiting.front().map(|(first, _)| *first) == *ticket;
-        let taken = if first { account.take(self.settings.limit) } else { None };
+        let taken = if first { account.take(&self.settings) } else { None };
         let Some(taken) = taken else {
             let before = account.wait(ticket, waker);
             drop(account);
@@ -174,18 +188,29 @@ impl<T: Send + 'static> Depot<T> {
         wake(next);
     }
 
-    fn made(self: &Arc<Self>, taken: Option<Object<T>>) -> Object<T> {
-        taken.unwrap_or_else(|| {
-            // First the seat: if making panics it is given up again.
-            let seat = Seat(self.clone());
-            Box::new(Seated { value: (self.settings.make)(), seat })
-        })
+    fn made(self: &Arc<Self>, taken: Taken<T>) -> Object<T> {
+        let permit = match taken {
+            Taken::Idle(object) => return object,
+            Taken::Seat(permit) => permit,
+        };
+        // First the seat: if making panics it is given up again.
+        let mut seat = Seat { depot: self.clone(), permit };
+        let value = (self.settings.make)();
+        if let (Some(charge), Some(permit)) = (&self.settings.charge, &mut seat.permit) {
+            charge.count(permit, &value);
+        }
+        Box::new(Seated { value, seat })
     }
 
     /// An object is gone.
-    pub(super) fn leave(&self) {
+    pub(super) fn leave(&self, permit: Option<Permit>) {
         let mut account = self.account();
         account.live -= 1;
+        account.reserve = permit.filter(|_| account.live == 0 && !account.closed);
+        if let (Some(charge), Some(reserve)) = (&self.settings.charge, &mut account.reserve) {
+            charge.keep(reserve);
+        }
+        // If not kept, the permit is given back by now, under the lock: who was refused before is in line, and woken here.
         let next = account.next(self.settings.limit);
         drop(account);
         wake(next);
@@ -196,7 +221,13 @@ impl<T: Send + 'static> Depot<T> {
     }
 
     /// Takes an object back, or drops it where there is no room.
-    pub(super) fn put(&self, object: Object<T>) {
+    pub(super) fn put(&self, mut object: Object<T>) {
+        let Seated { value, seat } = &mut *object;
+        if let (Some(charge), Some(permit)) = (&self.settings.charge, &mut seat.permit)
+            && !charge.recount(permit, value)
+        {
+            return drop(object);
+        }
         let mut account = self.account();
         let refused = account.keep(object).err();
         let next = account.next(self.settings.limit);
@@ -212,19 +243,18 @@ impl<T: Send + 'static> Depot<T> {
         objects.filter_map(|object| account.keep(object).err()).collect()
     }
 
-    /// Moves idle objects to these places, and returns how many there were.
-    pub(super) fn refill(&self, places: &mut [Option<Object<T>>]) -> usize {
+    /// Moves idle objects there until it has so many.
+    pub(super) fn refill(&self, objects: &mut Vec<Object<T>>, count: usize) {
         let mut account = self.account();
-        let count = places.len().min(account.idle.len());
-        for place in &mut places[..count] {
-            *place = account.idle.pop();
-        }
-        count
+        let missing = count.saturating_sub(objects.len()).min(account.idle.len());
+        let from = account.idle.len() - missing;
+        objects.extend(account.idle.drain(from..));
     }
 
     /// Grants a magazine out of `max_idle`; half of that stays here, so that objects go from thread to thread.
     pub(super) fn grant(&self) -> Option<Grant<T>> {
-        let capacity = self.per_thread;
+        let mut objects = Vec::with_capacity(self.per_thread);
+        let capacity = objects.capacity();
         let mut account = self.account();
         if capacity == 0 || account.closed || account.room - capacity < self.settings.max_idle.div_ceil(2) {
             return None;
@@ -234,20 +264,18 @@ impl<T: Send + 'static> Depot<T> {
         account.tallies.push(tally.clone());
         // What lies here beyond the room that is left has just room there.
         let room = account.room.min(account.idle.len());
-        let mut objects: Vec<_> = account.idle.drain(room..).map(Some).collect();
+        objects.extend(account.idle.drain(room..));
         tally.idle.store(objects.len(), Relaxed);
-        objects.resize_with(capacity, || None);
-        Some(Grant { objects: objects.into(), tally })
+        Some(Grant { objects, tally })
     }
 
     /// Takes a magazine back, with what is in it.
-    pub(super) fn revoke(&self, objects: &mut [Option<Object<T>>], tally: &Arc<Tally>) {
+    pub(super) fn revoke(&self, objects: Vec<Object<T>>, tally: &Arc<Tally>) {
         let mut account = self.account();
-        account.room += objects.len();
+        account.room += objects.capacity();
         account.counts.hits += tally.hits.load(Relaxed);
         account.tallies.retain(|one| !Arc::ptr_eq(one, tally));
-        let objects = objects.iter_mut().filter_map(Option::take);
-        let refused: Vec<_> = objects.filter_map(|object| account.keep(object).err()).collect();
+        let refused: Vec<_> = objects.into_iter().filter_map(|object| account.keep(object).err()).collect();
         drop(account);
         drop(refused);
     }
@@ -265,7 +293,10 @@ impl<T: Send + 'static> Depot<T> {
     /// The pool is gone: what comes back from now on is dropped.
     pub(super) fn close(&self) {
         // First this, then the epoch, which `shrink_to` changes: who has read the new one finds the pool closed.
-        self.account().closed = true;
+        let mut account = self.account();
+        account.closed = true;
+        account.reserve = None;
+        drop(account);
         self.shrink_to(0);
     }
 
@@ -287,18 +318,22 @@ impl<T: Send + 'static> Depot<T> {
 }
 
 impl<T: Send + 'static> Account<T> {
-    /// `Some(None)`: one may be made, and is counted already.
-    fn take(&mut self, limit: Option<usize>) -> Option<Option<Object<T>>> {
+    /// `None`: there is nothing idle, and no more may be made.
+    fn take(&mut self, settings: &Settings<T>) -> Option<Taken<T>> {
         if let Some(object) = self.idle.pop() {
             self.counts.hits += 1;
-            return Some(Some(object));
+            return Some(Taken::Idle(object));
         }
-        if limit.is_some_and(|limit| self.live >= limit) {
+        if settings.limit.is_some_and(|limit| self.live >= limit) {
             return None;
         }
+        let permit = match &settings.charge {
+            Some(charge) => Some(self.reserve.take().or_else(|| charge.grant())?),
+            None => None,
+        };
         self.live += 1;
         self.counts.misses += 1;
-        Some(None)
+        Some(Taken::Seat(permit))
     }
 
     fn keep(&mut self, object: Object<T>) -> Result<(), Object<T>> {

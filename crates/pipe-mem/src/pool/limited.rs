@@ -1,11 +1,12 @@
 //! A pool with a limit, and the waiting for it: by a thread, or by a future.
 
+use super::charge::Charge;
 use super::depot::{Depot, Open, Settings};
 use super::lend::Lend;
 use super::pooled::Pooled;
 use super::statistics::PoolStatistics;
 use crate::shrink::{Shrink, Shrinkable};
-use pipe_core::RunError;
+use pipe_core::{Budget, Permit, RunError, Weigh};
 use std::error::Error;
 use std::fmt;
 use std::future::Future;
@@ -46,16 +47,63 @@ impl<T: Send + 'static> LimitedPool<T> {
         make: impl Fn() -> T + Send + Sync + 'static,
         reset: impl Fn(&mut T) + Send + Sync + 'static,
     ) -> Result<Self, RunError> {
+        Self::make(limit, None, make, reset)
+    }
+
+    /// As [`LimitedPool::new`], and charges a budget: every object, idle or out, counts as unspillable in a budget of the pool's own below
+    /// `budget`, and no more are made than have room there. `each` are the bytes that an object owns at least, beyond its own size; they
+    /// are granted before it is made.
+    ///
+    /// What an object that comes back owns beyond that is counted then: where there is no room for it the object is dropped. The pool
+    /// keeps room for one object while it has none. So who waits always waits for an object of this pool, and never for what others have.
+    ///
+    /// ```
+    /// use pipe_core::Budget;
+    /// use pipe_mem::LimitedPool;
+    ///
+    /// let process = Budget::new(1 << 20);
+    /// let buffers = LimitedPool::charging(&process, 400_000, 8, || Vec::<u8>::with_capacity(400_000), Vec::clear)?;
+    /// let (one, two) = (buffers.try_get(), buffers.try_get());
+    /// assert!(two.is_some() && buffers.try_get().is_none(), "two of 400,000 bytes fit");
+    /// assert!(process.in_use() >= 800_000);
+    /// drop((one, two));
+    /// buffers.shrink_to(0);
+    /// assert!(process.in_use() < 401_000);
+    /// # Ok::<(), pipe_core::RunError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`RunError::Config`] if `limit` is zero. [`RunError::Budget`] if the budget has no room for one object now.
+    pub fn charging(
+        budget: &Budget,
+        each: usize,
+        limit: usize,
+        make: impl Fn() -> T + Send + Sync + 'static,
+        reset: impl Fn(&mut T) + Send + Sync + 'static,
+    ) -> Result<Self, RunError>
+    where
+        T: Weigh,
+    {
+        Self::make(limit, Some(Charge::new(budget, each)?), make, reset)
+    }
+
+    fn make(
+        limit: usize,
+        charge: Option<(Charge<T>, Permit)>,
+        make: impl Fn() -> T + Send + Sync + 'static,
+        reset: impl Fn(&mut T) + Send + Sync + 'static,
+    ) -> Result<Self, RunError> {
         if limit == 0 {
             let (field, value) = ("limited_pool.limit", "0".to_owned());
             return Err(RunError::Config { field, value, why: "every get would wait for ever" });
         }
         let (make, reset) = (Box::new(make), Box::new(reset));
-        let settings = Settings { make, reset, max_idle: limit, limit: Some(limit) };
-        Ok(LimitedPool { open: Arc::new(Open(Arc::new(Depot::new(settings)))) })
+        let (charge, reserve) = charge.unzip();
+        let settings = Settings { make, reset, max_idle: limit, limit: Some(limit), charge };
+        Ok(LimitedPool { open: Arc::new(Open(Arc::new(Depot::new(settings, reserve)))) })
     }
 
-    /// An object, without waiting. `None`: all are out, or others wait already.
+    /// An object, without waiting. `None`: all are out, its budget has no room for more, or others wait already.
     ///
     /// # Panics
     /// If `make` does; the place is free again.
@@ -86,7 +134,7 @@ impl<T: Send + 'static> LimitedPool<T> {
             let waited = start.elapsed();
             match patience.checked_sub(waited) {
                 Some(left) if !left.is_zero() => thread::park_timeout(left),
-                _ => return Err(Exhausted { limit: self.limit(), waited }),
+                _ => return Err(Exhausted { limit: self.limit(), live: self.statistics().live, waited }),
             }
         }
     }
@@ -156,6 +204,12 @@ impl<T: Send + 'static> Future for Acquire<'_, T> {
     }
 }
 
+impl<T: Send + 'static> fmt::Debug for Acquire<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Acquire").field("ticket", &self.ticket).finish_non_exhaustive()
+    }
+}
+
 impl<T: Send + 'static> Drop for Acquire<'_, T> {
     fn drop(&mut self) {
         if let Some(ticket) = self.ticket {
@@ -167,15 +221,21 @@ impl<T: Send + 'static> Drop for Acquire<'_, T> {
 /// No object came back in time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exhausted {
-    /// How many objects there are, all of them out.
+    /// How many objects there may be.
     pub limit: usize,
+    /// How many there are, all of them out. Fewer than `limit` where the budget of the pool has no room for more.
+    pub live: usize,
     /// How long this waited.
     pub waited: Duration,
 }
 
 impl fmt::Display for Exhausted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "none of {} objects came back within {:?}", self.limit, self.waited)
+        write!(f, "none of {} objects came back within {:?}", self.live, self.waited)?;
+        match self.live < self.limit {
+            true => write!(f, ", and there was no room for more, of {} at most", self.limit),
+            false => Ok(()),
+        }
     }
 }
 

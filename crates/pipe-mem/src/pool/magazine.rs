@@ -32,8 +32,8 @@ struct Erased {
 
 struct Magazine<T: Send + 'static> {
     depot: Arc<Depot<T>>,
-    /// The first ones are taken, as many as the tally says.
-    objects: Box<[Option<Object<T>>]>,
+    /// As many as it has places for, at most: it never grows.
+    objects: Vec<Object<T>>,
     /// As it was when this thread gave back its objects last.
     epoch: usize,
     tally: Arc<Tally>,
@@ -75,7 +75,7 @@ fn take_slowly<T: Send + 'static>(depot: &Arc<Depot<T>>) -> Option<Object<T>> {
 /// Gives an object back, into this thread's magazine or into the depot.
 #[inline]
 pub(super) fn put<T: Send + 'static>(object: Object<T>) {
-    let depot = Arc::as_ptr(&object.seat.0);
+    let depot = Arc::as_ptr(&object.seat.depot);
     let mut object = Some(object);
     // SAFETY: the seat of the object keeps its depot, and the object is in there until `push` takes it.
     unsafe { find(depot, |depot, magazine| magazine.push(depot.epoch(), &mut object)) };
@@ -86,7 +86,7 @@ pub(super) fn put<T: Send + 'static>(object: Object<T>) {
 
 #[cold]
 fn put_slowly<T: Send + 'static>(object: Object<T>) {
-    let depot = object.seat.0.clone();
+    let depot = object.seat.depot.clone();
     if !depot.has_magazines() {
         return depot.put(object);
     }
@@ -179,10 +179,9 @@ fn is_closed<T: Send + 'static>(magazine: &dyn Any) -> bool {
 impl<T: Send + 'static> Magazine<T> {
     #[inline(always)]
     fn pop(&mut self) -> Option<Object<T>> {
-        let last = self.len().checked_sub(1)?;
-        let object = self.objects.get_mut(last)?.take()?;
+        let object = self.objects.pop()?;
         self.tally.hits.store(self.tally.hits.load(Relaxed) + 1, Relaxed);
-        self.set_len(last);
+        self.tell();
         Some(object)
     }
 
@@ -190,43 +189,38 @@ impl<T: Send + 'static> Magazine<T> {
     #[inline(always)]
     fn push(&mut self, epoch: usize, object: &mut Option<Object<T>>) {
         if self.epoch == epoch
-            && let len = self.len()
-            && let Some(place) = self.objects.get_mut(len)
+            && self.objects.len() < self.objects.capacity()
+            && let Some(object) = object.take()
         {
-            // Not an assignment, which would have to see whether there is something to drop.
-            mem::swap(place, object);
-            self.set_len(len + 1);
+            self.objects.push(object);
+            self.tell();
         }
     }
 
+    /// Tells the others how many there are.
     #[inline(always)]
-    fn len(&self) -> usize {
-        self.tally.idle.load(Relaxed)
-    }
-
-    #[inline(always)]
-    fn set_len(&mut self, len: usize) {
-        self.tally.idle.store(len, Relaxed);
+    fn tell(&self) {
+        self.tally.idle.store(self.objects.len(), Relaxed);
     }
 
     /// Fetches half of what it may have, once it is empty.
     fn refill(&mut self) {
-        let (len, half) = (self.len(), self.objects.len().div_ceil(2));
-        let fetched = self.depot.refill(&mut self.objects[len..half.max(len)]);
-        self.set_len(len + fetched);
+        let half = self.objects.capacity().div_ceil(2);
+        self.depot.refill(&mut self.objects, half);
+        self.tell();
     }
 
     /// Gives half of a full magazine to the depot, or all of it in a new epoch. Returns what the depot had no room for.
     fn unload(&mut self, epoch: usize) -> Vec<Object<T>> {
-        let len = self.len();
+        let len = self.objects.len();
         let keep = match self.epoch == epoch {
-            true if len < self.objects.len() => len,
+            true if len < self.objects.capacity() => len,
             true => len / 2,
             false => 0,
         };
-        let refused = self.depot.put_all(self.objects[keep..len].iter_mut().filter_map(Option::take));
+        let refused = self.depot.put_all(self.objects.drain(keep..));
         self.epoch = epoch;
-        self.set_len(keep);
+        self.tell();
         refused
     }
 }
@@ -234,6 +228,6 @@ impl<T: Send + 'static> Magazine<T> {
 /// The thread ends, or the pool is gone.
 impl<T: Send + 'static> Drop for Magazine<T> {
     fn drop(&mut self) {
-        self.depot.revoke(&mut self.objects, &self.tally);
+        self.depot.revoke(mem::take(&mut self.objects), &self.tally);
     }
 }

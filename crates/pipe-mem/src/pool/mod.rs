@@ -1,5 +1,6 @@
 //! Objects that are used again.
 
+mod charge;
 mod depot;
 mod lend;
 mod limited;
@@ -66,8 +67,9 @@ impl<T: Send + 'static> Pool<T> {
         make: impl Fn() -> T + Send + Sync + 'static,
         reset: impl Fn(&mut T) + Send + Sync + 'static,
     ) -> Self {
-        let settings = Settings { make: Box::new(make), reset: Box::new(reset), max_idle, limit: None };
-        Pool { open: Arc::new(Open(Arc::new(Depot::new(settings)))) }
+        let (make, reset) = (Box::new(make), Box::new(reset));
+        let settings = Settings { make, reset, max_idle, limit: None, charge: None };
+        Pool { open: Arc::new(Open(Arc::new(Depot::new(settings, None)))) }
     }
 
     /// An idle object, or a new one. Never waits for another.

@@ -2,7 +2,7 @@
 
 use super::depot::Depot;
 use super::magazine;
-use pipe_core::Weigh;
+use pipe_core::{Permit, Weigh};
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::{fmt, thread};
@@ -26,11 +26,15 @@ pub(super) struct Seated<T: Send + 'static> {
 }
 
 /// That an object is counted as live. Goes with the object wherever it lies, so that getting one counts no references.
-pub(super) struct Seat<T: Send + 'static>(pub(super) Arc<Depot<T>>);
+pub(super) struct Seat<T: Send + 'static> {
+    pub(super) depot: Arc<Depot<T>>,
+    /// What it counts for in the budget of the pool, if that has one.
+    pub(super) permit: Option<Permit>,
+}
 
 impl<T: Send + 'static> Drop for Seat<T> {
     fn drop(&mut self) {
-        self.0.leave();
+        self.depot.leave(self.permit.take());
     }
 }
 
@@ -71,21 +75,23 @@ impl<T: Send + 'static> Drop for Pooled<T> {
             return poison(&object);
         }
         // A hook that panics drops the object with it.
-        object.seat.0.reset(&mut object.value);
+        object.seat.depot.reset(&mut object.value);
         magazine::put(object);
     }
 }
 
-/// While it is out it counts for who has it; what lies idle in the pool counts for nobody.
+/// While it is out it counts for who has it, without what its pool counts in a budget of its own; what lies idle counts for nobody else.
 impl<T: Weigh + Send + 'static> Weigh for Pooled<T> {
     fn heap(&self) -> usize {
-        size_of::<Seated<T>>() + (**self).heap()
+        let counted =
+            self.object.as_ref().and_then(|object| object.seat.permit.as_ref()).map_or(0, Permit::bytes);
+        (size_of::<Seated<T>>() + (**self).heap()).saturating_sub(counted)
     }
 }
 
 #[cold]
 fn poison<T: Send + 'static>(object: &Seated<T>) {
-    object.seat.0.note_poisoned();
+    object.seat.depot.note_poisoned();
 }
 
 impl<T: Send + fmt::Debug + 'static> fmt::Debug for Pooled<T> {

@@ -139,6 +139,12 @@ impl<T> DerefMut for SimplePooled<'_, T> {
     }
 }
 
+impl<T: fmt::Debug> fmt::Debug for SimplePooled<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
 impl<T> Drop for SimplePooled<'_, T> {
     fn drop(&mut self) {
         let Some(object) = self.object.take() else { return };

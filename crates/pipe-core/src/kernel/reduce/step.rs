@@ -4,6 +4,7 @@ use crate::item::{Item, Own};
 use crate::kernel::number::Number;
 use crate::kernel::reduce::Reduction;
 use crate::kernel::runner::KernelWorker;
+use crate::opaque::opaque;
 use crate::pipeline::{Pipeline, Whole};
 use crate::settings::Emits;
 use crate::sink::Sink;
@@ -16,6 +17,8 @@ pub struct Reduce<T, R> {
     reduction: Arc<R>,
     number: PhantomData<fn(T)>,
 }
+
+opaque!([T, R] Reduce[T, R]);
 
 impl<T: Number, R: Reduction<T>> Stage for Reduce<T, R> {
     /// Made at the first block, when the run can be asked for its runner.
@@ -47,6 +50,8 @@ where
     reduction: Arc<R>,
     all: Option<R::Partial>,
 }
+
+opaque!([T: Number, R: Reduction<T>] Reduced[T, R]);
 
 impl<T: Number, R: Reduction<T>> Sink<R::Partial> for Reduced<T, R> {
     type Done = Option<R::Partial>;
