@@ -1,5 +1,6 @@
 //! What a run needs of a runtime, besides being polled. One module for each; nothing else names a runtime.
 
+mod clock;
 #[cfg(all(feature = "monoio", target_os = "linux"))]
 pub(crate) mod monoio;
 #[cfg(feature = "tokio")]
