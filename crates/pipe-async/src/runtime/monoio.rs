@@ -14,6 +14,7 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Context;
 use std::time::Instant;
 
 /// monoio, as the runtime of [`Async`].
@@ -23,6 +24,10 @@ pub enum Monoio {}
 impl Runtime for Monoio {
     type Timer = Clock<Sleep>;
     type Worker = dyn AsyncWorker;
+
+    fn come_back(cx: &Context<'_>) {
+        cx.waker().wake_by_ref();
+    }
 }
 
 /// An async stage, ready to be driven on monoio.

@@ -9,8 +9,9 @@ use crate::runtime::clock::{Clock, SleepUntil};
 use pipe_core::plan::{Plan, RunState};
 use pipe_core::{AsyncStep, Drives, Executor, Profile, RunError};
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::Context;
 use std::time::Instant;
 use tokio::runtime::{Builder, Handle};
 use tokio::time::{Sleep, sleep_until};
@@ -22,6 +23,15 @@ pub enum Tokio {}
 impl Runtime for Tokio {
     type Timer = Clock<Sleep>;
     type Worker = dyn AsyncWorker + Send;
+
+    /// A waker puts the task at the end of the queue, and tokio looks at timers after 61 polls: at a millisecond each that is late. What yields
+    /// is woken behind such a look.
+    fn come_back(cx: &Context<'_>) {
+        let mut yielded = pin!(tokio::task::yield_now());
+        if yielded.as_mut().poll(&mut Context::from_waker(cx.waker())).is_ready() {
+            cx.waker().wake_by_ref();
+        }
+    }
 }
 
 /// An async stage, ready to be driven on tokio.
