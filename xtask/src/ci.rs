@@ -46,13 +46,14 @@ fn steps() -> Vec<Step> {
     steps
 }
 
-/// The protocols of the scheduler in every order that the memory model allows, by loom: seconds. In a folder of its own, or the flag would
-/// make cargo build everything anew.
+/// The protocols of who sleeps and who wakes, in every order that the memory model allows, by loom: seconds. In a folder of its own, or the
+/// flag would make cargo build everything anew.
 fn models() -> Step {
-    let mut models =
-        cargo(["test", "-p", "pipe-parallel", "--lib", "--target-dir", "target/models", "models"]);
+    let crates = ["-p", "pipe-parallel", "-p", "pipe-async"];
+    let mut models = cargo(["test", "--lib", "--target-dir", "target/models"]);
+    models.args(crates).arg("models");
     models.env("RUSTFLAGS", "--cfg loom");
-    Step::new("models of the scheduler", models)
+    Step::new("models of who wakes whom", models)
 }
 
 /// A cargo subcommand that is a component of the toolchain, and that a machine may lack.

@@ -143,7 +143,9 @@ impl<R: Runtime> Conductor<R> {
             let now = Instant::now();
             self.portion.learn(self.portion.items(), now - before);
             if now - began >= TURN {
-                cx.waker().wake_by_ref();
+                // Or a thread would wake it before others had their turn.
+                self.edges.unwatch();
+                R::come_back(cx);
                 return Poll::Pending;
             }
             (hand, before) = (Hand::Batches, now);

@@ -195,6 +195,11 @@ impl Edges {
         self.lock().task = Some(waker.clone());
     }
 
+    /// The task comes back without being woken: it has had its turn.
+    pub(crate) fn unwatch(&self) {
+        self.lock().task = None;
+    }
+
     /// Whether a batch may be put; and whether one should, though it is not full: the reader has nothing to do.
     pub(crate) fn room(&self, edge: usize) -> Room {
         let state = self.lock();

@@ -69,6 +69,8 @@ mod flight;
 mod keys;
 #[cfg(all(feature = "monoio", target_os = "linux"))]
 mod local_running;
+#[cfg(all(test, loom))]
+mod models;
 #[cfg(feature = "nats")]
 mod nats;
 mod output;

@@ -11,20 +11,22 @@
 //! # Why no wake is lost
 //!
 //! A waker *sets its bit; if it is the first in the group, sets the group's bit; if that is the first in the summary, swaps `rung` to true*,
-//! and wakes the task if it was false. The task *sets `rung` to false, then looks at the summaries*, and sits down if all are zero. All are
-//! sequentially consistent.
+//! and wakes the task if it was false. The task *swaps `rung` to false, then looks at the summaries*, and sits down if all are zero.
 //!
 //! * A group's bits are not zero: then whoever set the first of them sets the group's bit after that, or has done so and the task has
 //!   taken it to take the group's bits next.
-//! * A summary is not zero: then whoever set its first bit swaps `rung` after that. If it finds true, its swap came before the task's
-//!   store, hence its bit before the task's look: the task sees it. If it finds false, it wakes the task, which was left there before.
+//! * A summary is not zero: then whoever set its first bit swaps `rung` after that. If that swap comes after the task's, it finds false and
+//!   wakes the task, which was left there before. If it comes before, the task's swap acquires what it released, directly or through the
+//!   swaps between the two: the task sees the bit.
 //!
-//! While the task is at work `rung` is true (`hold`), so that nobody wakes who is awake. `models` has this checked by loom.
+//! The second needs every change of `rung` to be a swap, so that each acquires all those before it; acquire and release are enough then.
+//! A look at `rung` instead of a swap, or a plain store in between, would need an order of all accesses to both. While the task is at work
+//! `rung` is true (`hold`), so that nobody wakes who is awake. `models` has this checked by loom.
 //!
 //! A waker may outlive its future, which sits in a slot; then it sets the bit of an empty slot, or of the slot's next future, which is
 //! polled once in vain.
 
-use crate::sync::atomic::Ordering::{Relaxed, SeqCst};
+use crate::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 use crate::sync::atomic::{AtomicBool, AtomicU64};
 use crate::sync::{Mutex, PoisonError};
 use std::sync::Arc;
@@ -81,8 +83,10 @@ impl Ready {
 
     /// The task is at work and need not be woken until it calls `arm`.
     pub(crate) fn hold(&self) {
-        // No order is needed: who still sees it false wakes the task once too often.
-        self.bell.rung.store(true, Relaxed);
+        // It mostly is: the task was woken by who swapped it. Only the task makes it false, so it sees that at once.
+        if !self.bell.rung.load(Relaxed) {
+            self.bell.rung.swap(true, AcqRel);
+        }
     }
 
     /// From now on `task` is woken when a bit is set. True if one is set already; then it may not be.
@@ -94,8 +98,8 @@ impl Ready {
                 none => *none = Some(task.clone()),
             }
         }
-        self.bell.rung.store(false, SeqCst);
-        self.summaries.iter().any(|summary| summary.bits.load(SeqCst) != 0)
+        self.bell.rung.swap(false, AcqRel);
+        self.summaries.iter().any(|summary| summary.bits.load(Relaxed) != 0)
     }
 
     /// Clears the bits that are set, `most` of them, and calls `each` with their numbers. True if that left some. A bit that is set
@@ -114,8 +118,8 @@ impl Ready {
                 let mut bits = self.groups[group].take();
                 while bits != 0 {
                     if left == 0 {
-                        self.groups[group].bits.fetch_or(bits, SeqCst);
-                        found.bits.fetch_or(groups, SeqCst);
+                        self.groups[group].bits.fetch_or(bits, Release);
+                        found.bits.fetch_or(groups, Release);
                         self.next = group;
                         return true;
                     }
@@ -131,31 +135,31 @@ impl Ready {
 }
 
 impl Group {
-    pub(crate) const BITS: usize = 64;
+    /// Two in models, where 64 groups would be slow to make.
+    pub(crate) const BITS: usize = if cfg!(all(test, loom)) { 2 } else { 64 };
 
     /// Sets a bit, and wakes the task if nobody else is about to.
     pub(crate) fn set(&self, bit: usize) {
-        if self.bits.fetch_or(1 << bit, SeqCst) == 0 && self.summary.bits.fetch_or(self.mask, SeqCst) == 0 {
+        if self.bits.fetch_or(1 << bit, Release) == 0 && self.summary.bits.fetch_or(self.mask, Release) == 0 {
             self.summary.bell.ring();
         }
     }
 
     fn take(&self) -> u64 {
-        self.bits.swap(0, SeqCst)
+        self.bits.swap(0, Acquire)
     }
 }
 
 impl Summary {
     /// Takes those bits of `of` that are set. A look costs less than a swap.
     fn take(&self, of: u64) -> u64 {
-        if self.bits.load(SeqCst) & of == 0 { 0 } else { self.bits.fetch_and(!of, SeqCst) & of }
+        if self.bits.load(Relaxed) & of == 0 { 0 } else { self.bits.fetch_and(!of, Acquire) & of }
     }
 }
 
 impl Bell {
     fn ring(&self) {
-        // A look first: while the task is at work its operations often wake themselves.
-        if self.rung.load(SeqCst) || self.rung.swap(true, SeqCst) {
+        if self.rung.swap(true, AcqRel) {
             return;
         }
         // Not woken under the lock: a waker is foreign code.
@@ -170,6 +174,7 @@ impl Bell {
 mod tests {
     use super::*;
     use std::sync::atomic::AtomicUsize;
+    use std::sync::atomic::Ordering::SeqCst;
     use std::task::Wake;
     use std::time::{Duration, Instant};
 

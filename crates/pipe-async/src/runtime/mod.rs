@@ -1,5 +1,6 @@
 //! What a run needs of a runtime, besides being polled. One module for each; nothing else names a runtime.
 
+mod clock;
 #[cfg(all(feature = "monoio", target_os = "linux"))]
 pub(crate) mod monoio;
 #[cfg(feature = "tokio")]
@@ -16,6 +17,9 @@ pub(crate) trait Runtime: 'static {
 
     /// An async stage at work, erased: `Send` where a runtime moves tasks between threads.
     type Worker: AsyncWorker + ?Sized;
+
+    /// Wakes the task that is being polled, once the runtime has let other tasks run and has looked at its timers and its I/O.
+    fn come_back(cx: &Context<'_>);
 }
 
 /// A timer, and the clock that it goes by.

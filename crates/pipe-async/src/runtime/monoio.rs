@@ -4,8 +4,9 @@ use crate::blocking::Blocking;
 use crate::driver::{AsyncWorker, Driver};
 use crate::executor::{Async, running};
 use crate::local_running::LocalRunning;
-use crate::runtime::{Runtime, Timer};
-use monoio::time::{Instant, Sleep, sleep_until};
+use crate::runtime::Runtime;
+use crate::runtime::clock::{Clock, SleepUntil};
+use monoio::time::{Sleep, sleep_until};
 use monoio::{FusionDriver, RuntimeBuilder};
 use pipe_core::plan::{Plan, RunState};
 use pipe_core::{AsyncStep, Drives, Event, Executor, Payload, Profile, RunError};
@@ -13,16 +14,20 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
-use std::time::Duration;
+use std::task::Context;
+use std::time::Instant;
 
 /// monoio, as the runtime of [`Async`].
 #[derive(Debug, Clone, Copy)]
 pub enum Monoio {}
 
 impl Runtime for Monoio {
-    type Timer = Clock;
+    type Timer = Clock<Sleep>;
     type Worker = dyn AsyncWorker;
+
+    fn come_back(cx: &Context<'_>) {
+        cx.waker().wake_by_ref();
+    }
 }
 
 /// An async stage, ready to be driven on monoio.
@@ -55,7 +60,7 @@ impl Executor<'static> for Async<Monoio> {
 
 impl<S: AsyncStep + 'static> Drives<'static, S> for Async<Monoio> {
     fn drive(step: S, segment: usize, run: &Arc<RunState>) -> LocalStage {
-        LocalStage { driver: Box::new(Driver::<S, Clock>::new(step, segment, run)) }
+        LocalStage { driver: Box::new(Driver::<S, Clock<Sleep>>::new(step, segment, run)) }
     }
 }
 
@@ -83,30 +88,18 @@ impl<S: AsyncStep + 'static> Drives<'static, S> for Blocking<Monoio> {
     }
 }
 
-/// The system's clock, and a timer that is made when it is needed: the runtime may have none.
-pub(crate) struct Clock {
-    start: Instant,
-    sleep: Option<Pin<Box<Sleep>>>,
-}
-
-impl Timer for Clock {
-    fn start() -> Self {
-        Clock { start: Instant::now(), sleep: None }
+/// Its clock is the system's.
+impl SleepUntil for Sleep {
+    fn now() -> Instant {
+        monoio::time::Instant::now().into_std()
     }
 
-    fn now(&self) -> Duration {
-        self.start.elapsed()
+    fn until(at: Instant) -> Self {
+        sleep_until(at.into())
     }
 
-    /// Panics where the runtime has no timers.
-    fn poll_until(&mut self, at: Duration, cx: &mut Context<'_>) -> Poll<()> {
-        // A sum out of range is in some thousand years.
-        let Some(at) = self.start.checked_add(at) else { return Poll::Pending };
-        let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(at)));
-        if sleep.deadline() != at {
-            sleep.as_mut().reset(at);
-        }
-        sleep.as_mut().poll(cx)
+    fn reset(self: Pin<&mut Self>, at: Instant) {
+        Sleep::reset(self, at.into());
     }
 }
 

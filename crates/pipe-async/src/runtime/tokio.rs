@@ -4,24 +4,34 @@ use crate::blocking::Blocking;
 use crate::driver::{AsyncWorker, Driver};
 use crate::executor::{Async, running};
 use crate::running::Running;
-use crate::runtime::{Runtime, Timer};
+use crate::runtime::Runtime;
+use crate::runtime::clock::{Clock, SleepUntil};
 use pipe_core::plan::{Plan, RunState};
 use pipe_core::{AsyncStep, Drives, Executor, Profile, RunError};
 use std::future::Future;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll};
-use std::time::Duration;
+use std::task::Context;
+use std::time::Instant;
 use tokio::runtime::{Builder, Handle};
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::{Sleep, sleep_until};
 
 /// tokio, as the runtime of [`Async`].
 #[derive(Debug, Clone, Copy)]
 pub enum Tokio {}
 
 impl Runtime for Tokio {
-    type Timer = Clock;
+    type Timer = Clock<Sleep>;
     type Worker = dyn AsyncWorker + Send;
+
+    /// A waker puts the task at the end of the queue, and tokio looks at timers after 61 polls: at a millisecond each that is late. What yields
+    /// is woken behind such a look.
+    fn come_back(cx: &Context<'_>) {
+        let mut yielded = pin!(tokio::task::yield_now());
+        if yielded.as_mut().poll(&mut Context::from_waker(cx.waker())).is_ready() {
+            cx.waker().wake_by_ref();
+        }
+    }
 }
 
 /// An async stage, ready to be driven on tokio.
@@ -60,7 +70,7 @@ where
     S::Future: Send,
 {
     fn drive(step: S, segment: usize, run: &Arc<RunState>) -> Stage {
-        Stage { driver: Box::new(Driver::<S, Clock>::new(step, segment, run)) }
+        Stage { driver: Box::new(Driver::<S, Clock<Sleep>>::new(step, segment, run)) }
     }
 }
 
@@ -86,30 +96,18 @@ where
     }
 }
 
-/// tokio's clock, which tests may pause, and a timer that is made when it is needed: the runtime may have none.
-pub(crate) struct Clock {
-    start: Instant,
-    sleep: Option<Pin<Box<Sleep>>>,
-}
-
-impl Timer for Clock {
-    fn start() -> Self {
-        Clock { start: Instant::now(), sleep: None }
+/// Its clock is tokio's, which tests may pause.
+impl SleepUntil for Sleep {
+    fn now() -> Instant {
+        tokio::time::Instant::now().into_std()
     }
 
-    fn now(&self) -> Duration {
-        self.start.elapsed()
+    fn until(at: Instant) -> Self {
+        sleep_until(at.into())
     }
 
-    /// Panics where the runtime has no timers.
-    fn poll_until(&mut self, at: Duration, cx: &mut Context<'_>) -> Poll<()> {
-        // A sum out of range is in some thousand years.
-        let Some(at) = self.start.checked_add(at) else { return Poll::Pending };
-        let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(at)));
-        if sleep.deadline() != at {
-            sleep.as_mut().reset(at);
-        }
-        sleep.as_mut().poll(cx)
+    fn reset(self: Pin<&mut Self>, at: Instant) {
+        Sleep::reset(self, at.into());
     }
 }
 

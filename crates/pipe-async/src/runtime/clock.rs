@@ -1,0 +1,55 @@
+//! The timer of a runtime, made of its future that sleeps.
+
+use crate::runtime::Timer;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+/// A runtime's future that is over at a moment, and the clock that it goes by.
+pub(crate) trait SleepUntil: Future<Output = ()> {
+    /// What that clock shows.
+    fn now() -> Instant;
+
+    /// A future that is over at that moment. Panics where the runtime has no timers.
+    fn until(at: Instant) -> Self;
+
+    /// Makes it one that is over at another moment.
+    fn reset(self: Pin<&mut Self>, at: Instant);
+}
+
+/// A runtime's clock, and a sleep that is made when it is needed: the runtime may have no timers.
+pub(crate) struct Clock<S> {
+    start: Instant,
+    sleep: Option<Pin<Box<S>>>,
+    /// When the sleep is over.
+    until: Instant,
+}
+
+impl<S: SleepUntil> Timer for Clock<S> {
+    fn start() -> Self {
+        let start = S::now();
+        Clock { start, sleep: None, until: start }
+    }
+
+    fn now(&self) -> Duration {
+        S::now().saturating_duration_since(self.start)
+    }
+
+    /// Panics where the runtime has no timers.
+    fn poll_until(&mut self, at: Duration, cx: &mut Context<'_>) -> Poll<()> {
+        // A sum out of range is in some thousand years.
+        let Some(at) = self.start.checked_add(at) else { return Poll::Pending };
+        let sleep = match &mut self.sleep {
+            Some(sleep) => {
+                if self.until != at {
+                    sleep.as_mut().reset(at);
+                }
+                sleep
+            }
+            none => none.insert(Box::pin(S::until(at))),
+        };
+        self.until = at;
+        sleep.as_mut().poll(cx)
+    }
+}
