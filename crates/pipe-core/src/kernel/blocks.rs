@@ -151,9 +151,6 @@ mod tests {
     fn a_block_of_nothing_is_an_error_and_no_endless_run() {
         let error =
             from_source(Blocks::new(vec![1.0_f32], 0)).kernel(Program::new()).collect().run_on(&Inline);
-        assert_eq!(
-            error.unwrap_err().to_string(),
-            "source: a block of no numbers: the vector would never end"
-        );
+        assert_eq!(error.unwrap_err().to_string(), "blocks.size = 0: the vector would never end");
     }
 }
