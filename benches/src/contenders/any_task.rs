@@ -157,7 +157,7 @@ fn done<T: Task>(chunk: Vec<T::In>) -> Vec<T::Out> {
     chunk.into_iter().map(T::work).collect()
 }
 
-/// All work shared out evenly before the clock runs, by who knows what each item costs: nothing can be faster.
+/// All work shared out evenly before the clock runs, by who knows what each item costs. The sink comes after it, on one thread.
 pub(crate) fn even_shares<C: Costs>(job: &Job) -> Result<Outcome, BoxError> {
     shares::<C>(job, |outputs| {
         let mut sink = Ordered::default();

@@ -30,6 +30,8 @@ pub(crate) struct Account {
     spills: bool,
     /// And has been asked to.
     asked: AtomicBool,
+    /// And has answered, in this round of asking.
+    answered: AtomicBool,
     /// A request from right here was refused, and none was granted since.
     refused: AtomicBool,
     want: Want,
@@ -71,6 +73,7 @@ impl Account {
             held_back: AtomicUsize::new(0),
             spills,
             asked: AtomicBool::new(false),
+            answered: AtomicBool::new(false),
             refused: AtomicBool::new(false),
             want: Want::default(),
             parent,
@@ -171,10 +174,13 @@ impl Account {
     fn refuse(&self, bytes: usize, from: Option<(&Account, usize)>) {
         if let Some((child, would_have)) = from
             && would_have <= self.share()
-            && self.below.enter(&child.want, bytes)
         {
-            // Not at each refusal: in a run that is limited by its memory these are nothing unusual.
-            self.ask_to_spill();
+            // Each of them once for a want: in a run that is limited by its memory refusals are nothing unusual.
+            if self.below.enter(&child.want, bytes) {
+                self.ask_to_spill();
+            } else {
+                self.ask_the_next_to_spill();
+            }
         }
     }
 
@@ -283,15 +289,27 @@ impl Account {
 
     /// Asks the one that holds the most, of those that spill.
     pub(crate) fn ask_to_spill(&self) {
-        if self.below.spillers.load(Relaxed) == 0 {
-            return;
+        let spillers = self.spillers();
+        spillers.iter().for_each(|node| node.answered.store(false, Relaxed));
+        ask_the_largest(&spillers);
+    }
+
+    /// What the one that was asked gave back was not enough: asks another one, that has not answered yet.
+    fn ask_the_next_to_spill(&self) {
+        let spillers = self.spillers();
+        if !spillers.iter().any(|node| node.is_asked()) {
+            ask_the_largest(&spillers);
         }
+    }
+
+    /// All below that spill.
+    fn spillers(&self) -> Vec<Arc<Account>> {
         let mut nodes = Vec::new();
-        self.visit("", &mut |_, node| nodes.push(node.clone()));
-        let spillers = nodes.iter().filter(|node| node.spills && node.in_use() > 0);
-        if let Some(largest) = spillers.max_by_key(|node| node.in_use()) {
-            largest.asked.store(true, Relaxed);
+        if self.below.spillers.load(Relaxed) > 0 {
+            self.visit("", &mut |_, node| nodes.push(node.clone()));
+            nodes.retain(|node| node.spills);
         }
+        nodes
     }
 
     pub(crate) fn is_asked(&self) -> bool {
@@ -299,6 +317,7 @@ impl Account {
     }
 
     pub(crate) fn answered(&self) {
+        self.answered.store(true, Relaxed);
         self.asked.store(false, Relaxed);
     }
 
@@ -374,6 +393,13 @@ impl Drop for Account {
             parent.ancestry().for_each(|above| _ = above.below.spillers.fetch_sub(1, Relaxed));
         }
         parent.below.bury(&self.want);
+    }
+}
+
+fn ask_the_largest(spillers: &[Arc<Account>]) {
+    let left = spillers.iter().filter(|node| node.in_use() > 0 && !node.answered.load(Relaxed));
+    if let Some(largest) = left.max_by_key(|node| node.in_use()) {
+        largest.asked.store(true, Relaxed);
     }
 }
 

@@ -304,6 +304,37 @@ mod tests {
     }
 
     #[test]
+    fn a_want_asks_each_that_can_spill_once_until_it_is_granted() {
+        let process = Budget::new(300);
+        let run = process.child("run", 300);
+        let (large, small) = (process.spiller("large"), process.spiller("small"));
+        let (mut large_rows, mut small_rows) = (large.resident(), small.resident());
+        large_rows.resize(150);
+        small_rows.resize(130);
+        let asked = || (large.is_asked_to_spill(), small.is_asked_to_spill());
+        let _first = run.try_take(10).expect("nothing is in flight");
+        let refused = || assert!(run.try_take(50).is_none());
+        refused();
+        assert_eq!(asked(), (true, false));
+        refused();
+        assert_eq!(asked(), (true, false), "it has not answered yet");
+        // It could give nothing back.
+        large.has_spilled();
+        assert_eq!(asked(), (false, false));
+        refused();
+        assert_eq!(asked(), (false, true), "the other one may have what is wanted");
+        small.has_spilled();
+        refused();
+        assert_eq!(asked(), (false, false), "each of them once");
+        small_rows.resize(0);
+        let second = run.try_take(50).expect("there is room");
+        small_rows.resize(90);
+        drop(second);
+        assert!(run.try_take(60).is_none());
+        assert_eq!(asked(), (true, false), "for another want it begins again");
+    }
+
+    #[test]
     fn a_resized_permit_gives_back_what_it_became() {
         let budget = Budget::new(100);
         let mut permit = budget.try_take(50).unwrap();

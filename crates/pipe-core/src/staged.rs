@@ -42,7 +42,10 @@ impl Staged {
 
     /// The next batch, which from now on is charged by who gets it.
     pub(crate) fn hand_on(&mut self) -> impl Iterator<Item = BoxBatch> {
-        self.end_turn();
+        // Most attempts were charged nothing: then nobody waits for what they give back.
+        if self.charge.is_some() {
+            self.end_turn();
+        }
         let batches = std::mem::take(&mut self.batches);
         batches.into_iter().inspect(|batch| {
             if let Some(charge) = &mut self.charge {
@@ -108,6 +111,8 @@ impl Turns {
 
     /// Bytes were given back, and the turn with them if it was had. All are woken: there may be room for each of them.
     fn leave(&self, had_turn: bool) {
+        #[cfg(test)]
+        tests::LEFT.set(tests::LEFT.get() + 1);
         let mut taken = self.lock();
         *taken &= !had_turn;
         drop(taken);
@@ -116,5 +121,41 @@ impl Turns {
 
     fn lock(&self) -> MutexGuard<'_, bool> {
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Inline, exponential, from_iter};
+    use std::cell::Cell;
+
+    thread_local! {
+        /// How often this thread has given back bytes, or the turn.
+        pub(super) static LEFT: Cell<usize> = const { Cell::new(0) };
+    }
+
+    fn left_while(run: impl FnOnce()) -> usize {
+        let before = LEFT.get();
+        run();
+        LEFT.get() - before
+    }
+
+    #[test]
+    fn an_attempt_that_kept_no_buffer_back_wakes_nobody() {
+        let small = from_iter(0..10_000u64).try_map(|n| if n < 10_000 { Ok(n) } else { Err("too large") });
+        let run = small.retry(exponential(3)).collect();
+        assert_eq!(
+            left_while(|| assert_eq!(run.run_on(&Inline).expect("nothing fails").value.len(), 10_000)),
+            0
+        );
+        // One that fills buffers does, so that the count above is one of something.
+        let large =
+            from_iter(0..3u64).try_map(Ok::<u64, &str>).flat_map(|n| vec![n; 100_000]).retry(exponential(3));
+        assert!(
+            left_while(|| assert_eq!(
+                large.collect().run_on(&Inline).expect("nothing fails").value.len(),
+                300_000
+            )) > 0
+        );
     }
 }

@@ -139,11 +139,18 @@ impl Observer for Live {
 impl Drop for Served {
     fn drop(&mut self) {
         self.page.close();
-        if let Some(ticker) = self.ticker.take() {
+        let server = self.server.take();
+        let Some(ticker) = self.ticker.take() else {
+            self.page.finish();
+            return;
+        };
+        if ticker.thread().id() == thread::current().id() {
+            // It has looked at a run that ended meanwhile, and was its last owner. It cannot wait for itself, nor for viewers to whom it has
+            // something to tell; so the server goes on a thread of its own.
+            let _ = thread::Builder::new().name("pipe-live".to_owned()).spawn(move || drop(server));
+        } else {
             let _ = ticker.join();
         }
-        self.page.finish();
-        drop(self.server.take());
     }
 }
 

@@ -1,12 +1,13 @@
 //! The live page as its viewers get it, without a browser.
 #![cfg(feature = "live")]
 
-use pipe_core::{FromIter, Inline, Run, RunError, Source, skip};
+use pipe_core::{Cancel, Clock, FromIter, Inline, Run, RunError, Source, skip};
 use pipe_metrics::{Live, ServeError};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Condvar, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -288,4 +289,77 @@ fn an_address_that_others_can_reach_has_to_be_asked_for_in_words() {
 fn live_on_taken() -> ServeError {
     let first = live();
     Live::on(first.address()).expect_err("it is taken")
+}
+
+#[test]
+fn a_page_of_another_origin_takes_no_place_and_presses_no_button() {
+    let live = live();
+    let own = live.address();
+    let ask_as = |line: &str, field: &str| {
+        ask(&live, &format!("{line} HTTP/1.1\r\nHost: {own}\r\n{field}")).0[9..12].to_owned()
+    };
+    for line in ["GET /events", "GET /state", "POST /drain", "POST /cancel"] {
+        for field in [
+            "Sec-Fetch-Site: cross-site",
+            "Sec-Fetch-Site: same-site",
+            "Origin: http://evil.example",
+            "Origin: null",
+        ] {
+            let (head, said) = ask(&live, &format!("{line} HTTP/1.1\r\nHost: {own}\r\n{field}"));
+            assert!(
+                head.starts_with("HTTP/1.1 403") && said.contains("other pages"),
+                "{line}, {field}: {head}"
+            );
+        }
+    }
+    for field in ["Sec-Fetch-Site: same-origin", "Sec-Fetch-Site: none", &format!("Origin: http://{own}")] {
+        assert_eq!(ask_as("GET /state", field), "200", "{field}");
+    }
+    assert_eq!(ask_as("GET /", "Sec-Fetch-Site: cross-site"), "200", "a link to the page");
+}
+
+/// A clock that holds up the ticker of a page until the gate is opened.
+#[derive(Clone)]
+struct HoldsTheTicker {
+    entered: Arc<(Mutex<bool>, Condvar)>,
+    open: Arc<(Mutex<bool>, Condvar)>,
+}
+
+fn set(gate: &(Mutex<bool>, Condvar)) {
+    *gate.0.lock().unwrap() = true;
+    gate.1.notify_all();
+}
+
+fn wait_for(gate: &(Mutex<bool>, Condvar)) {
+    let waited = gate.1.wait_timeout_while(gate.0.lock().unwrap(), PATIENCE, |is_set| !*is_set).unwrap();
+    assert!(!waited.1.timed_out());
+}
+
+impl Clock for HoldsTheTicker {
+    fn now(&self) -> Duration {
+        if thread::current().name().is_some_and(|name| name.starts_with("pipe-live-ticke")) {
+            set(&self.entered);
+            wait_for(&self.open);
+        }
+        Duration::ZERO
+    }
+
+    fn wait(&self, _: Duration, _: &Cancel) {}
+}
+
+#[test]
+fn a_page_whose_last_owner_is_its_own_ticker_ends_and_tells_its_viewers() {
+    let clock = HoldsTheTicker { entered: Arc::default(), open: Arc::default() };
+    let live = live();
+    let mut viewer = Viewer::of(&live);
+    assert!(viewer.until(|_| true).is_some());
+    // The run goes on until the ticker looks at it; and the ticker goes on when the run has been dropped by all others.
+    let entered = clock.entered.clone();
+    let numbers = (0..3u64).inspect(move |_| wait_for(&entered));
+    let run = FromIter::new(numbers).pipeline().map(|n| n).for_each(drop).observe(live);
+    run.clocked_by(clock.clone()).run_on(&Inline).expect("nothing fails");
+    set(&clock.open);
+    let (end, ended) = channel();
+    thread::spawn(move || end.send(viewer.until(|_| false).is_none()));
+    assert_eq!(ended.recv_timeout(PATIENCE), Ok(true), "viewers wait for a page that has gone");
 }

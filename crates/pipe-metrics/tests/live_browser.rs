@@ -218,3 +218,24 @@ fn without_the_token_there_are_no_buttons() {
         true
     );
 }
+
+#[test]
+fn cancel_is_about_the_run_of_the_first_click_whatever_begins_meanwhile() {
+    let Some(program) = browser() else { return };
+    let live = Live::on("127.0.0.1:0").expect("there is a free port");
+    let (first_step, first) = stepped(&live, "first");
+    let mut browser = Browser::open(&program, &live.url());
+    browser.until("last.runs.length === 1 && last.runs[0].parts");
+    browser.eval("document.getElementById('cancel').click()");
+    let (second_step, second) = stepped(&live, "second");
+    browser.until("last.runs.length === 2");
+    browser.eval("document.getElementById('cancel').click()");
+    browser.until(
+        "last.runs[0].state !== 'running' || document.getElementById('cancel').textContent === 'Cancel'",
+    );
+    drop((first_step, second_step));
+    let (first, second) =
+        (first.join().expect("it does not panic"), second.join().expect("it does not panic"));
+    assert!(second.is_ok(), "{second:?}");
+    assert!(matches!(first, Err(RunError::Cancelled)), "{first:?}");
+}

@@ -27,15 +27,30 @@ use std::sync::{Arc, OnceLock};
 /// # Ok::<(), pipe_core::RunError>(())
 /// ```
 pub fn blocking<R>(wait: impl FnOnce() -> R) -> R {
-    let Some(waits) = HERE.with_borrow(Option::clone) else { return wait() };
-    waits.begin();
-    let _waiting = Waiting(&waits);
+    let waits = match HERE.replace(Here::Waits) {
+        Here::Works(waits) if waits.most > 0 => waits,
+        here => {
+            HERE.set(here);
+            return wait();
+        }
+    };
+    let waiting = Waiting(waits);
+    waiting.0.begin();
     wait()
 }
 
 thread_local! {
-    /// The run that this thread works for.
-    static HERE: RefCell<Option<Arc<Waits>>> = const { RefCell::new(None) };
+    static HERE: RefCell<Here> = const { RefCell::new(Here::Outside) };
+}
+
+/// What this thread is in.
+enum Here {
+    /// No run.
+    Outside,
+    /// A worker of a run.
+    Works(Arc<Waits>),
+    /// A wait of a worker. One wait inside of another is the same wait: the thread is missing once.
+    Waits,
 }
 
 /// The workers of a run that wait, and the stand-ins for them.
@@ -50,7 +65,7 @@ pub(crate) struct Waits {
 }
 
 /// A wait is over when it is dropped.
-struct Waiting<'w>(&'w Waits);
+struct Waiting(Arc<Waits>);
 
 impl Waits {
     /// Of a run that has at most so many stand-ins.
@@ -76,13 +91,13 @@ impl Waits {
 
     /// While `body` runs this thread works for the run.
     pub(crate) fn at_work<R>(self: &Arc<Self>, body: impl FnOnce() -> R) -> R {
-        struct Back(Option<Arc<Waits>>);
+        struct Back(Here);
         impl Drop for Back {
             fn drop(&mut self) {
-                HERE.set(self.0.take());
+                HERE.set(std::mem::replace(&mut self.0, Here::Outside));
             }
         }
-        let _back = Back(HERE.replace(Some(self.clone())));
+        let _back = Back(HERE.replace(Here::Works(self.clone())));
         body()
     }
 
@@ -91,24 +106,69 @@ impl Waits {
         // For those that rest: who does not see the count is heard by the bell.
         self.bells.stand_ins.ring_for_all();
         let wanted = waiting.min(self.most);
-        if self.called.fetch_max(wanted, SeqCst) < wanted
+        // More than one may be missing: of two that begin at once, the second may come here first, and then calls for both.
+        let before = self.called.fetch_max(wanted, SeqCst);
+        if before < wanted
             && let Some((pool, loan)) = self.calls.get()
         {
             // Whoever waits takes no processor. If no thread can be had the run goes on without.
-            let _ = pool.invite(loan, 1, Caller::Outside, 0);
+            let _ = pool.invite(loan, wanted - before, Caller::Outside, 0);
         }
     }
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for Waiting {
     fn drop(&mut self) {
         self.0.waiting.fetch_sub(1, SeqCst);
+        HERE.set(Here::Works(self.0.clone()));
     }
 }
 
 impl Caller {
     /// What this thread is.
     pub(crate) fn here() -> Self {
-        HERE.with_borrow(|here| if here.is_some() { Caller::Worker } else { Caller::Outside })
+        HERE.with_borrow(|here| match here {
+            Here::Outside => Caller::Outside,
+            Here::Works(_) | Here::Waits => Caller::Worker,
+        })
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::loan::lend;
+
+    #[test]
+    fn of_two_that_begin_to_wait_at_once_both_get_a_stand_in_whoever_calls_first() {
+        let pool = ThreadPool::new(0);
+        let waits = Waits::new(4, &Bells::new());
+        lend(&|| (), |loan| {
+            waits.call_from(&pool, loan);
+            // Another one is counted, and has not called yet.
+            waits.waiting.fetch_add(1, SeqCst);
+            waits.begin();
+            assert_eq!((waits.called(), pool.invited()), (2, 2));
+            // Now it does, for one: it was counted first.
+            assert_eq!(waits.called.fetch_max(1, SeqCst), 2);
+            waits.begin();
+            assert_eq!((waits.called(), pool.invited()), (3, 3));
+        });
+    }
+
+    #[test]
+    fn a_wait_inside_of_a_wait_counts_once() {
+        let waits = Waits::new(4, &Bells::new());
+        let waiting = || waits.waiting.load(SeqCst);
+        waits.at_work(|| {
+            for _ in 0..2 {
+                assert_eq!(
+                    blocking(|| (waiting(), blocking(waiting), Caller::here())),
+                    (1, 1, Caller::Worker)
+                );
+                assert_eq!(waiting(), 0);
+            }
+        });
+        assert_eq!((blocking(waiting), Caller::here()), (0, Caller::Outside));
     }
 }

@@ -129,6 +129,8 @@ pub(crate) struct State<'p> {
     /// Workers that have come and not left, and those of them that look for a job and find none.
     pub(crate) seated: usize,
     pub(crate) idle: usize,
+    /// Of these, stand-ins that rest: they look for nothing.
+    pub(crate) resting: usize,
     /// The run has failed, and nobody has anything left to do.
     pub(crate) over: bool,
 }
@@ -178,6 +180,7 @@ impl<'p> Gates<'p> {
             rubbish: Vec::new(),
             seated: 0,
             idle: 0,
+            resting: 0,
             over: false,
         };
         // As many stand-ins as workers.
@@ -185,7 +188,8 @@ impl<'p> Gates<'p> {
         let bells = Bells::new();
         let gates = Gates {
             state: Mutex::new(state),
-            waits: Waits::new(workers, &bells),
+            // One worker is to be one thread, whatever it waits for.
+            waits: Waits::new(if workers > 1 { workers } else { 0 }, &bells),
             bells,
             bars: stretches.iter().map(|_| Bar::new()).collect(),
             ended: AtomicBool::new(false),

@@ -95,7 +95,7 @@ impl<'p> Gates<'p> {
     /// Goes without a job until something has changed. If it has done so for long, it asks for a part of what others are in.
     fn idle<'g>(&'g self, mut state: Guard<'g, 'p>, since: Instant, hunger: &mut Hunger) -> Guard<'g, 'p> {
         state.idle += 1;
-        self.pieces.set_hungry(state.idle);
+        self.pieces.set_hungry(state.idle - state.resting);
         if state.failure.is_some() && state.idle == state.seated {
             state.over = true;
             self.wake(&state);
@@ -113,7 +113,7 @@ impl<'p> Gates<'p> {
             state = self.sleep(listening, patience);
         }
         state.idle -= 1;
-        self.pieces.set_hungry(state.idle);
+        self.pieces.set_hungry(state.idle - state.resting);
         state
     }
 
@@ -125,6 +125,7 @@ impl<'p> Gates<'p> {
     /// Goes without a job until somebody waits, or the run comes to its end.
     fn rest<'g>(&'g self, mut state: Guard<'g, 'p>, worker: usize) -> Guard<'g, 'p> {
         state.idle += 1;
+        state.resting += 1;
         if state.failure.is_some() && state.idle == state.seated {
             state.over = true;
             self.wake(&state);
@@ -135,6 +136,7 @@ impl<'p> Gates<'p> {
             state = if self.rests(worker) { self.sleep(listening, None) } else { self.lock() };
         }
         state.idle -= 1;
+        state.resting -= 1;
         state
     }
 

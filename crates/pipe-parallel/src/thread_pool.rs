@@ -130,6 +130,12 @@ impl ThreadPool {
         Ok(())
     }
 
+    /// How many threads may come to loans that have not come yet.
+    #[cfg(all(test, not(loom)))]
+    pub(crate) fn invited(&self) -> usize {
+        self.handle.0.lock().calls.iter().map(|call| call.helpers).sum()
+    }
+
     /// Lets no more threads come to a loan.
     pub(crate) fn withdraw(&self, loan: &Arc<Loan>) {
         self.handle.0.lock().calls.retain(|call| !Arc::ptr_eq(&call.loan, loan));

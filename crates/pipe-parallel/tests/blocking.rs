@@ -2,8 +2,10 @@
 
 use pipe_core::{RunError, from_iter};
 use pipe_parallel::{Parallel, blocking};
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Barrier, Condvar, Mutex};
+use std::thread;
 
 fn of(workers: usize) -> Parallel {
     Parallel::new().workers(workers).spread_at_once()
@@ -104,4 +106,17 @@ fn a_panic_in_a_wait_ends_the_run_and_leaves_the_thread_as_it_was() {
         assert_eq!(at.map(|at| at.place()), Some(9));
     }
     assert_eq!(blocking(|| 5), 5, "outside of a run it just waits");
+}
+
+#[test]
+fn one_worker_is_one_thread_whatever_waits() {
+    let threads = Mutex::new(HashSet::new());
+    let wait = |n: u64| {
+        threads.lock().unwrap().insert(thread::current().id());
+        blocking(|| n)
+    };
+    let chain = from_iter(0..64u64).map(wait).scan(|| 0, std::mem::replace).map(wait);
+    let report = chain.collect().run_on(&of(1)).expect("nothing fails");
+    assert_eq!((report.value.len(), report.workers), (64, 1));
+    assert_eq!(threads.into_inner().unwrap().len(), 1);
 }

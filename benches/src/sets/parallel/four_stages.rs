@@ -35,11 +35,12 @@ pub(crate) fn workloads(mode: Mode) -> Vec<Workload> {
     ]
 }
 
-/// An item is a line, 256 lines that are cut by hand, or 64 KiB of whole lines.
-fn in_cpp() -> [Contender; 3] {
+/// An item is a line, 256 lines that are cut by hand, or 64 KiB of whole lines; these also with all parallel work in one filter.
+fn in_cpp() -> [Contender; 4] {
     [
         Contender::native("tbb-pipeline", TBB, (TBB_SOURCE, "lines")),
         Contender::native("tbb-pipeline-chunked", TBB, (TBB_SOURCE, "chunks")),
         Contender::native("tbb-pipeline-blocks", TBB, (TBB_SOURCE, "blocks")),
+        Contender::native("tbb-pipeline-blocks-fused", TBB, (TBB_SOURCE, "blocks-fused")),
     ]
 }

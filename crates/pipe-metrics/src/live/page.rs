@@ -99,7 +99,7 @@ impl Page {
         self.changed.notify_all();
     }
 
-    /// Viewers are told what it has seen, and go.
+    /// Viewers are told what was seen last, and go.
     pub(super) fn finish(&self) {
         self.lock().finished = true;
         self.changed.notify_all();
@@ -107,6 +107,8 @@ impl Page {
 
     /// The ticker: looks at all runs, twice a second while there is one under way.
     pub(super) fn tick_until_closed(&self) {
+        // Also if it panics, by the clock of a run: nobody waits for a line that does not come.
+        let _finish = Finish(self);
         loop {
             let (runs, begun, closed) = self.wait_for_tick();
             runs.iter().for_each(|run| run.look());
@@ -139,6 +141,15 @@ impl Page {
     }
 }
 
+/// Says that there will be no other line.
+struct Finish<'p>(&'p Page);
+
+impl Drop for Finish<'_> {
+    fn drop(&mut self) {
+        self.0.finish();
+    }
+}
+
 /// What is asked for.
 impl Page {
     pub(super) fn answer(&self, request: &Request, connection: Connection) -> io::Result<()> {
@@ -150,7 +161,12 @@ impl Page {
                 "ask by the address of this machine\n",
             );
         }
-        match &*request.line() {
+        let line = request.line();
+        // Not for the page itself: a link to it may be anywhere, and who follows that is a person.
+        if line != "GET /" && is_asked_from_elsewhere(request) {
+            return connection.respond("403 Forbidden", TEXT, "other pages may not ask this one\n");
+        }
+        match &*line {
             "GET /" => self.send_page(connection),
             "GET /state" => {
                 let line = self.lock().line.clone();
@@ -242,6 +258,19 @@ impl Page {
             }
             told = Some(number);
         }
+    }
+}
+
+/// Whether a page of another origin asks, by the word of the browser. Such a page could not read the answer, but take the places of viewers.
+/// Who says nothing is no browser.
+fn is_asked_from_elsewhere(request: &Request) -> bool {
+    match (request.field("sec-fetch-site"), request.field("origin")) {
+        (Some(site), _) if !matches!(site, "same-origin" | "none") => true,
+        (None, Some(origin)) => {
+            let own = origin.split_once("://").map(|(_, host)| host);
+            own.is_none() || own != request.field("host")
+        }
+        _ => false,
     }
 }
 
