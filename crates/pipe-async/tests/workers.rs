@@ -285,9 +285,149 @@ fn results_are_safe_before_their_message_is_acknowledged() {
             let fails = |n| if n == 3 { Err("three") } else { Ok(n) };
             Ok(items.pipeline().try_map(fails).collect().run_on(&Inline)?.value)
         });
-        assert_eq!(*between.log.lock().unwrap(), ["stored in out", "stored in in-dead", "acknowledged in"]);
+        assert_eq!(*between.log.lock().unwrap(), ["stored in in-dead", "stored in out", "acknowledged in"]);
     }
     over_each("results_are_safe_before_their_message_is_acknowledged", law);
+}
+
+/// Its worker ends when it is to send the message of this number, from 0, into a stream.
+struct Ends {
+    transport: Arc<dyn Transport>,
+    stream: &'static str,
+    at: u32,
+    seen: AtomicU32,
+}
+
+impl Ends {
+    fn at(transport: &Arc<dyn Transport>, stream: &'static str, at: u32) -> Arc<dyn Transport> {
+        Arc::new(Ends { transport: transport.clone(), stream, at, seen: AtomicU32::new(0) })
+    }
+}
+
+impl Transport for Ends {
+    fn publish(&self, stream: &str, message: Message) -> Result<Receipt, TransportError> {
+        if stream == self.stream && self.seen.fetch_add(1, SeqCst) == self.at {
+            return Err(TransportError::Closed);
+        }
+        self.transport.publish(stream, message)
+    }
+
+    fn fetch(&self, stream: &str, most: usize, wait: Duration) -> Result<Vec<Delivery>, TransportError> {
+        self.transport.fetch(stream, most, wait)
+    }
+
+    fn settle(&self, delivery: &Delivery, verdict: Verdict) -> Result<(), TransportError> {
+        self.transport.settle(delivery, verdict)
+    }
+}
+
+#[test]
+fn an_item_is_not_lost_if_it_fails_at_the_last_attempt_its_worker_ends_and_then_it_succeeds() {
+    fn law(transport: Arc<dyn Transport>) {
+        send(&transport, 0..10);
+        let ends = Ends::at(&transport, "in-dead", 0);
+        let is_bad = AtomicBool::new(true);
+        let stage = |items: Taken<u64>| {
+            let fails = |n| if n == 3 && is_bad.load(SeqCst) { Err("not now") } else { Ok(n) };
+            Ok(items.pipeline().try_map(fails).collect().run_on(&Inline)?.value)
+        };
+        let ended = worker(&ends).run(&Cancel::new(), stage).unwrap_err();
+        assert!(matches!(ended, TransportError::Closed), "{ended}");
+        is_bad.store(false, SeqCst);
+        run(&ends, stage);
+        assert_eq!(out(&transport), once(0..10));
+    }
+    over_each("an_item_is_not_lost_if_it_fails_at_the_last_attempt", law);
+}
+
+#[test]
+fn outputs_made_without_an_item_do_not_pass_for_those_made_with_it() {
+    fn law(transport: Arc<dyn Transport>) {
+        send(&transport, 0..10);
+        let ends = Ends::at(&transport, "out", 1);
+        let is_bad = AtomicBool::new(false);
+        // Two frames of ten. Without an item the second begins with a later one, and the first holds what had been in the second.
+        let stage = |items: Taken<u64>| {
+            let fails = |n| if n == 3 && is_bad.load(SeqCst) { Err("not now") } else { Ok(n) };
+            let pipeline = items.pipeline().try_map(fails).flat_map(|n| [n, n + 100]);
+            Ok(pipeline.collect().run_on(&Inline)?.value)
+        };
+        worker(&ends).run(&Cancel::new(), stage).unwrap_err();
+        is_bad.store(true, SeqCst);
+        assert_eq!(run(&ends, stage).letters, 1);
+        let out = out(&transport);
+        let missing: Vec<u64> = (0..10).flat_map(|n| [n, n + 100]).filter(|n| !out.contains_key(n)).collect();
+        assert!(missing.is_empty(), "{missing:?} are neither output nor letter");
+    }
+    over_each("outputs_made_without_an_item_do_not_pass_for_those_made_with_it", law);
+}
+
+/// Takes no message for a stream that is larger than this.
+struct Narrow {
+    transport: Arc<dyn Transport>,
+    stream: &'static str,
+    limit: usize,
+}
+
+impl Transport for Narrow {
+    fn publish(&self, stream: &str, message: Message) -> Result<Receipt, TransportError> {
+        let (bytes, limit) = (message.payload.len() + message.id.len(), self.limit);
+        if stream == self.stream && bytes > limit {
+            return Err(TransportError::TooLarge { stream: stream.to_owned(), bytes, limit });
+        }
+        self.transport.publish(stream, message)
+    }
+
+    fn fetch(&self, stream: &str, most: usize, wait: Duration) -> Result<Vec<Delivery>, TransportError> {
+        self.transport.fetch(stream, most, wait)
+    }
+
+    fn settle(&self, delivery: &Delivery, verdict: Verdict) -> Result<(), TransportError> {
+        self.transport.settle(delivery, verdict)
+    }
+}
+
+#[test]
+fn a_letter_that_is_too_large_for_its_stream_is_cut_and_the_queue_goes_on() {
+    fn law(transport: Arc<dyn Transport>) {
+        let long = "long".repeat(500);
+        for (id, payload) in [("garbage", vec![7; 8 << 10]), (long.as_str(), vec![7; 10])] {
+            let message = Message { id: id.to_owned(), payload };
+            transport.publish("in", message).unwrap().wait().unwrap();
+        }
+        send(&transport, 0..10);
+        let narrow = Narrow { transport: transport.clone(), stream: "in-dead", limit: 2 << 10 };
+        let did = run(&(Arc::new(narrow) as Arc<dyn Transport>), plus_one);
+        assert_eq!((did.messages, did.items, did.letters), (3, 10, 2));
+        assert_eq!(out(&transport), once(1..11));
+        let written = letters(&transport);
+        assert_eq!(written.len(), 2, "{written:?}");
+        assert_eq!((written[0].id.as_str(), written[0].bytes), ("garbage", 8 << 10));
+        assert!(written[0].frame.len() >= 512 && written[0].frame.iter().all(|byte| *byte == 7));
+        assert!(written[1].id.starts_with("longlong") && written[1].id.len() < long.len(), "{written:?}");
+        let replayed = replay(&*transport, "in", 10).unwrap();
+        assert_eq!((replayed.sent, replayed.kept), (0, 2), "what is cut is not sent as if it were whole");
+    }
+    over_each("a_letter_that_is_too_large_for_its_stream_is_cut_and_the_queue_goes_on", law);
+}
+
+#[test]
+fn results_too_large_for_their_stream_become_a_letter_and_the_queue_goes_on() {
+    fn law(transport: Arc<dyn Transport>) {
+        send(&transport, 0..20);
+        let narrow = Narrow { transport: transport.clone(), stream: "out", limit: 100 };
+        let did = run(&(Arc::new(narrow) as Arc<dyn Transport>), |items| {
+            let large = |n| if n < 10 { u64::MAX - n } else { n };
+            Ok(items.pipeline().map(large).collect().run_on(&Inline)?.value)
+        });
+        assert_eq!((did.messages, did.items, did.outputs), (2, 10, 10));
+        assert_eq!((did.letters, did.retried), (1, 2));
+        assert_eq!(out(&transport), once(10..20));
+        let letter = &letters(&transport)[0];
+        assert_eq!((letter.id.as_str(), letter.index, letter.attempts), ("test/0+10", None, 3));
+        assert!(letter.error.contains("at most 100 are allowed"), "{letter}");
+    }
+    over_each("results_too_large_for_their_stream_become_a_letter_and_the_queue_goes_on", law);
 }
 
 #[test]

@@ -305,6 +305,6 @@ fn what_cannot_end_stalls_and_says_so() {
     let error = error.downcast_ref::<BranchError>().unwrap();
     assert!(matches!(error.kind(), BranchErrorKind::Stalled { waited, .. } if waited >= limit));
     assert_eq!(error.branch(), "merge of 1");
-    let refused = merge([FromIter::new(0..1u64)]).stall_after(Duration::ZERO).pull(ALL).err().unwrap();
-    assert!(matches!(refused.downcast_ref(), Some(RunError::Config { field: "merge.stall_after", .. })));
+    let refused = merge([FromIter::new(0..1u64)]).stall_after(Duration::ZERO).check();
+    assert!(matches!(refused, Err(RunError::Config { field: "merge.stall_after", .. })));
 }

@@ -33,6 +33,11 @@ impl Attempts {
         self.started.elapsed() < self.patience
     }
 
+    /// The patience that is left, for an attempt that gets no answer. Zero would be no attempt at all.
+    pub(super) fn left(&self) -> Duration {
+        self.patience.saturating_sub(self.started.elapsed()).max(Duration::from_millis(1))
+    }
+
     pub(super) fn made(&self) -> u32 {
         self.made
     }

@@ -21,7 +21,15 @@ pub(super) struct Publishing {
 enum Failed {
     /// The stream has no room; the connection is fine.
     Full,
+    /// It will not do at another time.
+    ForGood(TransportError),
     Other(BoxError),
+}
+
+impl From<BoxError> for Failed {
+    fn from(error: BoxError) -> Self {
+        error.downcast().map_or_else(Failed::Other, |error| Failed::ForGood(*error))
+    }
 }
 
 impl Publishing {
@@ -32,9 +40,12 @@ impl Publishing {
         mut attempts: Attempts,
     ) -> Result<Published, TransportError> {
         loop {
-            let failed = match self.attempt(context, streams).await {
-                Ok(published) => return Ok(published),
-                Err(failed) => failed,
+            // While there is no connection the client reads no more of its queue, and to send waits for room in it.
+            let failed = match tokio::time::timeout(attempts.left(), self.attempt(context, streams)).await {
+                Ok(Ok(published)) => return Ok(published),
+                Ok(Err(Failed::ForGood(error))) => return Err(error),
+                Ok(Err(failed)) => failed,
+                Err(late) => Failed::Other(late.into()),
             };
             if attempts.again().await {
                 continue;
@@ -42,6 +53,7 @@ impl Publishing {
             let (stream, waited) = (self.stream.clone(), attempts.waited());
             return Err(match failed {
                 Failed::Full => TransportError::Full { stream, waited },
+                Failed::ForGood(error) => error,
                 Failed::Other(source) => {
                     TransportError::Unavailable { stream, attempts: attempts.made(), waited, source }
                 }
@@ -50,7 +62,7 @@ impl Publishing {
     }
 
     async fn attempt(&self, context: &Context, streams: &Streams) -> Result<Published, Failed> {
-        streams.consumer(&self.stream).await.map_err(Failed::Other)?;
+        streams.consumer(&self.stream).await?;
         let message = PublishMessage::build().message_id(&self.id).payload(self.payload.clone());
         let sent = context.send_publish(self.stream.clone(), message).await;
         let answer = match sent {

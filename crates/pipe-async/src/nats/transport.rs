@@ -5,7 +5,8 @@ use super::options::NatsOptions;
 use super::publishing::Publishing;
 use super::streams::Streams;
 use crate::transport::{
-    Answer, Delivery, Message, Receipt, StreamSettings, Transport, TransportError, Verdict, check_stream,
+    Answer, Delivery, LONGEST, Message, Receipt, StreamSettings, Transport, TransportError, Verdict,
+    check_stream,
 };
 use async_nats::jetstream::consumer::pull::Batch;
 use async_nats::jetstream::{self, AckKind, Context};
@@ -23,6 +24,9 @@ use tokio::sync::{oneshot, watch};
 
 /// What a message may have beside its payload: the id, and the words around it.
 const HEADERS: usize = 1024;
+
+/// A mark that waits for longer is given up.
+const MARK: Duration = Duration::from_secs(1);
 
 /// Streams on NATS JetStream: a work queue for each, in files, acknowledged message by message.
 ///
@@ -155,15 +159,20 @@ impl Transport for Nats {
 
     fn fetch(&self, stream: &str, most: usize, wait: Duration) -> Result<Vec<Delivery>, TransportError> {
         check_stream(stream)?;
-        let (streams, name, lease) = (self.streams.clone(), stream.to_owned(), self.settings.lease);
+        let (streams, name, wait) = (self.streams.clone(), stream.to_owned(), wait.min(LONGEST));
         let (mut attempts, connected) = (self.attempts(), self.connected.clone());
         let fetching = async move {
             loop {
-                let failed = match fetch(&streams, &name, most, wait, lease).await {
+                let limit = attempts.left() + wait;
+                let failed = match tokio::time::timeout(limit, fetch(&streams, &name, most, wait)).await {
                     // Silence means that nothing is there, if there is somebody who would say so.
-                    Ok(fetched) if !fetched.is_empty() || *connected.borrow() => return Ok(fetched),
-                    Ok(_) => "there is no connection".into(),
-                    Err(failed) => failed,
+                    Ok(Ok(fetched)) if !fetched.is_empty() || *connected.borrow() => return Ok(fetched),
+                    Ok(Ok(_)) => "there is no connection".into(),
+                    Ok(Err(failed)) => match failed.downcast::<TransportError>() {
+                        Ok(for_good) => return Err(*for_good),
+                        Err(failed) => failed,
+                    },
+                    Err(late) => late.into(),
                 };
                 streams.forget(&name);
                 if !attempts.again().await {
@@ -181,16 +190,25 @@ impl Transport for Nats {
     }
 
     fn settle(&self, delivery: &Delivery, verdict: Verdict) -> Result<(), TransportError> {
-        let kind = match verdict {
-            Verdict::Ack => AckKind::Ack,
-            Verdict::Retry(after) => AckKind::Nak(Some(after)),
-            Verdict::InProgress => AckKind::Progress,
+        let (kind, patience) = match verdict {
+            Verdict::Ack => (AckKind::Ack, self.settings.patience),
+            Verdict::Retry(after) => (AckKind::Nak(Some(after.min(LONGEST))), self.settings.patience),
+            // Kept until there is a connection again it would say nothing: the next one comes soon.
+            Verdict::InProgress if !*self.connected.borrow() => return Ok(()),
+            Verdict::InProgress => (AckKind::Progress, MARK.min(self.settings.patience)),
         };
         let (client, token) = (self.client.clone(), delivery.token.clone());
-        // The client keeps it over a reconnect; if it is lost all the same, the message comes again.
-        let settling = async move { client.publish(token, kind.into()).await.is_ok() };
+        // The client keeps it over a reconnect, if it has room; if it is lost all the same, the message comes again.
+        let settling =
+            async move { tokio::time::timeout(patience, client.publish(token, kind.into())).await };
         match on(&self.runtime, settling) {
-            Some(true) => Ok(()),
+            Some(Ok(Ok(()))) => Ok(()),
+            Some(Err(late)) => Err(TransportError::Unavailable {
+                stream: delivery.stream.to_string(),
+                attempts: 1,
+                waited: patience,
+                source: late.into(),
+            }),
             _ => Err(TransportError::Closed),
         }
     }
@@ -205,26 +223,42 @@ async fn fetch(
     name: &str,
     most: usize,
     wait: Duration,
-    lease: Duration,
 ) -> Result<Vec<Delivery>, BoxError> {
     let consumer = streams.consumer(name).await?;
+    // The server's: the consumer may have been made by somebody with other settings.
+    let lease = consumer.cached_info().config.ack_wait;
     let there = consumer.fetch().max_messages(most).messages().await?;
     let mut messages = heard(there, Duration::ZERO).await?;
     if messages.is_empty() && !wait.is_zero() {
         let first = consumer.batch().max_messages(1).expires(wait).messages().await?;
         messages = heard(first, wait).await?;
     }
-    messages.into_iter().map(|message| delivery(message, name, lease)).collect()
+    in_hand(messages.into_iter().map(|message| delivery(message, name, lease)))
+}
+
+/// An error counts only if nothing came. What came is on loan, and thrown away it would use an attempt; the next request meets the error.
+fn in_hand<T>(all: impl Iterator<Item = Result<T, BoxError>>) -> Result<Vec<T>, BoxError> {
+    let mut first = None;
+    let came: Vec<T> =
+        all.filter_map(|one| one.map_err(|error| first = first.take().or(Some(error))).ok()).collect();
+    match first {
+        Some(error) if came.is_empty() => Err(error),
+        _ => Ok(came),
+    }
 }
 
 /// What the server sends for a request, until it says that this is all. It does not say so while as many messages are on loan as may be.
 async fn heard(mut answers: Batch, wait: Duration) -> Result<Vec<jetstream::Message>, BoxError> {
     let late = wait + Duration::from_secs(1);
-    let mut messages = Vec::new();
-    while let Ok(Some(message)) = tokio::time::timeout(late, answers.next()).await {
-        messages.push(message?);
+    let mut answered = Vec::new();
+    while let Ok(Some(answer)) = tokio::time::timeout(late, answers.next()).await {
+        let is_over = answer.is_err();
+        answered.push(answer);
+        if is_over {
+            break;
+        }
     }
-    Ok(messages)
+    in_hand(answered.into_iter())
 }
 
 fn delivery(message: jetstream::Message, stream: &str, lease: Duration) -> Result<Delivery, BoxError> {
@@ -283,5 +317,18 @@ impl Drop for Nats {
 impl fmt::Debug for Nats {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Nats").field("settings", &self.settings).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_came_before_an_error_is_kept_and_an_error_alone_is_told() {
+        let all = |all: Vec<Result<u32, BoxError>>| in_hand(all.into_iter()).ok();
+        assert_eq!(all(vec![Ok(1), Ok(2), Err("gone".into())]), Some(vec![1, 2]));
+        assert_eq!(all(vec![Err("gone".into())]), None);
+        assert_eq!(all(vec![]), Some(vec![]));
     }
 }

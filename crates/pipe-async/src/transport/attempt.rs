@@ -3,7 +3,7 @@
 use super::contract::{Delivery, Message};
 use super::frame::{FrameError, FrameLimits, FrameReader, FrameWriter};
 use super::letter::Letter;
-use super::schema::Schema;
+use super::schema::{FNV_OFFSET, Schema, fnv};
 use super::taken::Taken;
 use pipe_core::{Position, RunError};
 use serde::Serialize;
@@ -24,15 +24,20 @@ pub(super) enum Outcome {
     /// It failed, and has attempts left.
     Again,
     /// Once all of this is safe, the message is done.
-    Over {
-        /// Frames for the next stream, with the number of their items.
-        outputs: Vec<(Vec<u8>, u32)>,
-        letters: Vec<Letter>,
-        /// Messages in the place of this one, each to be taken alone.
-        suspects: Vec<Message>,
-        /// Items that went through.
-        items: u64,
-    },
+    Over(Results),
+}
+
+#[derive(Default)]
+pub(super) struct Results {
+    /// Frames for the next stream, with the number of their items.
+    pub(super) outputs: Vec<(Vec<u8>, u32)>,
+    pub(super) letters: Vec<Letter>,
+    /// Messages in the place of this one, each to be taken alone.
+    pub(super) suspects: Vec<Message>,
+    /// Items that went through.
+    pub(super) items: u64,
+    /// Which items the outputs are made without: a part of their ids, since frames made of other items are other frames.
+    pub(super) without: String,
 }
 
 impl<'d> Attempt<'d> {
@@ -69,12 +74,15 @@ impl<'d> Attempt<'d> {
             let why = match work(taken) {
                 Ok(outputs) => match self.frames(&outputs) {
                     Ok(outputs) => {
-                        return Outcome::Over {
+                        let (letters, without) = (self.letters, without(&failed));
+                        let suspects = Vec::new();
+                        return Outcome::Over(Results {
                             outputs,
-                            letters: self.letters,
-                            suspects: Vec::new(),
+                            letters,
+                            suspects,
                             items: through,
-                        };
+                            without,
+                        });
                     }
                     Err(why) => (None, why.to_string()),
                 },
@@ -115,9 +123,7 @@ impl<'d> Attempt<'d> {
             (true, count) => (0..count as u64).map(item).collect(),
         };
         match suspects {
-            Some(suspects) => {
-                Outcome::Over { outputs: Vec::new(), letters: self.letters, suspects, items: 0 }
-            }
+            Some(suspects) => Outcome::Over(Results { suspects, ..Results::default() }),
             None => self.all_dead(guilty),
         }
     }
@@ -137,12 +143,17 @@ impl<'d> Attempt<'d> {
         self.letters.push(letter);
     }
 
-    fn all_dead(self, why: &str) -> Outcome {
+    fn all_dead(&self, why: &str) -> Outcome {
+        Outcome::Over(Results { letters: vec![self.dead(why)], ..Results::default() })
+    }
+
+    /// A letter of the whole message.
+    pub(super) fn dead(&self, why: &str) -> Letter {
         let payload = &self.delivery.message.payload;
         let kept = payload[..payload.len().min(self.limits.max_bytes)].to_vec();
         let mut letter = self.letter(None, why.to_owned(), kept);
         letter.bytes = payload.len() as u64;
-        Outcome::Over { outputs: Vec::new(), letters: vec![letter], suspects: Vec::new(), items: 0 }
+        letter
     }
 
     fn letter(&self, index: Option<u32>, error: String, frame: Vec<u8>) -> Letter {
@@ -181,6 +192,15 @@ impl<'d> Attempt<'d> {
         take(&mut writer);
         Ok(frames)
     }
+}
+
+/// Empty if none failed.
+fn without(failed: &BTreeSet<u64>) -> String {
+    if failed.is_empty() {
+        return String::new();
+    }
+    let places: Vec<u8> = failed.iter().flat_map(|place| place.to_le_bytes()).collect();
+    format!("~{:016x}", fnv(FNV_OFFSET, &places))
 }
 
 /// The item that a run failed at.

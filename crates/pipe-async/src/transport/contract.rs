@@ -37,7 +37,7 @@ pub trait Transport: Send + Sync {
     /// Says what became of a message. Not confirmed: if it is lost, the message is delivered again.
     ///
     /// # Errors
-    /// The transport has ended.
+    /// The transport has ended, or it could not be said for as long as its patience allows.
     fn settle(&self, delivery: &Delivery, verdict: Verdict) -> Result<(), TransportError>;
 }
 

@@ -60,12 +60,20 @@ impl Keeper {
             held.messages.retain(|_, (since, _)| since.elapsed() < self.longest);
             let marked: Vec<Delivery> =
                 held.messages.values().map(|(_, delivery)| delivery.clone()).collect();
-            // Not under the lock: the server may be slow, and the worker wants to go on.
-            drop(held);
             for delivery in &marked {
+                // Marks take time, and meanwhile a verdict may have been given: no mark comes after it.
+                let now_held = held.messages.get(&delivery.sequence).map(|(_, held)| held.attempt);
+                if held.over {
+                    break;
+                }
+                if now_held != Some(delivery.attempt) {
+                    continue;
+                }
+                // Not under the lock: the server may be slow, and the worker wants to go on.
+                drop(held);
                 let _ = transport.settle(delivery, Verdict::InProgress);
+                held = self.lock();
             }
-            held = self.lock();
         }
     }
 

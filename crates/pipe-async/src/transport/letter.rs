@@ -3,13 +3,16 @@
 use super::contract::{Delivery, Message, Transport, Verdict};
 use super::error::TransportError;
 use super::frame::{FrameError, FrameLimits, FrameReader, FrameWriter};
-use super::schema::Schema;
+use super::schema::{FNV_OFFSET, Schema, fnv};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::time::Duration;
 
 /// Of the text of an error so much is kept.
 const TEXT: usize = 4 << 10;
+
+/// Bytes of an id or a text that stay, however little room there is.
+const SHORT: usize = 64;
 
 /// An item, or a message that holds no items, which failed at every attempt. It stands in the stream `<stream>-dead`.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,13 +24,13 @@ pub struct Letter {
     pub error: String,
     /// The stream it came from.
     pub stream: String,
-    /// The message it came in.
+    /// The message it came in; the beginning of its id and a hash of all of it, if it was too long for the stream.
     pub id: String,
     /// Its place in the message. `None`: the whole message.
     pub index: Option<u32>,
     /// How often it was tried.
     pub attempts: u32,
-    /// A frame of this one item, or the message as it came; the beginning of it, if it was too large to be a frame.
+    /// A frame of this one item, or the message as it came; the beginning of it, if it was too large to be a frame or for the stream.
     pub frame: Vec<u8>,
     /// How long the message was.
     pub bytes: u64,
@@ -77,17 +80,36 @@ impl Letter {
     }
 
     /// As it is sent: the id says which item it is, so that a letter written twice is there once.
-    pub(crate) fn message(mut self, of_frames: FrameLimits) -> Result<Message, FrameError> {
+    pub(crate) fn message(&self, of_frames: FrameLimits) -> Result<Message, FrameError> {
         let id = match self.index {
             Some(index) => format!("{}/{index}!{}", self.id, self.stage),
             None => format!("{}!{}", self.id, self.stage),
         };
-        self.frame.truncate(of_frames.max_bytes);
-        self.error.truncate(self.error.floor_char_boundary(TEXT));
+        let mut letter = self.clone();
+        letter.frame.truncate(of_frames.max_bytes);
+        letter.error.truncate(letter.error.floor_char_boundary(TEXT));
         let mut writer = FrameWriter::new(Schema::of::<Letter>(), limits(of_frames));
-        writer.push(&self)?;
+        writer.push(&letter)?;
         let payload = writer.take().unwrap_or_default();
         Ok(Message { id, payload })
+    }
+
+    /// Halves what it can best do without, if its stream finds it too large: what it holds, then the id, then the text. `false`: nothing is
+    /// left to go without.
+    pub(crate) fn shorten(&mut self) -> bool {
+        if !self.frame.is_empty() {
+            self.frame.truncate(self.frame.len() / 2);
+        } else if self.id.len() > SHORT {
+            // Other ids with the same beginning stay other ids.
+            let whole = fnv(FNV_OFFSET, self.id.as_bytes());
+            self.id.truncate(self.id.floor_char_boundary(self.id.len() / 2));
+            self.id.push_str(&format!("~{whole:016x}"));
+        } else if self.error.len() > SHORT {
+            self.error.truncate(self.error.floor_char_boundary(self.error.len() / 2));
+        } else {
+            return false;
+        }
+        true
     }
 }
 

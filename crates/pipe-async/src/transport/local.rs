@@ -2,13 +2,16 @@
 
 use super::contract::{Delivery, Message, Published, Receipt, Transport, Verdict};
 use super::error::TransportError;
-use super::settings::{StreamSettings, check_stream};
+use super::settings::{LONGEST, StreamSettings, check_stream};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Streams in the memory of this process, for development and tests: what runs over it runs over any other transport. Clones share the
 /// streams. Nothing outlives the process.
+///
+/// A message weighs what its payload and its id do, and 256 bytes; so do the ids that are remembered. If these come to weigh more than a
+/// stream may hold, the oldest are forgotten before their window ends.
 ///
 /// ```
 /// use pipe_async::{LocalTransport, Message, StreamSettings, Transport, Verdict};
@@ -26,6 +29,9 @@ use std::time::{Duration, Instant};
 pub struct LocalTransport {
     shared: Arc<Shared>,
 }
+
+/// What is kept of a message beside its bytes, rounded up: its places in the maps, and its id once more.
+const KEPT: u64 = 256;
 
 #[derive(Debug)]
 struct Shared {
@@ -48,6 +54,7 @@ struct Stream {
     ids: HashSet<Arc<str>>,
     /// The ids in the order they came, to forget them in.
     recent: VecDeque<(Instant, Arc<str>)>,
+    recent_bytes: u64,
 }
 
 #[derive(Debug)]
@@ -56,6 +63,18 @@ struct Stored {
     attempt: u32,
     /// When it is delivered again; `None` for one that is ready.
     due: Option<Instant>,
+    /// Somebody has it. One that was given back and is due later is not.
+    on_loan: bool,
+}
+
+impl Stored {
+    fn weight(&self) -> u64 {
+        weight(&self.message)
+    }
+}
+
+fn weight(message: &Message) -> u64 {
+    (message.payload.len() + message.id.len()) as u64 + KEPT
 }
 
 impl LocalTransport {
@@ -85,10 +104,9 @@ impl Transport for LocalTransport {
     fn publish(&self, stream: &str, message: Message) -> Result<Receipt, TransportError> {
         check_stream(stream)?;
         let settings = &self.shared.settings;
-        let bytes = message.payload.len() as u64;
+        let bytes = weight(&message);
         if bytes > settings.max_bytes {
-            let (stream, bytes, limit) =
-                (stream.to_owned(), message.payload.len(), settings.max_bytes as usize);
+            let (stream, bytes, limit) = (stream.to_owned(), bytes as usize, settings.max_bytes as usize);
             return Err(TransportError::TooLarge { stream, bytes, limit });
         }
         let (answer, receipt) = Receipt::pending();
@@ -96,7 +114,7 @@ impl Transport for LocalTransport {
         let mut streams = self.lock();
         loop {
             let queue = streams.entry(stream.into()).or_default();
-            queue.forget(settings.duplicate_window);
+            queue.forget(settings);
             if queue.ids.contains(message.id.as_str()) {
                 answer.give(Ok(Published::Duplicate));
                 return Ok(receipt);
@@ -120,7 +138,7 @@ impl Transport for LocalTransport {
         check_stream(stream)?;
         let name: Arc<str> = stream.into();
         let settings = &self.shared.settings;
-        let until = Instant::now() + wait;
+        let until = Instant::now() + wait.min(LONGEST);
         let mut streams = self.lock();
         loop {
             let queue = streams.entry(name.clone()).or_default();
@@ -141,8 +159,10 @@ impl Transport for LocalTransport {
             let now = Instant::now();
             match verdict {
                 Verdict::Ack => queue.remove(delivery.sequence),
-                Verdict::Retry(after) => queue.postpone(delivery.sequence, now + after),
-                Verdict::InProgress => queue.postpone(delivery.sequence, now + self.shared.settings.lease),
+                Verdict::Retry(after) => queue.give_back(delivery, now + after.min(LONGEST)),
+                Verdict::InProgress => {
+                    queue.postpone(delivery, now + self.shared.settings.lease);
+                }
             }
             self.shared.changed.notify_all();
         }
@@ -153,19 +173,21 @@ impl Transport for LocalTransport {
 impl Stream {
     fn store(&mut self, message: Message) {
         self.last += 1;
-        self.bytes += message.payload.len() as u64;
+        self.bytes += weight(&message);
+        self.recent_bytes += message.id.len() as u64 + KEPT;
         let id: Arc<str> = message.id.as_str().into();
         self.ids.insert(id.clone());
         self.recent.push_back((Instant::now(), id));
         self.ready.insert(self.last);
-        self.messages.insert(self.last, Stored { message, attempt: 0, due: None });
+        self.messages.insert(self.last, Stored { message, attempt: 0, due: None, on_loan: false });
     }
 
-    /// Forgets ids that are older than the window.
-    fn forget(&mut self, window: Duration) {
+    /// Forgets ids that are older than the window, or more than there is room for.
+    fn forget(&mut self, settings: &StreamSettings) {
         while let Some((came, id)) = self.recent.front()
-            && came.elapsed() > window
+            && (came.elapsed() > settings.duplicate_window || self.recent_bytes > settings.max_bytes)
         {
+            self.recent_bytes -= id.len() as u64 + KEPT;
             self.ids.remove(id);
             self.recent.pop_front();
         }
@@ -180,6 +202,7 @@ impl Stream {
             self.ready.insert(sequence);
             if let Some(stored) = self.messages.get_mut(&sequence) {
                 stored.due = None;
+                stored.on_loan = false;
             }
         }
     }
@@ -200,6 +223,7 @@ impl Stream {
             let Some(stored) = self.messages.get_mut(&sequence) else { continue };
             stored.attempt += 1;
             stored.due = Some(due);
+            stored.on_loan = true;
             self.waiting.insert((due, sequence));
             lent.push(Delivery {
                 message: stored.message.clone(),
@@ -215,7 +239,7 @@ impl Stream {
 
     fn remove(&mut self, sequence: u64) {
         if let Some(stored) = self.messages.remove(&sequence) {
-            self.bytes -= stored.message.payload.len() as u64;
+            self.bytes -= stored.weight();
             self.ready.remove(&sequence);
             if let Some(due) = stored.due {
                 self.waiting.remove(&(due, sequence));
@@ -223,12 +247,23 @@ impl Stream {
         }
     }
 
-    /// Only of a message that is on loan: one that is ready again stays so.
-    fn postpone(&mut self, sequence: u64, until: Instant) {
-        if let Some(Stored { due: Some(due), .. }) = self.messages.get_mut(&sequence) {
-            self.waiting.remove(&(*due, sequence));
-            self.waiting.insert((until, sequence));
-            *due = until;
+    fn give_back(&mut self, delivery: &Delivery, until: Instant) {
+        if let Some(stored) = self.postpone(delivery, until) {
+            stored.on_loan = false;
         }
+    }
+
+    /// Only of the loan that the word is about: a message that was given back, or went to somebody else meanwhile, is left as it is.
+    fn postpone(&mut self, delivery: &Delivery, until: Instant) -> Option<&mut Stored> {
+        let sequence = delivery.sequence;
+        let stored = self.messages.get_mut(&sequence)?;
+        if !stored.on_loan || stored.attempt != delivery.attempt {
+            return None;
+        }
+        if let Some(due) = stored.due.replace(until) {
+            self.waiting.remove(&(due, sequence));
+            self.waiting.insert((until, sequence));
+        }
+        Some(stored)
     }
 }

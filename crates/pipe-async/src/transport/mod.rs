@@ -29,7 +29,7 @@ pub use local::LocalTransport;
 pub use schema::Schema;
 pub use settings::StreamSettings;
 #[cfg(feature = "nats")]
-pub(crate) use settings::check_stream;
+pub(crate) use settings::{LONGEST, check_stream};
 pub use stream_sink::{Sent, StreamSink};
 pub use taken::Taken;
 pub use worker::{Worked, Worker, WorkerSettings};

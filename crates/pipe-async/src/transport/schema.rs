@@ -2,8 +2,11 @@
 //!
 //! A type is asked to deserialize itself from a deserializer that has no data, but writes down what it is asked for: the names and the
 //! kinds of fields, and of the fields of these. So a field that was added, renamed or given another type makes another schema, although
-//! nobody keeps a version. Of an enum the variants are known by their names, and the contents of the first one. Types that are equal in
-//! all of this are equal on the wire, too.
+//! nobody keeps a version.
+//!
+//! What it does not see: of an enum only the names of the variants and the contents of the first one are known, so `Result<u32, u32>` and
+//! `Result<u32, String>` have the same schema; and a type that refuses the value it is given here, like a text that has to be a date, ends
+//! the trace, so what follows it is not known. Then a frame of the other type decodes with an error or, at worst, into other values.
 
 use serde::de::value::Error as Plain;
 use serde::de::{
@@ -58,8 +61,13 @@ impl fmt::Debug for Schema {
 }
 
 /// FNV-1a (Fowler, Noll, Vo), 64 bits: it is the same in every program and for ever, which the hashers of the standard library are not.
-const FNV_OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
+pub(super) const FNV_OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
 const FNV_PRIME: u64 = 0x0000_0100_0000_01b3;
+
+/// Goes on with a hash that begins as [`FNV_OFFSET`].
+pub(super) fn fnv(hash: u64, bytes: &[u8]) -> u64 {
+    bytes.iter().fold(hash, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(FNV_PRIME))
+}
 
 struct Trace {
     hash: u64,
@@ -70,9 +78,7 @@ struct Trace {
 impl Trace {
     fn note(&mut self, word: &str) -> Result<(), Plain> {
         // Zero ends the word: no text of Rust's names holds it.
-        for byte in word.bytes().chain([0]) {
-            self.hash = (self.hash ^ u64::from(byte)).wrapping_mul(FNV_PRIME);
-        }
+        self.hash = fnv(fnv(self.hash, word.as_bytes()), &[0]);
         self.seen += 1;
         if self.seen > LONGEST || self.depth > DEEPEST {
             return Err(Plain::custom("deep enough"));

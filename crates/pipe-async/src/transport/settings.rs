@@ -3,8 +3,14 @@
 use super::error::TransportError;
 use std::time::Duration;
 
-/// Settings of the streams that a transport makes. Of one that is there already only the transport's own side is taken: the lease and the
-/// patience.
+/// No wait is longer. Clocks can add it to any time that they tell.
+pub(crate) const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// Settings of the streams that a transport makes. One that is there already keeps its lease and its size, which may be others; it has to be a
+/// work queue that refuses when it is full, delivers without limit and remembers ids for long enough, or it is a
+/// [`TransportError::Config`]. The patience is of the transport alone.
+///
+/// No span may be longer than a year.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StreamSettings {
     /// The lease: how long a message that was fetched may go without a word before it is delivered again. 30 s unless set. After the death of
@@ -14,8 +20,9 @@ pub struct StreamSettings {
     pub max_bytes: u64,
     /// How many messages may be on loan at the same time, over all who fetch: 4,096 unless set.
     pub max_on_loan: u32,
-    /// For how long a stream remembers the ids of its messages: 2 minutes unless set. Has to be longer than the longest outage, and at
-    /// least two leases.
+    /// For how long a stream remembers the ids of its messages: 15 minutes unless set. At least two leases, and longer than the lease and the
+    /// patience together: a worker that takes over from one that was killed may come with the same results that much later. Results of a
+    /// message that waits even longer for a worker may be there twice.
     pub duplicate_window: Duration,
     /// For how long a message waits for room, or for a server that is away, before it has failed: 5 minutes unless set.
     pub patience: Duration,
@@ -29,7 +36,7 @@ impl Default for StreamSettings {
             lease: Duration::from_secs(30),
             max_bytes: 1 << 30,
             max_on_loan: 4096,
-            duplicate_window: Duration::from_secs(120),
+            duplicate_window: Duration::from_secs(900),
             patience: Duration::from_secs(300),
             in_flight: 256,
         }
@@ -47,14 +54,36 @@ impl StreamSettings {
         zero("max_on_loan", self.max_on_loan == 0)?;
         zero("patience", self.patience.is_zero())?;
         zero("in_flight", self.in_flight == 0)?;
-        if self.duplicate_window < self.lease * 2 {
-            return Err(TransportError::Config {
-                field: "duplicate_window",
-                value: format!("{:?}", self.duplicate_window),
-                why: "it has to be at least two leases, or a message that is delivered again is a new one",
-            });
+        let spans =
+            [("lease", self.lease), ("duplicate_window", self.duplicate_window), ("patience", self.patience)];
+        for (field, span) in spans {
+            if span > LONGEST {
+                let (value, why) = (format!("{span:?}"), "it has to end some time: at most a year");
+                return Err(TransportError::Config { field, value, why });
+            }
         }
-        Ok(())
+        match self.why_too_short(self.lease, self.duplicate_window) {
+            None => Ok(()),
+            Some(why) => {
+                let (field, value) = ("duplicate_window", format!("{:?}", self.duplicate_window));
+                Err(TransportError::Config { field, value, why })
+            }
+        }
+    }
+
+    /// What is wrong with the duplicate window of a stream with this lease.
+    pub(crate) fn why_too_short(&self, lease: Duration, window: Duration) -> Option<&'static str> {
+        if window < lease.saturating_mul(2) {
+            return Some(
+                "it has to be at least two leases, or a message that is delivered again is a new one",
+            );
+        }
+        if window <= lease.saturating_add(self.patience) {
+            return Some(
+                "it has to be longer than lease and patience, or results that come late are there twice",
+            );
+        }
+        None
     }
 }
 

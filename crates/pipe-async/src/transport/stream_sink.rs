@@ -4,7 +4,7 @@ use super::contract::{Message, Published, Receipt, Transport};
 use super::error::TransportError;
 use super::frame::{FrameLimits, FrameWriter};
 use super::schema::Schema;
-use super::settings::check_stream;
+use super::settings::{LONGEST, check_stream};
 use pipe_core::{BoxError, Sink};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -13,7 +13,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// Frames that are sent before the first of them has its receipt. More gain nothing, and are lost work if the run fails.
 const IN_FLIGHT: usize = 64;
@@ -171,7 +171,7 @@ impl Shared {
 
     /// Sends each frame that is still the same after its time.
     fn linger(&self) {
-        let linger = self.limits.linger.unwrap_or(Duration::MAX);
+        let linger = self.limits.linger.unwrap_or(LONGEST).min(LONGEST);
         let mut open = self.lock();
         while !open.over {
             if open.writer.count() == 0 {

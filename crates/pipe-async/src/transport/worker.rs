@@ -1,6 +1,6 @@
 //! A worker: takes messages of a stream, runs a pipeline over the items of each, sends what comes out, and only then acknowledges.
 
-use super::attempt::{Attempt, Outcome};
+use super::attempt::{Attempt, Outcome, Results};
 use super::contract::{Delivery, Message, Published, Receipt, Transport, Verdict};
 use super::error::TransportError;
 use super::frame::FrameLimits;
@@ -24,11 +24,13 @@ const LOOK: Duration = Duration::from_millis(250);
 ///
 /// Each message is a run of its own, over its items alone: the pipeline may filter, fail, or make many of one, on any executor; what it keeps
 /// from one item to the next it keeps within a message. The ids of what it sends are made of the id of what it took, so a message that is
-/// worked on twice, because its worker was killed between sending and acknowledging, leaves its results once.
+/// worked on twice, because its worker was killed between sending and acknowledging, leaves its results once. This holds within the
+/// [duplicate window](crate::StreamSettings::duplicate_window) of the stream they go into, and while the pipeline makes the same of the same
+/// items. Where other items fail the second time, results may be there twice; none is missing.
 ///
 /// An item that fails is tried again with its message, after a wait; at the last attempt it goes to the stream `<stream>-dead` as a
-/// [`Letter`], and the others of its message go on without it. So does a message that is no frame, at once. An item that ends its
-/// worker is found, too: see [`WorkerSettings::max_attempts`].
+/// [`Letter`], and the others of its message go on without it. So does a message that is no frame, at once, and at the last attempt one
+/// whose results are too large for their stream. An item that ends its worker is found, too: see [`WorkerSettings::max_attempts`].
 ///
 /// ```
 /// use pipe_async::{FrameLimits, LocalTransport, StreamSettings, StreamSink, Worker, WorkerSettings};
@@ -60,7 +62,7 @@ pub struct Worker {
 pub struct WorkerSettings {
     /// How often an item is tried before it becomes a letter: 5 times unless set.
     ///
-    /// Deliveries count, also those that ended without a word because the worker did. A message that was delivered more often goes to the
+    /// Deliveries count: also those that ended without a word because the worker did, and those that a cancelled worker gave back. A message that was delivered more often goes to the
     /// stream `<stream>-suspect`, of which a worker holds one message at a time; one that goes on to end workers there is taken apart, and
     /// the item that does so on its own becomes a letter. Those that were only held with it do not.
     pub max_attempts: u32,
@@ -196,13 +198,26 @@ fn suspects(stream: &str) -> String {
     format!("{stream}-suspect")
 }
 
+/// Whether what was to be sent is to blame, and not who was to take it.
+fn is_of_the_message(error: &TransportError) -> bool {
+    matches!(error, TransportError::TooLarge { .. } | TransportError::Frame { .. })
+}
+
 /// A worker at work.
 struct Shift<'w> {
     worker: &'w Worker,
     keeper: &'w Keeper,
-    /// Messages whose results are on their way, in the order they were taken.
-    open: VecDeque<(Delivery, Vec<Receipt>)>,
+    /// In the order they were taken.
+    open: VecDeque<Open>,
     worked: Worked,
+}
+
+/// A message whose results are on their way.
+struct Open {
+    delivery: Delivery,
+    receipts: Vec<Receipt>,
+    items: u64,
+    outputs: u64,
 }
 
 impl Shift<'_> {
@@ -247,51 +262,110 @@ impl Shift<'_> {
         In: Serialize + DeserializeOwned,
         Out: Serialize + DeserializeOwned,
     {
-        let Worker { stage, from, settings, .. } = self.worker;
-        let outcome = Attempt::new(&delivery, stage, from, settings.max_attempts, settings.limits).run(work);
-        let Outcome::Over { outputs, letters, suspects, items } = outcome else {
-            self.worked.retried += 1;
-            let after = settings.backoff.wait(delivery.attempt, delivery.sequence);
-            return self.settle(&delivery, Verdict::Retry(after));
+        let sent = match self.attempt(&delivery).run(work) {
+            Outcome::Again => return self.again(&delivery),
+            Outcome::Over(results) => self.send(&delivery, results),
         };
-        let mut receipts = Vec::new();
+        match sent {
+            Ok((receipts, items, outputs)) => {
+                self.open.push_back(Open { delivery, receipts, items, outputs });
+                Ok(())
+            }
+            Err(error) => self.refused(&delivery, error),
+        }
+    }
+
+    fn attempt<'d>(&self, delivery: &'d Delivery) -> Attempt<'d>
+    where
+        Self: 'd,
+    {
+        let Worker { stage, from, settings, .. } = self.worker;
+        Attempt::new(delivery, stage, from, settings.max_attempts, settings.limits)
+    }
+
+    fn again(&mut self, delivery: &Delivery) -> Result<(), TransportError> {
+        self.worked.retried += 1;
+        let after = self.worker.settings.backoff.wait(delivery.attempt, delivery.sequence);
+        self.settle(delivery, Verdict::Retry(after))
+    }
+
+    /// Sends what became of a message. The letters are safe before the first output leaves: were it the other way round, a worker killed
+    /// in between would leave outputs without the items of the letters, and nothing that tells of these.
+    fn send(
+        &mut self,
+        delivery: &Delivery,
+        results: Results,
+    ) -> Result<(Vec<Receipt>, u64, u64), TransportError> {
+        let Worker { transport, stage, from, into, .. } = self.worker;
+        let Results { outputs, letters, suspects, items, without } = results;
+        for letter in letters {
+            self.write(letter)?;
+        }
+        let (mut receipts, mut sent) = (Vec::new(), 0);
         self.worked.suspects += suspects.len() as u64;
         for message in suspects {
-            receipts.push(self.worker.transport.publish(&self::suspects(from), message)?);
+            receipts.push(transport.publish(&self::suspects(from), message)?);
         }
-        if let Some(into) = &self.worker.into {
-            for (payload, count) in outputs {
-                let id = format!("{}>{stage}.{}", delivery.message.id, receipts.len());
-                receipts.push(self.worker.transport.publish(into, Message { id, payload })?);
-                self.worked.outputs += u64::from(count);
+        if let Some(into) = into {
+            for (n, (payload, count)) in outputs.into_iter().enumerate() {
+                let id = format!("{}>{stage}{without}.{n}", delivery.message.id);
+                receipts.push(transport.publish(into, Message { id, payload })?);
+                sent += u64::from(count);
             }
         }
-        for letter in letters {
-            receipts.push(self.write(letter)?);
+        Ok((receipts, items, sent))
+    }
+
+    /// Results that no stream would take at any time are a failure of their message. Whatever else went wrong ends the worker.
+    fn refused(&mut self, delivery: &Delivery, error: TransportError) -> Result<(), TransportError> {
+        if !is_of_the_message(&error) {
+            return Err(error);
         }
-        self.worked.items += items;
-        self.open.push_back((delivery, receipts));
+        if delivery.attempt < self.worker.settings.max_attempts {
+            return self.again(delivery);
+        }
+        let letter = self.attempt(delivery).dead(&error.to_string());
+        self.write(letter)?;
+        self.settle(delivery, Verdict::Ack)?;
+        self.worked.messages += 1;
         Ok(())
     }
 
-    fn write(&mut self, letter: Letter) -> Result<Receipt, TransportError> {
+    /// Writes a letter, and waits until it is safe. One that is too large loses what it can do without.
+    fn write(&mut self, mut letter: Letter) -> Result<(), TransportError> {
         let stream = dead(&self.worker.from);
-        let message = letter.message(self.worker.settings.limits);
-        let message = message.map_err(|source| TransportError::Frame { stream: stream.clone(), source })?;
+        loop {
+            let message = letter.message(self.worker.settings.limits);
+            let written = message
+                .map_err(|source| TransportError::Frame { stream: stream.clone(), source })
+                .and_then(|message| self.worker.transport.publish(&stream, message)?.wait());
+            match written {
+                Err(error) if is_of_the_message(&error) && letter.shorten() => {}
+                Err(error) => return Err(error),
+                Ok(_) => break,
+            }
+        }
         self.worked.letters += 1;
-        self.worker.transport.publish(&stream, message)
+        Ok(())
     }
 
     /// Acknowledges messages whose results have arrived, until no more than `most` are left.
     fn acknowledge(&mut self, most: usize) -> Result<(), TransportError> {
         while self.open.len() > most
-            && let Some((delivery, receipts)) = self.open.pop_front()
+            && let Some(Open { delivery, receipts, items, outputs }) = self.open.pop_front()
         {
-            for receipt in receipts {
-                self.worked.duplicates += u64::from(receipt.wait()? == Published::Duplicate);
+            let arrived: Result<Vec<Published>, _> = receipts.into_iter().map(Receipt::wait).collect();
+            match arrived {
+                Ok(arrived) => {
+                    self.settle(&delivery, Verdict::Ack)?;
+                    let duplicates = arrived.iter().filter(|published| **published == Published::Duplicate);
+                    self.worked.duplicates += duplicates.count() as u64;
+                    self.worked.items += items;
+                    self.worked.outputs += outputs;
+                    self.worked.messages += 1;
+                }
+                Err(error) => self.refused(&delivery, error)?,
             }
-            self.settle(&delivery, Verdict::Ack)?;
-            self.worked.messages += 1;
         }
         Ok(())
     }
