@@ -34,6 +34,8 @@ use landing::settle;
 use pipe_core::plan::{BoxBatch, RunState};
 use pipe_core::{AsyncStep, Batch, Items, RunError};
 use std::collections::VecDeque;
+use std::mem::{replace, take};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
@@ -175,14 +177,23 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
     #[cold]
     fn fail(&mut self, error: RunError) {
         self.failure = Some(error);
-        (self.calls, self.alarms, self.waiting) = (Slab::new(0), Alarms::new(), 0);
-        (self.keys, self.throttled, self.deadlines) = (None, None, Deadlines::new());
-        self.due.clear();
-        self.exit.landed.clear();
-        self.exit.window = Window::new(self.run.order(self.bounds.segment));
-        self.input.items = Items::new(0, Vec::new());
+        (self.waiting, self.deadlines) = (0, Deadlines::new());
+        let window = Window::new(self.run.order(self.bounds.segment));
+        // Each by itself: what one throws says nothing new, for the first failure is that of the run, and must not keep the others.
+        discard(replace(&mut self.calls, Slab::new(0)));
+        discard(replace(&mut self.alarms, Alarms::new()));
+        discard((self.keys.take(), self.throttled.take()));
+        discard(take(&mut self.due));
+        discard(take(&mut self.exit.landed));
+        discard(replace(&mut self.exit.window, window));
+        discard(replace(&mut self.input.items, Items::new(0, Vec::new())));
         self.exit.output.forget_waiting();
     }
+}
+
+/// Drops what a failure has made useless, whatever that throws.
+fn discard<T>(useless: T) {
+    let _ = catch_unwind(AssertUnwindSafe(|| drop(useless)));
 }
 
 impl<S: AsyncStep, C: Timer> AsyncWorker for Driver<S, C> {
@@ -193,7 +204,7 @@ impl<S: AsyncStep, C: Timer> AsyncWorker for Driver<S, C> {
     fn offer(&mut self, mut batch: BoxBatch) {
         let items = batch.as_any().downcast_mut::<Items<S::In>>();
         let items = items.expect("the edge was built for this batch type");
-        self.input.items = std::mem::replace(items, Items::new(0, Vec::new()));
+        self.input.items = replace(items, Items::new(0, Vec::new()));
         let items = &self.input.items;
         self.input.mean_bytes = Batch::bytes(items) / items.len().max(1);
     }

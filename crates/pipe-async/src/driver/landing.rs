@@ -19,7 +19,11 @@ impl<T, U: Send + 'static> Exit<T, U> {
     #[inline(always)]
     pub(super) fn over(&mut self, flight: Flight<T>, landing: Landing<U>) {
         match landing {
-            Ok(Ok(item)) if self.output.expect(&item) => self.emit(flight.number, flight.at, item),
+            Ok(Ok(item)) => match self.output.expect(&item) {
+                Ok(true) => self.emit(flight.number, flight.at, item),
+                Ok(false) => self.keep(flight, Ok(Ok(item))),
+                Err(thrown) => self.keep(flight, Err(thrown)),
+            },
             other => self.keep(flight, other),
         }
     }

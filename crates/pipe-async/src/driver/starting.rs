@@ -143,11 +143,18 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
     }
 
     fn next_due(&mut self) -> Option<Candidate<S::In>> {
-        let mut flight = self.due.pop_front()?;
-        let mut items = flight.copy.take()?;
-        flight.copy = self.copy(&items);
-        let (_, item) = items.next_at()?;
-        Some((flight, item))
+        loop {
+            let mut flight = self.due.pop_front()?;
+            let mut items = flight.copy.take()?;
+            match self.copy(&items) {
+                Ok(copy) => {
+                    flight.copy = copy;
+                    let (_, item) = items.next_at()?;
+                    return Some((flight, item));
+                }
+                Err(thrown) => self.exit.over(flight, Err(thrown)),
+            }
+        }
     }
 
     fn next_fresh(&mut self, fresh: &mut Fresh) -> Option<Candidate<S::In>> {
@@ -159,10 +166,10 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
             let (at, item) = self.input.items.next_at()?;
             fresh.taken += 1;
             let number = self.exit.window.enter();
-            let mut flight = Flight { number, at, key: 0, copy, attempt: 1 };
-            match self.key(&item) {
-                Ok(key) => {
-                    flight.key = key;
+            let mut flight = Flight { number, at, key: 0, copy: None, attempt: 1 };
+            match copy.and_then(|copy| Ok((copy, self.key(&item)?))) {
+                Ok((copy, key)) => {
+                    (flight.copy, flight.key) = (copy, key);
                     return Some((flight, item));
                 }
                 Err(thrown) => self.exit.over(flight, Err(thrown)),
@@ -179,7 +186,9 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
         catch_unwind(AssertUnwindSafe(|| limit.map_or(0, |limit| limit.key(item))))
     }
 
-    fn copy(&self, items: &Items<S::In>) -> Option<Box<Items<S::In>>> {
-        self.again.and_then(|again| again(items)).map(Box::new)
+    /// A copy of the next item, where a failed one is tried again. To clone an item is its own code.
+    fn copy(&self, items: &Items<S::In>) -> Thrown<Option<Box<Items<S::In>>>> {
+        let Some(again) = self.again else { return Ok(None) };
+        catch_unwind(AssertUnwindSafe(|| again(items).map(Box::new)))
     }
 }
