@@ -48,9 +48,9 @@ pub(crate) trait AsyncWorker {
     /// Gives it a batch, when it wants one.
     fn offer(&mut self, batch: BoxBatch);
 
-    /// Starts what may start and then polls what wants it, up to `most` operations each. True if anything moved: then there may be more to
-    /// do, and it is to be called again. If not, `task` is woken when there is.
-    fn advance(&mut self, most: usize, task: &Waker) -> bool;
+    /// Starts what may start, then polls what wants it, then ends what takes too long, up to `most` operations each. If anything moved there
+    /// may be more to do, and it is to be called again. If not, `task` is woken when there is.
+    fn advance(&mut self, most: usize, task: &Waker) -> Progress;
 
     /// What there is of outputs whose turn it is, where a full batch has `most` bytes.
     fn released(&self, most: usize) -> Released;
@@ -63,6 +63,21 @@ pub(crate) trait AsyncWorker {
 
     /// How it stands.
     fn standing(&mut self) -> Standing;
+}
+
+/// What came of a portion of work.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Progress {
+    pub(crate) moved: bool,
+    /// How many operations it was about; of several parts, those of the part with the most: a portion is so many for each part.
+    pub(crate) operations: usize,
+}
+
+impl Progress {
+    /// Of two parts.
+    pub(crate) fn and(self, other: Progress) -> Progress {
+        Progress { moved: self.moved || other.moved, operations: self.operations.max(other.operations) }
+    }
 }
 
 /// What there is of outputs whose turn it is.
@@ -209,21 +224,21 @@ impl<S: AsyncStep, C: Timer> AsyncWorker for Driver<S, C> {
         self.input.mean_bytes = Batch::bytes(items) / items.len().max(1);
     }
 
-    fn advance(&mut self, most: usize, task: &Waker) -> bool {
+    fn advance(&mut self, most: usize, task: &Waker) -> Progress {
         if self.failure.is_some() {
-            return false;
+            return Progress::default();
         }
         self.calls.hold();
         if self.throttle.is_some() {
             self.alarms.look();
         }
-        let started = self.start(most);
-        let polled = self.poll(most);
+        let mut progress = self.start(most).and(self.poll(most));
         // Behind `start` and `land`, which set alarms: a timer runs only once it has been polled.
-        let rung = self.ring(task);
-        let released = self.release();
+        progress = progress.and(self.ring(most, task));
+        progress.moved |= self.release();
         // The last word: from here on a wake of an operation wakes the task.
-        started || polled || rung || released || self.calls.arm(task)
+        progress.moved = progress.moved || self.calls.arm(task);
+        progress
     }
 
     fn released(&self, most: usize) -> Released {

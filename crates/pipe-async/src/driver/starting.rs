@@ -1,6 +1,6 @@
 //! How operations start: which item is next, and whether it may.
 
-use super::{Driver, settle};
+use super::{Driver, Progress, settle};
 use crate::flight::{Candidate, Flight};
 use crate::keys::Keys;
 use crate::output::Output;
@@ -17,17 +17,18 @@ struct Fresh {
 }
 
 impl<S: AsyncStep, C: Timer> Driver<S, C> {
-    /// Starts what may start, of the items that were not let in yet `most`. True if it started or let in anything.
-    pub(super) fn start(&mut self, most: usize) -> bool {
+    /// Starts what may start, `most` operations. It moved if it started or let in anything.
+    pub(super) fn start(&mut self, most: usize) -> Progress {
         let mut fresh = self.fresh(most);
-        let started = if self.is_plain() { self.start_all(&mut fresh) } else { self.start_some(&mut fresh) };
+        let started =
+            if self.is_plain() { self.start_all(&mut fresh) } else { self.start_some(most, &mut fresh) };
         self.time();
         if self.input.items.is_empty() {
             // A batch that was taken from still weighs what its items owned. Kept, it would hold the budget while nothing is under way.
             self.input.items = Items::new(0, Vec::new());
         }
         self.run.count_taken(self.bounds.segment, fresh.taken);
-        started || fresh.taken > 0
+        Progress { moved: started + fresh.taken > 0, operations: started }
     }
 
     /// How many items may be let in now. Those that are due are in memory already, and others may wait behind them: they are not held up.
@@ -56,7 +57,7 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
     }
 
     /// As `start_some` where it is plain.
-    fn start_all(&mut self, fresh: &mut Fresh) -> bool {
+    fn start_all(&mut self, fresh: &mut Fresh) -> usize {
         let is_timed = self.bounds.timeout.is_some();
         loop {
             // As many as surely may: those that are over at once make room for others.
@@ -75,16 +76,16 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
             });
             fresh.taken += taken;
             if taken == 0 {
-                return fresh.taken > 0;
+                return fresh.taken;
             }
         }
     }
 
-    /// Starts operations as keys, rate and attempts permit. True if it started any.
-    fn start_some(&mut self, fresh: &mut Fresh) -> bool {
-        let mut started = false;
+    /// Starts operations as keys, rate and attempts permit, `most` of them. Returns how many.
+    fn start_some(&mut self, most: usize, fresh: &mut Fresh) -> usize {
+        let mut started = 0;
         self.throttled_until = None;
-        while self.calls.room() > 0 {
+        while started < most && self.calls.room() > 0 {
             let Some((flight, item)) = self.candidate(fresh) else {
                 self.waited = Waited::No;
                 break;
@@ -95,7 +96,7 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
                 (self.throttled, self.waited) = (Some((flight, item)), Waited::Yes);
                 break;
             }
-            started = true;
+            started += 1;
             self.call(flight, item);
         }
         started
