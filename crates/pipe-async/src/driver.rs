@@ -258,7 +258,7 @@ impl<S: AsyncStep, C: Timer> AsyncWorker for Driver<S, C> {
         let inputs = (self.calls.len() + held + waiting + copies) * self.input.mean_bytes;
         Batch::bytes(&self.input.items)
             + inputs
-            + self.calls.len() * self.exit.output.mean_bytes()
+            + self.calls.len() * (size_of::<S::Future>() + self.exit.output.mean_bytes())
             + self.exit.output.bytes()
     }
 

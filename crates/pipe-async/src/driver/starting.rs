@@ -38,11 +38,12 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
             return Fresh { left: 0, taken: 0 };
         }
         let budget = self.run.budget();
-        let (nothing_under_way, mean) = (self.exit.window.len() + output.len() == 0, output.mean_bytes());
-        let fit = budget.free() / mean;
+        let nothing_under_way = self.exit.window.len() + output.len() == 0;
+        let each = size_of::<S::Future>() + output.mean_bytes();
+        let fit = budget.free() / each;
         if fit == 0 && self.window_has_room() && !self.input.items.is_empty() {
             // A request, refused as a rule: so that runs that share the budget and have more than their parts leave room for it.
-            drop(budget.try_take(mean));
+            drop(budget.try_take(each));
         }
         Fresh { left: fit.max(usize::from(nothing_under_way)).min(most), taken: 0 }
     }
