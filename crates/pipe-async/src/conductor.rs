@@ -30,7 +30,7 @@
 //!
 //! A run is over when all threads have dropped what they had.
 
-use crate::driver::{AsyncWorker, Released, Standing};
+use crate::driver::{AsyncWorker, Progress, Released, Standing};
 use crate::edges::{Close, Edges, Next, Parcel, Room};
 use crate::runtime::{Runtime, Timer};
 use crate::stretch::{End, Stretch, dropping};
@@ -139,9 +139,14 @@ impl<R: Runtime> Conductor<R> {
         let mut hand = Hand::Anything;
         let began = Instant::now();
         let mut before = began;
-        while self.round(Round { most: self.portion.items(), hand }, cx) {
+        loop {
+            let progress = self.round(Round { most: self.portion.items(), hand }, cx);
             let now = Instant::now();
-            self.portion.learn(self.portion.items(), now - before);
+            // What really ran, also where nothing was over: what wakes come singly for says what each of many will cost.
+            self.portion.learn(progress.operations, now - before);
+            if !progress.moved {
+                break;
+            }
             if now - began >= TURN {
                 // Or a thread would wake it before others had their turn.
                 self.edges.unwatch();
@@ -155,13 +160,13 @@ impl<R: Runtime> Conductor<R> {
         Poll::Ready(result)
     }
 
-    /// Every stage once; that next to the sink first, since it makes room for the others. True if one moved.
-    fn round(&mut self, round: Round, cx: &Context<'_>) -> bool {
-        let mut moved = false;
+    /// Every stage once; that next to the sink first, since it makes room for the others.
+    fn round(&mut self, round: Round, cx: &Context<'_>) -> Progress {
+        let mut progress = Progress::default();
         for post in self.posts.iter_mut().rev() {
-            moved |= post.step(round, &self.edges, &self.run, &self.ends, cx);
+            progress = progress.and(post.step(round, &self.edges, &self.run, &self.ends, cx));
         }
-        moved
+        progress
     }
 
     fn look_at_switch(&mut self, cx: &mut Context<'_>) {
@@ -279,33 +284,40 @@ struct Post<W: ?Sized> {
 }
 
 impl<W: AsyncWorker + ?Sized> Post<W> {
-    /// Takes, works, hands on. True if anything moved.
-    fn step(&mut self, round: Round, edges: &Edges, run: &RunState, ends: &Ends, cx: &Context<'_>) -> bool {
-        let Some(mut worker) = self.worker.take() else { return false };
+    /// Takes, works, hands on.
+    fn step(
+        &mut self,
+        round: Round,
+        edges: &Edges,
+        run: &RunState,
+        ends: &Ends,
+        cx: &Context<'_>,
+    ) -> Progress {
+        let Some(mut worker) = self.worker.take() else { return Progress::default() };
         // Under `catch_unwind` because items are dropped here, too; the operations themselves are watched one by one.
         let stepped = catch_unwind(AssertUnwindSafe(|| {
-            let moved = self.advance(&mut *worker, round, edges, run, cx);
+            let progress = self.advance(&mut *worker, round, edges, run, cx);
             let end = self.standing(&mut *worker, edges);
-            (moved, end, worker)
+            (progress, end, worker)
         }));
         match stepped {
-            Ok((moved, None, worker)) => {
+            Ok((progress, None, worker)) => {
                 let before = self.permit.bytes();
                 self.permit.resize(worker.bytes());
                 if self.permit.bytes() < before {
                     edges.ring_threads();
                 }
                 self.worker = Some(worker);
-                moved
+                progress
             }
-            Ok((_, Some(end), worker)) => {
+            Ok((progress, Some(end), worker)) => {
                 self.worker = Some(worker);
                 self.end(end, edges, ends);
-                true
+                Progress { moved: true, ..progress }
             }
             Err(thrown) => {
                 self.end(End::Failed(dropping(thrown)), edges, ends);
-                true
+                Progress { moved: true, operations: 0 }
             }
         }
     }
@@ -317,7 +329,7 @@ impl<W: AsyncWorker + ?Sized> Post<W> {
         edges: &Edges,
         run: &RunState,
         cx: &Context<'_>,
-    ) -> bool {
+    ) -> Progress {
         let mut moved = false;
         while self.input.is_none() && worker.wants() {
             match edges.try_take(self.place - 1) {
@@ -330,10 +342,11 @@ impl<W: AsyncWorker + ?Sized> Post<W> {
             }
             moved = true;
         }
-        let goes_on = worker.advance(round.most, cx.waker());
+        let mut progress = worker.advance(round.most, cx.waker());
         // To wake a thread costs as much as many operations. So while there are more of these, a reader gets full batches.
-        let hand = if goes_on { round.hand } else { Hand::Anything };
-        self.hand_on(worker, hand, edges, run) || goes_on || moved
+        let hand = if progress.moved { round.hand } else { Hand::Anything };
+        progress.moved |= self.hand_on(worker, hand, edges, run) || moved;
+        progress
     }
 
     /// Puts outputs on the edge. True if there were any.

@@ -34,6 +34,8 @@ use landing::settle;
 use pipe_core::plan::{BoxBatch, RunState};
 use pipe_core::{AsyncStep, Batch, Items, RunError};
 use std::collections::VecDeque;
+use std::mem::{replace, take};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
@@ -46,9 +48,9 @@ pub(crate) trait AsyncWorker {
     /// Gives it a batch, when it wants one.
     fn offer(&mut self, batch: BoxBatch);
 
-    /// Starts what may start and then polls what wants it, up to `most` operations each. True if anything moved: then there may be more to
-    /// do, and it is to be called again. If not, `task` is woken when there is.
-    fn advance(&mut self, most: usize, task: &Waker) -> bool;
+    /// Starts what may start, then polls what wants it, then ends what takes too long, up to `most` operations each. If anything moved there
+    /// may be more to do, and it is to be called again. If not, `task` is woken when there is.
+    fn advance(&mut self, most: usize, task: &Waker) -> Progress;
 
     /// What there is of outputs whose turn it is, where a full batch has `most` bytes.
     fn released(&self, most: usize) -> Released;
@@ -61,6 +63,21 @@ pub(crate) trait AsyncWorker {
 
     /// How it stands.
     fn standing(&mut self) -> Standing;
+}
+
+/// What came of a portion of work.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Progress {
+    pub(crate) moved: bool,
+    /// How many operations it was about; of several parts, those of the part with the most: a portion is so many for each part.
+    pub(crate) operations: usize,
+}
+
+impl Progress {
+    /// Of two parts.
+    pub(crate) fn and(self, other: Progress) -> Progress {
+        Progress { moved: self.moved || other.moved, operations: self.operations.max(other.operations) }
+    }
 }
 
 /// What there is of outputs whose turn it is.
@@ -175,14 +192,23 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
     #[cold]
     fn fail(&mut self, error: RunError) {
         self.failure = Some(error);
-        (self.calls, self.alarms, self.waiting) = (Slab::new(0), Alarms::new(), 0);
-        (self.keys, self.throttled, self.deadlines) = (None, None, Deadlines::new());
-        self.due.clear();
-        self.exit.landed.clear();
-        self.exit.window = Window::new(self.run.order(self.bounds.segment));
-        self.input.items = Items::new(0, Vec::new());
+        (self.waiting, self.deadlines) = (0, Deadlines::new());
+        let window = Window::new(self.run.order(self.bounds.segment));
+        // Each by itself: what one throws says nothing new, for the first failure is that of the run, and must not keep the others.
+        discard(replace(&mut self.calls, Slab::new(0)));
+        discard(replace(&mut self.alarms, Alarms::new()));
+        discard((self.keys.take(), self.throttled.take()));
+        discard(take(&mut self.due));
+        discard(take(&mut self.exit.landed));
+        discard(replace(&mut self.exit.window, window));
+        discard(replace(&mut self.input.items, Items::new(0, Vec::new())));
         self.exit.output.forget_waiting();
     }
+}
+
+/// Drops what a failure has made useless, whatever that throws.
+fn discard<T>(useless: T) {
+    let _ = catch_unwind(AssertUnwindSafe(|| drop(useless)));
 }
 
 impl<S: AsyncStep, C: Timer> AsyncWorker for Driver<S, C> {
@@ -193,26 +219,26 @@ impl<S: AsyncStep, C: Timer> AsyncWorker for Driver<S, C> {
     fn offer(&mut self, mut batch: BoxBatch) {
         let items = batch.as_any().downcast_mut::<Items<S::In>>();
         let items = items.expect("the edge was built for this batch type");
-        self.input.items = std::mem::replace(items, Items::new(0, Vec::new()));
+        self.input.items = replace(items, Items::new(0, Vec::new()));
         let items = &self.input.items;
         self.input.mean_bytes = Batch::bytes(items) / items.len().max(1);
     }
 
-    fn advance(&mut self, most: usize, task: &Waker) -> bool {
+    fn advance(&mut self, most: usize, task: &Waker) -> Progress {
         if self.failure.is_some() {
-            return false;
+            return Progress::default();
         }
         self.calls.hold();
         if self.throttle.is_some() {
             self.alarms.look();
         }
-        let started = self.start(most);
-        let polled = self.poll(most);
+        let mut progress = self.start(most).and(self.poll(most));
         // Behind `start` and `land`, which set alarms: a timer runs only once it has been polled.
-        let rung = self.ring(task);
-        let released = self.release();
+        progress = progress.and(self.ring(most, task));
+        progress.moved |= self.release();
         // The last word: from here on a wake of an operation wakes the task.
-        started || polled || rung || released || self.calls.arm(task)
+        progress.moved = progress.moved || self.calls.arm(task);
+        progress
     }
 
     fn released(&self, most: usize) -> Released {
@@ -232,7 +258,7 @@ impl<S: AsyncStep, C: Timer> AsyncWorker for Driver<S, C> {
         let inputs = (self.calls.len() + held + waiting + copies) * self.input.mean_bytes;
         Batch::bytes(&self.input.items)
             + inputs
-            + self.calls.len() * self.exit.output.mean_bytes()
+            + self.calls.len() * (size_of::<S::Future>() + self.exit.output.mean_bytes())
             + self.exit.output.bytes()
     }
 

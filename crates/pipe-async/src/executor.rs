@@ -21,8 +21,9 @@ impl<R> Async<R> {
         Async { memory: MemorySettings::default(), runtime: PhantomData }
     }
 
-    /// How many bytes may be in flight between source and sink: batches on edges, items whose operations are in flight, outputs that wait
-    /// for their turn. Zero is a config error when the pipeline is run; one item that is larger ends the run with a budget error.
+    /// How many bytes may be in flight between source and sink: batches on edges, items whose operations are in flight, these operations
+    /// (their futures, not what they own elsewhere), outputs that wait for their turn. Zero is a config error when the pipeline is run; one
+    /// item that is larger ends the run with a budget error.
     ///
     /// What an operation will give is not known before: until the first of a stage is over, its outputs are taken to be as large as their
     /// type, later as large as the mean. One batch on each edge, and one operation of each stage, may exceed the limit.

@@ -1,8 +1,10 @@
 //! What an async stage emits: all of it is weighed here when it comes, and kept here from its turn on until it is taken.
 
 use crate::driver::Released;
+use crate::slab::Thrown;
 use pipe_core::plan::RunState;
 use pipe_core::{Items, Spares};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// Items in a batch of outputs.
 const MOST_ITEMS: usize = 8_192;
@@ -76,20 +78,21 @@ impl<T: Send + 'static> Output<T> {
         size_of::<T>() + self.weigher.map_or(0, |weigher| weigher(item))
     }
 
-    /// Counts an output that is there. False if it is too large, then it does not count.
+    /// Counts an output that is there. False if it is too large; then, and if weighing it panics, it does not count.
     #[inline]
-    pub(crate) fn expect(&mut self, item: &T) -> bool {
+    pub(crate) fn expect(&mut self, item: &T) -> Thrown<bool> {
         if self.weigher.is_none() {
-            return size_of::<T>() <= self.most;
+            return Ok(size_of::<T>() <= self.most);
         }
-        let bytes = self.weigh(item);
+        // The item's own code.
+        let bytes = catch_unwind(AssertUnwindSafe(|| self.weigh(item)))?;
         if bytes > self.most {
-            return false;
+            return Ok(false);
         }
         self.bytes += bytes;
         self.seen += 1;
         self.seen_bytes += bytes as u64;
-        true
+        Ok(true)
     }
 
     /// One of those that are there waits for its turn.

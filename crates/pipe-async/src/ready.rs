@@ -37,7 +37,7 @@ pub(crate) struct Ready {
     bell: Arc<Bell>,
     summaries: Vec<Arc<Summary>>,
     groups: Vec<Arc<Group>>,
-    /// The group where the next look begins: that at which the last was interrupted.
+    /// The bit where the next look begins: that at which the last was interrupted.
     next: usize,
 }
 
@@ -105,22 +105,25 @@ impl Ready {
     /// Clears the bits that are set, `most` of them, and calls `each` with their numbers. True if that left some. A bit that is set
     /// meanwhile is for the next time, so this comes to an end.
     pub(crate) fn take(&mut self, most: usize, mut each: impl FnMut(usize)) -> bool {
-        let (first, mut left) = (self.next, most);
-        let (summary, below) = (first / Group::BITS, (1 << (first % Group::BITS)) - 1);
+        let (first, mut left) = (self.next / Group::BITS, most);
+        let (summary, group) = (first / Group::BITS, 1 << (first % Group::BITS));
+        let (before, seen) = (group - 1, (1 << (self.next % Group::BITS)) - 1);
         let count = self.summaries.len();
-        // From where the last look ended to the end, and around to there.
-        let around = (summary + 1..count).chain(0..summary).map(|summary| (summary, u64::MAX));
-        for (summary, of) in [(summary, !below)].into_iter().chain(around).chain([(summary, below)]) {
+        // From where the last look ended to the end, and around to there: the lower bits of that group come last.
+        let around = (summary + 1..count).chain(0..summary).map(|summary| (summary, u64::MAX, u64::MAX));
+        let begin = [(summary, group, !seen), (summary, !(before | group), u64::MAX)];
+        let end = [(summary, before, u64::MAX), (summary, if seen == 0 { 0 } else { group }, seen)];
+        for (summary, of, part) in begin.into_iter().chain(around).chain(end) {
             let Some(found) = self.summaries.get(summary) else { continue };
             let mut groups = found.take(of);
             while groups != 0 {
                 let group = summary * Group::BITS + groups.trailing_zeros() as usize;
-                let mut bits = self.groups[group].take();
+                let mut bits = self.groups[group].take(part);
                 while bits != 0 {
                     if left == 0 {
                         self.groups[group].bits.fetch_or(bits, Release);
                         found.bits.fetch_or(groups, Release);
-                        self.next = group;
+                        self.next = group * Group::BITS + bits.trailing_zeros() as usize;
                         return true;
                     }
                     left -= 1;
@@ -145,8 +148,14 @@ impl Group {
         }
     }
 
-    fn take(&self) -> u64 {
-        self.bits.swap(0, Acquire)
+    /// Takes those bits of `of` that are set, after its bit in the summary was taken. That is set again if others are left.
+    fn take(&self, of: u64) -> u64 {
+        let bits = self.bits.swap(0, Acquire);
+        if bits & !of != 0 {
+            self.bits.fetch_or(bits & !of, Release);
+            self.summary.bits.fetch_or(self.mask, Release);
+        }
+        bits & of
     }
 }
 
@@ -237,14 +246,39 @@ mod tests {
 
     #[test]
     fn futures_that_wake_themselves_do_not_keep_others_from_their_turn() {
-        let mut ready = of_groups(70);
-        let (group, mut seen) = (ready.groups[0].clone(), false);
-        ready.groups[69].set(5);
-        for _ in 0..3 {
-            (0..64).for_each(|bit| group.set(bit));
-            ready.take(64, |number| seen |= number == 69 * 64 + 5);
+        // The first group wakes itself all the time, but for the other one, which may be of that group.
+        for (portion, other) in
+            [1, 7, 64].into_iter().flat_map(|portion| [(portion, 63), (portion, 69 * 64 + 5)])
+        {
+            let mut ready = of_groups(70);
+            let (group, mut seen) = (ready.groups[0].clone(), false);
+            ready.groups[other / 64].set(other % 64);
+            for _ in 0..64_usize.div_ceil(portion) + 1 {
+                (0..63).for_each(|bit| group.set(bit));
+                ready.take(portion, |number| seen |= number == other);
+            }
+            assert!(seen, "{other} in portions of {portion}");
         }
-        assert!(seen);
+    }
+
+    #[test]
+    fn a_bit_that_is_set_again_while_it_is_taken_is_for_the_next_time() {
+        let mut ready = of_groups(2);
+        let group = ready.groups[0].clone();
+        (0..64).for_each(|bit| group.set(bit));
+        assert_eq!(taken(&mut ready, 40), ((0..40).collect(), true));
+        (0..64).for_each(|bit| group.set(bit));
+        let mut numbers = Vec::new();
+        ready.take(usize::MAX, |number| {
+            group.set(number);
+            numbers.push(number);
+        });
+        assert_eq!(numbers, (40..64).chain(0..40).collect::<Vec<_>>());
+        assert!(ready.arm(Waker::noop()), "all were set again");
+        numbers.sort_unstable();
+        let (mut again, more) = taken(&mut ready, usize::MAX);
+        again.sort_unstable();
+        assert_eq!((again, more), (numbers, false));
     }
 
     /// Wakes a thread that has sat down, as a runtime wakes a task.

@@ -130,18 +130,25 @@ impl<F: Future, T> Slab<F, T> {
         Some((tag, catch_unwind(AssertUnwindSafe(|| slot.future().set(None)))))
     }
 
-    /// Polls the futures that want it, `most` of them, and gives away what came of those that are over, with their places. True if more want
-    /// it.
-    pub(crate) fn poll(&mut self, most: usize, mut over: impl FnMut(usize, T, Thrown<F::Output>)) -> bool {
+    /// Polls the futures that want it, `most` of them, and gives away what came of those that are over, with their places. Returns how many
+    /// it looked at, and whether more want it.
+    pub(crate) fn poll(
+        &mut self,
+        most: usize,
+        mut over: impl FnMut(usize, T, Thrown<F::Output>),
+    ) -> (usize, bool) {
         let (chunks, free, len) = (&mut self.chunks, &mut self.free, &mut self.len);
-        self.ready.take(most, |index| {
+        let mut polled = 0;
+        let more = self.ready.take(most, |index| {
+            polled += 1;
             // Without one: a waker that outlived its future.
             if let Some((tag, ended)) = chunks[index / Group::BITS].poll(index % Group::BITS) {
                 free.push(index);
                 *len -= 1;
                 over(index, tag, ended);
             }
-        })
+        });
+        (polled, more)
     }
 
     /// The task is at work: it need not be woken until `arm`.
@@ -290,7 +297,7 @@ mod tests {
 
     fn poll<F: Future<Output = ()>>(slab: &mut Slab<F, usize>, most: usize) -> (Vec<usize>, bool) {
         let mut over = Vec::new();
-        let more = slab.poll(most, |_, tag, ended| {
+        let (_, more) = slab.poll(most, |_, tag, ended| {
             ended.expect("none panics");
             over.push(tag);
         });

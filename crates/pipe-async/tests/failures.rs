@@ -3,7 +3,7 @@
 
 use pipe_async::Async;
 use pipe_core::testing::ScriptedSink;
-use pipe_core::{DeadLetter, RunError, SegmentReport, dead_letters, exponential, from_iter, skip};
+use pipe_core::{DeadLetter, RunError, SegmentReport, Weigh, dead_letters, exponential, from_iter, skip};
 use std::num::TryFromIntError;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
@@ -237,4 +237,101 @@ async fn a_stage_that_has_had_enough_ends_the_run_well() {
         .expect("that is no error");
     assert_eq!(report.value, (0..100).collect::<Vec<_>>());
     assert!(started.load(SeqCst) >= 100);
+}
+
+/// An item whose copy panics where it is number 5.
+struct Fragile(u64);
+
+fn breaks(what: &str, n: u64) {
+    if n == 5 {
+        std::panic::resume_unwind(Box::new(format!("no {what} of {n}")));
+    }
+}
+
+impl Clone for Fragile {
+    fn clone(&self) -> Self {
+        breaks("copy", self.0);
+        Fragile(self.0)
+    }
+}
+
+#[tokio::test]
+async fn a_panic_in_the_copy_of_an_item_is_that_of_its_stage_and_comes_in_its_turn() {
+    let (sink, log) = ScriptedSink::new();
+    let error = from_iter((0..10u64).map(Fragile))
+        .try_map_async(|item: Fragile| async move {
+            tokio::task::yield_now().await;
+            Ok::<u64, String>(item.0)
+        })
+        .named("copied")
+        .retry(exponential(3))
+        .to(sink)
+        .run_on(&Async::tokio())
+        .await
+        .expect_err("item 5 cannot be copied");
+    let RunError::Panicked { stage, at: Some(at), .. } = &error else { panic!("{error:?}") };
+    assert_eq!((&**stage, at.raw()), ("copied", 5));
+    assert_eq!((log.items(), log.commits(), log.drops()), ((0..5).collect(), 0, 1));
+}
+
+/// Panics when it is dropped before its operation is over.
+struct Unwilling(bool);
+
+impl Drop for Unwilling {
+    fn drop(&mut self) {
+        if self.0 {
+            std::panic::resume_unwind(Box::new("not yet"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_operation_that_panics_when_it_is_dropped_does_not_replace_the_failure_before_it() {
+    let (sink, log) = ScriptedSink::new();
+    let error = from_iter(0..10u64)
+        .try_map_async(|n| async move {
+            let mut unwilling = Unwilling(n == 7);
+            for _ in 0..n {
+                tokio::task::yield_now().await;
+            }
+            unwilling.0 = false;
+            if n == 5 { Err("five") } else { Ok(n) }
+        })
+        .named("first")
+        .to(sink)
+        .run_on(&Async::tokio())
+        .await
+        .expect_err("item 5 fails");
+    assert_eq!(error.to_string(), "stage first failed at 5: five");
+    assert_eq!((log.items(), log.commits(), log.drops()), ((0..5).collect(), 0, 1));
+}
+
+/// An output that cannot say what it weighs where it is number 5.
+struct Unweighed(u64);
+
+impl Weigh for Unweighed {
+    fn heap(&self) -> usize {
+        breaks("weight", self.0);
+        0
+    }
+}
+
+#[tokio::test]
+async fn a_panic_in_the_weight_of_an_output_is_that_of_its_stage_and_comes_in_its_turn() {
+    let (sink, log) = ScriptedSink::new();
+    let error = from_iter(0..10u64)
+        .map_async(|n| async move {
+            tokio::task::yield_now().await;
+            Unweighed(n)
+        })
+        .weighed()
+        .named("heavy")
+        .map(|item| item.0)
+        .to(sink)
+        .run_on(&Async::tokio())
+        .await
+        .expect_err("item 5 cannot be weighed");
+    let RunError::Panicked { stage, at: Some(at), .. } = &error else { panic!("{error:?}") };
+    assert_eq!((&**stage, at.raw()), ("heavy", 5));
+    assert_eq!((log.items(), log.commits(), log.drops()), ((0..5).collect(), 0, 1));
 }

@@ -181,3 +181,23 @@ async fn a_run_beyond_its_part_leaves_free_what_another_one_waits_for() {
     assert!(report.peak_bytes <= most, "{} bytes of {most}", report.peak_bytes);
     drop(one);
 }
+
+#[tokio::test]
+async fn operations_count_with_the_size_of_their_futures() {
+    const SIZE: usize = 8 << 10;
+    let (in_flight, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let peak = most.clone();
+    let run = from_iter(0..400u64).map_async(move |n| {
+        let (in_flight, peak) = (in_flight.clone(), peak.clone());
+        async move {
+            let page = [n as u8; SIZE];
+            peak.fetch_max(in_flight.fetch_add(1, SeqCst) + 1, SeqCst);
+            tokio::task::yield_now().await;
+            in_flight.fetch_sub(1, SeqCst);
+            u64::from(page[n as usize])
+        }
+    });
+    let run = run.concurrency(200).collect().run_on(&Async::tokio().memory_limit(16 * SIZE)).await;
+    assert_eq!(run.expect("an item fits").value, (0..400u64).map(|n| n % 256).collect::<Vec<_>>());
+    assert!(most.load(SeqCst) <= 16, "{} of them", most.load(SeqCst));
+}

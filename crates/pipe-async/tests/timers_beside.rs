@@ -142,7 +142,7 @@ async fn a_timer_that_is_due_does_not_wait_for_dozens_of_turns_of_the_pipeline()
     let between = |(due, rang): (Instant, Instant)| {
         // tokio rounds its timers up to the next millisecond.
         let due = due + Duration::from_millis(1);
-        turns.iter().filter(|turn| (due..rang).contains(turn)).count()
+        turns.iter().filter(|turn| (due..rang).contains(*turn)).count()
     };
     let mut waited: Vec<usize> = rings.into_iter().map(between).collect();
     waited.sort_unstable();

@@ -1,6 +1,6 @@
 //! How operations end: outputs go on their way, failures are tried again or follow their policy.
 
-use super::{Driver, Exit};
+use super::{Driver, Exit, Progress};
 use crate::flight::{Failed, Flight, Landing, Outcome};
 use crate::runtime::Timer;
 use pipe_core::plan::Failure;
@@ -19,7 +19,11 @@ impl<T, U: Send + 'static> Exit<T, U> {
     #[inline(always)]
     pub(super) fn over(&mut self, flight: Flight<T>, landing: Landing<U>) {
         match landing {
-            Ok(Ok(item)) if self.output.expect(&item) => self.emit(flight.number, flight.at, item),
+            Ok(Ok(item)) => match self.output.expect(&item) {
+                Ok(true) => self.emit(flight.number, flight.at, item),
+                Ok(false) => self.keep(flight, Ok(Ok(item))),
+                Err(thrown) => self.keep(flight, Err(thrown)),
+            },
             other => self.keep(flight, other),
         }
     }
@@ -41,11 +45,11 @@ impl<T, U: Send + 'static> Exit<T, U> {
 }
 
 impl<S: AsyncStep, C: Timer> Driver<S, C> {
-    /// Polls what wants it, `most` operations. True if any of it was over, or more wants it.
-    pub(super) fn poll(&mut self, most: usize) -> bool {
+    /// Polls what wants it, `most` operations. It moved if any of it was over, or more wants it.
+    pub(super) fn poll(&mut self, most: usize) -> Progress {
         let (exit, keys, deadlines) = (&mut self.exit, &mut self.keys, &mut self.deadlines);
         let (before, is_timed) = (self.calls.len(), self.bounds.timeout.is_some());
-        let more = self.calls.poll(most, |place, flight, ended| {
+        let (polled, more) = self.calls.poll(most, |place, flight, ended| {
             if is_timed {
                 deadlines.remove(place);
             }
@@ -56,7 +60,7 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
         });
         // A place that became free lets another one start.
         let freed = self.calls.len() < before;
-        self.land() || more || freed
+        Progress { moved: self.land() || more || freed, operations: polled }
     }
 
     /// What to do about the operations that gave no output. True if there were any.
@@ -98,8 +102,8 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
         self.alarms.set(span, flight);
     }
 
-    /// Does what is due. True if there was anything.
-    pub(super) fn ring(&mut self, task: &Waker) -> bool {
+    /// Does what is due; ends `most` operations that take too long. It moved if there was anything.
+    pub(super) fn ring(&mut self, most: usize, task: &Waker) -> Progress {
         let throttled = self.throttled_until.into_iter();
         self.alarms.look_at(throttled.chain(self.deadlines.first()).min());
         let (waiting, due) = (&mut self.waiting, &mut self.due);
@@ -108,16 +112,18 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
             *waiting -= 1;
             due.push_back(flight);
         });
-        if looked {
-            self.end_late();
-        }
-        looked || self.due.len() > before
+        // If more are late than that, the next look finds their time come as well.
+        let ended = if looked { self.end_late(most) } else { 0 };
+        Progress { moved: looked || self.due.len() > before, operations: ended }
     }
 
-    /// Ends the operations that take too long.
-    fn end_late(&mut self) {
-        let timeout = self.bounds.timeout.unwrap_or_default();
-        while let Some(place) = self.deadlines.pop_due(self.alarms.now()) {
+    /// Ends the operations that take too long, `most` of them. Returns how many.
+    fn end_late(&mut self, most: usize) -> usize {
+        let (timeout, mut late) = (self.bounds.timeout.unwrap_or_default(), 0);
+        while late < most
+            && let Some(place) = self.deadlines.pop_due(self.alarms.now())
+        {
+            late += 1;
             // It may be over, and this task have been late: so it is asked once more.
             let (flight, landing) = if let Some((flight, ended)) = self.calls.poll_one(place) {
                 (flight, ended.and_then(settle::<S>))
@@ -132,6 +138,7 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
             self.exit.over(flight, landing);
         }
         self.land();
+        late
     }
 
     #[cold]

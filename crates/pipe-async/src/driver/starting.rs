@@ -1,6 +1,6 @@
 //! How operations start: which item is next, and whether it may.
 
-use super::{Driver, settle};
+use super::{Driver, Progress, settle};
 use crate::flight::{Candidate, Flight};
 use crate::keys::Keys;
 use crate::output::Output;
@@ -17,17 +17,18 @@ struct Fresh {
 }
 
 impl<S: AsyncStep, C: Timer> Driver<S, C> {
-    /// Starts what may start, of the items that were not let in yet `most`. True if it started or let in anything.
-    pub(super) fn start(&mut self, most: usize) -> bool {
+    /// Starts what may start, `most` operations. It moved if it started or let in anything.
+    pub(super) fn start(&mut self, most: usize) -> Progress {
         let mut fresh = self.fresh(most);
-        let started = if self.is_plain() { self.start_all(&mut fresh) } else { self.start_some(&mut fresh) };
+        let started =
+            if self.is_plain() { self.start_all(&mut fresh) } else { self.start_some(most, &mut fresh) };
         self.time();
         if self.input.items.is_empty() {
             // A batch that was taken from still weighs what its items owned. Kept, it would hold the budget while nothing is under way.
             self.input.items = Items::new(0, Vec::new());
         }
         self.run.count_taken(self.bounds.segment, fresh.taken);
-        started || fresh.taken > 0
+        Progress { moved: started + fresh.taken > 0, operations: started }
     }
 
     /// How many items may be let in now. Those that are due are in memory already, and others may wait behind them: they are not held up.
@@ -37,11 +38,12 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
             return Fresh { left: 0, taken: 0 };
         }
         let budget = self.run.budget();
-        let (nothing_under_way, mean) = (self.exit.window.len() + output.len() == 0, output.mean_bytes());
-        let fit = budget.free() / mean;
+        let nothing_under_way = self.exit.window.len() + output.len() == 0;
+        let each = size_of::<S::Future>() + output.mean_bytes();
+        let fit = budget.free() / each;
         if fit == 0 && self.window_has_room() && !self.input.items.is_empty() {
             // A request, refused as a rule: so that runs that share the budget and have more than their parts leave room for it.
-            drop(budget.try_take(mean));
+            drop(budget.try_take(each));
         }
         Fresh { left: fit.max(usize::from(nothing_under_way)).min(most), taken: 0 }
     }
@@ -56,7 +58,7 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
     }
 
     /// As `start_some` where it is plain.
-    fn start_all(&mut self, fresh: &mut Fresh) -> bool {
+    fn start_all(&mut self, fresh: &mut Fresh) -> usize {
         let is_timed = self.bounds.timeout.is_some();
         loop {
             // As many as surely may: those that are over at once make room for others.
@@ -75,16 +77,16 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
             });
             fresh.taken += taken;
             if taken == 0 {
-                return fresh.taken > 0;
+                return fresh.taken;
             }
         }
     }
 
-    /// Starts operations as keys, rate and attempts permit. True if it started any.
-    fn start_some(&mut self, fresh: &mut Fresh) -> bool {
-        let mut started = false;
+    /// Starts operations as keys, rate and attempts permit, `most` of them. Returns how many.
+    fn start_some(&mut self, most: usize, fresh: &mut Fresh) -> usize {
+        let mut started = 0;
         self.throttled_until = None;
-        while self.calls.room() > 0 {
+        while started < most && self.calls.room() > 0 {
             let Some((flight, item)) = self.candidate(fresh) else {
                 self.waited = Waited::No;
                 break;
@@ -95,7 +97,7 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
                 (self.throttled, self.waited) = (Some((flight, item)), Waited::Yes);
                 break;
             }
-            started = true;
+            started += 1;
             self.call(flight, item);
         }
         started
@@ -143,11 +145,18 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
     }
 
     fn next_due(&mut self) -> Option<Candidate<S::In>> {
-        let mut flight = self.due.pop_front()?;
-        let mut items = flight.copy.take()?;
-        flight.copy = self.copy(&items);
-        let (_, item) = items.next_at()?;
-        Some((flight, item))
+        loop {
+            let mut flight = self.due.pop_front()?;
+            let mut items = flight.copy.take()?;
+            match self.copy(&items) {
+                Ok(copy) => {
+                    flight.copy = copy;
+                    let (_, item) = items.next_at()?;
+                    return Some((flight, item));
+                }
+                Err(thrown) => self.exit.over(flight, Err(thrown)),
+            }
+        }
     }
 
     fn next_fresh(&mut self, fresh: &mut Fresh) -> Option<Candidate<S::In>> {
@@ -159,10 +168,10 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
             let (at, item) = self.input.items.next_at()?;
             fresh.taken += 1;
             let number = self.exit.window.enter();
-            let mut flight = Flight { number, at, key: 0, copy, attempt: 1 };
-            match self.key(&item) {
-                Ok(key) => {
-                    flight.key = key;
+            let mut flight = Flight { number, at, key: 0, copy: None, attempt: 1 };
+            match copy.and_then(|copy| Ok((copy, self.key(&item)?))) {
+                Ok((copy, key)) => {
+                    (flight.copy, flight.key) = (copy, key);
                     return Some((flight, item));
                 }
                 Err(thrown) => self.exit.over(flight, Err(thrown)),
@@ -179,7 +188,9 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
         catch_unwind(AssertUnwindSafe(|| limit.map_or(0, |limit| limit.key(item))))
     }
 
-    fn copy(&self, items: &Items<S::In>) -> Option<Box<Items<S::In>>> {
-        self.again.and_then(|again| again(items)).map(Box::new)
+    /// A copy of the next item, where a failed one is tried again. To clone an item is its own code.
+    fn copy(&self, items: &Items<S::In>) -> Thrown<Option<Box<Items<S::In>>>> {
+        let Some(again) = self.again else { return Ok(None) };
+        catch_unwind(AssertUnwindSafe(|| again(items).map(Box::new)))
     }
 }
