@@ -2,7 +2,7 @@
 //
 // usage: tbb_lines FUNCTION --size ROWS --workers THREADS --input FILE
 //
-// FUNCTION is what an item is: `lines`, `chunks` of 256 lines, `blocks` of 64 KiB of whole lines; `blocks-fused` does all of the parallel work
+// FUNCTION is what an item is: `lines`, `chunks` of 256 lines, `blocks` of 64 KiB of whole lines; `blocks_fused` does all of the parallel work
 // on a block in one filter, and reads into memory that nobody has filled with zeros. Says in one line of JSON what came of
 // it, as all contenders do. Compiled by `cargo xtask peers`.
 
@@ -248,12 +248,12 @@ static string peak_rss_bytes() {
 
 int main(int count, char **words) {
     const std::map<string, void (*)(const Job &, Ordered &)> functions{
-        {"lines", lines}, {"chunks", chunks}, {"blocks", blocks}, {"blocks-fused", blocks_fused}};
+        {"lines", lines}, {"chunks", chunks}, {"blocks", blocks}, {"blocks_fused", blocks_fused}};
     auto function = functions.find(count > 1 ? words[1] : "");
     std::map<string, string> options;
     for (int at = 2; at + 1 < count; at += 2) options[words[at]] = words[at + 1];
     if (function == functions.end() || options["--input"].empty() || options["--workers"].empty()) {
-        std::fprintf(stderr, "usage: tbb_lines lines|chunks|blocks|blocks-fused --size ROWS --workers THREADS --input FILE\n");
+        std::fprintf(stderr, "usage: tbb_lines lines|chunks|blocks|blocks_fused --size ROWS --workers THREADS --input FILE\n");
         return 2;
     }
     const Job job{options["--input"], std::stoul(options["--workers"])};

@@ -144,14 +144,14 @@ impl<R: Runtime> Conductor<R> {
             let now = Instant::now();
             // What really ran, also where nothing was over: what wakes come singly for says what each of many will cost.
             self.portion.learn(progress.operations, now - before);
-            if !progress.moved {
-                break;
-            }
+            // Also where nothing is left to do: a thread may wake it at once, and then again, before others had their turn.
             if now - began >= TURN {
-                // Or a thread would wake it before others had their turn.
                 self.edges.unwatch();
                 R::come_back(cx);
                 return Poll::Pending;
+            }
+            if !progress.moved {
+                break;
             }
             (hand, before) = (Hand::Batches, now);
         }

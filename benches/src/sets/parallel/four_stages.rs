@@ -41,6 +41,6 @@ fn in_cpp() -> [Contender; 4] {
         Contender::native("tbb-pipeline", TBB, (TBB_SOURCE, "lines")),
         Contender::native("tbb-pipeline-chunked", TBB, (TBB_SOURCE, "chunks")),
         Contender::native("tbb-pipeline-blocks", TBB, (TBB_SOURCE, "blocks")),
-        Contender::native("tbb-pipeline-blocks-fused", TBB, (TBB_SOURCE, "blocks-fused")),
+        Contender::native("tbb-pipeline-blocks-fused", TBB, (TBB_SOURCE, "blocks_fused")),
     ]
 }
