@@ -120,6 +120,7 @@ async fn timers_on_the_same_thread_are_punctual_while_a_pipeline_fills_the_proce
 /// Counts turns, not time: of its own accord tokio looks at timers after 61. The least of several rounds, because a turn also counts as long
 /// when another process had the processor in the middle of it.
 #[tokio::test(flavor = "current_thread")]
+#[ignore = "long turns are told by the clock: for a quiet machine"]
 async fn a_timer_that_is_due_does_not_wait_for_dozens_of_turns_of_the_pipeline() {
     let mut least = usize::MAX;
     for _ in 0..5 {

@@ -15,6 +15,15 @@ fn decoders() -> usize {
     names.filter(|name| name.trim_end() == "pipe-decode").count()
 }
 
+/// The system lists a thread for a moment after it was joined.
+fn all_are_gone() -> bool {
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    while decoders() > 0 && std::time::Instant::now() < until {
+        std::thread::yield_now();
+    }
+    decoders() == 0
+}
+
 fn gzip(plain: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     encoder.write_all(plain).unwrap();
@@ -54,18 +63,18 @@ fn no_thread_is_left_by_a_source_that_was_dropped_or_that_ended() {
     let chunk = source.pull(WANT).unwrap().unwrap();
     assert_eq!(decoders(), 1);
     drop(source);
-    assert_eq!(decoders(), 0, "dropped early, with the queue full");
+    assert!(all_are_gone(), "dropped early, with the queue full");
     assert!(chunk.payload() > 0, "what was handed on is still there");
 
     let mut source = Lines::open(&path).unwrap();
     while let Some(chunk) = source.pull(Want::MOST).unwrap() {
         drop(chunk);
     }
-    assert_eq!(decoders(), 0, "ended");
+    assert!(all_are_gone(), "ended");
 
     let stopped = lines(&path).unwrap().try_map(|_| Err::<(), _>("stop")).collect().run_on(&Inline);
     assert!(stopped.is_err());
-    assert_eq!(decoders(), 0, "a run that failed");
+    assert!(all_are_gone(), "a run that failed");
 
     // Nothing can wake a read that waits; so the source does not wait for it, and the thread ends with that read.
     let (asked, told) = channel();
