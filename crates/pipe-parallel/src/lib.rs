@@ -54,6 +54,7 @@ mod hunger;
 mod job;
 mod ledger;
 mod loan;
+mod max_delay;
 mod meter;
 #[cfg(all(test, loom))]
 mod models;
@@ -65,6 +66,7 @@ mod splits;
 mod stretch;
 mod sync;
 mod thread_pool;
+mod tuning;
 
 pub use blocking::blocking;
 pub use parallel::Parallel;
