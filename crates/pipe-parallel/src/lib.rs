@@ -61,6 +61,7 @@ mod models;
 mod one_thread;
 mod parallel;
 mod pieces;
+mod processors;
 mod seat;
 mod splits;
 mod stretch;

@@ -4,6 +4,7 @@ use crate::alone::{Alone, alone};
 use crate::crew::{Crew, Head, Strength};
 use crate::loan::lend;
 use crate::one_thread::one_thread;
+use crate::processors::processors;
 use crate::stretch::stretches;
 use crate::thread_pool::{Caller, Refused, ThreadPool};
 use crate::tuning::Bounds;
@@ -11,7 +12,6 @@ use pipe_core::plan::{Nodes, Plan, RunState};
 use pipe_core::{Budget, Event, Executor, MemorySettings, Profile, RunError, Want};
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::thread;
 use std::time::Duration;
 
 /// Runs pipelines on several workers, the calling thread among them.
@@ -196,11 +196,6 @@ impl<'p> Executor<'p> for Parallel {
             (None, _) => together(began, strength, ThreadPool::of_process(), &run),
         }
     }
-}
-
-/// How many this process may use: those that it may run on, or fewer if a quota of its cgroup allows less time than they have.
-fn processors() -> usize {
-    thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// A run that is not over yet.
