@@ -63,6 +63,9 @@ mod parallel;
 mod pieces;
 mod processors;
 mod seat;
+#[cfg(any(test, feature = "simulation"))]
+#[doc(hidden)]
+pub mod simulation;
 mod splits;
 mod stretch;
 mod sync;
