@@ -14,7 +14,7 @@ use crate::segment::{Chain, Fused, FusedWorker, Slot};
 use crate::sink::Sink;
 use crate::sink_node::{Done, SinkNode};
 use crate::source::{FromIter, Source, Want};
-use crate::stage::{Stage, Step};
+use crate::stage::{BoxError, Stage, Step};
 use crate::straight::Straight;
 use crate::timed;
 use std::any::TypeId;
@@ -78,13 +78,30 @@ pub(crate) struct Counted<S> {
 
 impl<S: Source> AnySource for Counted<S> {
     fn pull(&mut self, want: Want) -> Result<Option<BoxBatch>, RunError> {
+        self.counted(|source| source.pull(want))
+    }
+
+    fn pull_until(
+        &mut self,
+        want: Want,
+        is_due: &mut dyn FnMut() -> bool,
+    ) -> Result<Option<BoxBatch>, RunError> {
+        self.counted(|source| source.pull_until(want, is_due))
+    }
+}
+
+impl<S: Source> Counted<S> {
+    fn counted(
+        &mut self,
+        pull: impl FnOnce(&mut S) -> Result<Option<S::Batch>, BoxError>,
+    ) -> Result<Option<BoxBatch>, RunError> {
         if self.run.is_draining() {
             return Ok(None);
         }
         let watched = Watched::begin(&self.run, Some(Part::Source));
         let started = self.run.clock().now();
         let pulled = catch_unwind(AssertUnwindSafe(|| {
-            let pulled = self.source.pull(want);
+            let pulled = pull(&mut self.source);
             self.source.take_events().into_iter().for_each(|event| self.run.note(event));
             pulled
         }));

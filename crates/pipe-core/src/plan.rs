@@ -142,6 +142,16 @@ pub trait AnySource: Send {
     /// # Errors
     /// The source's own error, or its panic.
     fn pull(&mut self, want: Want) -> Result<Option<BoxBatch>, RunError>;
+
+    /// As `pull`; the batch also ends when `is_due` says so, asked after each item: [`Source::pull_until`](crate::Source::pull_until).
+    ///
+    /// # Errors
+    /// As for `pull`.
+    fn pull_until(
+        &mut self,
+        want: Want,
+        is_due: &mut dyn FnMut() -> bool,
+    ) -> Result<Option<BoxBatch>, RunError>;
 }
 
 /// A batch whose type is erased.

@@ -145,6 +145,17 @@ pub enum Event {
         /// Why that is not worth other threads.
         why: &'static str,
     },
+    /// An executor that tunes itself has chosen, by the head of the data.
+    Tuned {
+        /// How many work at most.
+        workers: usize,
+        /// The most items in a batch.
+        batch: usize,
+        /// The most batches under way.
+        window: usize,
+        /// What it found.
+        why: String,
+    },
     /// A source works otherwise than it was asked to.
     Fallback {
         /// What it was asked for.
@@ -386,6 +397,10 @@ impl fmt::Display for Event {
         match self {
             Event::StayedInline { ns_per_item, why } => {
                 write!(f, "stayed on the calling thread: {ns_per_item:.1} ns per item, {why}")
+            }
+            Event::Tuned { workers, batch, window, why } => {
+                let plural = if *batch == 1 { "item" } else { "items" };
+                write!(f, "{workers} workers, batches of {batch} {plural} at most, {window} under way: {why}")
             }
             Event::Fallback { wanted, got, why } => write!(f, "{got} instead of {wanted}: {why}"),
             Event::FewerWorkers { wanted, got, why } => write!(f, "{got} workers instead of {wanted}: {why}"),

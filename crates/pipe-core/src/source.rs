@@ -59,6 +59,22 @@ pub trait Source: Send {
     /// Whatever keeps it from reading on. The run ends with [`RunError::Source`](crate::RunError::Source).
     fn pull(&mut self, want: Want) -> Result<Option<Self::Batch>, BoxError>;
 
+    /// As `pull`, for live sources: the batch also ends when `is_due` says so, which is asked after each item. It ends no wait: while the
+    /// source has no next item, it holds back those that it has taken for the batch.
+    ///
+    /// Unless it is written, it pulls: right for sources that have their items at hand.
+    ///
+    /// # Errors
+    /// As for `pull`.
+    fn pull_until(
+        &mut self,
+        want: Want,
+        is_due: &mut dyn FnMut() -> bool,
+    ) -> Result<Option<Self::Batch>, BoxError> {
+        let _ = is_due;
+        self.pull(want)
+    }
+
     /// As `pull`, for who has other sources to turn to: where `pull` would wait for another run this returns `Pending`, and wakes `waker`
     /// once it is worth asking again. Only the waker given last is woken.
     ///
@@ -99,6 +115,14 @@ impl<S: Source + ?Sized> Source for Box<S> {
 
     fn pull(&mut self, want: Want) -> Result<Option<Self::Batch>, BoxError> {
         (**self).pull(want)
+    }
+
+    fn pull_until(
+        &mut self,
+        want: Want,
+        is_due: &mut dyn FnMut() -> bool,
+    ) -> Result<Option<Self::Batch>, BoxError> {
+        (**self).pull_until(want, is_due)
     }
 
     fn poll_pull(&mut self, want: Want, waker: &Waker) -> Pulled<Self::Batch> {
@@ -191,11 +215,32 @@ impl<I: Iterator<Item: Send + 'static> + Send> Source for FromIter<I> {
                 }
             }
         }
-        if items.is_empty() {
-            return Ok(None);
+        Ok(self.batch(items, heap))
+    }
+
+    fn pull_until(
+        &mut self,
+        want: Want,
+        is_due: &mut dyn FnMut() -> bool,
+    ) -> Result<Option<Self::Batch>, BoxError> {
+        let (mut items, mut heap) = (self.spares.take(), 0);
+        for item in self.items.by_ref() {
+            heap += self.weigher.map_or(0, |weigher| weigher(&item));
+            items.push(item);
+            let bytes = heap + items.len() * size_of::<I::Item>();
+            if items.len() >= want.items || bytes >= want.bytes || is_due() {
+                break;
+            }
         }
+        Ok(self.batch(items, heap))
+    }
+}
+
+impl<I: Iterator<Item: 'static>> FromIter<I> {
+    /// The next items, as a batch. `None`, if there are none.
+    fn batch(&mut self, items: Vec<I::Item>, heap: usize) -> Option<Items<I::Item>> {
         let first = self.next;
         self.next += items.len() as u64;
-        Ok(Some(Items::new(first, items).owning(heap).returning_to(&self.spares)))
+        (!items.is_empty()).then(|| Items::new(first, items).owning(heap).returning_to(&self.spares))
     }
 }

@@ -249,6 +249,7 @@ fn add_ending(series: &mut Series, name: &str, report: &Report<()>, well: bool) 
     for event in &report.events {
         let kind = match event {
             Event::StayedInline { .. } => "stayed_inline",
+            Event::Tuned { .. } => "tuned",
             Event::Fallback { .. } => "fallback",
             Event::FewerWorkers { .. } => "fewer_workers",
             Event::Spilled { .. } => "spilled",

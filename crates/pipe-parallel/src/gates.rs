@@ -92,9 +92,10 @@ use crate::pieces::{Deque, Pieces};
 use crate::seat::{Bar, Place, Seat};
 use crate::splits::Splits;
 use crate::stretch::Stretch;
+use crate::tuning::Bounds;
 use pipe_core::plan::{BoxBatch, RunState, SerialLine};
 use pipe_core::{Budget, Flow, Permit, RunError};
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -106,9 +107,8 @@ pub(crate) struct Gates<'p> {
     /// Nothing more is pulled. Set under the source lock or this one; read outside of both only to save work.
     ended: AtomicBool,
     pub(crate) budget: Budget,
-    /// Batches that may be in flight in a stretch when another one is pulled. 32 per worker: with 8, one item of 1 ms among a thousand of
-    /// 1 us costs a tenth at 2 cores.
-    pub(crate) window: usize,
+    /// Batches that may be in flight in a stretch when another one is pulled.
+    window: AtomicUsize,
     pub(crate) splits: Splits,
     pub(crate) pieces: Pieces,
     /// While so many work, one more would only take the time of another.
@@ -164,7 +164,7 @@ impl<'p> Gates<'p> {
     /// Takes the serial nodes out of the stretches. With the deques of each worker, one per stretch.
     pub(crate) fn new(
         stretches: &mut [Stretch<'p>],
-        Strength { workers, processors, .. }: Strength,
+        Strength { bounds: Bounds { workers, window, .. }, processors, .. }: Strength,
         run: &Arc<RunState>,
     ) -> (Self, Vec<Vec<Deque>>) {
         let lane = |stretch: &mut Stretch<'p>| Lane {
@@ -194,7 +194,7 @@ impl<'p> Gates<'p> {
             bars: stretches.iter().map(|_| Bar::new()).collect(),
             ended: AtomicBool::new(false),
             budget: run.budget().clone(),
-            window: workers.saturating_mul(32).max(64),
+            window: AtomicUsize::new(window),
             splits: Splits::new(stretches.len(), workers),
             pieces,
             processors,
@@ -202,6 +202,16 @@ impl<'p> Gates<'p> {
             run: run.clone(),
         };
         (gates, deques)
+    }
+
+    /// How many batches may be in flight in a stretch when another one is pulled.
+    pub(crate) fn window(&self) -> usize {
+        self.window.load(Relaxed)
+    }
+
+    /// Changes that. Nobody waits for it to become smaller.
+    pub(crate) fn set_window(&self, window: usize) {
+        self.window.store(window, Relaxed);
     }
 
     /// A worker comes.

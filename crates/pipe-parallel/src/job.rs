@@ -177,7 +177,7 @@ impl<'p> Gates<'p> {
         }
         if rests
             || state.lanes[0].ledger.has_ended()
-            || state.lanes.iter().any(|lane| lane.ledger.in_flight() >= self.window)
+            || state.lanes.iter().any(|lane| lane.ledger.in_flight() >= self.window())
         {
             return None;
         }

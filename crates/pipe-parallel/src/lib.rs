@@ -54,17 +54,23 @@ mod hunger;
 mod job;
 mod ledger;
 mod loan;
+mod max_delay;
 mod meter;
 #[cfg(all(test, loom))]
 mod models;
 mod one_thread;
 mod parallel;
 mod pieces;
+mod processors;
 mod seat;
+#[cfg(any(test, feature = "simulation"))]
+#[doc(hidden)]
+pub mod simulation;
 mod splits;
 mod stretch;
 mod sync;
 mod thread_pool;
+mod tuning;
 
 pub use blocking::blocking;
 pub use parallel::Parallel;
