@@ -29,7 +29,7 @@ impl<T: Element> WithSimd for Tiles<'_, T> {
 
 /// A loop for each operation, so that what kind it is is asked once per tile.
 #[inline(always)]
-fn apply<T: Element>(op: Op<T>, tile: &mut [T]) {
+pub(crate) fn apply<T: Element>(op: Op<T>, tile: &mut [T]) {
     match op {
         Op::Add(term) => each(
             tile,

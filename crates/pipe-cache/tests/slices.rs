@@ -3,7 +3,8 @@
 mod common;
 
 use common::{Sample, assert_same, at_all_lengths_and_places, levels, numbers};
-use pipe_cache::{FromNumber, Lanes, Simd};
+use pipe_cache::Simd;
+use pipe_core::kernel::FromNumber;
 use pipe_core::testing::Rng;
 use pipe_core::{Inline, from_iter};
 
@@ -32,7 +33,7 @@ fn a_histogram_counts_each_byte() {
 
 #[test]
 fn a_filter_adds_taps_times_numbers_in_the_order_of_the_taps() {
-    fn agree<T: Sample + Lanes>() {
+    fn agree<T: Sample>() {
         for simd in levels() {
             for taps in [1, 2, 3, 16, 33] {
                 let taps: Vec<T> = numbers(taps, 21);
@@ -129,7 +130,7 @@ fn grey_is_within_one_level_of_the_weights_of_the_standard() {
     for simd in levels() {
         at_all_lengths_and_places(|bytes: &[u8]| {
             let (pixels, _) = bytes.as_chunks::<3>();
-            let mut grey = vec![0; pixels.len()];
+            let mut grey = vec![0_u8; pixels.len()];
             simd.grey(pixels.as_flattened(), &mut grey);
             for ([r, g, b], grey) in pixels.iter().zip(grey) {
                 let truth = 0.299 * f64::from(*r) + 0.587 * f64::from(*g) + 0.114 * f64::from(*b);

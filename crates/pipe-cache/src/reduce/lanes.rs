@@ -5,22 +5,15 @@ use pulp::bytemuck::{Pod, cast_slice};
 use pulp::{Simd, as_arrays};
 
 /// Floats that vectors are made of.
-pub trait Lanes: Float + Pod {
+pub(crate) trait Lanes: Float + Pod {
     /// A register of them.
-    #[doc(hidden)]
     type Vector<S: Simd>: Copy + Pod;
-    #[doc(hidden)]
     fn vectors<S: Simd>(numbers: &[Self]) -> &[Self::Vector<S>];
-    #[doc(hidden)]
     fn splat<S: Simd>(simd: S, x: Self) -> Self::Vector<S>;
-    #[doc(hidden)]
     fn add<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
-    #[doc(hidden)]
     fn sub<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
-    #[doc(hidden)]
     fn mul<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
     /// `a * b + c`, rounded once.
-    #[doc(hidden)]
     fn mul_add<S: Simd>(
         simd: S,
         a: Self::Vector<S>,
@@ -28,10 +21,8 @@ pub trait Lanes: Float + Pod {
         c: Self::Vector<S>,
     ) -> Self::Vector<S>;
     /// In each lane `x` where it is less than `low`, else `low`.
-    #[doc(hidden)]
     fn lesser<S: Simd>(simd: S, x: Self::Vector<S>, low: Self::Vector<S>) -> Self::Vector<S>;
     /// In each lane `x` where it is greater than `high`, else `high`.
-    #[doc(hidden)]
     fn greater<S: Simd>(simd: S, x: Self::Vector<S>, high: Self::Vector<S>) -> Self::Vector<S>;
 }
 
@@ -92,7 +83,7 @@ pub(super) fn fold_pairs<S: Simd, T: Lanes>(simd: S, a: &[T], b: &[T]) -> [T; LA
 
 /// How many registers hold all lanes: 4 (`f32` in 512 bits) to 32 (`f64` in 128); 64 where a vector is one number, and the compiler knows better.
 #[inline(always)]
-fn registers<S: Simd, T: Lanes>() -> usize {
+pub(super) fn registers<S: Simd, T: Lanes>() -> usize {
     size_of::<[T; LANES]>() / size_of::<T::Vector<S>>()
 }
 
@@ -143,7 +134,7 @@ fn fold_pairs_in<S: Simd, T: Lanes, const N: usize>(simd: S, a: &[T], b: &[T]) -
 }
 
 #[inline(always)]
-fn lanes_of<S: Simd, T: Lanes, const N: usize>(registers: [T::Vector<S>; N]) -> [T; LANES] {
+pub(super) fn lanes_of<S: Simd, T: Lanes, const N: usize>(registers: [T::Vector<S>; N]) -> [T; LANES] {
     let mut lanes = [T::default(); LANES];
     lanes.copy_from_slice(cast_slice(&registers));
     lanes

@@ -51,7 +51,7 @@ impl<U, C, I: Owned> Pipeline<U, C, I> {
         self.serially("serial", Emits::Many, stage)
     }
 
-    fn serially<T: Send + 'static, S>(
+    pub(crate) fn serially<T: Send + 'static, S>(
         self,
         name: &str,
         emits: Emits,
