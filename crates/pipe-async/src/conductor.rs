@@ -34,7 +34,7 @@ use crate::driver::{AsyncWorker, Progress, Released, Standing};
 use crate::edges::{Close, Edges, Next, Parcel, Room};
 use crate::runtime::{Runtime, Timer};
 use crate::stretch::{End, Stretch, dropping};
-use pipe_core::plan::RunState;
+use pipe_core::plan::{RunState, Wait};
 use pipe_core::{Pace, Permit, RunError};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
@@ -103,7 +103,13 @@ impl<R: Runtime> Conductor<R> {
             match part {
                 Part::Driver(worker) => {
                     let permit = conductor.run.budget().overdraw(0);
-                    conductor.posts.push(Post { place, worker: Some(worker), permit, input: None });
+                    conductor.posts.push(Post {
+                        place,
+                        worker: Some(worker),
+                        permit,
+                        input: None,
+                        lacked: None,
+                    });
                 }
                 Part::Stretch(stretch) => {
                     conductor.spawn(place, stretch)?;
@@ -135,6 +141,7 @@ impl<R: Runtime> Conductor<R> {
         // First, so that no change from here on is missed.
         self.edges.watch(cx.waker());
         self.look_at_switch(cx);
+        self.posts.iter_mut().for_each(|post| post.count_lack(&self.run));
         // What was left over the last time is handed on first, or a stage that never stands still would keep it.
         let mut hand = Hand::Anything;
         let began = Instant::now();
@@ -155,7 +162,10 @@ impl<R: Runtime> Conductor<R> {
             }
             (hand, before) = (Hand::Batches, now);
         }
-        let Some(result) = self.ends.result(&mut self.stopped) else { return Poll::Pending };
+        let Some(result) = self.ends.result(&mut self.stopped) else {
+            self.posts.iter_mut().for_each(|post| post.begin_lack(&self.run));
+            return Poll::Pending;
+        };
         self.is_over = true;
         Poll::Ready(result)
     }
@@ -281,6 +291,8 @@ struct Post<W: ?Sized> {
     permit: Permit,
     /// How its input was closed.
     input: Option<Close>,
+    /// Since when the task stands still, and what would let it start more operations.
+    lacked: Option<(Wait, Duration)>,
 }
 
 impl<W: AsyncWorker + ?Sized> Post<W> {
@@ -347,6 +359,19 @@ impl<W: AsyncWorker + ?Sized> Post<W> {
         let hand = if progress.moved { round.hand } else { Hand::Anything };
         progress.moved |= self.hand_on(worker, hand, edges, run) || moved;
         progress
+    }
+
+    /// The task stands still from here on.
+    fn begin_lack(&mut self, run: &RunState) {
+        let lacks = self.worker.as_ref().filter(|_| self.input.is_none()).and_then(|worker| worker.lacks());
+        self.lacked = lacks.map(|wait| (wait, run.clock().now()));
+    }
+
+    /// The task goes on.
+    fn count_lack(&mut self, run: &RunState) {
+        if let (Some((wait, since)), Some(worker)) = (self.lacked.take(), &self.worker) {
+            run.count_waited(worker.segment(), wait, run.clock().now().saturating_sub(since));
+        }
     }
 
     /// Puts outputs on the edge. True if there were any.

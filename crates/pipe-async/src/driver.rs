@@ -31,7 +31,7 @@ use crate::runtime::Timer;
 use crate::slab::Slab;
 use crate::window::Window;
 use landing::settle;
-use pipe_core::plan::{BoxBatch, RunState};
+use pipe_core::plan::{BoxBatch, RunState, Wait};
 use pipe_core::{AsyncStep, Batch, Items, RunError};
 use std::collections::VecDeque;
 use std::mem::{replace, take};
@@ -60,6 +60,12 @@ pub(crate) trait AsyncWorker {
 
     /// The bytes of all that it holds.
     fn bytes(&self) -> usize;
+
+    /// What keeps it from having more operations in flight: input, or room for what they give. `None`: nothing, or it is its own doing.
+    fn lacks(&self) -> Option<Wait>;
+
+    /// The segment that it is.
+    fn segment(&self) -> usize;
 
     /// How it stands.
     fn standing(&mut self) -> Standing;
@@ -260,6 +266,21 @@ impl<S: AsyncStep, C: Timer> AsyncWorker for Driver<S, C> {
             + inputs
             + self.calls.len() * (size_of::<S::Future>() + self.exit.output.mean_bytes())
             + self.exit.output.bytes()
+    }
+
+    fn lacks(&self) -> Option<Wait> {
+        if self.failure.is_some() || self.calls.room() == 0 {
+            return None;
+        }
+        if self.input.items.is_empty() {
+            return Some(Wait::Input);
+        }
+        let is_full = self.exit.output.len() >= Output::<S::Out>::ENOUGH || self.run.budget().is_overdrawn();
+        is_full.then_some(Wait::Room)
+    }
+
+    fn segment(&self) -> usize {
+        self.bounds.segment
     }
 
     fn standing(&mut self) -> Standing {

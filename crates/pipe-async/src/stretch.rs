@@ -5,7 +5,7 @@
 //! would wait for ever; a runtime that shuts down waits for them; and paused time, in tests, stands still while one is busy.
 
 use crate::edges::{Close, Edges, Next, Parcel};
-use pipe_core::plan::{AnySource, BoxBatch, Line, Node, Outlet, RunState, Segment, Work, Worker};
+use pipe_core::plan::{AnySource, BoxBatch, Line, Node, Outlet, RunState, Segment, Wait, Work, Worker};
 use pipe_core::{Flow, Pace, Payload, Permit, RunError, Want};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -62,9 +62,10 @@ impl Stretch {
         };
         // A source right before an async stage: its batches go on as they are.
         let bare = self.nodes.is_empty();
+        let segments = self.nodes.iter().map(|node| node.segment).collect();
         let workers = self.nodes.into_iter().map(build).collect::<Result<_, _>>()?;
         let mut line = Line::new(run.clone(), workers);
-        let mut end = Out { edges, run, edge: self.output, waited: Duration::ZERO };
+        let mut end = Out { edges, run, edge: self.output, segments, waited: Duration::ZERO };
         let close = match self.input {
             Input::Source(source) if bare => return Ok(pass(source, &mut end)?.end()),
             Input::Source(source) => pull(source, &mut line, &mut end)?,
@@ -162,7 +163,7 @@ fn read(
 /// Carries what comes over an edge through the line.
 fn take(edge: usize, line: &mut Line<'static>, end: &mut Out<'_>) -> Result<Close, RunError> {
     loop {
-        match end.edges.take(edge) {
+        match end.wait(Wait::Input, |edges, _| edges.take(edge)) {
             Next::End(close) => return Ok(close),
             Next::Parcel(Parcel { batch, permit }) => {
                 let flow = line.carry(batch, end)?;
@@ -184,15 +185,27 @@ struct Out<'e> {
     edges: &'e Edges,
     run: &'e Arc<RunState>,
     edge: Option<usize>,
+    /// Those that this thread is for.
+    segments: Vec<usize>,
     /// How long it waited for room so far.
     waited: Duration,
 }
 
 impl Out<'_> {
-    fn admit(&self) -> Option<Permit> {
+    /// Waits, and counts that.
+    fn wait<R>(&mut self, wait: Wait, sleep: impl FnOnce(&Edges, &mut Duration) -> R) -> R {
+        let clock = self.run.clock();
+        let since = clock.now();
+        let slept = sleep(self.edges, &mut self.waited);
+        let span = clock.now().saturating_sub(since);
+        self.segments.iter().for_each(|&segment| self.run.count_waited(segment, wait, span));
+        slept
+    }
+
+    fn admit(&mut self) -> Option<Permit> {
         let bytes = self.run.batch_bytes();
         match self.edge {
-            Some(edge) => self.edges.admit(edge, bytes),
+            Some(edge) => self.wait(Wait::Room, |edges, _| edges.admit(edge, bytes)),
             // Nobody else is there to hold anything.
             None => Some(self.run.budget().overdraw(bytes)),
         }
@@ -205,7 +218,7 @@ impl Out<'_> {
 
     fn send(&mut self, parcel: Parcel) -> Flow {
         let edge = self.edge.expect("a sink emits nothing");
-        self.edges.put(edge, parcel, &mut self.waited)
+        self.wait(Wait::Room, |edges, waited| edges.put(edge, parcel, waited))
     }
 
     /// Why the line stopped: the reader failed, or the reader, or the line itself, has had enough.

@@ -96,6 +96,7 @@ mod stage;
 mod staged;
 mod straight;
 mod timed;
+mod waits;
 mod weigh;
 
 pub mod kernel;

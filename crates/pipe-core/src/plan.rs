@@ -10,6 +10,7 @@ use crate::opaque::opaque;
 pub use crate::run::{Failure, RunState};
 use crate::source::Want;
 use crate::stage::Flow;
+pub use crate::waits::Wait;
 use std::any::Any;
 use std::convert::Infallible;
 use std::sync::Arc;

@@ -1,5 +1,6 @@
 //! The workers of one run: the source that they share, and what each does.
 
+use crate::asleep::Asleep;
 use crate::break_even::{Trial, Verdict};
 use crate::ending::Outcome;
 use crate::gates::Gates;
@@ -19,7 +20,7 @@ use pipe_core::plan::{AnySource, BoxBatch, Outlet, RunState, Segment, Worker};
 use pipe_core::{Event, Flow, Pace, Payload, Permit, RunError, Want};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -251,7 +252,14 @@ impl<'p> Crew<'p> {
 
     /// The next batch and its ticket. `None`: there is none.
     fn pull(&self, want: Want, mut permit: Permit, hands: &mut Hands<'_, 'p>) -> Option<Ticket> {
-        let mut intake = self.source.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut intake = match self.source.try_lock() {
+            Ok(intake) => intake,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => {
+                let wait = || self.source.lock().unwrap_or_else(PoisonError::into_inner);
+                self.gates.count(Asleep::NoJob { full: None }, wait)
+            }
+        };
         let span = Span::of(intake.next_ticket);
         let pulled = match self.gates.has_ended() {
             true => Ok(None),

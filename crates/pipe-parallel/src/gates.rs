@@ -79,6 +79,7 @@
 //! * *Cancelled, or out of time*, it drops everything at once. The switch rings for who sleeps. If there is a deadline, sleepers look every
 //!   few milliseconds: then the loops of the others, whose slices may have become long, are cut off too.
 
+use crate::asleep::Asleep;
 use crate::bell::Listening;
 use crate::bells::Bells;
 use crate::blocking::Waits;
@@ -95,6 +96,7 @@ use crate::stretch::Stretch;
 use crate::tuning::Bounds;
 use pipe_core::plan::{BoxBatch, RunState, SerialLine};
 use pipe_core::{Budget, Flow, Permit, RunError};
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -116,6 +118,8 @@ pub(crate) struct Gates<'p> {
     /// Without stand-ins.
     pub(crate) workers: usize,
     pub(crate) waits: Arc<Waits>,
+    /// The segments of each gate.
+    pub(crate) serial: Vec<Range<usize>>,
     pub(crate) run: Arc<RunState>,
 }
 
@@ -191,6 +195,7 @@ impl<'p> Gates<'p> {
             // One worker is to be one thread, whatever it waits for.
             waits: Waits::new(if workers > 1 { workers } else { 0 }, &bells),
             bells,
+            serial: stretches.iter().map(|stretch| stretch.serial.clone()).collect(),
             bars: stretches.iter().map(|_| Bar::new()).collect(),
             ended: AtomicBool::new(false),
             budget: run.budget().clone(),
@@ -332,7 +337,11 @@ impl<'p> Gates<'p> {
                 None => {
                     let listening = self.bells.room.listen();
                     drop(state);
-                    self.sleep(listening, None)
+                    let asleep = match waiter {
+                        Waiter::Row(_) => Asleep::InRow(place.stretch),
+                        Waiter::Gate(_) => Asleep::InGate(place.stretch),
+                    };
+                    self.sleep(listening, None, asleep)
                 }
             };
         }
@@ -351,8 +360,13 @@ impl<'p> Gates<'p> {
     }
 
     /// Until something has changed, at most for `limit`. Listening began under the lock.
-    pub(crate) fn sleep(&self, listening: Listening<'_>, limit: Option<Duration>) -> Guard<'_, 'p> {
-        self.bells.sleep(listening, &self.run, limit);
+    pub(crate) fn sleep(
+        &self,
+        listening: Listening<'_>,
+        limit: Option<Duration>,
+        asleep: Asleep,
+    ) -> Guard<'_, 'p> {
+        self.count(asleep, || self.bells.sleep(listening, &self.run, limit));
         let stopped = self.run.check();
         let mut state = self.lock();
         if let Err(error) = stopped {

@@ -41,6 +41,7 @@
 //! [`blocking`], or use an asynchronous executor where much waits at once.
 
 mod alone;
+mod asleep;
 mod bell;
 mod bells;
 mod blocking;
