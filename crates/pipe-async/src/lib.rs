@@ -65,6 +65,8 @@ mod deadlines;
 mod driver;
 mod edges;
 mod executor;
+#[cfg(feature = "tokio")]
+mod files;
 mod flight;
 mod keys;
 #[cfg(all(feature = "monoio", target_os = "linux"))]
@@ -74,6 +76,8 @@ mod models;
 #[cfg(feature = "nats")]
 mod nats;
 mod output;
+#[cfg(feature = "tokio")]
+mod pool;
 mod rate;
 mod ready;
 #[cfg(feature = "tokio")]
@@ -89,10 +93,17 @@ mod window;
 
 pub use blocking::Blocking;
 pub use executor::Async;
+#[cfg(feature = "tokio")]
+pub use files::{Call, FileReader, HopSettings, Hops, ReadError, ReaderSettings};
 #[cfg(all(feature = "monoio", target_os = "linux"))]
 pub use local_running::LocalRunning;
 #[cfg(feature = "nats")]
 pub use nats::{Nats, NatsOptions};
+#[cfg(feature = "tokio")]
+pub use pool::{
+    Buffer, BufferClass, BufferPool, Connect, ConnectionPool, ConnectionStatistics, PoolError, PoolSettings,
+    PooledConnection,
+};
 #[cfg(feature = "tokio")]
 pub use running::Running;
 #[cfg(all(feature = "monoio", target_os = "linux"))]
