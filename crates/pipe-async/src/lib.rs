@@ -112,9 +112,10 @@ pub use runtime::monoio::{LocalStage, Monoio};
 pub use runtime::tokio::{Stage, Tokio};
 #[cfg(feature = "transport")]
 pub use transport::{
-    Answer, Delivery, FrameError, FrameLimits, Letter, LocalTransport, Message, Published, Receipt, Replayed,
-    Schema, Sent, StreamSettings, StreamSink, Taken, Transport, TransportError, Verdict, Worked, Worker,
-    WorkerSettings, replay,
+    Answer, Delivery, Distribute, DistributeError, Distributed, Done, FrameError, FrameLimits, Keyed, Letter,
+    LocalTransport, Message, Published, Receipt, Replayed, Role, Schema, Sent, Stages, StreamSettings,
+    StreamSink, Taken, Transport, TransportError, Verdict, Worked, Worker, WorkerSettings, distribute,
+    key_of, replay,
 };
 
 #[cfg_attr(feature = "tokio", doc = include_str!("../README.md"))]

@@ -60,6 +60,10 @@ impl Transport for FreshIds {
     fn settle(&self, delivery: &Delivery, verdict: Verdict) -> Result<(), TransportError> {
         self.nats.settle(delivery, verdict)
     }
+
+    fn left(&self, stream: &str) -> Result<u64, TransportError> {
+        self.nats.left(stream)
+    }
 }
 
 #[test]

@@ -273,6 +273,10 @@ impl Transport for Between {
         }
         self.transport.settle(delivery, verdict)
     }
+
+    fn left(&self, stream: &str) -> Result<u64, TransportError> {
+        self.transport.left(stream)
+    }
 }
 
 #[test]
@@ -318,6 +322,10 @@ impl Transport for Ends {
 
     fn settle(&self, delivery: &Delivery, verdict: Verdict) -> Result<(), TransportError> {
         self.transport.settle(delivery, verdict)
+    }
+
+    fn left(&self, stream: &str) -> Result<u64, TransportError> {
+        self.transport.left(stream)
     }
 }
 
@@ -384,6 +392,10 @@ impl Transport for Narrow {
 
     fn settle(&self, delivery: &Delivery, verdict: Verdict) -> Result<(), TransportError> {
         self.transport.settle(delivery, verdict)
+    }
+
+    fn left(&self, stream: &str) -> Result<u64, TransportError> {
+        self.transport.left(stream)
     }
 }
 
