@@ -103,7 +103,7 @@ impl<'p> Gates<'p> {
         } else {
             let listening = self.bells.jobs.listen();
             let asks = state.seated - state.idle < self.processors;
-            let asleep = Asleep::NoJob { full: state.full(self.window) };
+            let asleep = Asleep::NoJob { full: state.full(self.window()) };
             drop(state);
             let patience = (asks && self.pieces.are_to_be_had()).then(|| {
                 let waited = since.elapsed();
