@@ -58,6 +58,7 @@
 #![cfg(any(feature = "tokio", all(feature = "monoio", target_os = "linux")))]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod adaptive;
 mod alarms;
 mod blocking;
 mod conductor;
