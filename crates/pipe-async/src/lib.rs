@@ -67,6 +67,7 @@ mod driver;
 mod edges;
 mod executor;
 mod flight;
+mod in_task;
 mod keys;
 #[cfg(all(feature = "monoio", target_os = "linux"))]
 mod local_running;
@@ -98,6 +99,7 @@ pub use nats::{Nats, NatsOptions};
 pub use running::Running;
 #[cfg(all(feature = "monoio", target_os = "linux"))]
 pub use runtime::monoio::{LocalStage, Monoio};
+pub use runtime::test::{Test, TestClock, TestSleep, TestStage};
 #[cfg(feature = "tokio")]
 pub use runtime::tokio::{Stage, Tokio};
 #[cfg(feature = "transport")]
