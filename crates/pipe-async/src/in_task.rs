@@ -151,12 +151,13 @@ impl Work {
                 let Some(permit) = run.budget().try_take(run.batch_bytes()) else {
                     return Ok(Stepped::Waits);
                 };
-                let (started, before) = (Instant::now(), line.taken());
-                let read = read(&mut **source, self.pace.items(), permit, run)?;
+                let (started, items) = (Instant::now(), self.pace.items());
+                let read = read(&mut **source, items, permit, run)?;
                 let Some((batch, permit)) = read else { return finish(line, &mut end) };
                 let flow = line.carry(batch, &mut end)?;
                 drop(permit);
-                self.pace.learn((line.taken() - before) as usize, started.elapsed());
+                // Also where there is nothing to do for the line.
+                self.pace.learn(items, started.elapsed());
                 flow
             }
             Input::Edge(edge) => match edges.try_take(*edge) {
