@@ -32,7 +32,8 @@
 
 use crate::driver::{AsyncWorker, Progress, Released, Standing};
 use crate::edges::{Close, Edges, Next, Parcel, Room};
-use crate::runtime::{Runtime, Timer};
+use crate::in_task::Inside;
+use crate::runtime::{Runtime, Seat, Timer};
 use crate::stretch::{End, Stretch, dropping};
 use pipe_core::plan::{RunState, Wait};
 use pipe_core::{Pace, Permit, RunError};
@@ -53,7 +54,8 @@ pub(crate) enum Part<R: Runtime> {
 pub(crate) struct Conductor<R: Runtime> {
     run: Arc<RunState>,
     edges: Arc<Edges>,
-    posts: Vec<Post<R::Worker>>,
+    /// What the task runs, from the source on.
+    posts: Vec<Seated<R>>,
     ends: Arc<Ends>,
     switch: Arc<Switch>,
     timer: R::Timer,
@@ -66,8 +68,14 @@ pub(crate) struct Conductor<R: Runtime> {
     is_over: bool,
 }
 
+/// A part of the run in the task.
+enum Seated<R: Runtime> {
+    Driver(Post<R::Worker>),
+    Stretch(R::Inside),
+}
+
 /// How each part ended, in order.
-struct Ends {
+pub(crate) struct Ends {
     ends: Mutex<Vec<Option<End>>>,
 }
 
@@ -103,21 +111,19 @@ impl<R: Runtime> Conductor<R> {
             match part {
                 Part::Driver(worker) => {
                     let permit = conductor.run.budget().overdraw(0);
-                    conductor.posts.push(Post {
-                        place,
-                        worker: Some(worker),
-                        permit,
-                        input: None,
-                        lacked: None,
-                    });
+                    let post = Post { place, worker: Some(worker), permit, input: None, lacked: None };
+                    conductor.posts.push(Seated::Driver(post));
                 }
-                Part::Stretch(stretch) => {
-                    conductor.spawn(place, stretch)?;
-                    threads += 1;
-                }
+                Part::Stretch(stretch) => match R::seat(place, stretch) {
+                    Seat::Task(stretch) => conductor.posts.push(Seated::Stretch(stretch)),
+                    Seat::Thread(stretch) => {
+                        conductor.spawn(place, stretch)?;
+                        threads += 1;
+                    }
+                },
             }
         }
-        conductor.run.note_workers(threads);
+        conductor.run.note_workers(threads.max(1));
         Ok(conductor)
     }
 
@@ -171,10 +177,13 @@ impl<R: Runtime> Conductor<R> {
     }
 
     /// Every stage once; that next to the sink first, since it makes room for the others.
-    fn round(&mut self, round: Round, cx: &Context<'_>) -> Progress {
+    fn round(&mut self, round: Round, cx: &mut Context<'_>) -> Progress {
         let mut progress = Progress::default();
         for post in self.posts.iter_mut().rev() {
-            progress = progress.and(post.step(round, &self.edges, &self.run, &self.ends, cx));
+            progress = progress.and(match post {
+                Seated::Driver(post) => post.step(round, &self.edges, &self.run, &self.ends, cx),
+                Seated::Stretch(stretch) => stretch.step(&self.edges, &self.run, &self.ends, cx),
+            });
         }
         progress
     }
@@ -206,7 +215,10 @@ impl<R: Runtime> Conductor<R> {
     fn stop(&mut self, error: RunError) {
         self.stopped = Some(error);
         for post in &mut self.posts {
-            post.end(End::Stopped, &self.edges, &self.ends);
+            match post {
+                Seated::Driver(post) => post.end(End::Stopped, &self.edges, &self.ends),
+                Seated::Stretch(stretch) => stretch.end(End::Stopped, &self.edges, &self.ends),
+            }
         }
         self.edges.stop();
     }
@@ -243,7 +255,7 @@ impl Ends {
         Ends { ends: Mutex::new(std::iter::repeat_with(|| None).take(parts).collect()) }
     }
 
-    fn set(&self, place: usize, end: End) {
+    pub(crate) fn set(&self, place: usize, end: End) {
         self.ends.lock().unwrap_or_else(PoisonError::into_inner)[place].get_or_insert(end);
     }
 

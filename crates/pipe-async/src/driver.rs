@@ -21,6 +21,7 @@
 mod landing;
 mod starting;
 
+use crate::adaptive::Adaptive;
 use crate::alarms::Alarms;
 use crate::deadlines::Deadlines;
 use crate::flight::{Candidate, Flight, Landing, Outcome};
@@ -119,6 +120,8 @@ pub(crate) struct Driver<S: AsyncStep, C> {
     /// Where there is a limit per key.
     keys: Option<Keys<Candidate<S::In>>>,
     throttle: Option<Throttle>,
+    /// Where the service says how many may be in flight.
+    adaptive: Option<Adaptive>,
     /// What the throttle told to wait. Then that is what `throttle` is told the next time.
     throttled: Option<Candidate<S::In>>,
     waited: Waited,
@@ -127,7 +130,7 @@ pub(crate) struct Driver<S: AsyncStep, C> {
     /// The next attempts.
     alarms: Alarms<C, Flight<S::In>>,
     deadlines: Deadlines,
-    /// Operations that have no deadline yet, where there is a timeout.
+    /// Operations that have no time yet at which they began, where that is wanted.
     begun: Vec<usize>,
     /// Items that wait for another attempt.
     waiting: usize,
@@ -176,6 +179,7 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
             calls: Slab::new(concurrency),
             keys: operations.key_limit::<S::In>().map(|limit| Keys::new(limit.most)),
             throttle: operations.rate.map(Throttle::new),
+            adaptive: operations.adaptive.then(|| Adaptive::new(concurrency)),
             throttled: None,
             waited: Waited::No,
             throttled_until: None,
@@ -235,7 +239,7 @@ impl<S: AsyncStep, C: Timer> AsyncWorker for Driver<S, C> {
             return Progress::default();
         }
         self.calls.hold();
-        if self.throttle.is_some() {
+        if self.throttle.is_some() || self.adaptive.is_some() {
             self.alarms.look();
         }
         let mut progress = self.start(most).and(self.poll(most));

@@ -58,6 +58,7 @@
 #![cfg(any(feature = "tokio", all(feature = "monoio", target_os = "linux")))]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod adaptive;
 mod alarms;
 mod blocking;
 mod conductor;
@@ -68,6 +69,7 @@ mod executor;
 #[cfg(feature = "tokio")]
 mod files;
 mod flight;
+mod in_task;
 mod keys;
 #[cfg(all(feature = "monoio", target_os = "linux"))]
 mod local_running;
@@ -108,6 +110,7 @@ pub use pool::{
 pub use running::Running;
 #[cfg(all(feature = "monoio", target_os = "linux"))]
 pub use runtime::monoio::{LocalStage, Monoio};
+pub use runtime::test::{Test, TestClock, TestSleep, TestStage};
 #[cfg(feature = "tokio")]
 pub use runtime::tokio::{Stage, Tokio};
 #[cfg(feature = "transport")]

@@ -55,16 +55,10 @@ impl Stretch {
     }
 
     fn carry(self, edges: &Edges, run: &Arc<RunState>) -> Result<End, RunError> {
-        let build = |node: Node<'static>| match node.work {
-            Work::Parallel(segment) => Segment::worker(segment, run.clone()),
-            Work::Serial(worker) => Ok(worker as Box<dyn Worker>),
-            Work::Async(never) => match never {},
-        };
         // A source right before an async stage: its batches go on as they are.
         let bare = self.nodes.is_empty();
         let segments = self.nodes.iter().map(|node| node.segment).collect();
-        let workers = self.nodes.into_iter().map(build).collect::<Result<_, _>>()?;
-        let mut line = Line::new(run.clone(), workers);
+        let mut line = Line::new(run.clone(), workers(self.nodes, run)?);
         let mut end = Out { edges, run, edge: self.output, segments, waited: Duration::ZERO };
         let close = match self.input {
             Input::Source(source) if bare => return Ok(pass(source, &mut end)?.end()),
@@ -80,6 +74,19 @@ impl Stretch {
     }
 }
 
+/// The workers of these nodes, made on the thread that uses them.
+pub(crate) fn workers(
+    nodes: Vec<Node<'static>>,
+    run: &Arc<RunState>,
+) -> Result<Vec<Box<dyn Worker>>, RunError> {
+    let build = |node: Node<'static>| match node.work {
+        Work::Parallel(segment) => Segment::worker(segment, run.clone()),
+        Work::Serial(worker) => Ok(worker as Box<dyn Worker>),
+        Work::Async(never) => match never {},
+    };
+    nodes.into_iter().map(build).collect()
+}
+
 impl Input {
     fn edge(&self) -> Option<usize> {
         match self {
@@ -90,7 +97,7 @@ impl Input {
 }
 
 impl Close {
-    fn end(self) -> End {
+    pub(crate) fn end(self) -> End {
         match self {
             Close::Well => End::Finished,
             Close::Badly => End::Stopped,
@@ -145,7 +152,8 @@ fn pass(mut source: Box<dyn AnySource>, end: &mut Out<'_>) -> Result<Close, RunE
     }
 }
 
-fn read(
+/// A batch, and a permit for what it has. `None`: the source is at its end.
+pub(crate) fn read(
     source: &mut dyn AnySource,
     items: usize,
     mut permit: Permit,
@@ -163,19 +171,25 @@ fn read(
 /// Carries what comes over an edge through the line.
 fn take(edge: usize, line: &mut Line<'static>, end: &mut Out<'_>) -> Result<Close, RunError> {
     loop {
-        match end.wait(Wait::Input, |edges, _| edges.take(edge)) {
-            Next::End(close) => return Ok(close),
-            Next::Parcel(Parcel { batch, permit }) => {
+        let flow = match end.wait(Wait::Input, |edges, _| edges.take(edge, line.due())) {
+            Some(Next::End(close)) => return Ok(close),
+            Some(Next::Parcel(Parcel { batch, permit })) => {
                 let flow = line.carry(batch, end)?;
                 end.give_back(permit);
-                // A line that finds its outlet closed drops the batch, and would take the next.
-                if flow.is_break() || end.is_closed() {
-                    let close = end.refused();
-                    // Before the line is finished, which may take its time: nobody needs to wait on.
-                    end.edges.close_reader(edge, close);
-                    return Ok(close);
-                }
+                flow
             }
+            None => {
+                let flow = line.look(end)?;
+                end.gave_back();
+                flow
+            }
+        };
+        // A line that finds its outlet closed drops the batch, and would take the next.
+        if flow.is_break() || end.is_closed() {
+            let close = end.refused();
+            // Before the line is finished, which may take its time: nobody needs to wait on.
+            end.edges.close_reader(edge, close);
+            return Ok(close);
         }
     }
 }

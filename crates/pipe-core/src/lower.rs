@@ -154,6 +154,10 @@ impl<U, C, T, K> Cut<U, C, T, K> {
     pub(crate) fn new(up: U, chain: C, id: usize) -> Self {
         Cut { up, chain, id, types: PhantomData }
     }
+
+    pub(crate) fn chain_mut(&mut self) -> &mut C {
+        &mut self.chain
+    }
 }
 
 impl<U, C, T: Send + 'static, K> Feed for Cut<U, C, T, K> {
@@ -329,9 +333,12 @@ where
 }
 
 impl<I: Iterator<Item: 'static>> StartIter<I> {
-    /// Items that own memory are weighed while they are read.
+    /// Items that own memory are weighed while they are read. Where a batch is let go by its age they come one by one.
     fn weighed(mut self, run: &RunState) -> FromIter<I> {
         self.0.weigher = run.weigher();
+        if run.has_age() {
+            self.0.most = 1;
+        }
         self.0
     }
 }

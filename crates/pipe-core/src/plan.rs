@@ -14,6 +14,7 @@ pub use crate::waits::Wait;
 use std::any::Any;
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What an executor runs. It may borrow from the caller for `'p`.
 ///
@@ -206,6 +207,21 @@ pub trait Worker {
 
     /// Hands on what it holds.
     fn flush(&mut self, next: &mut dyn Outlet);
+
+    /// When it wants to be looked at though no batch comes, by the run's clock: it keeps something that is old enough then.
+    fn due(&self) -> Option<Duration> {
+        None
+    }
+
+    /// When that time has come: lets its stages emit what is old enough, and hands it on. An executor that cannot wait for a batch and for a time at
+    /// once need not call it; then what is old goes on with the next batch.
+    ///
+    /// # Errors
+    /// As for `run`.
+    fn look(&mut self, next: &mut dyn Outlet) -> Result<(), RunError> {
+        self.flush(next);
+        Ok(())
+    }
 
     /// After the last batch, once: lets each stage emit what it kept, and flushes. A sink commits here.
     ///

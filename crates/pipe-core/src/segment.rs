@@ -28,6 +28,7 @@ use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 /// `Step` at one lifetime, with the family of its outputs. A helper, because the same bound written out is E0582.
 pub trait Chain<'a, I: Item, O: Item>: Step<I::Of<'a>, Out = O::Of<'a>> {}
@@ -152,6 +153,19 @@ where
         // fails here fails behind that, and never happened.
         let _ = self.rest(next);
         self.hand_on(next);
+    }
+
+    fn due(&self) -> Option<Duration> {
+        match &self.state {
+            Slot::Ready(state) => self.segment.chain.due(state),
+            Slot::Unmade | Slot::Gone => None,
+        }
+    }
+
+    fn look(&mut self, next: &mut dyn Outlet) -> Result<(), RunError> {
+        let looked = self.rest(next).and_then(|()| self.weigh());
+        self.hand_on(next);
+        looked
     }
 
     fn finish(&mut self, next: &mut dyn Outlet) -> Result<(), RunError> {

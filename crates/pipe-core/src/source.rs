@@ -182,6 +182,8 @@ pub struct FromIter<I: Iterator> {
     spares: Spares<I::Item>,
     /// For items that own memory.
     pub(crate) weigher: Option<Weigher<I::Item>>,
+    /// How many to give at once: one, where an item must not wait for the next, at which the iterator may block.
+    pub(crate) most: usize,
 }
 
 opaque!([I: Iterator] FromIter[I]);
@@ -190,7 +192,7 @@ impl<I: Iterator<Item: 'static>> FromIter<I> {
     /// An iterator where a source is asked for: in a fan-in, say. A pipeline starts with [`from_iter`].
     pub fn new(items: impl IntoIterator<IntoIter = I, Item = I::Item>) -> Self {
         let weigher = Weighers::default().get();
-        FromIter { items: items.into_iter(), next: 0, spares: Spares::new(), weigher }
+        FromIter { items: items.into_iter(), next: 0, spares: Spares::new(), weigher, most: usize::MAX }
     }
 }
 
@@ -199,7 +201,7 @@ impl<I: Iterator<Item: Send + 'static> + Send> Source for FromIter<I> {
     type Batch = Items<I::Item>;
 
     fn pull(&mut self, want: Want) -> Result<Option<Self::Batch>, BoxError> {
-        let fits = (want.bytes / size_of::<I::Item>().max(1)).max(1);
+        let fits = (want.bytes / size_of::<I::Item>().max(1)).clamp(1, self.most);
         let mut items = self.spares.take();
         let mut heap = 0;
         let some = self.items.by_ref().take(want.items.clamp(1, fits));
