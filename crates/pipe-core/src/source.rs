@@ -10,6 +10,8 @@ use crate::pipeline::Pipeline;
 use crate::report::Event;
 use crate::stage::BoxError;
 use crate::weigh::{Weigher, Weighers};
+use std::mem::{self, ManuallyDrop};
+use std::ops::ControlFlow;
 use std::task::{Poll, Waker};
 
 /// How much the executor wants in the next batch.
@@ -202,13 +204,14 @@ impl<I: Iterator<Item: Send + 'static> + Send> Source for FromIter<I> {
 
     fn pull(&mut self, want: Want) -> Result<Option<Self::Batch>, BoxError> {
         let fits = (want.bytes / size_of::<I::Item>().max(1)).clamp(1, self.most);
+        let most = want.items.clamp(1, fits);
         let mut items = self.spares.take();
         let mut heap = 0;
-        let some = self.items.by_ref().take(want.items.clamp(1, fits));
         match self.weigher {
-            None => items.extend(some),
+            None if knows_its_length(&self.items) => items.extend(self.items.by_ref().take(most)),
+            None => fill(&mut items, &mut self.items, most),
             Some(weigher) => {
-                for item in some {
+                for item in self.items.by_ref().take(most) {
                     heap += weigher(&item);
                     items.push(item);
                     if heap + items.len() * size_of::<I::Item>() >= want.bytes {
@@ -244,5 +247,54 @@ impl<I: Iterator<Item: 'static>> FromIter<I> {
         let first = self.next;
         self.next += items.len() as u64;
         (!items.is_empty()).then(|| Items::new(first, items).owning(heap).returning_to(&self.spares))
+    }
+}
+
+/// Then the standard library knows how many items come, and writes them without a look at the room that there is.
+fn knows_its_length(items: &impl Iterator) -> bool {
+    let (least, most) = items.size_hint();
+    most == Some(least)
+}
+
+/// Moves up to `most` items into an empty buffer, as `extend` does. That one keeps the length in memory, where each item waits for the one
+/// before; this is a third faster.
+#[inline(never)]
+fn fill<T>(buffer: &mut Vec<T>, items: &mut impl Iterator<Item = T>, most: usize) {
+    buffer.reserve(items.size_hint().0.min(most));
+    let mut filling = Filling { items: ManuallyDrop::new(mem::take(buffer)), to: buffer };
+    let mut left = most;
+    let _ = items.try_for_each(
+        #[inline(always)]
+        |item| {
+            if filling.items.len() < filling.items.capacity() {
+                filling.items.push(item);
+            } else {
+                let full = mem::take(&mut *filling.items);
+                *filling.items = grown(full, item);
+            }
+            left -= 1;
+            if left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        },
+    );
+}
+
+/// With more room, and the item.
+#[cold]
+#[inline(never)]
+fn grown<T>(mut items: Vec<T>, item: T) -> Vec<T> {
+    items.push(item);
+    items
+}
+
+/// A buffer that is being filled: in registers, as at the end of a chain (`held.rs`).
+struct Filling<'b, T> {
+    items: ManuallyDrop<Vec<T>>,
+    to: &'b mut Vec<T>,
+}
+
+impl<T> Drop for Filling<'_, T> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        *self.to = mem::take(&mut *self.items);
     }
 }
