@@ -436,7 +436,7 @@ fn value_text(value: f64, metric: Metric) -> String {
 }
 
 /// Three digits that count, with the thousands as a letter.
-fn count_text(value: f64) -> String {
+pub(super) fn count_text(value: f64) -> String {
     let (scaled, letter) = match value {
         1e9.. => (value / 1e9, " G"),
         1e6.. => (value / 1e6, " M"),

@@ -1,6 +1,6 @@
 //! Throughput over the number of workers: measured, by the law that fits it, and as a model for more cores than there are.
 
-use super::document::{Block, Plot, PlotCurve, Table};
+use super::document::{Block, Plot, PlotCurve, Table, count_text};
 use crate::scaling_law::Law;
 use crate::summary::WorkloadSummary;
 use pipe_parallel::simulation::{speed_up, workloads};
@@ -24,7 +24,7 @@ pub(super) fn measured(workload: &WorkloadSummary) -> Vec<Block> {
         let fitted = points.iter().map(|(workers, _)| (*workers as u64, law.throughput(*workers)));
         curves.push(PlotCurve { name: "the law", points: fitted.collect() });
     }
-    let text = |rate: f64| format!("{rate:.3e} items/s");
+    let text = |rate: f64| format!("{} items/s", count_text(rate));
     vec![
         Block::Plot(Plot {
             title: "Throughput over workers",
@@ -32,15 +32,16 @@ pub(super) fn measured(workload: &WorkloadSummary) -> Vec<Block> {
             text,
             size: |workers| workers.to_string(),
         }),
-        Block::Text(law.map_or_else(|| NO_LAW.to_owned(), told)),
+        Block::Text(law.map_or_else(|| NO_LAW.to_owned(), |law| told(law, points.len()))),
     ]
 }
 
 const NO_LAW: &str = "The universal scalability law needs at least two numbers of workers.";
 
-fn told(law: Law) -> String {
+fn told(law: Law, counts: usize) -> String {
     let Law { sigma, kappa, .. } = law;
     let peak = match law.peak() {
+        _ if counts < 3 => "two numbers of workers do not tell the second one".to_owned(),
         Some(peak) => format!("the most at {peak:.0} workers"),
         None => "no number from which more workers would be slower".to_owned(),
     };
