@@ -39,6 +39,12 @@
 //! Where the work is below some 6 ns an item: it would be moved between cores for more than it costs. `Parallel` measures that, stays on
 //! the calling thread and says so in the report. A closure that sleeps blocks its worker: say so with
 //! [`blocking`], or use an asynchronous executor where much waits at once.
+//!
+//! # Features
+//!
+//! None is on by default.
+//!
+//! * `simulation`: the scheduler in simulated time, for the report of the benchmarks. Users have no need of it.
 
 mod alone;
 mod asleep;
