@@ -4,6 +4,7 @@ use crate::each::each;
 use crate::math::{self, Raised};
 use crate::reduce::{extremes, extremes_in_lanes, moments_in_lanes, sum_in, sum_in_lanes};
 use crate::retain::{retain, retain_f32, retain_f64};
+use crate::stencil::{InRegisters, Stencil};
 use pipe_core::kernel::{Compare, FloatOp, Moments, Number};
 use pulp::Arch;
 
@@ -19,6 +20,8 @@ pub trait Element: Number {
     fn min_max_on(arch: Arch, block: &[Self]) -> Option<(Self, Self)>;
     #[doc(hidden)]
     fn moments_on(arch: Arch, block: &[Self]) -> Moments;
+    #[doc(hidden)]
+    fn stencil_on(arch: Arch, stencil: Stencil<'_, Self>);
 }
 
 macro_rules! float {
@@ -97,6 +100,10 @@ macro_rules! float {
             fn moments_on(arch: Arch, block: &[Self]) -> Moments {
                 moments_in_lanes(arch, block)
             }
+
+            fn stencil_on(arch: Arch, stencil: Stencil<'_, Self>) {
+                arch.dispatch(InRegisters(stencil));
+            }
         }
     };
 }
@@ -144,6 +151,10 @@ macro_rules! integer {
 
             fn moments_on(_: Arch, block: &[Self]) -> Moments {
                 Moments::of(block)
+            }
+
+            fn stencil_on(arch: Arch, stencil: Stencil<'_, Self>) {
+                arch.dispatch(stencil);
             }
         }
     )+ };
