@@ -1,9 +1,19 @@
 //! Filters with a finite impulse response.
 
+#[cfg(not(target_arch = "x86_64"))]
+mod other;
+#[cfg(target_arch = "x86_64")]
+mod x86_64;
+
 use crate::reduce::Lanes;
 use crate::simd::Simd;
 use pulp::bytemuck::cast_slice;
 use pulp::{WithSimd, as_arrays};
+
+#[cfg(not(target_arch = "x86_64"))]
+use other as machine;
+#[cfg(target_arch = "x86_64")]
+use x86_64 as machine;
 
 impl Simd {
     /// A filter with a finite impulse response: `out[i] = taps[0] * x[i + n - 1] + taps[1] * x[i + n - 2] + .. + taps[n - 1] * x[i]`,
@@ -25,7 +35,7 @@ impl Simd {
     pub fn fir<T: Lanes>(&self, taps: &[T], x: &[T], out: &mut [T]) {
         let outputs = if taps.is_empty() { 0 } else { (x.len() + 1).saturating_sub(taps.len()) };
         assert_eq!(out.len(), outputs, "{} numbers and {} taps give {outputs} outputs", x.len(), taps.len());
-        self.arch().dispatch(Fir { taps, x, out });
+        machine::fir(self.arch(), Fir { taps, x, out });
     }
 }
 
