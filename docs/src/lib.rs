@@ -4,6 +4,9 @@
 //! cargo run --release -p docs --example stations -- measurements.txt
 //! cargo run --release -p docs --example access_log -- --on parallel /var/log/apache2/access.log
 //! cargo run --release -p docs --example live
+//! cargo run --release -p docs --example image -- --show edges photo.png edges.png
+//! cargo run --release -p docs --example signal -- --cutoff 400 speech.wav speech.svg
+//! cargo run --release -p docs --example table -- --columns price,area houses.csv normal.csv
 //! ```
 //!
 //! What is here is the part of each program that tests can call: the pipeline, defined once as a function of its input and its executor,
@@ -12,8 +15,11 @@
 #![forbid(unsafe_code)]
 
 pub mod access_log;
+pub mod image;
 pub mod program;
+pub mod signal;
 pub mod stations;
+pub mod table;
 
 /// The front page: its programs are compiled and run, as are those of the guide. One item a page, so that a failure names its line.
 #[doc = include_str!("../../README.md")]
