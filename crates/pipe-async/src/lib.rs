@@ -49,6 +49,7 @@
 //!
 //! * `tokio` (default): `Async::tokio()`.
 //! * `monoio` (Linux): `Async::monoio()`, whose operations stay on their thread, over io_uring.
+//! * `net`: TCP and Unix sockets with frames, for pools, as a source and as a sink.
 //! * `transport`: batches as messages between processes, with a transport inside of one process.
 //! * `nats`: the same over machines, on NATS JetStream.
 //!
@@ -75,6 +76,8 @@ mod local_running;
 mod models;
 #[cfg(feature = "nats")]
 mod nats;
+#[cfg(feature = "net")]
+mod net;
 mod output;
 #[cfg(feature = "tokio")]
 mod pool;
@@ -99,6 +102,10 @@ pub use files::{Call, FileReader, HopSettings, Hops, ReadError, ReaderSettings};
 pub use local_running::LocalRunning;
 #[cfg(feature = "nats")]
 pub use nats::{Nats, NatsOptions};
+#[cfg(feature = "net")]
+pub use net::{
+    Delivered, Dial, Endpoint, Frame, Framing, ListenSettings, Listener, NetError, Wire, WireLimits, WireSink,
+};
 #[cfg(feature = "tokio")]
 pub use pool::{
     Buffer, BufferClass, BufferPool, Connect, ConnectionPool, ConnectionStatistics, PoolError, PoolSettings,
