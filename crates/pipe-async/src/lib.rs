@@ -49,6 +49,7 @@
 //!
 //! * `tokio` (default): `Async::tokio()`.
 //! * `monoio` (Linux): `Async::monoio()`, whose operations stay on their thread, over io_uring.
+//! * `futures`: streams as sources, and outputs as streams and iterators: between programs that block and programs that do not.
 //! * `net`: TCP and Unix sockets with frames, for pools, as a source and as a sink.
 //! * `transport`: batches as messages between processes, with a transport inside of one process.
 //! * `nats`: the same over machines, on NATS JetStream.
@@ -61,6 +62,8 @@
 
 mod alarms;
 mod blocking;
+#[cfg(feature = "futures")]
+mod bridge;
 mod conductor;
 mod deadlines;
 mod driver;
@@ -95,6 +98,8 @@ mod wheel;
 mod window;
 
 pub use blocking::Blocking;
+#[cfg(feature = "futures")]
+pub use bridge::{FromStream, OutputIter, OutputSink, Outputs, from_stream};
 pub use executor::Async;
 #[cfg(feature = "tokio")]
 pub use files::{Call, FileReader, HopSettings, Hops, ReadError, ReaderSettings};
