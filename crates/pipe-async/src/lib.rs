@@ -50,6 +50,7 @@
 //! * `tokio` (default): `Async::tokio()`.
 //! * `monoio` (Linux): `Async::monoio()`, whose operations stay on their thread, over io_uring.
 //! * `futures`: streams as sources, and outputs as streams and iterators: between programs that block and programs that do not.
+//! * `http`: fetches over HTTP/1.1, with TLS, through pools of connections.
 //! * `net`: TCP and Unix sockets with frames, for pools, as a source and as a sink.
 //! * `transport`: batches as messages between processes, with a transport inside of one process.
 //! * `nats`: the same over machines, on NATS JetStream.
@@ -72,6 +73,8 @@ mod executor;
 #[cfg(feature = "tokio")]
 mod files;
 mod flight;
+#[cfg(feature = "http")]
+mod http;
 mod keys;
 #[cfg(all(feature = "monoio", target_os = "linux"))]
 mod local_running;
@@ -103,6 +106,8 @@ pub use bridge::{FromStream, OutputIter, OutputSink, Outputs, from_stream};
 pub use executor::Async;
 #[cfg(feature = "tokio")]
 pub use files::{Call, FileReader, HopSettings, Hops, ReadError, ReaderSettings};
+#[cfg(feature = "http")]
+pub use http::{HttpClient, HttpError, HttpSettings, Response};
 #[cfg(all(feature = "monoio", target_os = "linux"))]
 pub use local_running::LocalRunning;
 #[cfg(feature = "nats")]
