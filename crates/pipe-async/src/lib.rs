@@ -49,6 +49,9 @@
 //!
 //! * `tokio` (default): `Async::tokio()`.
 //! * `monoio` (Linux): `Async::monoio()`, whose operations stay on their thread, over io_uring.
+//! * `futures`: streams as sources, and outputs as streams and iterators: between programs that block and programs that do not.
+//! * `http`: fetches over HTTP/1.1, with TLS, through pools of connections.
+//! * `net`: TCP and Unix sockets with frames, for pools, as a source and as a sink.
 //! * `transport`: batches as messages between processes, with a transport inside of one process.
 //! * `nats`: the same over machines, on NATS JetStream.
 //!
@@ -61,6 +64,8 @@
 mod adaptive;
 mod alarms;
 mod blocking;
+#[cfg(feature = "futures")]
+mod bridge;
 mod conductor;
 mod deadlines;
 mod driver;
@@ -69,6 +74,8 @@ mod executor;
 #[cfg(feature = "tokio")]
 mod files;
 mod flight;
+#[cfg(feature = "http")]
+mod http;
 mod in_task;
 mod keys;
 #[cfg(all(feature = "monoio", target_os = "linux"))]
@@ -77,6 +84,8 @@ mod local_running;
 mod models;
 #[cfg(feature = "nats")]
 mod nats;
+#[cfg(feature = "net")]
+mod net;
 mod output;
 #[cfg(feature = "tokio")]
 mod pool;
@@ -94,13 +103,21 @@ mod wheel;
 mod window;
 
 pub use blocking::Blocking;
+#[cfg(feature = "futures")]
+pub use bridge::{FromStream, OutputIter, OutputSink, Outputs, from_stream};
 pub use executor::Async;
 #[cfg(feature = "tokio")]
 pub use files::{Call, FileReader, HopSettings, Hops, ReadError, ReaderSettings};
+#[cfg(feature = "http")]
+pub use http::{HttpClient, HttpError, HttpSettings, Response};
 #[cfg(all(feature = "monoio", target_os = "linux"))]
 pub use local_running::LocalRunning;
 #[cfg(feature = "nats")]
 pub use nats::{Nats, NatsOptions};
+#[cfg(feature = "net")]
+pub use net::{
+    Delivered, Dial, Endpoint, Frame, Framing, ListenSettings, Listener, NetError, Wire, WireLimits, WireSink,
+};
 #[cfg(feature = "tokio")]
 pub use pool::{
     Buffer, BufferClass, BufferPool, Connect, ConnectionPool, ConnectionStatistics, PoolError, PoolSettings,
