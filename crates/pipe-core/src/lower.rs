@@ -263,7 +263,7 @@ where
         };
         let sink = SinkNode::<T, S>::new(sink, done, &run);
         nodes.push(timed::serial(Box::new(sink), last + 1, &run));
-        Plan::of_nodes(Nodes { source, nodes, first: None }, run)
+        Plan::from_nodes(Nodes { source, nodes, first: None }, run)
     }
 }
 

@@ -52,7 +52,9 @@ impl<'p> Nodes<'p, Infallible> {
 }
 
 impl<'p, A> Plan<'p, A> {
-    pub(crate) fn of_nodes(nodes: Nodes<'p, A>, run: Arc<RunState>) -> Self {
+    /// A plan of these nodes, for an executor that hands on what another one has begun: the rest of the source, serial workers with the state that
+    /// they have, and the worker of the first node, if that was used.
+    pub fn from_nodes(nodes: Nodes<'p, A>, run: Arc<RunState>) -> Self {
         Plan { form: Form::Nodes(nodes), run }
     }
 

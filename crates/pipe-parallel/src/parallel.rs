@@ -139,15 +139,19 @@ impl Parallel {
     }
 
     fn check(&self) -> Result<Profile, RunError> {
-        let workers = match self.workers {
+        self.memory.profile("Parallel", self.count()?)
+    }
+
+    /// How many workers.
+    fn count(&self) -> Result<usize, RunError> {
+        match self.workers {
             Some(0) => {
                 let (value, why) = ("0".to_owned(), "at least the calling thread is a worker");
-                return Err(RunError::Config { field: "workers", value, why });
+                Err(RunError::Config { field: "workers", value, why })
             }
-            Some(workers) => workers,
-            None => self.pool.as_ref().map_or_else(processors, |pool| pool.threads().saturating_add(1)),
-        };
-        self.memory.profile("Parallel", workers)
+            Some(workers) => Ok(workers),
+            None => Ok(self.pool.as_ref().map_or_else(processors, |pool| pool.threads().saturating_add(1))),
+        }
     }
 }
 
@@ -166,7 +170,8 @@ impl<'p> Executor<'p> for Parallel {
     }
 
     fn execute(&self, plan: Plan<'p>) -> Result<(), RunError> {
-        let workers = plan.run().profile().workers;
+        // Its own, and not those of the run's profile: an executor that chooses among others says the most of them.
+        let workers = self.count()?;
         let run = plan.run().clone();
         let mut longest = Duration::ZERO;
         let nodes = match plan.into_loop() {
