@@ -4,6 +4,7 @@
 //! cargo run --release -p docs --example stations -- measurements.txt
 //! cargo run --release -p docs --example access_log -- --on parallel /var/log/apache2/access.log
 //! cargo run --release -p docs --example live
+//! cargo run --release -p docs --example word_counts -- --out parts books/*.txt
 //! ```
 //!
 //! What is here is the part of each program that tests can call: the pipeline, defined once as a function of its input and its executor,
@@ -14,6 +15,7 @@
 pub mod access_log;
 pub mod program;
 pub mod stations;
+pub mod word_counts;
 
 /// The front page: its programs are compiled and run, as are those of the guide. One item a page, so that a failure names its line.
 #[doc = include_str!("../../README.md")]
