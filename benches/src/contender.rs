@@ -175,6 +175,8 @@ pub(crate) enum Need {
     Module(&'static str),
     /// A program that `cargo xtask peers` compiles.
     Native(&'static str),
+    /// The server that `cargo xtask tools` brings.
+    NatsServer,
 }
 
 /// One way to do a workload's work.

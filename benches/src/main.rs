@@ -15,6 +15,7 @@ mod host;
 mod inputs;
 mod measure;
 mod memory_group;
+mod nats_server;
 mod output;
 mod process;
 mod progress;

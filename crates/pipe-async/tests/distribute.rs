@@ -5,8 +5,8 @@
 mod nats_server;
 
 use pipe_async::{
-    DistributeError, Distributed, FrameLimits, LocalTransport, Role, StreamSettings, Taken, Transport,
-    TransportError, WorkerSettings, distribute, key_of, replay,
+    DistributeError, Distributed, FrameLimits, LocalTransport, Role, StreamSettings, StreamSink, Taken,
+    Transport, TransportError, WorkerSettings, distribute, key_of, replay,
 };
 use pipe_core::{Cancel, Inline, RunError, Source, exponential, from_iter};
 use std::collections::BTreeMap;
@@ -35,12 +35,16 @@ fn settings() -> WorkerSettings {
 
 /// Runs a law over each transport.
 fn over_each(name: &str, law: fn(Arc<dyn Transport>)) {
+    over_each_with(STREAMS, name, law);
+}
+
+fn over_each_with(streams: StreamSettings, name: &str, law: fn(Arc<dyn Transport>)) {
     let _ = name;
-    law(Arc::new(LocalTransport::new(STREAMS).unwrap()));
+    law(Arc::new(LocalTransport::new(streams).unwrap()));
     #[cfg(feature = "nats")]
     if let Some(server) = nats_server::NatsServer::start(name) {
         let options = pipe_async::NatsOptions::new([server.url.clone()]);
-        law(Arc::new(pipe_async::Nats::connect(&options, STREAMS).unwrap()));
+        law(Arc::new(pipe_async::Nats::connect(&options, streams).unwrap()));
     }
 }
 
@@ -347,4 +351,39 @@ fn of_a_partition_one_worker_at_a_time_has_a_message_and_another_takes_over_when
         assert_eq!(*seen.lock().unwrap(), in_order(20, 30));
     }
     over_each("of_a_partition_one_worker_at_a_time", law);
+}
+
+#[test]
+fn a_stream_that_is_full_slows_the_source_and_the_job_is_done() {
+    let narrow = StreamSettings { max_bytes: 4 << 10, ..STREAMS };
+    fn law(transport: Arc<dyn Transport>) {
+        let counts = Counts::default();
+        std::thread::scope(|scope| {
+            // Nobody takes anything yet, and a hundred messages do not fit.
+            let source = scope.spawn(|| run(squares(&transport, 1_000, &counts), "source").unwrap());
+            let worker = scope.spawn(|| run(squares(&transport, 1_000, &counts), "square").unwrap());
+            run(squares(&transport, 1_000, &counts), "sink").unwrap();
+            assert_eq!(source.join().unwrap().sent.unwrap().items, 1_000);
+            assert_eq!(worker.join().unwrap().letters(), 0);
+        });
+        assert_eq!(*counts.lock().unwrap(), each_once(1_000));
+    }
+    over_each_with(narrow, "a_stream_that_is_full_slows_the_source", law);
+}
+
+/// What is written about a window that is too short for an outage.
+#[test]
+fn a_source_that_is_started_again_beyond_the_duplicate_window_sends_its_items_again() {
+    let span = Duration::from_millis(20);
+    let short = StreamSettings { lease: span, patience: span, duplicate_window: span * 3, ..STREAMS };
+    let transport = Arc::new(LocalTransport::new(short).unwrap());
+    let send = || {
+        let sink = StreamSink::new(transport.clone(), "in", "test", settings().limits).unwrap();
+        from_iter(0..50u64).to(sink).run_on(&Inline).unwrap().value
+    };
+    send();
+    // Nothing comes in this time.
+    assert_eq!(transport.fetch("other", 1, span * 5).unwrap().len(), 0);
+    assert_eq!(send().duplicates, 0);
+    assert_eq!(transport.left("in").unwrap(), 10, "the items are there twice");
 }

@@ -14,6 +14,7 @@ use async_nats::{Client, Event};
 use bytes::Bytes;
 use futures_util::{FutureExt, StreamExt};
 use pipe_core::BoxError;
+use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
 use std::sync::{Arc, Condvar, Mutex, PoisonError, mpsc};
@@ -44,7 +45,8 @@ pub struct Nats {
     streams: Arc<Streams>,
     settings: StreamSettings,
     connected: watch::Receiver<bool>,
-    in_flight: Arc<InFlight>,
+    /// By stream: one that is full must not keep those from sending that make room in it.
+    in_flight: Mutex<HashMap<String, Arc<InFlight>>>,
     runtime: Handle,
     /// Dropped, it ends the thread.
     stop: Option<oneshot::Sender<()>>,
@@ -114,11 +116,19 @@ impl Nats {
             streams: Arc::new(streams),
             settings,
             connected,
-            in_flight: Arc::default(),
+            in_flight: Mutex::default(),
             runtime: handle,
             stop: Some(stop),
             thread: Some(thread),
         })
+    }
+
+    fn in_flight(&self, stream: &str) -> Arc<InFlight> {
+        let mut all = self.in_flight.lock().unwrap_or_else(PoisonError::into_inner);
+        match all.get(stream) {
+            Some(there) => there.clone(),
+            None => all.entry(stream.to_owned()).or_default().clone(),
+        }
     }
 
     fn attempts(&self) -> Attempts {
@@ -179,7 +189,7 @@ impl Transport for Nats {
             let limit = limit.saturating_sub(HEADERS);
             return Err(TransportError::TooLarge { stream: stream.to_owned(), bytes, limit });
         }
-        let seat = InFlight::enter(&self.in_flight, self.settings.in_flight);
+        let seat = InFlight::enter(&self.in_flight(stream), self.settings.in_flight);
         let (answer, receipt) = Receipt::pending();
         let publishing =
             Publishing { stream: stream.to_owned(), id: message.id, payload: Bytes::from(message.payload) };

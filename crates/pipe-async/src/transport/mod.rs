@@ -6,6 +6,8 @@
 //!                                     +--- acknowledged once its results are in the next stream
 //! ```
 //!
+//! `distribute` names the parts of a whole job, each for a process or all in one.
+//!
 //! `contract` says what a stream is; `local` and the module `nats` are two homes of it, held to the same laws by `tests/transports.rs`.
 
 mod ahead;

@@ -38,6 +38,10 @@ impl<T> Route<T> {
         self.by_key.is_some()
     }
 
+    pub(crate) fn stream(&self) -> &str {
+        &self.stream
+    }
+
     /// The streams that it leads to, in the order of their numbers.
     pub(crate) fn streams(&self) -> Vec<String> {
         match &self.by_key {

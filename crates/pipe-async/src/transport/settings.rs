@@ -27,7 +27,7 @@ pub struct StreamSettings {
     pub duplicate_window: Duration,
     /// For how long a message waits for room, or for a server that is away, before it has failed: 5 minutes unless set.
     pub patience: Duration,
-    /// How many messages may be sent without a receipt: 256 unless set.
+    /// How many messages may be sent into one stream without a receipt: 256 unless set.
     pub in_flight: u32,
 }
 

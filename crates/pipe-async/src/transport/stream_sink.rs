@@ -40,7 +40,8 @@ const IN_FLIGHT: usize = 64;
 /// ```
 pub struct StreamSink<T> {
     shared: Arc<Shared>,
-    route: Route<T>,
+    route: Arc<Route<T>>,
+    name: String,
     /// Sends frames that are not full; started with the first item.
     linger: Option<JoinHandle<()>>,
 }
@@ -109,23 +110,27 @@ impl<T: Serialize + DeserializeOwned> StreamSink<T> {
         key: impl Fn(&T) -> u64 + Send + Sync + 'static,
     ) -> Result<Self, TransportError> {
         check_partitions(partitions)?;
-        let (stream, name) = {
-            let open = self.shared.lock();
-            (open.lanes[0].stream.clone(), open.lanes[0].name.clone())
-        };
-        names(&stream, partitions).iter().try_for_each(|name| check_stream(name))?;
-        let route = Route::by_key(&stream, partitions, Arc::new(key));
-        Self::along(self.shared.transport.clone(), route, &name, self.shared.limits)
+        names(self.route.stream(), partitions).iter().try_for_each(|name| check_stream(name))?;
+        let route = Route::by_key(self.route.stream(), partitions, Arc::new(key));
+        Self::along(self.shared.transport.clone(), route, &self.name, self.shared.limits)
+    }
+
+    /// With other limits for its frames. Fewer items in a frame are smaller parts of the work: for items that take long.
+    ///
+    /// # Errors
+    /// [`TransportError::Config`]: a limit that leaves no room for an item.
+    pub fn limits(self, limits: FrameLimits) -> Result<Self, TransportError> {
+        Self::along(self.shared.transport.clone(), self.route.clone(), &self.name, limits)
     }
 
     pub(super) fn along(
         transport: Arc<dyn Transport>,
-        route: Route<T>,
+        route: impl Into<Arc<Route<T>>>,
         name: &str,
         limits: FrameLimits,
     ) -> Result<Self, TransportError> {
         limits.check()?;
-        let schema = Schema::of::<T>();
+        let (route, schema) = (route.into(), Schema::of::<T>());
         let lane = |stream: String| {
             let (in_flight, name) = match split(&stream).1 {
                 None => (IN_FLIGHT, name.to_owned()),
@@ -138,7 +143,7 @@ impl<T: Serialize + DeserializeOwned> StreamSink<T> {
         let lanes = route.streams().into_iter().map(lane).collect();
         let open = Mutex::new(Open { lanes, failed: None, over: false });
         let shared = Shared { transport, limits, open, begun: Condvar::new() };
-        Ok(StreamSink { shared: Arc::new(shared), route, linger: None })
+        Ok(StreamSink { shared: Arc::new(shared), route, name: name.to_owned(), linger: None })
     }
 }
 
