@@ -298,3 +298,35 @@ impl<T> Drop for Filling<'_, T> {
         *self.to = mem::take(&mut *self.items);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lens(want: Want, mut is_due: impl FnMut(usize) -> bool) -> Vec<usize> {
+        let (mut source, mut asked, mut next) = (FromIter::new(0..10u64), 0, 0);
+        let mut pull = || {
+            let mut due = || {
+                asked += 1;
+                is_due(asked)
+            };
+            let mut batch = source.pull_until(want, &mut due).expect("an iterator does not fail")?;
+            let len = batch.len();
+            assert_eq!(batch.next_at(), Some((next, next)));
+            next += len as u64;
+            Some(len)
+        };
+        std::iter::from_fn(&mut pull).collect()
+    }
+
+    #[test]
+    fn a_batch_ends_when_it_is_due_or_has_what_is_wanted_and_no_item_is_left_out() {
+        let wanted = |items, bytes| Want { items, bytes };
+        assert_eq!(lens(Want::MOST, |_| false), [10]);
+        assert_eq!(lens(Want::MOST, |_| true), [1; 10]);
+        assert_eq!(lens(Want::MOST, |asked| asked % 3 == 0), [3, 3, 3, 1]);
+        assert_eq!(lens(wanted(4, 1 << 10), |_| false), [4, 4, 2]);
+        assert_eq!(lens(wanted(100, 5 * size_of::<u64>()), |_| false), [5, 5]);
+        assert_eq!(lens(wanted(0, 0), |_| false), [1; 10]);
+    }
+}
