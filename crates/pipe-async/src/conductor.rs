@@ -74,6 +74,20 @@ enum Seated<R: Runtime> {
     Stretch(R::Inside),
 }
 
+impl<R: Runtime> Seated<R> {
+    fn begin_lack(&mut self, run: &RunState) {
+        if let Seated::Driver(post) = self {
+            post.begin_lack(run);
+        }
+    }
+
+    fn count_lack(&mut self, run: &RunState) {
+        if let Seated::Driver(post) = self {
+            post.count_lack(run);
+        }
+    }
+}
+
 /// How each part ended, in order.
 pub(crate) struct Ends {
     ends: Mutex<Vec<Option<End>>>,
@@ -147,7 +161,7 @@ impl<R: Runtime> Conductor<R> {
         // First, so that no change from here on is missed.
         self.edges.watch(cx.waker());
         self.look_at_switch(cx);
-        self.posts.iter_mut().for_each(|post| post.count_lack(&self.run));
+        self.posts.iter_mut().for_each(|seated| seated.count_lack(&self.run));
         // What was left over the last time is handed on first, or a stage that never stands still would keep it.
         let mut hand = Hand::Anything;
         let began = Instant::now();
@@ -169,7 +183,7 @@ impl<R: Runtime> Conductor<R> {
             (hand, before) = (Hand::Batches, now);
         }
         let Some(result) = self.ends.result(&mut self.stopped) else {
-            self.posts.iter_mut().for_each(|post| post.begin_lack(&self.run));
+            self.posts.iter_mut().for_each(|seated| seated.begin_lack(&self.run));
             return Poll::Pending;
         };
         self.is_over = true;

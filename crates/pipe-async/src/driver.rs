@@ -33,7 +33,7 @@ use crate::slab::Slab;
 use crate::window::Window;
 use landing::settle;
 use pipe_core::plan::{BoxBatch, RunState, Wait};
-use pipe_core::{AsyncStep, Batch, Items, RunError};
+use pipe_core::{AsyncStep, Batch, Event, Items, RunError};
 use std::collections::VecDeque;
 use std::mem::{replace, take};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -213,6 +213,18 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
         discard(replace(&mut self.exit.window, window));
         discard(replace(&mut self.input.items, Items::new(0, Vec::new())));
         self.exit.output.forget_waiting();
+    }
+}
+
+/// Says in the report how many operations a service that was followed had in the end.
+impl<S: AsyncStep, C> Drop for Driver<S, C> {
+    fn drop(&mut self) {
+        if let Some(adaptive) = self.adaptive.as_ref().filter(|_| !std::thread::panicking()) {
+            let stage = self.run.name(Some(self.bounds.stage));
+            let what =
+                format!("the service was given up to {} operations at a time in the end", adaptive.limit());
+            self.run.note(Event::Remark { stage, what });
+        }
     }
 }
 

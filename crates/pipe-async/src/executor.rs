@@ -64,8 +64,8 @@ pub(crate) fn running<R: Runtime, A>(
     }
 }
 
-/// Sync nodes between two async ones become a stretch; without any there is none. In front of a node that keeps items for a time a stretch of
-/// the source ends: while the source blocks, its thread could not look at their age.
+/// Sync nodes between two async ones become a stretch; without any there is none. In front of a node that keeps items
+/// for a time a stretch of the source ends: while the source blocks, its thread could not look at their age.
 fn parts<R: Runtime, A>(
     plan: Nodes<'static, A>,
     run: &RunState,

@@ -162,7 +162,8 @@ impl<F: Future, T> Slab<F, T> {
     }
 }
 
-/// Each future by itself: when two of them panic in their `Drop`, the second panic would end the process. Of all that is thrown the first goes on.
+/// Each future by itself: when two of them panic in their `Drop`, the second panic would end the process. Of all that
+/// is thrown the first goes on.
 impl<F, T> Drop for Slab<F, T> {
     fn drop(&mut self) {
         let mut thrown = None;

@@ -2,7 +2,7 @@
 
 use pipe_async::{Async, Test};
 use pipe_core::testing::{Live, Rng, ScriptedSink, WithReactor, laws};
-use pipe_core::{Cancel, Clock, RunError, TookTooLong, exponential, from_iter, per_second, skip};
+use pipe_core::{Cancel, Clock, Event, RunError, TookTooLong, exponential, from_iter, per_second, skip};
 use std::cell::{Cell, RefCell};
 use std::future::{pending, poll_fn};
 use std::panic::resume_unwind;
@@ -267,8 +267,8 @@ fn a_deadline_goes_by_the_clock() {
 
 thread_local!(static SERVERS: RefCell<Vec<Duration>> = const { RefCell::new(Vec::new()) });
 
-/// A service with so many servers, each of which takes ten milliseconds for an operation; others wait in front of them. Says when the answer
-/// comes.
+/// A service with so many servers, each of which takes ten milliseconds for an operation; others wait in front of them.
+/// Says when the answer comes.
 fn answer() -> Duration {
     SERVERS.with_borrow_mut(|servers| {
         let free = servers.iter_mut().min().expect("it has servers");
@@ -296,7 +296,11 @@ fn an_adaptive_stage_has_as_many_in_flight_as_the_service_can_work_on() {
         .adaptive()
         .collect()
         .run_on(&Async::test());
-    assert_eq!(report.expect("nothing fails").value, (0..count).collect::<Vec<_>>());
+    let report = report.expect("nothing fails");
+    assert_eq!(report.value, (0..count).collect::<Vec<_>>());
+    let told =
+        |event: &Event| matches!(event, Event::Remark { what, .. } if what.contains("operations at a time"));
+    assert_eq!(report.events.iter().filter(|event| told(event)).count(), 1, "{:?}", report.events);
     let (_, most) = IN_FLIGHT.get();
     assert!((35..70).contains(&most), "{most} in flight, for 40 servers");
     let took = (Test::now() - begun).as_secs_f64();

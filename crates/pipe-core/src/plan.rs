@@ -215,8 +215,8 @@ pub trait Worker {
         None
     }
 
-    /// When that time has come: lets its stages emit what is old enough, and hands it on. An executor that cannot wait for a batch and for a time at
-    /// once need not call it; then what is old goes on with the next batch.
+    /// When that time has come: lets its stages emit what is old enough, and hands it on. An executor that cannot wait
+    /// for a batch and for a time at once need not call it; then what is old goes on with the next batch.
     ///
     /// # Errors
     /// As for `run`.

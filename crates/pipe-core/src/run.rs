@@ -218,8 +218,9 @@ impl RunState {
         &self.segments[segment].info.operations
     }
 
-    /// How long a stage of this segment keeps an item at most, while others do not come; `None`: no matter how long. Such a segment wants to be
-    /// looked at while there is no batch for it ([`Worker::due`](crate::plan::Worker::due)), so it should not wait on the thread of a source.
+    /// How long a stage of this segment keeps an item at most, while others do not come; `None`: no matter how long.
+    /// Such a segment wants to be looked at while there is no batch for it ([`Worker::due`](crate::plan::Worker::due)),
+    /// so it should not wait on the thread of a source.
     pub fn age(&self, segment: usize) -> Option<Duration> {
         self.segments.get(segment)?.info.age
     }

@@ -18,8 +18,9 @@ use std::time::Duration;
 
 /// The runtime of [`Async::test`]: what an operation waits with there, and the clock.
 ///
-/// Each thread has a clock of its own, which starts at zero and goes on from run to run. When nothing can happen any more it jumps to the next
-/// moment at which somebody wants to be woken. So an hour of retries takes no time, and happens the same way each time.
+/// Each thread has a clock of its own, which starts at zero and goes on from run to run. When nothing can happen any
+/// more it jumps to the next moment at which somebody wants to be woken. So an hour of waits takes no time, and happens
+/// the same way each time; but for the jitter of retries, which is another one in each process.
 ///
 /// ```
 /// use pipe_async::{Async, Test};
@@ -52,7 +53,8 @@ impl Test {
         TestSleep { timer: TestTimer::start(), span }
     }
 
-    /// The clock of this thread, for [`clocked_by`](pipe_core::Pipeline::clocked_by): so that deadlines, and the age of batches, go by it too.
+    /// The clock of this thread, for [`clocked_by`](pipe_core::Pipeline::clocked_by): so that deadlines, and the age of
+    /// batches, go by it too.
     pub fn clock() -> TestClock {
         TestClock::of_thread()
     }

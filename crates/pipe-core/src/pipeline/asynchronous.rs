@@ -54,9 +54,9 @@ impl<U, C, I: Owned> Pipeline<U, C, I> {
         self.asynchronously("stage_async", Emits::One, step)
     }
 
-    /// Starts an operation for each batch, behind [`batch`](Pipeline::batch): for services that answer many questions in one call. It gives an answer
-    /// for each item, in their order; another number of answers is the stage's error, [`WrongAnswers`](crate::WrongAnswers). A
-    /// `.flat_map(|answers| answers)` behind its settings deals them out.
+    /// Starts an operation for each batch, behind [`batch`](Pipeline::batch): for services that answer many questions
+    /// in one call. It gives an answer for each item, in their order; another number of answers is the stage's error,
+    /// [`WrongAnswers`](crate::WrongAnswers). A `.flat_map(|answers| answers)` behind its settings deals them out.
     ///
     /// ```
     /// use pipe_core::from_iter;
@@ -110,12 +110,12 @@ impl<U, A, T, J: Item> Pipeline<Cut<U, A, T, Reactor>, Identity, J> {
     }
 
     /// Keeps no more operations in flight than make the service answer sooner: starts with four, goes up to the
-    /// [`concurrency`](Pipeline::concurrency), and follows the latency, so that some queue in the service and not all of them. For a
-    /// service of which nobody knows how much it can do, or that is shared with others. It finds that out within some hundred operations, and looks
-    /// again now and then.
+    /// [`concurrency`](Pipeline::concurrency), and follows the latency, so that some queue in the service and not all
+    /// of them. For a service of which nobody knows how much it can do, or that is shared with others. It finds that
+    /// out within some hundred operations, and looks again now and then.
     ///
-    /// An operation that fails counts as one that was answered: a service that refuses at once what is too much for it is not spared by this; set
-    /// a [`rate`](Pipeline::rate), or [`retry`](Pipeline::retry) with a share.
+    /// An operation that fails counts as one that was answered: a service that refuses at once what is too much for it
+    /// is not spared by this; set a [`rate`](Pipeline::rate), or [`retry`](Pipeline::retry) with a share.
     pub fn adaptive(mut self) -> Self {
         self.operations().adaptive = true;
         self

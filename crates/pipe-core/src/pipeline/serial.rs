@@ -133,9 +133,9 @@ impl<U, C, I: Owned> Pipeline<U, C, I> {
         self.serially("dedup", Emits::AtMostOne, Dedup::new(key))
     }
 
-    /// Collects `size` items into a vector; the last one may have fewer. Zero is a `Config` error. A batch that becomes larger than the
-    /// memory limit ends the run with a budget error. [`or_after`](Pipeline::or_after) and [`or_bytes`](Pipeline::or_bytes), right behind it, let
-    /// a batch go before it is full.
+    /// Collects `size` items into a vector; the last one may have fewer. Zero is a `Config` error. A batch that becomes
+    /// larger than the memory limit ends the run with a budget error. [`or_after`](Pipeline::or_after) and
+    /// [`or_bytes`](Pipeline::or_bytes), right behind it, let a batch go before it is full.
     pub fn batch(
         mut self,
         size: usize,
@@ -177,9 +177,9 @@ impl<U, C, I: Owned> Pipeline<U, C, I> {
 impl<U, T> Pipeline<Cut<U, Then<Identity, Batches<T>>, Vec<T>, OneWorker>, Identity, Own<Vec<T>>> {
     /// Lets a batch go once its first item has waited for `age`, by the run's clock, whether it is full or not. Zero is a `Config` error.
     ///
-    /// On the executors of `pipe-async` that is so though no item comes, also where the source is waiting; elsewhere the age is looked at
-    /// when the next items come, or the source ends. Then a batch that is too old goes on before they are taken in. Where the consumer is slow
-    /// a batch waits for it, and becomes no larger for that.
+    /// On the executors of `pipe-async` that is so though no item comes, also where the source is waiting; elsewhere
+    /// the age is looked at when the next items come, or the source ends. Then a batch that is too old goes on before
+    /// they are taken in. Where the consumer is slow a batch waits for it, and becomes no larger for that.
     ///
     /// An iterator at the beginning of such a pipeline is asked for one item at a time, since it may block at the next: that costs about a
     /// microsecond an item. Sources of one's own give what they have, and are called again.
@@ -202,8 +202,8 @@ impl<U, T> Pipeline<Cut<U, Then<Identity, Batches<T>>, Vec<T>, OneWorker>, Ident
         self
     }
 
-    /// Lets a batch go before it would have more than `bytes`: its items, with what they own as far as they are [weighed](crate::Weigh). An item
-    /// that has more goes alone. Zero is a `Config` error.
+    /// Lets a batch go before it would have more than `bytes`: its items, with what they own as far as they are
+    /// [weighed](crate::Weigh). An item that has more goes alone. Zero is a `Config` error.
     ///
     /// ```
     /// use pipe_core::{Inline, from_iter};

@@ -115,8 +115,8 @@ pub fn the_last_group_is_not_lost(executor: &dyn Provable) {
     assert_eq!(lengths[14], [10, 10, 3], "the last groups");
 }
 
-/// Batches keep to their bounds of items and bytes, whatever passes of time; one item that is larger goes alone; nothing is lost, and nothing
-/// changes places. While the clock stands still, they are as full as these bounds permit.
+/// Batches keep to their bounds of items and bytes, whatever passes of time; one item that is larger goes alone;
+/// nothing is lost, and nothing changes places. While the clock stands still, they are as full as these bounds permit.
 pub fn batches_keep_to_their_bounds(executor: &dyn Provable) {
     const MOST: usize = 10;
     const BYTES: usize = 1_000;
