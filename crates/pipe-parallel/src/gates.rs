@@ -241,7 +241,7 @@ impl<'p> Gates<'p> {
     /// Takes a part of a place, and may run the gate. Waits while the budget is overdrawn, unless the gate has taken the part already.
     /// `Break`: the place is not wanted any more. `hands` are those behind the stretch.
     pub(crate) fn put(&self, place: Place, batch: BoxBatch, hands: &mut Hands<'_, 'p>) -> Flow {
-        let part = self.charge(batch);
+        let part = self.charge(batch, None);
         let mut state = self.lock();
         if self.is_closed(place) {
             drop(state);
@@ -256,7 +256,8 @@ impl<'p> Gates<'p> {
     /// there is nothing behind the gate. `Break`: not wanted any more.
     pub(crate) fn emit(&self, place: Place, batch: BoxBatch, hands: &mut Hands<'_, 'p>) -> Flow {
         let next = place.stretch + 1;
-        let parts: Vec<Part> = self.splits.pieces(next, batch).map(|piece| self.charge(piece)).collect();
+        let parts: Vec<Part> =
+            self.splits.pieces(next, batch).map(|piece| self.charge(piece, None)).collect();
         let mut state = self.lock();
         let ledger = &mut state.lanes[next].ledger;
         if self.is_closed(Place { stretch: next, seat: Seat::Ticket(ledger.next_key()) }) {
@@ -293,8 +294,16 @@ impl<'p> Gates<'p> {
     }
 
     /// Counts what a batch keeps alive: it exists already. At least its place in the books, or items without bytes could fill these.
-    pub(crate) fn charge(&self, batch: BoxBatch) -> Part {
-        let permit = self.budget.overdraw(batch.bytes().max(size_of::<Part>()));
+    /// `permit` is one that is not needed any more.
+    pub(crate) fn charge(&self, batch: BoxBatch, permit: Option<Permit>) -> Part {
+        let bytes = batch.bytes().max(size_of::<Part>());
+        let permit = match permit {
+            Some(mut permit) => {
+                permit.resize(bytes);
+                permit
+            }
+            None => self.budget.overdraw(bytes),
+        };
         Part { batch, permit }
     }
 
