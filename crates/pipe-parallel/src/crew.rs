@@ -1,5 +1,6 @@
 //! The workers of one run: the source that they share, and what each does.
 
+use crate::apart::Apart;
 use crate::break_even::{Trial, Verdict};
 use crate::ending::Outcome;
 use crate::gates::Gates;
@@ -22,7 +23,7 @@ use std::time::Instant;
 
 /// Shared by the workers of one run.
 pub(crate) struct Crew<'p> {
-    source: Mutex<Intake<'p>>,
+    source: Apart<Mutex<Intake<'p>>>,
     rows: Vec<Vec<Arc<dyn Segment<'p> + 'p>>>,
     gates: Gates<'p>,
     workers: usize,
@@ -74,7 +75,7 @@ impl<'p> Crew<'p> {
     ) -> Self {
         let (gates, deques) = Gates::new(&mut stretches, strength, &run);
         let Strength { workers, batch, .. } = strength;
-        let source = Mutex::new(Intake { source, next_ticket: 0 });
+        let source = Apart(Mutex::new(Intake { source, next_ticket: 0 }));
         let rows = stretches.into_iter().map(|stretch| stretch.row).collect();
         let seats = Mutex::new(Seats { free: deques, taken: 0 });
         Crew { source, rows, gates, workers, batch, seats, run }
@@ -225,7 +226,7 @@ impl<'p> Crew<'p> {
 
     /// The next batch and its ticket. `None`: there is none.
     fn pull(&self, want: Want, mut permit: Permit, hands: &mut Hands<'_, 'p>) -> Option<Ticket> {
-        let mut intake = self.source.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut intake = self.source.0.lock().unwrap_or_else(PoisonError::into_inner);
         let span = Span::of(intake.next_ticket);
         let pulled = if self.gates.has_ended() { Ok(None) } else { intake.source.pull(want) };
         let error = match pulled {

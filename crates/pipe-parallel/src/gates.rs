@@ -79,6 +79,7 @@
 //! * *Cancelled, or out of time*, it drops everything at once. The switch rings for who sleeps. If there is a deadline, sleepers look every
 //!   few milliseconds: then the loops of the others, whose slices may have become long, are cut off too.
 
+use crate::apart::Apart;
 use crate::bell::Listening;
 use crate::bells::Bells;
 use crate::blocking::Waits;
@@ -100,7 +101,7 @@ use std::time::Duration;
 
 /// See the module's text.
 pub(crate) struct Gates<'p> {
-    state: Mutex<State<'p>>,
+    state: Apart<Mutex<State<'p>>>,
     pub(crate) bells: Arc<Bells>,
     pub(crate) bars: Vec<Bar>,
     /// Nothing more is pulled. Set under the source lock or this one; read outside of both only to save work.
@@ -187,7 +188,7 @@ impl<'p> Gates<'p> {
         let (pieces, deques) = Pieces::new(stretches.len(), workers.saturating_mul(2));
         let bells = Bells::new();
         let gates = Gates {
-            state: Mutex::new(state),
+            state: Apart(Mutex::new(state)),
             // One worker is to be one thread, whatever it waits for.
             waits: Waits::new(if workers > 1 { workers } else { 0 }, &bells),
             bells,
@@ -346,7 +347,7 @@ impl<'p> Gates<'p> {
         #[cfg(all(test, not(loom)))]
         crate::bell::tests::LOCKS.fetch_add(1, Relaxed);
         // Nothing of the user's runs under the lock but the run's clock; if that panicked, the books would still be whole.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Until something has changed, at most for `limit`. Listening began under the lock.
