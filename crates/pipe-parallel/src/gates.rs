@@ -12,7 +12,7 @@
 //!
 //! # Protocol
 //!
-//! The books of all stretches are under one mutex. Nothing of the user's runs under it. A batch moves about 100 us of work, and takes the
+//! The books of all stretches are under one mutex. Nothing of the user's runs under it. A batch moves about 200 us of work, and takes the
 //! lock three times per stretch for some 20 ns each. Who has nothing to do sleeps on a bell (`bell.rs`).
 //!
 //! * **Look for a job** (`next_job`). The batch that is furthest downstream, because that frees memory; else to finish the worker's own
@@ -25,7 +25,7 @@
 //!   (any part, if order does not matter), it takes the gate out, leaves the lock, runs the serial nodes on the part, comes back and
 //!   looks again. When the head is complete and empty, the next ticket is the head. So a gate is run by one thread at a time and in
 //!   order, and nobody waits for it: who finds it taken leaves its part and goes on.
-//! * **Piece.** Who has found no job for 100 us, while a processor idles, lets all loops pause once. Who has worked on its batch for that long
+//! * **Piece.** Who has found no job for 200 us, while a processor idles, lets all loops pause once. Who has worked on its batch for that long
 //!   then cuts off the back half of what is left: a piece, with a place of its own in the order, right behind what it was cut off. It
 //!   enters that in the books and puts the piece on its own deque, both under the lock. Before it looks for another job it takes back what
 //!   nobody has stolen. To the gate a piece is like a ticket. More in `pieces.rs`.
