@@ -243,8 +243,10 @@ impl Permit {
 
     /// Corrects an estimate to what it became. Never refused: the bytes exist.
     pub fn resize(&mut self, bytes: usize) {
-        self.account.resize(self.stays, self.bytes, bytes);
-        self.bytes = bytes;
+        if bytes != self.bytes {
+            self.account.resize(self.stays, self.bytes, bytes);
+            self.bytes = bytes;
+        }
     }
 }
 

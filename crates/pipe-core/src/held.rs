@@ -20,6 +20,8 @@ pub(crate) struct Held<T> {
     weigher: Option<Weigher<T>>,
     heavy: Vec<T>,
     heap: usize,
+    /// About the most that the last few batches had.
+    usual: usize,
     /// [`RunState::batch_bytes`].
     most_bytes: usize,
 }
@@ -27,7 +29,7 @@ pub(crate) struct Held<T> {
 /// A full buffer, about: it stays in the L2 cache until the next node has read it.
 const BUFFER_BYTES: usize = 64 << 10;
 
-/// What a buffer has room for at first. It grows to what it holds at most, and comes back with the room that it has.
+/// What the first buffer has room for at first. It doubles, and comes back with the room that it has.
 const LEAST_ITEMS: usize = 16;
 
 /// What a buffer holds: `BUFFER_BYTES`, but at least 16 items and at most 8,192. Fewer, down to one, where
@@ -41,7 +43,7 @@ impl<T: Send + 'static> Held<T> {
     pub(crate) fn new(segment: usize, run: &RunState) -> Self {
         let (items, positions, spares, heavy) = (Vec::new(), Vec::new(), Spares::new(), Vec::new());
         let (weigher, most_bytes) = (run.weigher(), run.batch_bytes());
-        Held { segment, items, positions, spares, weigher, heavy, heap: 0, most_bytes }
+        Held { segment, items, positions, spares, weigher, heavy, heap: 0, usual: 0, most_bytes }
     }
 
     /// How many outputs wait here.
@@ -88,8 +90,8 @@ impl<T: Send + 'static> Held<T> {
         }
         if items.len() == items.capacity() {
             // As much as batches turn out to need: where these are of a few heavy items, whole buffers would be pages that nobody writes to.
-            let room = items.len().max(LEAST_ITEMS).min(most - items.len());
-            items.reserve_exact(room);
+            let room = if items.is_empty() { self.usual } else { items.len() };
+            items.reserve_exact(room.max(LEAST_ITEMS).min(most - items.len()));
         }
         // Kept also if nothing more is wanted: whoever said so drops it with the rest.
         items.push(item);
@@ -115,6 +117,7 @@ impl<T: Send + 'static> Held<T> {
         if items.is_empty() {
             return Flow::Continue(());
         }
+        self.usual = items.len().max(self.usual / 2);
         // One more where a weigher panicked between the two.
         self.positions.truncate(items.len());
         if next.counts() {

@@ -29,6 +29,10 @@ const EVIDENCE: u32 = 4;
 /// From here on one trial is enough: no interruption looks like this, and four heavy items one after the other would be a long wait.
 const CLEAR_NS: f64 = 1_000.0;
 
+/// From so many items on slices may become eight times as long as the one before, and not only twice: each costs some 300 ns, which is much for a
+/// run of 100 us inside of another one. Of fewer the first may be a header, say, and the others far heavier.
+const FEW: usize = 8;
+
 /// Runs the loop for as long as it is cheap: a sum over numbers is over before threads are awake, and items that become heavy later are
 /// noticed within a trial.
 pub(crate) fn alone<'p>(
@@ -46,7 +50,8 @@ pub(crate) fn alone<'p>(
         let ran = whole.run(pace.items())?;
         let elapsed = run.clock().now().saturating_sub(since);
         let (Ran::More(n) | Ran::Done(n) | Ran::Enough(n)) = ran;
-        pace.learn(n, started.elapsed());
+        let (took, doublings) = (started.elapsed(), if n < FEW { 1 } else { 3 });
+        (0..doublings).for_each(|_| pace.learn(n, took));
         (spent, items, longest) = (spent + elapsed, items + n, longest.max(elapsed));
         if !matches!(ran, Ran::More(_)) {
             if workers > 1 {

@@ -15,11 +15,10 @@ impl<'p> Gates<'p> {
     pub(crate) fn complete(
         &self,
         place: Place,
-        last: Option<BoxBatch>,
+        last: Option<Part>,
         outcome: Outcome,
         hands: &mut Hands<'_, 'p>,
     ) {
-        let last = last.map(|batch| self.charge(batch));
         let mut state = self.lock();
         match last {
             Some(last) if self.is_closed(place) => state.rubbish.push(last),

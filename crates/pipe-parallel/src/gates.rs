@@ -12,7 +12,7 @@
 //!
 //! # Protocol
 //!
-//! The books of all stretches are under one mutex. Nothing of the user's runs under it. A batch moves about 100 us of work, and takes the
+//! The books of all stretches are under one mutex. Nothing of the user's runs under it. A batch moves about 200 us of work, and takes the
 //! lock three times per stretch for some 20 ns each. Who has nothing to do sleeps on a bell (`bell.rs`).
 //!
 //! * **Look for a job** (`next_job`). The batch that is furthest downstream, because that frees memory; else to finish the worker's own
@@ -25,7 +25,7 @@
 //!   (any part, if order does not matter), it takes the gate out, leaves the lock, runs the serial nodes on the part, comes back and
 //!   looks again. When the head is complete and empty, the next ticket is the head. So a gate is run by one thread at a time and in
 //!   order, and nobody waits for it: who finds it taken leaves its part and goes on.
-//! * **Piece.** Who has found no job for 100 us, while a processor idles, lets all loops pause once. Who has worked on its batch for that long
+//! * **Piece.** Who has found no job for 200 us, while a processor idles, lets all loops pause once. Who has worked on its batch for that long
 //!   then cuts off the back half of what is left: a piece, with a place of its own in the order, right behind what it was cut off. It
 //!   enters that in the books and puts the piece on its own deque, both under the lock. Before it looks for another job it takes back what
 //!   nobody has stolen. To the gate a piece is like a ticket. More in `pieces.rs`.
@@ -79,6 +79,7 @@
 //! * *Cancelled, or out of time*, it drops everything at once. The switch rings for who sleeps. If there is a deadline, sleepers look every
 //!   few milliseconds: then the loops of the others, whose slices may have become long, are cut off too.
 
+use crate::apart::Apart;
 use crate::asleep::Asleep;
 use crate::bell::Listening;
 use crate::bells::Bells;
@@ -103,7 +104,7 @@ use std::time::Duration;
 
 /// See the module's text.
 pub(crate) struct Gates<'p> {
-    state: Mutex<State<'p>>,
+    state: Apart<Mutex<State<'p>>>,
     pub(crate) bells: Arc<Bells>,
     pub(crate) bars: Vec<Bar>,
     /// Nothing more is pulled. Set under the source lock or this one; read outside of both only to save work.
@@ -191,7 +192,7 @@ impl<'p> Gates<'p> {
         let (pieces, deques) = Pieces::new(stretches.len(), workers.saturating_mul(2));
         let bells = Bells::new();
         let gates = Gates {
-            state: Mutex::new(state),
+            state: Apart(Mutex::new(state)),
             // One worker is to be one thread, whatever it waits for.
             waits: Waits::new(if workers > 1 { workers } else { 0 }, &bells),
             bells,
@@ -256,7 +257,7 @@ impl<'p> Gates<'p> {
     /// Takes a part of a place, and may run the gate. Waits while the budget is overdrawn, unless the gate has taken the part already.
     /// `Break`: the place is not wanted any more. `hands` are those behind the stretch.
     pub(crate) fn put(&self, place: Place, batch: BoxBatch, hands: &mut Hands<'_, 'p>) -> Flow {
-        let part = self.charge(batch);
+        let part = self.charge(batch, None);
         let mut state = self.lock();
         if self.is_closed(place) {
             drop(state);
@@ -271,7 +272,8 @@ impl<'p> Gates<'p> {
     /// there is nothing behind the gate. `Break`: not wanted any more.
     pub(crate) fn emit(&self, place: Place, batch: BoxBatch, hands: &mut Hands<'_, 'p>) -> Flow {
         let next = place.stretch + 1;
-        let parts: Vec<Part> = self.splits.pieces(next, batch).map(|piece| self.charge(piece)).collect();
+        let parts: Vec<Part> =
+            self.splits.pieces(next, batch).map(|piece| self.charge(piece, None)).collect();
         let mut state = self.lock();
         let ledger = &mut state.lanes[next].ledger;
         if self.is_closed(Place { stretch: next, seat: Seat::Ticket(ledger.next_key()) }) {
@@ -308,8 +310,16 @@ impl<'p> Gates<'p> {
     }
 
     /// Counts what a batch keeps alive: it exists already. At least its place in the books, or items without bytes could fill these.
-    pub(crate) fn charge(&self, batch: BoxBatch) -> Part {
-        let permit = self.budget.overdraw(batch.bytes().max(size_of::<Part>()));
+    /// `permit` is one that is not needed any more.
+    pub(crate) fn charge(&self, batch: BoxBatch, permit: Option<Permit>) -> Part {
+        let bytes = batch.bytes().max(size_of::<Part>());
+        let permit = match permit {
+            Some(mut permit) => {
+                permit.resize(bytes);
+                permit
+            }
+            None => self.budget.overdraw(bytes),
+        };
         Part { batch, permit }
     }
 
@@ -356,7 +366,7 @@ impl<'p> Gates<'p> {
         #[cfg(all(test, not(loom)))]
         crate::bell::tests::LOCKS.fetch_add(1, Relaxed);
         // Nothing of the user's runs under the lock but the run's clock; if that panicked, the books would still be whole.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Until something has changed, at most for `limit`. Listening began under the lock.

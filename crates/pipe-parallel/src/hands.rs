@@ -42,7 +42,7 @@ enum States<'p> {
 /// What became of a batch in a row.
 pub(crate) struct Carried {
     /// The last outputs; those before were put at the gate.
-    pub(crate) last: Option<BoxBatch>,
+    pub(crate) last: Option<Part>,
     pub(crate) outcome: Outcome,
     pub(crate) items: u64,
     /// Spent at the gate meanwhile; measured behind the first stretch only.
@@ -133,8 +133,6 @@ impl<'h, 'p> Hands<'h, 'p> {
         gates.pieces.enter(worker);
         ahead.rest = Some(Rest { span, permit, pieces, from });
         let flow = line.carry(batch, &mut ahead);
-        // Before the ticket is completed: who sleeps for these bytes is woken then.
-        ahead.rest = None;
         gates.pieces.leave(worker);
         let items = line.taken() - before;
         let outcome = Outcome::of(flow, &gates.run);
@@ -194,8 +192,12 @@ impl<'a, 'h, 'p> Ahead<'a, 'h, 'p> {
         Ahead { gates, place, last: None, hands, away: Duration::ZERO, rest: None }
     }
 
+    /// The permit of the batch becomes that of its last outputs: one step of the account's counters instead of two, and none where both
+    /// weigh the same. Or it is given back, before the ticket is completed: who sleeps for these bytes is woken then.
     fn carried(self, outcome: Outcome, items: u64) -> Carried {
-        Carried { last: self.last, outcome, items, away: self.away }
+        let permit = self.rest.map(|rest| rest.permit);
+        let last = self.last.map(|batch| self.gates.charge(batch, permit));
+        Carried { last, outcome, items, away: self.away }
     }
 }
 
@@ -227,7 +229,7 @@ impl Outlet for Ahead<'_, '_, '_> {
         let Some(piece) = batch.split() else { return };
         rest.span = front;
         rest.permit.resize(rest.permit.bytes().saturating_sub(piece.bytes()));
-        let part = self.gates.charge(piece);
+        let part = self.gates.charge(piece, None);
         self.gates.offer(Ticket { stretch: self.place.stretch, span: back, part }, rest.pieces);
     }
 }

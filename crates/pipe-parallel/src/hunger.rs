@@ -47,9 +47,9 @@ mod tests {
     #[test]
     fn who_is_woken_often_asks_no_more_than_who_is_not() {
         let (us, ms) = (Duration::from_micros, Duration::from_millis);
-        // At 0.1, 0.2, 0.4, .. 12.8 ms, then every 10 ms.
-        assert_eq!([us(1), us(10), us(100)].map(|step| times(step, ms(100))), [16; 3]);
-        assert_eq!(times(us(1), us(99)), 0);
+        // At 0.2, 0.4, .. 12.8 ms, then every 10 ms.
+        assert_eq!([us(1), us(10), us(100)].map(|step| times(step, ms(100))), [15; 3]);
+        assert_eq!(times(us(1), us(199)), 0);
         assert_eq!(times(ms(50), ms(100)), 2);
     }
 

@@ -14,7 +14,7 @@
 //!
 //! # The model
 //!
-//! Workers *pull*. A worker takes a batch of about 100 us of work from the source, runs the whole fused chain on it while it is hot in
+//! Workers *pull*. A worker takes a batch of about 200 us of work from the source, runs the whole fused chain on it while it is hot in
 //! cache, and delivers at the gate in front of the sink. There is no feeder thread, no channel, no task per item. The calling thread is
 //! a worker; the others are started when the first few hundred microseconds have shown that they pay.
 //!
@@ -47,6 +47,7 @@
 //! * `simulation`: the scheduler in simulated time, for the report of the benchmarks. Users have no need of it.
 
 mod alone;
+mod apart;
 mod asleep;
 mod bell;
 mod bells;

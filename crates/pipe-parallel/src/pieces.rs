@@ -1,6 +1,6 @@
 //! Pieces of batches that are being worked on, for whoever has nothing to do.
 //!
-//! A batch is aimed at 100 us of work, but may turn out heavy: its rest is then the only work that there is at the end of a run, or behind a
+//! A batch is aimed at 200 us of work, but may turn out heavy: its rest is then the only work that there is at the end of a run, or behind a
 //! stalled head. So who has found no job for as long as that asks all loops to pause once, after their present item
 //! ([`RunState::pause`]), and whoever has been at its batch for longer gives away the back half of what is left. Nobody pays for that while
 //! all have work, and batches that are what they were aimed at are not cut.
@@ -11,9 +11,10 @@
 //!
 //! [`RunState::pause`]: pipe_core::plan::RunState::pause
 
+use crate::apart::Apart;
+use crate::crew::SPAN;
 use crate::job::Ticket;
 use crossbeam_deque::{Steal, Stealer, Worker};
-use pipe_core::Pace;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
 use std::time::Duration;
 
@@ -26,17 +27,12 @@ pub(crate) struct Pieces {
     stretches: Vec<Stealers>,
     /// Workers that look for a job and find none.
     hungry: AtomicUsize,
-    /// What each worker is in.
-    carrying: Vec<Carrying>,
+    /// How many batches each worker is in: more than one if it helps in the middle of one. Written by that worker alone.
+    carrying: Vec<Apart<AtomicUsize>>,
 }
 
-/// How many batches a worker is in: more than one if it helps in the middle of one. Written by that worker alone.
-#[derive(Default)]
-#[repr(align(128))]
-struct Carrying(AtomicUsize);
-
 /// A batch on which somebody has worked for so long is heavier than it was meant to be.
-pub(crate) const LONG: Duration = Pace::BATCH;
+pub(crate) const LONG: Duration = SPAN;
 
 struct Stealers {
     deques: Vec<Stealer<Ticket>>,
@@ -54,7 +50,7 @@ impl Pieces {
             offered: AtomicUsize::new(0),
         };
         let stretches = (0..stretches).map(stealers).collect();
-        let carrying = std::iter::repeat_with(Carrying::default).take(workers).collect();
+        let carrying = std::iter::repeat_with(Apart::default).take(workers).collect();
         (Pieces { stretches, hungry: AtomicUsize::new(0), carrying }, owned)
     }
 

@@ -11,6 +11,7 @@ mod workloads;
 
 pub use workloads::{Named, workloads};
 
+use crate::crew::SPAN;
 use crate::hunger::Hunger;
 use crate::pieces::LONG;
 use crate::tuning::Bounds;
@@ -134,7 +135,7 @@ impl<'w> Simulation<'w> {
         let worker = |_| Worker {
             state: State::Coming,
             pieces: VecDeque::new(),
-            pace: Pace::new(Pace::BATCH, Want::MOST.items),
+            pace: Pace::new(SPAN, Want::MOST.items),
             began: 0,
             version: 0,
         };

@@ -4,8 +4,8 @@
 //! A pure function of the measurements, so that its tests need no machine.
 
 use crate::break_even::Trial;
+use crate::crew::SPAN;
 use crate::meter::Account;
-use pipe_core::Pace;
 use std::fmt::Write;
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ pub(crate) struct Bounds {
     pub(crate) window: usize,
 }
 
-/// Batches under way for each worker, unless the head says otherwise. They are how long the others go on while one is at a heavy item: 3 ms. With
+/// Batches under way for each worker, unless the head says otherwise. They are how long the others go on while one is at a heavy item: 6 ms. With
 /// 4, one item of 1 ms among a thousand of 1 us costs two fifths at sixteen workers (`simulation.rs`); with 8 of 50 us it cost a tenth at two, measured.
 const WINDOW: usize = 32;
 
@@ -41,8 +41,8 @@ impl Bounds {
     ///
     /// * *Workers.* The parts that one worker at a time may run, the source and the gates, are a limit (Amdahl): more than
     ///   `all / slowest` workers would wait for it. One more is there for when the others are late.
-    /// * *Batch.* 100 us of work, as measured all along; one item if the source is slow.
-    /// * *Window.* While one worker is at the longest batch, each of the others finishes `longest / 100 us`. They go on if twice as many fit.
+    /// * *Batch.* 200 us of work, as measured all along; one item if the source is slow.
+    /// * *Window.* While one worker is at the longest batch, each of the others finishes `longest / 200 us`. They go on if twice as many fit.
     pub(crate) fn tuned(self, trial: &Trial) -> (Bounds, String) {
         let mut why = String::new();
         let (part, slowest) = trial.slowest();
@@ -63,7 +63,7 @@ impl Bounds {
             let _ = write!(why, "; the source takes {source:.0} ns for an item: none is to wait for others");
         }
         let longest = trial.longest();
-        let lag = 2 * longest.as_nanos().div_ceil(Pace::BATCH.as_nanos()) as usize;
+        let lag = 2 * longest.as_nanos().div_ceil(SPAN.as_nanos()) as usize;
         let window = Bounds::new(workers, batch).window.max(workers.saturating_mul(lag.min(WIDEST)));
         if lag > WINDOW {
             let us = longest.as_micros();
@@ -146,7 +146,7 @@ mod tests {
         trial.add(Account::Rows, 5_000 * US);
         trial.count(1);
         let (bounds, why) = tuned(&trial);
-        assert_eq!((bounds.window, why.contains("a batch took 5000 us")), (1_600, true), "{why}");
+        assert_eq!((bounds.window, why.contains("a batch took 5000 us")), (800, true), "{why}");
         trial.add(Account::Rows, Duration::from_secs(5));
         trial.count(1);
         assert_eq!(tuned(&trial).0.window, 16 * WIDEST);
