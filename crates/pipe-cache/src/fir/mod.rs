@@ -19,8 +19,8 @@ use x86_64 as machine;
 
 impl Simd {
     /// A filter with a finite impulse response: `out[i] = taps[0] * x[i + n - 1] + taps[1] * x[i + n - 2] + .. + taps[n - 1] * x[i]`,
-    /// where n is the number of taps. Each product is added to the sum of those before it, from 0 on, and rounded once ([`mul_add`](f32::mul_add)): the same bits on every level,
-    /// which costs a processor without that instruction some nanoseconds each.
+    /// where n is the number of taps. Each product is added to the sum of those before it, from 0 on, and rounded once
+    /// ([`mul_add`](f32::mul_add)): the same bits on every level, which costs a processor without that instruction some nanoseconds each.
     ///
     /// Only outputs for which all of `x` is there: NumPy's `convolve(x, taps, "valid")`. Takes time in proportion to outputs times taps, and
     /// is meant for up to some hundred of these; beyond, a Fourier transform is faster.

@@ -13,7 +13,8 @@ use std::time::Duration;
 /// ```
 ///
 /// A *glance* is a small trial over a cold table, which ends the matter for functions that are cheaper than looking. One look at the clock
-/// per block of 256 items.
+/// per block of 256 items. A verdict for looking *stands* without another trial as long as as much is found as in the last one, for some million
+/// items: a trial computes what the table knows, and the more looking pays, the more that costs.
 pub(super) struct Trial {
     phase: Phase,
     /// How many items are looked up before a trial, so that the table holds what it is to be judged by.
@@ -22,6 +23,8 @@ pub(super) struct Trial {
     last: Duration,
     /// How often in a row it did not pay.
     refused: u32,
+    /// How often a verdict for looking was kept without a trial.
+    kept: u32,
     /// How many blocks in a row were slow.
     slow: u32,
     looked_up: Vec<Duration>,
@@ -75,6 +78,12 @@ const STANDS: u32 = 1 << 18;
 /// A verdict against looking stands longer each time, up to 2^22 items.
 const MOST_REFUSED: u32 = 4;
 
+/// A verdict for looking is kept up to so many times without a trial, which would compute what is known: as long as no more is missed.
+const MOST_KEPT: u32 = 16;
+
+/// No more: but for a thirty-second of the items.
+const FEW: f64 = 1.0 / 32.0;
+
 impl Trial {
     pub(super) fn new(entries: usize) -> Self {
         let warm = u32::try_from(entries).map_or(MOST_WARM, |entries| entries.clamp(BLOCK, MOST_WARM));
@@ -84,6 +93,7 @@ impl Trial {
             warm,
             last: Duration::ZERO,
             refused: 0,
+            kept: 0,
             slow: 0,
             looked_up: times(),
             direct: times(),
@@ -112,6 +122,10 @@ impl Trial {
             Phase::Trial(block) => {
                 self.note(block, took, missed);
                 if block + 1 < 2 * PAIRS { Phase::Trial(block + 1) } else { self.settle() }
+            }
+            Phase::Stands if self.refused == 0 && self.is_kept(missed) => {
+                self.kept += 1;
+                Phase::Stands
             }
             Phase::Stands if self.refused == 0 => self.begin(Phase::Trial(0)),
             Phase::Stands => self.begin(Phase::Glance(0)),
@@ -152,7 +166,14 @@ impl Trial {
         fastest > direct + direct.mul_f64(missed)
     }
 
+    /// Whether a verdict for looking is kept: of the items since then as many were found as in the trial.
+    fn is_kept(&self, missed: u64) -> bool {
+        let in_trial = self.missed as f64 / (PAIRS as f64 * f64::from(BLOCK));
+        self.kept < MOST_KEPT && missed as f64 / f64::from(STANDS) <= in_trial + FEW
+    }
+
     fn settle(&mut self) -> Phase {
+        self.kept = 0;
         if middle(&mut self.looked_up) < middle(&mut self.direct) {
             self.refused = 0;
             return Phase::Stands;
@@ -233,6 +254,24 @@ mod tests {
             let took = run(&mut Trial::new(1 << 14), &costs, 1_000_000);
             assert!(took < 1.05 * costs.looked_up(), "{took} ns instead of {}", costs.looked_up());
         }
+    }
+
+    #[test]
+    fn where_looking_pays_hardly_anything_is_computed_that_is_known() {
+        let (mut trial, mut now, mut looked_up, mut direct) = (Trial::new(1 << 14), Duration::ZERO, 0, 0);
+        while looked_up < 1 << 22 {
+            match trial.next(now, 0) {
+                Next::LookUp(items) => {
+                    looked_up += u64::from(items);
+                    now += Duration::from_nanos(10) * items;
+                }
+                Next::Direct(items) => {
+                    direct += u64::from(items);
+                    now += Duration::from_nanos(400) * items;
+                }
+            }
+        }
+        assert!(direct < looked_up / 800, "{direct} of {looked_up}");
     }
 
     #[test]
