@@ -21,6 +21,7 @@
 mod landing;
 mod starting;
 
+use crate::adaptive::Adaptive;
 use crate::alarms::Alarms;
 use crate::deadlines::Deadlines;
 use crate::flight::{Candidate, Flight, Landing, Outcome};
@@ -31,7 +32,7 @@ use crate::runtime::Timer;
 use crate::slab::Slab;
 use crate::window::Window;
 use landing::settle;
-use pipe_core::plan::{BoxBatch, RunState};
+use pipe_core::plan::{BoxBatch, RunState, Wait};
 use pipe_core::{AsyncStep, Batch, Items, RunError};
 use std::collections::VecDeque;
 use std::mem::{replace, take};
@@ -60,6 +61,12 @@ pub(crate) trait AsyncWorker {
 
     /// The bytes of all that it holds.
     fn bytes(&self) -> usize;
+
+    /// What keeps it from having more operations in flight: input, or room for what they give. `None`: nothing, or it is its own doing.
+    fn lacks(&self) -> Option<Wait>;
+
+    /// The segment that it is.
+    fn segment(&self) -> usize;
 
     /// How it stands.
     fn standing(&mut self) -> Standing;
@@ -113,6 +120,8 @@ pub(crate) struct Driver<S: AsyncStep, C> {
     /// Where there is a limit per key.
     keys: Option<Keys<Candidate<S::In>>>,
     throttle: Option<Throttle>,
+    /// Where the service says how many may be in flight.
+    adaptive: Option<Adaptive>,
     /// What the throttle told to wait. Then that is what `throttle` is told the next time.
     throttled: Option<Candidate<S::In>>,
     waited: Waited,
@@ -121,7 +130,7 @@ pub(crate) struct Driver<S: AsyncStep, C> {
     /// The next attempts.
     alarms: Alarms<C, Flight<S::In>>,
     deadlines: Deadlines,
-    /// Operations that have no deadline yet, where there is a timeout.
+    /// Operations that have no time yet at which they began, where that is wanted.
     begun: Vec<usize>,
     /// Items that wait for another attempt.
     waiting: usize,
@@ -170,6 +179,7 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
             calls: Slab::new(concurrency),
             keys: operations.key_limit::<S::In>().map(|limit| Keys::new(limit.most)),
             throttle: operations.rate.map(Throttle::new),
+            adaptive: operations.adaptive.then(|| Adaptive::new(concurrency)),
             throttled: None,
             waited: Waited::No,
             throttled_until: None,
@@ -229,7 +239,7 @@ impl<S: AsyncStep, C: Timer> AsyncWorker for Driver<S, C> {
             return Progress::default();
         }
         self.calls.hold();
-        if self.throttle.is_some() {
+        if self.throttle.is_some() || self.adaptive.is_some() {
             self.alarms.look();
         }
         let mut progress = self.start(most).and(self.poll(most));
@@ -260,6 +270,21 @@ impl<S: AsyncStep, C: Timer> AsyncWorker for Driver<S, C> {
             + inputs
             + self.calls.len() * (size_of::<S::Future>() + self.exit.output.mean_bytes())
             + self.exit.output.bytes()
+    }
+
+    fn lacks(&self) -> Option<Wait> {
+        if self.failure.is_some() || self.calls.room() == 0 {
+            return None;
+        }
+        if self.input.items.is_empty() {
+            return Some(Wait::Input);
+        }
+        let is_full = self.exit.output.len() >= Output::<S::Out>::ENOUGH || self.run.budget().is_overdrawn();
+        is_full.then_some(Wait::Room)
+    }
+
+    fn segment(&self) -> usize {
+        self.bounds.segment
     }
 
     fn standing(&mut self) -> Standing {

@@ -49,6 +49,9 @@
 //!
 //! * `tokio` (default): `Async::tokio()`.
 //! * `monoio` (Linux): `Async::monoio()`, whose operations stay on their thread, over io_uring.
+//! * `futures`: streams as sources, and outputs as streams and iterators: between programs that block and programs that do not.
+//! * `http`: fetches over HTTP/1.1, with TLS, through pools of connections.
+//! * `net`: TCP and Unix sockets with frames, for pools, as a source and as a sink.
 //! * `transport`: batches as messages between processes, with a transport inside of one process.
 //! * `nats`: the same over machines, on NATS JetStream.
 //!
@@ -58,14 +61,22 @@
 #![cfg(any(feature = "tokio", all(feature = "monoio", target_os = "linux")))]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod adaptive;
 mod alarms;
 mod blocking;
+#[cfg(feature = "futures")]
+mod bridge;
 mod conductor;
 mod deadlines;
 mod driver;
 mod edges;
 mod executor;
+#[cfg(feature = "tokio")]
+mod files;
 mod flight;
+#[cfg(feature = "http")]
+mod http;
+mod in_task;
 mod keys;
 #[cfg(all(feature = "monoio", target_os = "linux"))]
 mod local_running;
@@ -73,7 +84,11 @@ mod local_running;
 mod models;
 #[cfg(feature = "nats")]
 mod nats;
+#[cfg(feature = "net")]
+mod net;
 mod output;
+#[cfg(feature = "tokio")]
+mod pool;
 mod rate;
 mod ready;
 #[cfg(feature = "tokio")]
@@ -88,22 +103,39 @@ mod wheel;
 mod window;
 
 pub use blocking::Blocking;
+#[cfg(feature = "futures")]
+pub use bridge::{FromStream, OutputIter, OutputSink, Outputs, from_stream};
 pub use executor::Async;
+#[cfg(feature = "tokio")]
+pub use files::{Call, FileReader, HopSettings, Hops, ReadError, ReaderSettings};
+#[cfg(feature = "http")]
+pub use http::{HttpClient, HttpError, HttpSettings, Response};
 #[cfg(all(feature = "monoio", target_os = "linux"))]
 pub use local_running::LocalRunning;
 #[cfg(feature = "nats")]
 pub use nats::{Nats, NatsOptions};
+#[cfg(feature = "net")]
+pub use net::{
+    Delivered, Dial, Endpoint, Frame, Framing, ListenSettings, Listener, NetError, Wire, WireLimits, WireSink,
+};
+#[cfg(feature = "tokio")]
+pub use pool::{
+    Buffer, BufferClass, BufferPool, Connect, ConnectionPool, ConnectionStatistics, PoolError, PoolSettings,
+    PooledConnection,
+};
 #[cfg(feature = "tokio")]
 pub use running::Running;
 #[cfg(all(feature = "monoio", target_os = "linux"))]
 pub use runtime::monoio::{LocalStage, Monoio};
+pub use runtime::test::{Test, TestClock, TestSleep, TestStage};
 #[cfg(feature = "tokio")]
 pub use runtime::tokio::{Stage, Tokio};
 #[cfg(feature = "transport")]
 pub use transport::{
-    Answer, Delivery, FrameError, FrameLimits, Letter, LocalTransport, Message, Published, Receipt, Replayed,
-    Schema, Sent, StreamSettings, StreamSink, Taken, Transport, TransportError, Verdict, Worked, Worker,
-    WorkerSettings, replay,
+    Answer, Delivery, Distribute, DistributeError, Distributed, Done, FrameError, FrameLimits, Keyed, Letter,
+    LocalTransport, Message, Published, Receipt, Replayed, Role, Schema, Sent, Stages, StreamSettings,
+    StreamSink, Taken, Transport, TransportError, Verdict, Worked, Worker, WorkerSettings, distribute,
+    key_of, replay,
 };
 
 #[cfg_attr(feature = "tokio", doc = include_str!("../README.md"))]

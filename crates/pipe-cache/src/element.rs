@@ -7,6 +7,7 @@ use crate::reduce::{
     compensated_in_lanes, dot_in_lanes, extremes, extremes_in_lanes, moments_in_lanes, sum_in, sum_in_lanes,
 };
 use crate::retain::{retain, retain_f32, retain_f64};
+use crate::stencil::{InRegisters, Stencil};
 use pipe_core::kernel::{Compare, Compensated, FloatOp, Moments, Number};
 use pulp::Arch;
 
@@ -28,6 +29,8 @@ pub trait Element: Number {
     fn min_max_on(arch: Arch, block: &[Self]) -> Option<(Self, Self)>;
     #[doc(hidden)]
     fn moments_on(arch: Arch, block: &[Self]) -> Moments;
+    #[doc(hidden)]
+    fn stencil_on(arch: Arch, stencil: Stencil<'_, Self>);
 }
 
 macro_rules! float {
@@ -118,6 +121,10 @@ macro_rules! float {
             fn moments_on(arch: Arch, block: &[Self]) -> Moments {
                 moments_in_lanes(arch, block)
             }
+
+            fn stencil_on(arch: Arch, stencil: Stencil<'_, Self>) {
+                arch.dispatch(InRegisters(stencil));
+            }
         }
     };
 }
@@ -177,6 +184,10 @@ macro_rules! integer {
 
             fn moments_on(_: Arch, block: &[Self]) -> Moments {
                 Moments::of(block)
+            }
+
+            fn stencil_on(arch: Arch, stencil: Stencil<'_, Self>) {
+                arch.dispatch(stencil);
             }
         }
     )+ };

@@ -48,6 +48,7 @@
 //! * `arrow`: [`Columns`] from record batches of Arrow, and as its arrays, which are not copied.
 //! * `ndarray`: [`AlignedVec`] as arrays of ndarray, and from them.
 
+mod ahead;
 mod aligned;
 mod bandwidth;
 mod cache_sizes;

@@ -88,5 +88,17 @@ fn no_kernel_touches_what_is_behind_its_numbers() {
             simd.convert(guarded.last::<u8>(len), other.last::<f32>(len));
             simd.grey::<u8>(guarded.last(3 * len), other.last(len));
         }
+        simd.histogram(guarded.last(50_001));
+        simd.stencil(&[0.5; 9], 20, guarded.last::<f32>(100), other.last(100));
+        for len in (128..300).step_by(13) {
+            simd.fir(&[0.5; 16], guarded.last::<f32>(len), other.last(len - 15));
+        }
+        for len in lengths::<f32>() {
+            simd.dot(guarded.last::<f32>(len), other.last(len));
+            for taps in 1..=len.min(17) {
+                let (x, out) = (guarded.last::<f32>(len), other.last(len + 1 - taps));
+                simd.fir(&vec![0.5; taps], x, out);
+            }
+        }
     }
 }

@@ -1,8 +1,10 @@
 //! Elementary functions without branches and tables, so that the compiler computes a whole register of them at once.
 //!
 //! At most 2 ulp from the truth, see the tests; not-a-numbers, infinities, zeros of both signs and subnormal numbers are as IEEE 754 and C have
-//! them. Nothing is fused, so every processor gives the same bits. In a loop that is not compiled for a [`Level`](crate::Level) they are
-//! no faster than those of the standard library; in [`fused`](crate::fused()) they are.
+//! them. Where steps are fused they are rounded once on every processor, so all give the same bits.
+//!
+//! They are for loops that are compiled for a [`Level`](crate::Level): [`fused`](crate::fused()), [`Simd::map`](crate::Simd::map). Elsewhere, and on processors without fused
+//! multiplication and addition, each fused step is a call into the C library, and the standard library's functions are several times faster.
 //!
 //! ```
 //! use pipe_cache::math;

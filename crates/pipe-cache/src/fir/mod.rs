@@ -1,11 +1,21 @@
 //! Filters with a finite impulse response.
 
+#[cfg(not(target_arch = "x86_64"))]
+mod other;
+#[cfg(target_arch = "x86_64")]
+mod x86_64;
+
 use crate::element::Element;
 use crate::reduce::Lanes;
 use crate::simd::Simd;
 use pipe_core::kernel::Number;
 use pulp::bytemuck::cast_slice;
 use pulp::{Arch, WithSimd, as_arrays};
+
+#[cfg(not(target_arch = "x86_64"))]
+use other as machine;
+#[cfg(target_arch = "x86_64")]
+use x86_64 as machine;
 
 impl Simd {
     /// A filter with a finite impulse response: `out[i] = taps[0] * x[i + n - 1] + taps[1] * x[i + n - 2] + .. + taps[n - 1] * x[i]`,
@@ -33,7 +43,7 @@ impl Simd {
 
 /// That of floats.
 pub(crate) fn fir_in_lanes<T: Lanes>(arch: Arch, taps: &[T], x: &[T], out: &mut [T]) {
-    arch.dispatch(Fir { taps, x, out });
+    machine::fir(arch, Fir { taps, x, out });
 }
 
 /// That of integers: pipe-core's own loop. Written for a level it was slower.

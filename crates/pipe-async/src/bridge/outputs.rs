@@ -1,0 +1,182 @@
+//! The outputs of a run, as a stream or as an iterator.
+
+use super::output_sink::{OutputSink, To};
+use futures_core::Stream;
+use pipe_core::RunError;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::mpsc::{self, sync_channel};
+use std::task::{Context, Poll};
+use std::thread;
+use tokio::runtime::Handle;
+use tokio::sync::mpsc::{Receiver, channel};
+use tokio::task::AbortHandle;
+
+/// The outputs of a run as a stream, for async programs. If the run fails, its error is the last item.
+///
+/// The run is a task, or on a thread, of its own. So it goes on while the consumer does something else, up to `room` outputs ahead, which
+/// a stream that is driven by being polled does not. Dropped, it ends the run.
+///
+/// ```
+/// use pipe_async::{Async, Outputs};
+/// use pipe_core::from_iter;
+/// use std::{future::poll_fn, pin::Pin};
+/// use futures_core::Stream;
+///
+/// # #[tokio::main]
+/// # async fn main() -> Result<(), pipe_core::RunError> {
+/// let mut squares = Outputs::spawned(16, |sink| {
+///     from_iter(1..4u64).map_async(|n| async move { n * n }).to(sink).run_on(&Async::tokio())
+/// })?;
+/// let mut sum = 0;
+/// // Or `while let Some(square) = squares.next().await`, with `StreamExt`.
+/// while let Some(square) = poll_fn(|cx| Pin::new(&mut squares).poll_next(cx)).await {
+///     sum += square?;
+/// }
+/// assert_eq!(sum, 14);
+/// # Ok(())
+/// # }
+/// ```
+pub struct Outputs<T> {
+    outputs: Receiver<Result<T, RunError>>,
+    task: AbortHandle,
+}
+
+impl<T: Send + 'static> Outputs<T> {
+    /// Of a run that is a future, which becomes a task of the runtime.
+    ///
+    /// # Errors
+    /// [`RunError::Config`] outside of a runtime, or if `room` is zero.
+    pub fn spawned<R, F>(room: usize, run: impl FnOnce(OutputSink<T>) -> F) -> Result<Self, RunError>
+    where
+        R: Send,
+        F: Future<Output = Result<R, RunError>> + Send + 'static,
+    {
+        let (handle, (sender, outputs)) = (current()?, channel(checked(room)?));
+        let run = run(OutputSink { to: To::Task(sender.clone()) });
+        let task = handle.spawn(async move {
+            if let Err(error) = run.await {
+                // If nobody is there to hear it, nobody has an interest in it.
+                drop(sender.send(Err(error)).await);
+            }
+        });
+        Ok(Outputs { outputs, task: task.abort_handle() })
+    }
+
+    /// Of a run that blocks, on `Inline` or on `Parallel` say, which gets a thread of the runtime for such work. When this is dropped it ends
+    /// with the next output.
+    ///
+    /// # Errors
+    /// [`RunError::Config`] outside of a runtime, or if `room` is zero.
+    pub fn blocking<R>(
+        room: usize,
+        run: impl FnOnce(OutputSink<T>) -> Result<R, RunError> + Send + 'static,
+    ) -> Result<Self, RunError> {
+        let (handle, (sender, outputs)) = (current()?, channel(checked(room)?));
+        let task = handle.spawn_blocking(move || tell(To::Task(sender), run));
+        Ok(Outputs { outputs, task: task.abort_handle() })
+    }
+}
+
+impl<T> Stream for Outputs<T> {
+    type Item = Result<T, RunError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.outputs.poll_recv(cx)
+    }
+}
+
+impl<T> Drop for Outputs<T> {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// The outputs of a run as an iterator, for programs and pipelines that block. If the run fails, its error is the last item.
+///
+/// The run is on a thread of its own, and up to `room` outputs ahead. Dropped, it ends with the next output. So an async stage can stand in
+/// front of a pipeline that runs on another executor:
+///
+/// ```
+/// use pipe_async::{Async, OutputIter};
+/// use pipe_core::{Inline, from_iter};
+///
+/// let fetched = OutputIter::new(16, |sink| {
+///     let pages = from_iter(1..4u64).map_async(|n| async move { format!("page {n}") });
+///     pages.to(sink).run_on(&Async::tokio().blocking())
+/// })?;
+/// // `Inline`, or `Parallel`.
+/// let lengths = from_iter(fetched).try_map(|page| page).map(|page| page.len()).collect().run_on(&Inline)?;
+/// assert_eq!(lengths.value, [6, 6, 6]);
+/// # Ok::<(), pipe_core::RunError>(())
+/// ```
+pub struct OutputIter<T> {
+    outputs: mpsc::Receiver<Result<T, RunError>>,
+}
+
+impl<T: Send + 'static> OutputIter<T> {
+    /// Of a run that blocks. `Async` does with [`blocking`](crate::Async::blocking); inside a runtime too, since the thread is not part of it.
+    ///
+    /// # Errors
+    /// [`RunError::Config`] if `room` is zero, or the system refuses a thread.
+    pub fn new<R>(
+        room: usize,
+        run: impl FnOnce(OutputSink<T>) -> Result<R, RunError> + Send + 'static,
+    ) -> Result<Self, RunError> {
+        let (sender, outputs) = sync_channel(checked(room)?);
+        let started =
+            thread::Builder::new().name("outputs".to_owned()).spawn(|| tell(To::Thread(sender), run));
+        match started {
+            Ok(_) => Ok(OutputIter { outputs }),
+            Err(error) => Err(RunError::Config {
+                field: "thread",
+                value: error.to_string(),
+                why: "the system refused what a run needs",
+            }),
+        }
+    }
+}
+
+impl<T> Iterator for OutputIter<T> {
+    type Item = Result<T, RunError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.outputs.recv().ok()
+    }
+}
+
+/// Runs, and tells how it failed.
+fn tell<T, R>(to: To<T>, run: impl FnOnce(OutputSink<T>) -> Result<R, RunError>) {
+    if let Err(error) = run(OutputSink { to: to.clone() }) {
+        to.give(Err(error));
+    }
+}
+
+fn current() -> Result<Handle, RunError> {
+    Handle::try_current().map_err(|error| RunError::Config {
+        field: "runtime",
+        value: error.to_string(),
+        why: "a stream of outputs is made inside a tokio runtime",
+    })
+}
+
+fn checked(room: usize) -> Result<usize, RunError> {
+    if room == 0 {
+        let why = "no output would ever be taken";
+        return Err(RunError::Config { field: "room", value: "0".to_owned(), why });
+    }
+    Ok(room)
+}
+
+impl<T> fmt::Debug for Outputs<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outputs").field("ready", &self.outputs.len()).finish_non_exhaustive()
+    }
+}
+
+impl<T> fmt::Debug for OutputIter<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OutputIter").finish_non_exhaustive()
+    }
+}

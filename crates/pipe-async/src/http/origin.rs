@@ -1,0 +1,82 @@
+//! Whom a connection is to.
+
+use hyper::Uri;
+use hyper::header::HeaderValue;
+use tokio_rustls::rustls::pki_types::ServerName;
+
+/// Scheme, host and port: connections to the same ones may be shared.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Origin {
+    pub(super) is_secure: bool,
+    /// Without the brackets of an IPv6 address.
+    pub(super) host: String,
+    pub(super) port: u16,
+}
+
+/// What is fetched, taken apart.
+pub(super) struct Target {
+    pub(super) origin: Origin,
+    /// Path and query, as the request says them.
+    pub(super) path: Uri,
+    /// As the request says it: with the port, if that is not the usual one.
+    pub(super) host: HeaderValue,
+}
+
+impl Target {
+    /// # Errors
+    /// What is wrong with it.
+    pub(super) fn parse(url: &str) -> Result<Self, String> {
+        let uri: Uri = url.parse().map_err(|error| format!("{error}"))?;
+        let (is_secure, usual) = match uri.scheme_str() {
+            Some("http") => (false, 80),
+            Some("https") => (true, 443),
+            _ => return Err("it begins with neither http:// nor https://".to_owned()),
+        };
+        let authority = uri.authority().ok_or("it has no host")?;
+        if authority.as_str().contains('@') {
+            return Err("names and passwords are not sent".to_owned());
+        }
+        let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
+        if is_secure {
+            ServerName::try_from(host.as_str()).map_err(|error| format!("{error}"))?;
+        }
+        let port = authority.port_u16().unwrap_or(usual);
+        let path = uri.path_and_query().map_or("/", |path| path.as_str());
+        let path = path.parse().map_err(|error| format!("{error}"))?;
+        let said = HeaderValue::from_str(authority.as_str()).map_err(|error| format!("{error}"))?;
+        Ok(Target { origin: Origin { is_secure, host, port }, path, host: said })
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_taken_apart() {
+        let target = Target::parse("http://localhost:81/a/b?c=d").unwrap();
+        let origin = Origin { is_secure: false, host: "localhost".to_owned(), port: 81 };
+        assert_eq!((target.origin, target.path.to_string().as_str()), (origin, "/a/b?c=d"));
+        assert_eq!(target.host, "localhost:81");
+        let target = Target::parse("https://[::1]").unwrap();
+        let origin = Origin { is_secure: true, host: "::1".to_owned(), port: 443 };
+        assert_eq!((target.origin, target.path.to_string().as_str()), (origin, "/"));
+    }
+
+    #[test]
+    fn what_is_no_address_is_refused() {
+        for url in [
+            "",
+            "x",
+            "/a",
+            "ftp://a/",
+            "http://",
+            "http://u:p@a/",
+            "http://a b/",
+            "https://-/",
+            "http://a:99999/",
+        ] {
+            assert!(Target::parse(url).is_err(), "{url}");
+        }
+    }
+}

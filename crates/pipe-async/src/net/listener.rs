@@ -1,0 +1,281 @@
+//! A source of what others send.
+
+use super::endpoint::Endpoint;
+use super::error::NetError;
+use super::framing::Framing;
+use super::inbox::{Inbox, Mail};
+use super::limits::ListenSettings;
+use super::socket::{Bound, Doors};
+use super::wire::Wire;
+use pipe_core::{BoxError, Cancel, Items, Own, Pulled, Source, Want, Weigh};
+use std::fmt;
+use std::future::poll_fn;
+use std::io;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Poll, Waker};
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::runtime::Builder;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+/// How often accepting may fail in a row, and how long to wait in between: half a minute without a file descriptor ends the run.
+const ATTEMPTS: u32 = 300;
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// A frame, and who sent it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Frame {
+    /// Its address.
+    pub peer: Arc<str>,
+    /// What it sent, without prefix or line feed.
+    pub bytes: Vec<u8>,
+}
+
+impl Weigh for Frame {
+    fn heap(&self) -> usize {
+        self.bytes.capacity()
+    }
+}
+
+/// Accepts connections and gives their frames, those of one connection in order. It is a source for any executor: sockets are read by a thread
+/// of its own, bounded in connections and bytes, so a slow pipeline slows its peers down.
+///
+/// An item is a frame, or how a connection ended if it did not end well: `.try_map(|arrived| arrived)` makes that an error like any other,
+/// which [`on_error`](pipe_core::Pipeline::on_error) may skip. A peer that fails concerns no other.
+///
+/// It ends with the run, [after so many connections](Listener::connections), or [when it is told to](Listener::until). Who cancels a run
+/// whose source waits for frames tells both.
+///
+/// ```
+/// use pipe_async::{Endpoint, Framing, ListenSettings, Listener, WireLimits, WireSink};
+/// use pipe_core::{Inline, Source, from_iter, skip};
+///
+/// let listener = Listener::bind(&Endpoint::tcp("127.0.0.1:0"), Framing::Lines, ListenSettings::default())?;
+/// let to = listener.endpoint().clone();
+/// let sender = std::thread::spawn(move || {
+///     let sink = WireSink::connect(&to, Framing::Lines, WireLimits::default()).unwrap();
+///     from_iter(["one", "two"]).to(sink).run_on(&Inline).unwrap();
+/// });
+/// let lines = listener
+///     .connections(1)
+///     .pipeline()
+///     .try_map(|arrived| arrived)
+///     .on_error(skip())
+///     .map(|frame| String::from_utf8_lossy(&frame.bytes).into_owned())
+///     .collect()
+///     .run_on(&Inline)?;
+/// assert_eq!(lines.value, ["one", "two"]);
+/// # sender.join().unwrap();
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Listener {
+    endpoint: Endpoint,
+    framing: Framing,
+    settings: ListenSettings,
+    /// Until the thread is started, by the first pull.
+    bound: Option<Bound>,
+    thread: Option<JoinHandle<()>>,
+    inbox: Arc<Inbox>,
+    stop: Cancel,
+    connections: Option<u64>,
+    /// The position of the next item.
+    next: u64,
+}
+
+impl Listener {
+    /// Listens there. Connections are accepted once it is pulled.
+    ///
+    /// # Errors
+    /// [`NetError::Config`], [`NetError::Bind`].
+    pub fn bind(endpoint: &Endpoint, framing: Framing, settings: ListenSettings) -> Result<Self, NetError> {
+        settings.check()?;
+        let (bound, endpoint) =
+            Bound::new(endpoint).map_err(|source| NetError::Bind { endpoint: endpoint.clone(), source })?;
+        Ok(Listener {
+            endpoint,
+            framing,
+            settings,
+            bound: Some(bound),
+            thread: None,
+            inbox: Arc::new(Inbox::new(settings.max_queued)),
+            stop: Cancel::new(),
+            connections: None,
+            next: 0,
+        })
+    }
+
+    /// Where it listens, with the number of its port.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// Ends when so many connections have come and gone.
+    pub fn connections(mut self, count: u64) -> Self {
+        self.connections = Some(count);
+        self
+    }
+
+    /// Ends when this is switched on: gives what has come, and closes all connections.
+    pub fn until(mut self, stop: &Cancel) -> Self {
+        self.stop = stop.child();
+        self
+    }
+
+    /// Starts the thread that reads, if it has not been.
+    fn start(&mut self) -> Result<(), NetError> {
+        let Some(bound) = self.bound.take() else { return Ok(()) };
+        let serve = Serve {
+            endpoint: self.endpoint.clone(),
+            framing: self.framing,
+            settings: self.settings,
+            inbox: self.inbox.clone(),
+            connections: self.connections,
+        };
+        let stop = self.stop.clone();
+        let started = std::thread::Builder::new().name("listener".to_owned()).spawn(move || {
+            let inbox = serve.inbox.clone();
+            inbox.end(serve.run(bound, stop));
+        });
+        let started = started.map_err(|source| NetError::Bind { endpoint: self.endpoint.clone(), source })?;
+        self.thread = Some(started);
+        Ok(())
+    }
+
+    fn give(&mut self, mail: Mail) -> Pulled<Items<Result<Frame, NetError>>> {
+        match mail {
+            Mail::Nothing => Poll::Pending,
+            Mail::End(how) => Poll::Ready(how.map(|()| None).map_err(Into::into)),
+            Mail::Frames(frames) => {
+                let heap = frames.iter().flatten().map(Weigh::heap).sum();
+                let first = self.next;
+                self.next += frames.len() as u64;
+                Poll::Ready(Ok(Some(Items::new(first, frames).owning(heap))))
+            }
+        }
+    }
+}
+
+impl Source for Listener {
+    type Item = Own<Result<Frame, NetError>>;
+    type Batch = Items<Result<Frame, NetError>>;
+
+    fn pull(&mut self, want: Want) -> Result<Option<Self::Batch>, BoxError> {
+        self.start()?;
+        loop {
+            let mail = self.inbox.wait(want.items, want.bytes);
+            if let Poll::Ready(pulled) = self.give(mail) {
+                return pulled;
+            }
+        }
+    }
+
+    fn poll_pull(&mut self, want: Want, waker: &Waker) -> Pulled<Self::Batch> {
+        self.start()?;
+        let mail = self.inbox.look(want.items, want.bytes, Some(waker));
+        self.give(mail)
+    }
+}
+
+/// Ends the thread, and with it all connections.
+impl Drop for Listener {
+    fn drop(&mut self) {
+        // Our own, or a child of what the user has: this stops nothing else.
+        self.stop.cancel();
+        if let Some(thread) = self.thread.take() {
+            // It ends at once, whatever it waits for; a panic in it has been told to the system's hook.
+            drop(thread.join());
+        }
+        #[cfg(unix)]
+        if let Endpoint::Unix(path) = &self.endpoint {
+            drop(std::fs::remove_file(path));
+        }
+    }
+}
+
+/// What the thread needs.
+struct Serve {
+    endpoint: Endpoint,
+    framing: Framing,
+    settings: ListenSettings,
+    inbox: Arc<Inbox>,
+    connections: Option<u64>,
+}
+
+impl Serve {
+    /// Until all connections have come and gone, or `stop`. With the runtime all tasks end.
+    fn run(self, bound: Bound, stop: Cancel) -> Result<(), NetError> {
+        let refused = |source| NetError::Bind { endpoint: self.endpoint.clone(), source };
+        let runtime = Builder::new_current_thread().enable_all().build().map_err(refused)?;
+        runtime.block_on(async {
+            let doors = bound.listen().map_err(refused)?;
+            // A task, so that it is polled only when it was woken: each poll leaves a waker with the switch.
+            let mut stopped = tokio::spawn(poll_fn(move |cx| {
+                stop.wake(cx.waker().clone());
+                if stop.is_cancelled() { Poll::Ready(()) } else { Poll::Pending }
+            }));
+            let mut serving = pin!(self.serve(doors));
+            poll_fn(|cx| match Pin::new(&mut stopped).poll(cx) {
+                Poll::Ready(_) => Poll::Ready(Ok(())),
+                Poll::Pending => serving.as_mut().poll(cx),
+            })
+            .await
+        })
+    }
+
+    async fn serve(&self, doors: Doors) -> Result<(), NetError> {
+        let most = self.settings.max_connections;
+        let seats = Arc::new(Semaphore::new(most));
+        let (mut come, mut failed) = (0, 0);
+        while self.connections.is_none_or(|all| come < all) {
+            // The semaphore is never closed.
+            let Ok(seat) = seats.clone().acquire_owned().await else { return Ok(()) };
+            match doors.accept().await {
+                Ok((socket, peer)) => {
+                    (come, failed) = (come + 1, 0);
+                    let wire = Wire::new(socket, peer.clone(), self.framing, self.settings.limits);
+                    tokio::spawn(read(wire, peer, self.inbox.clone(), seat));
+                }
+                Err(source) if failed >= ATTEMPTS => {
+                    let endpoint = self.endpoint.clone();
+                    return Err(NetError::Accept { endpoint, attempts: failed, source });
+                }
+                // The peer has gone already, which is nothing; or it is the system, which may recover.
+                Err(error) => {
+                    failed += 1;
+                    if error.kind() != io::ErrorKind::ConnectionAborted {
+                        tokio::time::sleep(PAUSE).await;
+                    }
+                }
+            }
+        }
+        drop(seats.acquire_many(u32::try_from(most).unwrap_or(u32::MAX)).await);
+        Ok(())
+    }
+}
+
+/// All frames of a connection.
+async fn read(mut wire: Wire, peer: Arc<str>, inbox: Arc<Inbox>, _seat: OwnedSemaphorePermit) {
+    loop {
+        let arrived = match wire.receive().await {
+            Ok(None) => return,
+            Ok(Some(bytes)) => Ok(Frame { peer: peer.clone(), bytes: bytes.to_vec() }),
+            Err(error) => Err(error),
+        };
+        let is_over = arrived.is_err();
+        inbox.put(arrived).await;
+        if is_over {
+            return;
+        }
+    }
+}
+
+impl fmt::Debug for Listener {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Listener")
+            .field("endpoint", &self.endpoint)
+            .field("framing", &self.framing)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,126 @@
+//! A socket of either kind, and the one that they are accepted from.
+
+use super::endpoint::Endpoint;
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+#[cfg(unix)]
+use tokio::net::{UnixListener, UnixStream};
+
+#[derive(Debug)]
+pub(super) enum Socket {
+    Tcp(TcpStream),
+    #[cfg(unix)]
+    Unix(UnixStream),
+}
+
+impl Socket {
+    pub(super) async fn connect(endpoint: &Endpoint) -> io::Result<Self> {
+        match endpoint {
+            Endpoint::Tcp(address) => Self::tcp(TcpStream::connect(address).await?),
+            #[cfg(unix)]
+            Endpoint::Unix(path) => UnixStream::connect(path).await.map(Socket::Unix),
+            #[cfg(not(unix))]
+            Endpoint::Unix(_) => Err(io::ErrorKind::Unsupported.into()),
+        }
+    }
+
+    /// Frames are sent whole, so there is nothing to wait for.
+    fn tcp(stream: TcpStream) -> io::Result<Self> {
+        stream.set_nodelay(true)?;
+        Ok(Socket::Tcp(stream))
+    }
+}
+
+/// The same call for whichever it is.
+macro_rules! delegate {
+    ($socket:expr, $call:ident($($argument:expr),*)) => {
+        match $socket.get_mut() {
+            Socket::Tcp(stream) => Pin::new(stream).$call($($argument),*),
+            #[cfg(unix)]
+            Socket::Unix(stream) => Pin::new(stream).$call($($argument),*),
+        }
+    };
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        delegate!(self, poll_read(cx, buf))
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        delegate!(self, poll_write(cx, bytes))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        delegate!(self, poll_flush(cx))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        delegate!(self, poll_shutdown(cx))
+    }
+}
+
+/// What is bound, and not yet watched by a runtime.
+#[derive(Debug)]
+pub(super) enum Bound {
+    Tcp(std::net::TcpListener),
+    #[cfg(unix)]
+    Unix(std::os::unix::net::UnixListener),
+}
+
+impl Bound {
+    /// And where it is: a free port has a number then.
+    pub(super) fn new(endpoint: &Endpoint) -> io::Result<(Self, Endpoint)> {
+        match endpoint {
+            Endpoint::Tcp(address) => {
+                let listener = std::net::TcpListener::bind(address)?;
+                listener.set_nonblocking(true)?;
+                let at = Endpoint::tcp(listener.local_addr()?.to_string());
+                Ok((Bound::Tcp(listener), at))
+            }
+            #[cfg(unix)]
+            Endpoint::Unix(path) => {
+                let listener = std::os::unix::net::UnixListener::bind(path)?;
+                listener.set_nonblocking(true)?;
+                Ok((Bound::Unix(listener), endpoint.clone()))
+            }
+            #[cfg(not(unix))]
+            Endpoint::Unix(_) => Err(io::ErrorKind::Unsupported.into()),
+        }
+    }
+
+    /// Inside a runtime.
+    pub(super) fn listen(self) -> io::Result<Doors> {
+        match self {
+            Bound::Tcp(listener) => TcpListener::from_std(listener).map(Doors::Tcp),
+            #[cfg(unix)]
+            Bound::Unix(listener) => UnixListener::from_std(listener).map(Doors::Unix),
+        }
+    }
+}
+
+pub(super) enum Doors {
+    Tcp(TcpListener),
+    #[cfg(unix)]
+    Unix(UnixListener),
+}
+
+impl Doors {
+    /// The next connection, and who it is from.
+    pub(super) async fn accept(&self) -> io::Result<(Socket, Arc<str>)> {
+        match self {
+            Doors::Tcp(listener) => {
+                let (stream, address) = listener.accept().await?;
+                Ok((Socket::tcp(stream)?, address.to_string().into()))
+            }
+            #[cfg(unix)]
+            Doors::Unix(listener) => Ok((Socket::Unix(listener.accept().await?.0), "a local peer".into())),
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! One connection that carries frames.
+
+use super::error::NetError;
+use super::framing::{Found, Framing};
+use super::limits::WireLimits;
+use super::patience::Patience;
+use super::socket::Socket;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Waker};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
+use tokio::time::Instant;
+
+/// How much is read at least at once.
+const READ: usize = 8 << 10;
+
+/// A connection that sends and receives frames, within [`WireLimits`]. Made by [`Dial`](crate::Dial), or accepted by a
+/// [`Listener`](crate::Listener).
+///
+/// After an error it is of no more use.
+pub struct Wire {
+    socket: Socket,
+    peer: Arc<str>,
+    framing: Framing,
+    limits: WireLimits,
+    /// What has come.
+    input: Vec<u8>,
+    /// Where what has not been given begins.
+    start: usize,
+    /// How many bytes from there on hold no end of a frame.
+    looked_at: usize,
+    /// Since when the next frame is under way, or nothing has come.
+    since: Option<Instant>,
+    received: u64,
+    /// What is to be sent, and how much of it was.
+    output: Vec<u8>,
+    written: usize,
+    sent: u64,
+    patience: Patience,
+}
+
+impl Wire {
+    pub(super) fn new(socket: Socket, peer: Arc<str>, framing: Framing, limits: WireLimits) -> Self {
+        Wire {
+            socket,
+            peer,
+            framing,
+            limits,
+            input: Vec::new(),
+            start: 0,
+            looked_at: 0,
+            since: None,
+            received: 0,
+            output: Vec::new(),
+            written: 0,
+            sent: 0,
+            patience: Patience::default(),
+        }
+    }
+
+    /// Who is at the other end.
+    pub fn peer(&self) -> &str {
+        &self.peer
+    }
+
+    /// The next frame, or `None` when the peer has closed the connection between two frames.
+    ///
+    /// Dropping the future loses nothing: the next call goes on where it was, with the same deadline.
+    ///
+    /// # Errors
+    /// [`NetError::TooLarge`], [`NetError::Truncated`], [`NetError::Slow`], [`NetError::Idle`], [`NetError::Io`].
+    pub async fn receive(&mut self) -> Result<Option<&[u8]>, NetError> {
+        let (frame, next) = loop {
+            match self.framing.find(&self.input[self.start..], self.looked_at, self.limits.max_frame) {
+                Found::Frame(frame, next) => break (frame, next),
+                Found::More(looked_at) => self.looked_at = looked_at,
+                Found::TooLarge(bytes) => {
+                    let (peer, frames, limit) = (self.peer.clone(), self.received, self.limits.max_frame);
+                    return Err(NetError::TooLarge { peer, frames, bytes, limit });
+                }
+            }
+            if !self.read().await? {
+                return Ok(None);
+            }
+        };
+        let start = self.start;
+        self.start += next;
+        (self.looked_at, self.since) = (0, None);
+        self.received += 1;
+        Ok(Some(&self.input[start..][frame]))
+    }
+
+    /// Reads some more of a frame that has not come yet. False: the peer has closed between two frames.
+    async fn read(&mut self) -> Result<bool, NetError> {
+        if self.start > 0 {
+            self.input.drain(..self.start);
+            self.start = 0;
+        }
+        let got = self.input.len();
+        let since = *self.since.get_or_insert_with(Instant::now);
+        let span = if got > 0 { self.limits.frame_timeout } else { self.limits.idle_timeout };
+        self.input.reserve(READ);
+        let reading = self.socket.read_buf(&mut self.input);
+        let read = self.patience.until(deadline(since, span), reading).await;
+        let (peer, frames) = (&self.peer, self.received);
+        match read {
+            Some(Ok(0)) if got == 0 => Ok(false),
+            Some(Ok(0)) => Err(NetError::Truncated { peer: peer.clone(), frames, got }),
+            Some(Ok(_)) => {
+                if got == 0 {
+                    self.since = Some(Instant::now());
+                }
+                Ok(true)
+            }
+            Some(Err(source)) => Err(NetError::Io { peer: peer.clone(), frames, source }),
+            None if got == 0 => Err(NetError::Idle { peer: peer.clone(), frames, waited: since.elapsed() }),
+            None => Err(NetError::Slow { peer: peer.clone(), frames, got, waited: since.elapsed() }),
+        }
+    }
+
+    /// Sends a frame: hands all of it to the system. That the peer has read it only its answer tells.
+    ///
+    /// If the future is dropped in the middle, the next call sends the rest first.
+    ///
+    /// # Errors
+    /// [`NetError::TooLarge`] and [`NetError::NotALine`]: nothing was sent. [`NetError::Stalled`], [`NetError::Io`].
+    pub async fn send(&mut self, frame: &[u8]) -> Result<(), NetError> {
+        add(self.framing, &self.limits, &self.peer, self.sent, frame, &mut self.output)?;
+        let begun = Instant::now();
+        while self.written < self.output.len() {
+            let writing = self.socket.write(&self.output[self.written..]);
+            let written = self.patience.until(deadline(begun, self.limits.frame_timeout), writing).await;
+            let (peer, frames) = (&self.peer, self.sent);
+            match written {
+                Some(Ok(0)) => {
+                    let source = std::io::ErrorKind::WriteZero.into();
+                    return Err(NetError::Io { peer: peer.clone(), frames, source });
+                }
+                Some(Ok(written)) => self.written += written,
+                Some(Err(source)) => return Err(NetError::Io { peer: peer.clone(), frames, source }),
+                None => {
+                    let (left, waited) = (self.output.len() - self.written, begun.elapsed());
+                    return Err(NetError::Stalled { peer: peer.clone(), frames, left, waited });
+                }
+            }
+        }
+        self.output.clear();
+        self.written = 0;
+        self.sent += 1;
+        Ok(())
+    }
+
+    /// Says that nothing more will be sent. What the peer sends can still be received.
+    ///
+    /// # Errors
+    /// [`NetError::Io`].
+    pub async fn finish(&mut self) -> Result<(), NetError> {
+        self.socket.shutdown().await.map_err(|source| {
+            let (peer, frames) = (self.peer.clone(), self.sent);
+            NetError::Io { peer, frames, source }
+        })
+    }
+
+    /// Whether it lies between two exchanges: nothing half sent, nothing that has come unasked, and not closed by the peer.
+    pub(super) fn is_at_rest(&mut self) -> bool {
+        if self.start < self.input.len() || !self.output.is_empty() {
+            return false;
+        }
+        let mut byte = [0];
+        // Not with the task's own waker: this is a look, not a wait.
+        let mut cx = Context::from_waker(Waker::noop());
+        Pin::new(&mut self.socket).poll_read(&mut cx, &mut ReadBuf::new(&mut byte)).is_pending()
+    }
+}
+
+/// A time so far ahead that it is out of range is never.
+pub(super) fn deadline(since: Instant, span: std::time::Duration) -> Instant {
+    let years = std::time::Duration::from_secs(60 * 60 * 24 * 365 * 30);
+    since.checked_add(span).unwrap_or(since + years)
+}
+
+/// Adds a frame to what is to be sent.
+pub(super) fn add(
+    framing: Framing,
+    limits: &WireLimits,
+    peer: &Arc<str>,
+    frames: u64,
+    frame: &[u8],
+    out: &mut Vec<u8>,
+) -> Result<(), NetError> {
+    if frame.len() > limits.max_frame {
+        let (bytes, limit) = (frame.len() as u64, limits.max_frame);
+        return Err(NetError::TooLarge { peer: peer.clone(), frames, bytes, limit });
+    }
+    framing.add(frame, out).map_err(|at| NetError::NotALine { peer: peer.clone(), frames, at })
+}
+
+impl fmt::Debug for Wire {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Wire { peer, framing, received, sent, .. } = self;
+        write!(f, "Wire({peer}, {framing:?}, {received} received, {sent} sent)")
+    }
+}

@@ -1,0 +1,220 @@
+//! Who gets what, and in which order: the heart of the pools.
+//!
+//! Three rules, which hold whenever the lock is free:
+//!
+//! 1. An object lies idle, or a place is free that somebody may fill now, only while nobody waits.
+//! 2. What becomes free goes to the one who has waited longest, and to nobody else: it is *granted*, before that one wakes up.
+//! 3. A grant that is not fetched, because its owner is gone, is passed on.
+//!
+//! So nobody overtakes, and nothing lies idle because the one who was told of it never came. That last gap is what makes waits of pools
+//! long that only notify: between notice and fetch another takes the object, and the one who was told goes to the end of the line.
+
+use crate::sync::{Mutex, PoisonError};
+use std::collections::{BTreeMap, VecDeque};
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+/// Objects, places for objects, and those who wait for either.
+pub(crate) struct Line<T> {
+    state: Mutex<State<T>>,
+    /// Objects that may exist.
+    most: usize,
+    /// Objects that may be in the making at once.
+    most_making: usize,
+}
+
+/// What the one is given whose turn it is.
+#[derive(Debug)]
+pub(crate) enum Grant<T> {
+    /// An object.
+    Object(T),
+    /// The right to make one, to be ended with [`Line::made`] or [`Line::not_made`].
+    Place,
+}
+
+struct State<T> {
+    /// Those that came back last are at the end, and are lent first.
+    idle: VecDeque<T>,
+    /// Objects that exist, and those in the making.
+    places: usize,
+    making: usize,
+    next_ticket: u64,
+    /// Who waits, by ticket: the lowest has waited longest.
+    waiting: BTreeMap<u64, Waker>,
+    /// Those whose turn it is, and who have not come yet.
+    granted: BTreeMap<u64, Grant<T>>,
+}
+
+/// How a line is at the moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Standing {
+    /// Idle, lent, granted or in the making.
+    pub(crate) places: usize,
+    pub(crate) making: usize,
+    pub(crate) idle: usize,
+    pub(crate) waiting: usize,
+}
+
+impl<T> Line<T> {
+    /// Both at least 1.
+    pub(crate) fn new(most: usize, most_making: usize) -> Self {
+        let state = State {
+            idle: VecDeque::new(),
+            places: 0,
+            making: 0,
+            next_ticket: 0,
+            waiting: BTreeMap::new(),
+            granted: BTreeMap::new(),
+        };
+        Line { state: Mutex::new(state), most, most_making }
+    }
+
+    /// An object or a place, as soon as it is this one's turn.
+    pub(crate) fn turn(&self) -> Turn<'_, T> {
+        Turn { line: self, ticket: None, lost: false }
+    }
+
+    /// An object that comes back. It is lent next.
+    pub(crate) fn give(&self, object: T) {
+        self.change(|state| state.idle.push_back(object));
+    }
+
+    /// The place that was granted has been filled, and what fills it is lent.
+    pub(crate) fn made(&self) {
+        self.change(|state| state.making -= 1);
+    }
+
+    /// The place that was granted stays empty.
+    pub(crate) fn not_made(&self) {
+        self.change(|state| {
+            state.making -= 1;
+            state.places -= 1;
+        });
+    }
+
+    /// An object that was lent does not come back.
+    pub(crate) fn lost(&self) {
+        self.change(|state| state.places -= 1);
+    }
+
+    /// Takes objects out that have been idle for longest, as long as they are over.
+    pub(crate) fn expire(&self, is_over: impl Fn(&T) -> bool) -> Vec<T> {
+        let mut over = Vec::new();
+        self.change(|state| {
+            while state.idle.front().is_some_and(&is_over) {
+                over.extend(state.idle.pop_front());
+                state.places -= 1;
+            }
+        });
+        over
+    }
+
+    pub(crate) fn standing(&self) -> Standing {
+        let state = self.lock();
+        let (places, making) = (state.places, state.making);
+        Standing { places, making, idle: state.idle.len(), waiting: state.waiting.len() }
+    }
+
+    /// Changes something, then grants what has become free.
+    fn change(&self, change: impl FnOnce(&mut State<T>)) {
+        let mut woken = Vec::new();
+        {
+            let mut state = self.lock();
+            change(&mut state);
+            while let Some(first) = state.waiting.first_key_value().map(|(ticket, _)| *ticket)
+                && let Some(grant) = self.free(&mut state)
+            {
+                state.granted.insert(first, grant);
+                woken.extend(state.waiting.remove(&first));
+            }
+        }
+        // Not under the lock: a waker is foreign code.
+        woken.into_iter().for_each(Waker::wake);
+    }
+
+    /// What may be given to the next one.
+    fn free(&self, state: &mut State<T>) -> Option<Grant<T>> {
+        if let Some(object) = state.idle.pop_back() {
+            return Some(Grant::Object(object));
+        }
+        let is_room = state.places < self.most && state.making < self.most_making;
+        is_room.then(|| {
+            state.places += 1;
+            state.making += 1;
+            Grant::Place
+        })
+    }
+
+    fn lock(&self) -> impl std::ops::DerefMut<Target = State<T>> + '_ {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The turn of one who asks. Dropped, it leaves the line; what was granted to it goes to the next.
+#[must_use = "a turn comes only while it is polled"]
+pub(crate) struct Turn<'l, T> {
+    line: &'l Line<T>,
+    /// The place in the line. It is kept once the turn has come: see `again`.
+    ticket: Option<u64>,
+    /// What was granted before was of no use, and its place is still counted.
+    lost: bool,
+}
+
+impl<T> Turn<'_, T> {
+    /// The object was of no use: asks for another, in front of all who came later. The object is dropped by the caller.
+    pub(crate) fn again(&mut self) {
+        self.lost = true;
+    }
+}
+
+impl<T> Future for Turn<'_, T> {
+    type Output = Grant<T>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Grant<T>> {
+        let this = &mut *self;
+        let mut state = this.line.lock();
+        if std::mem::take(&mut this.lost) {
+            // What this frees is for us: nobody has been told of it.
+            state.places -= 1;
+        }
+        let ticket = *this.ticket.get_or_insert_with(|| {
+            state.next_ticket += 1;
+            state.next_ticket
+        });
+        if let Some(grant) = state.granted.remove(&ticket) {
+            return Poll::Ready(grant);
+        }
+        let is_first = state.waiting.keys().next().is_none_or(|first| ticket <= *first);
+        if is_first && let Some(grant) = this.line.free(&mut state) {
+            state.waiting.remove(&ticket);
+            return Poll::Ready(grant);
+        }
+        match state.waiting.get_mut(&ticket) {
+            Some(waker) => waker.clone_from(cx.waker()),
+            None => drop(state.waiting.insert(ticket, cx.waker().clone())),
+        }
+        Poll::Pending
+    }
+}
+
+impl<T> Drop for Turn<'_, T> {
+    fn drop(&mut self) {
+        let Some(ticket) = self.ticket else { return };
+        let lost = self.lost;
+        self.line.change(|state| {
+            if lost {
+                state.places -= 1;
+            }
+            state.waiting.remove(&ticket);
+            match state.granted.remove(&ticket) {
+                Some(Grant::Object(object)) => state.idle.push_back(object),
+                Some(Grant::Place) => {
+                    state.places -= 1;
+                    state.making -= 1;
+                }
+                None => {}
+            }
+        });
+    }
+}
