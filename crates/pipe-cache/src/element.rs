@@ -174,8 +174,8 @@ macro_rules! integer {
                 a.iter().zip(b).map(|(a, b)| i128::from(*a) * i128::from(*b)).sum()
             }
 
-            fn fir_on(arch: Arch, taps: &[Self], x: &[Self], out: &mut [Self]) {
-                fir(arch, taps, x, out);
+            fn fir_on(_: Arch, taps: &[Self], x: &[Self], out: &mut [Self]) {
+                fir(taps, x, out);
             }
 
             fn min_max_on(arch: Arch, block: &[Self]) -> Option<(Self, Self)> {

@@ -46,32 +46,11 @@ pub(crate) fn fir_in_lanes<T: Lanes>(arch: Arch, taps: &[T], x: &[T], out: &mut 
     machine::fir(arch, Fir { taps, x, out });
 }
 
-/// That of integers: a plain loop for the level.
-pub(crate) fn fir<T: Number>(arch: Arch, taps: &[T], x: &[T], out: &mut [T]) {
-    arch.dispatch(FirLoop { taps, x, out });
-}
-
-struct FirLoop<'b, T> {
-    taps: &'b [T],
-    x: &'b [T],
-    out: &'b mut [T],
-}
-
-impl<T: Number> WithSimd for FirLoop<'_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: pulp::Simd>(self, _: S) {
-        let FirLoop { taps, x, out } = self;
-        if out.is_empty() {
-            return;
-        }
-        out.fill(T::default());
-        for (at, tap) in taps.iter().rev().enumerate() {
-            for (out, x) in out.iter_mut().zip(&x[at..]) {
-                *out = tap.times_plus(*x, *out);
-            }
-        }
+/// That of integers: pipe-core's own loop. Written for a level it was slower.
+pub(crate) fn fir<T: Number>(taps: &[T], x: &[T], out: &mut [T]) {
+    for (out, x) in out.iter_mut().zip(x.windows(taps.len().max(1))) {
+        let pairs = taps.iter().zip(x.iter().rev());
+        *out = pairs.fold(T::default(), |sum, (tap, x)| tap.times_plus(*x, sum));
     }
 }
 
