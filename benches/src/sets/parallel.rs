@@ -9,6 +9,8 @@ mod skew;
 mod stopping;
 mod streams;
 
+pub(super) use kernels::on_sha256;
+
 use super::Mode;
 use crate::contender::Workload;
 
