@@ -9,7 +9,7 @@ use crate::thread_pool::{Caller, Refused, ThreadPool};
 use pipe_core::plan::{Nodes, Plan, RunState};
 use pipe_core::{Budget, Event, Executor, MemorySettings, Profile, RunError, Want};
 use std::convert::Infallible;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::thread;
 
 /// Runs pipelines on several workers, the calling thread among them.
@@ -156,9 +156,11 @@ impl<'p> Executor<'p> for Parallel {
     }
 }
 
-/// How many this process may use: those that it may run on, or fewer if a quota of its cgroup allows less time than they have.
+/// How many this process may use: those that it may run on, or fewer if a quota of its cgroup allows less time than they have. Asked once: the
+/// answer is in files, and takes longer than a short run.
 fn processors() -> usize {
-    thread::available_parallelism().map_or(1, usize::from)
+    static PROCESSORS: OnceLock<usize> = OnceLock::new();
+    *PROCESSORS.get_or_init(|| thread::available_parallelism().map_or(1, usize::from))
 }
 
 /// Runs the nodes on the calling thread and on those that it starts when they pay.
