@@ -45,6 +45,11 @@ pub(crate) fn run(args: &BenchArgs) -> Result<ExitCode, BoxError> {
     for workload in &mut workloads {
         summary.skipped.extend(admit(workload, &settings, &installed));
     }
+    let unmeasured = sets::overview::unmeasured();
+    let has_overview = workloads.iter().any(|workload| workload.set == unmeasured.set);
+    if has_overview && unmeasured.workload.contains(&args.filter) {
+        summary.skipped.push(unmeasured);
+    }
     if counts_allocations && !installed.valgrind {
         let why = "allocations are not counted: valgrind is not installed".to_owned();
         summary.skipped.push(Skipped { set: "all", workload: "all", contender: "all", why });

@@ -35,4 +35,5 @@ pub(crate) mod std_iterator;
 pub(crate) mod stops;
 pub(crate) mod text;
 pub(crate) mod tokio;
+pub(crate) mod trivial;
 pub(crate) mod words;

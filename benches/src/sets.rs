@@ -5,6 +5,7 @@ pub(crate) mod cache;
 pub(crate) mod core;
 pub(crate) mod mem;
 pub(crate) mod net;
+pub(crate) mod overview;
 pub(crate) mod parallel;
 pub(crate) mod stream;
 
@@ -81,12 +82,13 @@ impl Mode {
     }
 }
 
-/// The sets, in the order of the reports.
-pub(crate) const SETS: [&str; 7] = ["async", "cache", "core", "mem", "net", "parallel", "stream"];
+/// The sets, in the order of the reports: what is most asked for comes first.
+pub(crate) const SETS: [&str; 8] = ["overview", "async", "cache", "core", "mem", "net", "parallel", "stream"];
 
 /// Every workload, at the sizes of `mode`, cut down to what the machine can hold.
 pub(crate) fn all(mode: Mode, capacity: Capacity) -> Vec<Workload> {
-    let mut workloads = asynchronous::workloads(mode);
+    let mut workloads = overview::workloads(mode, capacity);
+    workloads.extend(asynchronous::workloads(mode));
     workloads.extend(cache::workloads(mode));
     workloads.extend(core::workloads(mode));
     workloads.extend(mem::workloads(mode));

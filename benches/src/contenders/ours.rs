@@ -34,6 +34,7 @@ pub(crate) mod stations;
 pub(crate) mod stops;
 pub(crate) mod text;
 pub(crate) mod timeouts;
+pub(crate) mod trivial;
 pub(crate) mod words;
 
 /// What a run may hold between source and sink.

@@ -61,7 +61,7 @@ fn yielding() -> [Contender; 3] {
     ]
 }
 
-fn sleeping_contenders() -> [Contender; 5] {
+pub(super) fn sleeping_contenders() -> [Contender; 5] {
     [
         contender!("ours", Ours, "ours/operations.rs", ours::operations::sleeping),
         contender!("ours-monoio", Ours, "ours/operations.rs", ours::operations::on_monoio),

@@ -296,7 +296,7 @@ fn on_program() -> [Contender; 6] {
     ]
 }
 
-fn on_scores() -> [Contender; 7] {
+pub(super) fn on_scores() -> [Contender; 7] {
     [
         contender!("ours-tiled", Ours, "ours/scores.rs", ours::scores::tiled),
         contender!("ours-parallel", Ours, "ours/scores.rs", ours::scores::tiled_parallel),

@@ -67,7 +67,7 @@ fn counted_records() -> impl Iterator<Item = Contender> {
     on_records().into_iter().filter(|one| matches!(one.role, Role::Ours | Role::Baseline))
 }
 
-fn on_records() -> [Contender; 6] {
+pub(super) fn on_records() -> [Contender; 6] {
     [
         contender!("ours-arena", Ours, "ours/records.rs", ours::records::in_arena),
         contender!("ours-pool", Ours, "ours/records.rs", ours::records::pooled),

@@ -10,6 +10,8 @@ mod skew;
 mod stopping;
 mod streams;
 
+pub(super) use kernels::on_sha256;
+
 use super::Mode;
 use crate::contender::Workload;
 

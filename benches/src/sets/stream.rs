@@ -30,16 +30,19 @@ const MEMORY: &str =
 /// What the system counts of this process.
 const CALLS: Need = Need::File("/proc/self/io");
 
-const STATIONS_PY: &str = "benches/contenders/python/stations.py";
+pub(super) const STATIONS_PY: &str = "benches/contenders/python/stations.py";
 const LINES_PY: &str = "benches/contenders/python/count_lines.py";
 const CSV_PY: &str = "benches/contenders/python/csv_sum.py";
 const NDJSON_PY: &str = "benches/contenders/python/ndjson_errors.py";
+
+/// Of the file of stations.
+pub(super) const STATIONS_ROWS: Sizes =
+    Sizes { smoke: 20_000, quick: 2_000_000, default: 20_000_000, full: 100_000_000 };
 
 pub(crate) fn workloads(mode: Mode, capacity: Capacity) -> Vec<Workload> {
     let on = |name, about, input: Input, sizes: Sizes| {
         Workload::new(SET, name, about, fitted(mode, input, mode.of(sizes), capacity)).input(input)
     };
-    let stations = Sizes { smoke: 20_000, quick: 2_000_000, default: 20_000_000, full: 100_000_000 };
     let small = Sizes { smoke: 20_000, quick: 300_000, default: 1_000_000, full: 1_000_000 };
     let log = Sizes { smoke: 10_000, quick: 300_000, default: 2_000_000, full: 10_000_000 };
     // 4 GB of text, 1 GB of it for what is slow or written, 2 GB of CSV, 1 GB of events.
@@ -53,7 +56,9 @@ pub(crate) fn workloads(mode: Mode, capacity: Capacity) -> Vec<Workload> {
     let events = Sizes { smoke: 5_000, quick: 200_000, default: 1_000_000, full: 5_000_000 };
     let asked = Input::Text;
     vec![
-        on("stations", STATIONS, Input::Stations, stations).with(on_stations()).with(queries(STATIONS_PY)),
+        on("stations", STATIONS, Input::Stations, STATIONS_ROWS)
+            .with(on_stations())
+            .with(queries(STATIONS_PY)),
         on("stations-small", SMALL, Input::Stations, small).with(on_stations()).with([Contender::python(
             "python-generator",
             STATIONS_PY,
@@ -91,11 +96,11 @@ pub(crate) fn workloads(mode: Mode, capacity: Capacity) -> Vec<Workload> {
 }
 
 /// Those that take a query and plan it themselves.
-fn queries(script: &'static str) -> [Contender; 2] {
+pub(super) fn queries(script: &'static str) -> [Contender; 2] {
     [Contender::package("polars", script), Contender::package("duckdb", script)]
 }
 
-fn on_stations() -> [Contender; 5] {
+pub(super) fn on_stations() -> [Contender; 5] {
     [
         contender!("ours-parallel", Ours, "ours/stations.rs", ours::stations::parallel),
         contender!("ours-inline", Ours, "ours/stations.rs", ours::stations::inline),

@@ -389,7 +389,9 @@ impl<W: AsyncWorker + ?Sized> Post<W> {
 
     /// The task stands still from here on.
     fn begin_lack(&mut self, run: &RunState) {
-        let lacks = self.worker.as_ref().filter(|_| self.input.is_none()).and_then(|worker| worker.lacks());
+        let lacks = self.worker.as_ref().and_then(|worker| worker.lacks());
+        // Behind the end of its input it needs none.
+        let lacks = lacks.filter(|wait| *wait == Wait::Room || self.input.is_none());
         self.lacked = lacks.map(|wait| (wait, run.clock().now()));
     }
 

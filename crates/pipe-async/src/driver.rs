@@ -288,6 +288,10 @@ impl<S: AsyncStep, C: Timer> AsyncWorker for Driver<S, C> {
         if self.failure.is_some() || self.calls.room() == 0 {
             return None;
         }
+        if self.calls.len() == 0 && self.exit.output.len() > 0 {
+            // The reader has not taken what there is.
+            return Some(Wait::Room);
+        }
         if self.input.items.is_empty() {
             return Some(Wait::Input);
         }

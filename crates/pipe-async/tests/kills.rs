@@ -123,7 +123,7 @@ fn source_process() {
         }
     });
     let sink = StreamSink::new(nats, "in", "ledger", limits()).unwrap();
-    from_iter(items.collect::<Vec<_>>().into_iter()).to(sink).run_on(&Inline).unwrap();
+    from_iter(items.collect::<Vec<_>>()).to(sink).run_on(&Inline).unwrap();
 }
 
 #[test]

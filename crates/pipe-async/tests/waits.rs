@@ -59,8 +59,8 @@ async fn behind_slow_operations_a_thread_is_starved_and_before_them_it_is_blocke
 }
 
 #[tokio::test]
-async fn before_a_slow_sink_the_threads_are_blocked() {
-    let blocked = |report: &Report<()>| report.segments[0].blocked >= MILLI;
+async fn before_a_slow_sink_operations_and_the_threads_before_them_are_blocked() {
+    let blocked = |report: &Report<()>| [0, 1].iter().all(|&at| report.segments[at].blocked >= MILLI);
     let report = until(blocked, Slow::Sink).await;
     assert!(blocked(&report), "{report}");
 }

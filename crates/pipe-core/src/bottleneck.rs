@@ -131,7 +131,7 @@ impl<T> Report<T> {
             return Some(Bottleneck { part, stages, limit: Limit::Memory, load: used, remedy, gain: None });
         }
         // Of several async stages the one with the least in flight holds the others up; but not one that itself lacked items, or room.
-        let held_up = |it: &SegmentReport| it.starved.max(it.blocked).as_secs_f64() > BUSY * work.elapsed;
+        let held_up = |it: &SegmentReport| (it.starved + it.blocked).as_secs_f64() > BUSY * work.elapsed;
         let waits = self.segments.iter().enumerate().filter(|(_, it)| !held_up(it));
         let waits = waits.filter_map(|(index, it)| Some((it.concurrency?, index)));
         let (concurrency, index) = waits.min()?;

@@ -172,6 +172,10 @@ fn where_nobody_was_busy_the_async_stage_with_the_least_in_flight_is_named() {
     );
     let text = "segment 2 (render) limits the run: it waits for its operations; with 16 in flight up to 2.0 times as fast";
     assert_eq!(found.to_string(), text);
+    // One that lacked items, or room for what they give, holds nobody up.
+    report.segments[2].starved = Duration::from_secs(3);
+    report.segments[2].blocked = Duration::from_secs(3);
+    assert_eq!(report.bottleneck().expect("operations are waited for").part, Part::Segment(0));
     // Until the serial segment between them has no time left, on its own thread.
     report.segments[1].busy = Some(Duration::from_secs(8));
     assert_eq!(report.bottleneck().expect("it is busy").part, Part::Segment(1));

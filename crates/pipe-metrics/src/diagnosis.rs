@@ -14,16 +14,16 @@ pub struct Diagnosis {
     pub bottleneck: Bottleneck,
     /// What its threads mostly do. `None` where nobody looked, or threads are not what it lacks: operations in flight, or memory.
     pub doing: Option<Doing>,
-    /// How much of the time for which they were in it.
+    /// How much of the time for which they were in it and did not wait for a processor.
     pub share: f64,
 }
 
-/// From this share of looks on, threads that sleep are what is to be mended: with two workers that wait for each other all the time, each
+/// From this share of their time on, threads that sleep are what is to be mended: with two workers that wait for each other all the time, each
 /// waits for half of it.
 const ASLEEP: f64 = 0.3;
 
 /// Fewer looks say nothing; then the processor time has to do.
-const LOOKS: u64 = 8;
+const LOOKS: u64 = 4;
 
 /// `usage` is that of the part, `processors` are those of the machine.
 pub(crate) fn diagnose<T>(
@@ -54,19 +54,23 @@ pub(crate) fn diagnose<T>(
 
 /// What the threads of a part mostly do, and the share of that.
 fn mostly(usage: &Usage) -> Option<(Doing, f64)> {
+    let (busy, computed) = (usage.busy.as_secs_f64(), usage.computed.as_secs_f64());
     let all: u64 = usage.looks.values().sum();
     if all < LOOKS {
-        let computed = usage.computed.as_secs_f64() / usage.busy.as_secs_f64();
-        return (computed > 1.0 - ASLEEP).then_some((Doing::Computing, computed.min(1.0)));
+        let share = computed / busy;
+        return (share > 1.0 - ASLEEP).then_some((Doing::Computing, share.min(1.0)));
     }
-    let of = |count: u64| count as f64 / all as f64;
+    // In seconds. Who was found computing may have waited for a processor, which says something about the machine and not about the part: how
+    // long it really computed is known.
+    let span = |count: u64| busy * count as f64 / all as f64;
     let computing = usage.looks.get(&Doing::Computing).copied().unwrap_or(0);
-    if of(all - computing) < ASLEEP {
-        return Some((Doing::Computing, of(computing)));
+    let own = computed + span(all - computing);
+    if span(all - computing) < ASLEEP * own {
+        return Some((Doing::Computing, computed / own.max(1e-12)));
     }
     let asleep = usage.looks.iter().filter(|(doing, _)| **doing != Doing::Computing);
     let (doing, count) = asleep.max_by_key(|(_, count)| **count)?;
-    Some((*doing, of(*count)))
+    Some((*doing, span(*count) / own))
 }
 
 impl fmt::Display for Diagnosis {
@@ -138,6 +142,12 @@ mod tests {
             assert_eq!((found.doing, found.bottleneck.remedy, found.share), (Some(doing), remedy, 0.5));
             assert!(found.bottleneck.gain.is_some_and(|gain| gain > 1.5), "{found}");
         }
+    }
+
+    #[test]
+    fn who_waits_for_a_processor_on_a_busy_machine_is_told_by_what_it_does_when_it_has_one() {
+        let found = found(&usage(1, &[(Doing::Computing, 75), (Doing::Lock, 25)]), 2);
+        assert_eq!(found.doing, Some(Doing::Lock), "{found}");
     }
 
     #[test]

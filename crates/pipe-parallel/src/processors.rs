@@ -1,15 +1,18 @@
 //! How many processors this process may use: those that it may run on, or fewer if a quota of its control group leaves less time than they have.
 //!
 //! The standard library looks at both, at the files of this machine. The quota is read here once more, from under any folder: so a test can write
-//! one, and a report can say that it was a quota.
+//! one.
 
 use std::fs;
 use std::path::Path;
+use std::sync::OnceLock;
 use std::thread;
 
-/// At least one.
+/// At least one. Asked once: the answer is in files, and takes longer than a short run.
 pub(crate) fn processors() -> usize {
-    within(thread::available_parallelism().map_or(1, usize::from), quota(Path::new("/")))
+    static PROCESSORS: OnceLock<usize> = OnceLock::new();
+    *PROCESSORS
+        .get_or_init(|| within(thread::available_parallelism().map_or(1, usize::from), quota(Path::new("/"))))
 }
 
 /// With a quota of 2.5, two workers: a third one would be stopped for half of the time, in the middle of what the others wait for.

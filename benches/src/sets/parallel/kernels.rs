@@ -34,6 +34,11 @@ pub(crate) fn workloads(mode: Mode) -> Vec<Workload> {
     all.map(|workload| workload.bar(Bar::peers(1.0)).bar(Bar::memory_of_peers())).into()
 }
 
+/// For the overview.
+pub(crate) fn on_sha256() -> [Contender; 6] {
+    on::<Sha256>()
+}
+
 fn on<T: Task>() -> [Contender; 6] {
     [
         contender!("ours", Ours, "ours/any_task.rs", ours::any_task::ordered::<T>),
