@@ -3,6 +3,9 @@
 //! ```text
 //! cargo run --release -p docs --example stations -- measurements.txt
 //! cargo run --release -p docs --example access_log -- --on parallel /var/log/apache2/access.log
+//! cargo run --release -p docs --example fetch_100k -- pages.txt
+//! cargo run --release -p docs --example slow_rpc
+//! cargo run --release -p docs --example copy_tree -- FROM TO
 //! cargo run --release -p docs --example live
 //! ```
 //!
@@ -12,7 +15,11 @@
 #![forbid(unsafe_code)]
 
 pub mod access_log;
+pub mod copy_tree;
+pub mod fetch;
+pub mod local_server;
 pub mod program;
+pub mod slow_rpc;
 pub mod stations;
 
 /// The front page: its programs are compiled and run, as are those of the guide. One item a page, so that a failure names its line.
