@@ -130,7 +130,11 @@ fn chosen(args: &BenchArgs) -> Vec<Workload> {
     let mut workloads = sets::all(mode, Capacity::of(&host::output_folder()));
     workloads.retain(|workload| {
         let in_sets = args.sets.is_empty() || args.sets.iter().any(|set| set == workload.set);
-        in_sets && workload.name.contains(&args.filter) && (mode != Mode::Smoke || workload.in_smoke)
+        let is_asked_for = workload.is_scaling == args.scaling;
+        in_sets
+            && is_asked_for
+            && workload.name.contains(&args.filter)
+            && (mode != Mode::Smoke || workload.in_smoke)
     });
     workloads
 }

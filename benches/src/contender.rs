@@ -175,6 +175,8 @@ pub(crate) enum Need {
     Module(&'static str),
     /// A program that `cargo xtask peers` compiles.
     Native(&'static str),
+    /// The server that `cargo xtask tools` brings.
+    NatsServer,
 }
 
 /// One way to do a workload's work.
@@ -333,6 +335,8 @@ pub(crate) struct Workload {
     pub(crate) rounds_max: usize,
     /// Whether a smoke run takes it; not where there is a time and no answer.
     pub(crate) in_smoke: bool,
+    /// Whether its contenders differ by their workers alone; these workloads run on request, without the others.
+    pub(crate) is_scaling: bool,
     pub(crate) contenders: Vec<Contender>,
     pub(crate) bars: Vec<Bar>,
 }
@@ -349,6 +353,7 @@ impl Workload {
             parameter: 0,
             rounds_max: usize::MAX,
             in_smoke: true,
+            is_scaling: false,
             contenders: Vec::new(),
             bars: Vec::new(),
         }
@@ -390,6 +395,10 @@ impl Workload {
 
     pub(crate) fn not_in_smoke(self) -> Self {
         Self { in_smoke: false, ..self }
+    }
+
+    pub(crate) fn scaling(self) -> Self {
+        Self { is_scaling: true, ..self }
     }
 
     /// `set/name`, as all messages call it.

@@ -2,6 +2,7 @@
 //! of ours.
 
 pub(crate) mod any_task;
+pub(crate) mod async_nats;
 pub(crate) mod buffers;
 pub(crate) mod bufread;
 mod commands;

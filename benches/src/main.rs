@@ -15,6 +15,7 @@ mod host;
 mod inputs;
 mod measure;
 mod memory_group;
+mod nats_server;
 mod output;
 mod process;
 mod progress;
@@ -22,6 +23,7 @@ mod report;
 mod rng;
 mod runner;
 mod saved;
+mod scaling_law;
 mod sets;
 mod statistics;
 mod summary;
@@ -81,6 +83,9 @@ struct BenchArgs {
     /// Say which ratios have moved since the run that was saved as NAME.
     #[arg(long, value_name = "NAME")]
     against: Option<String>,
+    /// Instead: the workloads that run on one worker, on two, and so on to all cores.
+    #[arg(long)]
+    scaling: bool,
     /// Print sets, workloads and contenders, and run nothing.
     #[arg(long)]
     list: bool,
@@ -151,6 +156,7 @@ mod tests {
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
         assert!(Cli::try_parse_from(["bench", "core", "--quick", "--peers", "rust"]).is_ok());
+        assert!(Cli::try_parse_from(["bench", "parallel", "--scaling"]).is_ok());
         assert!(Cli::try_parse_from(["bench", "--quick", "--full"]).is_err());
         assert!(Cli::try_parse_from(["bench", "no-such-set"]).is_err());
         let contend = ["bench", "contend", "core", "fused-rows", "ours", "--size", "3"];

@@ -5,6 +5,7 @@ mod html;
 mod json;
 mod markdown;
 mod plot;
+mod scaling;
 mod strip;
 mod terminal;
 

@@ -7,6 +7,7 @@ use crate::host;
 use crate::inputs::Prepared;
 use crate::measure::BoxError;
 use crate::memory_group;
+use crate::nats_server;
 use crate::process::{self, Run, Sample};
 use crate::progress::Progress;
 use crate::rng::Rng;
@@ -153,6 +154,9 @@ fn missing(need: Need) -> Option<String> {
             host::native(name).is_file(),
             format!("no program {name}, which takes a compiler for C++: run cargo xtask peers"),
         ),
+        Need::NatsServer => {
+            (nats_server::program().is_some(), "no nats-server: run cargo xtask tools".to_owned())
+        }
         Need::Module(name) => (host::has_module(name), format!("no package {name}: run cargo xtask peers")),
     };
     (!there).then_some(otherwise)

@@ -4,6 +4,7 @@ pub(crate) mod asynchronous;
 pub(crate) mod cache;
 pub(crate) mod core;
 pub(crate) mod mem;
+pub(crate) mod net;
 pub(crate) mod parallel;
 pub(crate) mod stream;
 
@@ -81,7 +82,7 @@ impl Mode {
 }
 
 /// The sets, in the order of the reports.
-pub(crate) const SETS: [&str; 6] = ["async", "cache", "core", "mem", "parallel", "stream"];
+pub(crate) const SETS: [&str; 7] = ["async", "cache", "core", "mem", "net", "parallel", "stream"];
 
 /// Every workload, at the sizes of `mode`, cut down to what the machine can hold.
 pub(crate) fn all(mode: Mode, capacity: Capacity) -> Vec<Workload> {
@@ -89,6 +90,7 @@ pub(crate) fn all(mode: Mode, capacity: Capacity) -> Vec<Workload> {
     workloads.extend(cache::workloads(mode));
     workloads.extend(core::workloads(mode));
     workloads.extend(mem::workloads(mode));
+    workloads.extend(net::workloads(mode));
     workloads.extend(parallel::workloads(mode));
     workloads.extend(stream::workloads(mode, capacity));
     workloads

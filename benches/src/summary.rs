@@ -1,7 +1,7 @@
 //! From counted runs to figures: medians, and the paired ratios of ours to the others.
 
 use crate::bar::{self, BarRow};
-use crate::contender::{Metric, Point, Role};
+use crate::contender::{Metric, Point, Role, Workers};
 use crate::host::{self, Host};
 use crate::process::Sample;
 use crate::runner::{Measured, Series, Skipped};
@@ -32,6 +32,8 @@ pub(crate) struct WorkloadSummary {
     pub(crate) rows: Vec<Row>,
     pub(crate) ratios: Vec<RatioRow>,
     pub(crate) bars: Vec<BarRow>,
+    /// The figure of ours for each number of workers, where that is what is compared.
+    pub(crate) scaling: Vec<(usize, f64)>,
 }
 
 /// One contender's figures. The serialized part is the row of `results.json`.
@@ -107,6 +109,7 @@ impl WorkloadSummary {
             rows: measured.series.iter().filter_map(|series| row(measured, series)).collect(),
             ratios: ratios(measured, seed),
             bars: bar::rows(measured, seed),
+            scaling: scaling(measured),
         }
     }
 
@@ -140,6 +143,20 @@ impl WorkloadSummary {
     pub(crate) fn ours(&self) -> Option<&Row> {
         self.rows.iter().find(|row| row.role == Role::Ours)
     }
+}
+
+fn scaling(measured: &Measured) -> Vec<(usize, f64)> {
+    if !measured.workload.is_scaling {
+        return Vec::new();
+    }
+    let point = |series: &Series| {
+        let Workers::Exactly(workers) = series.contender.workers else { return None };
+        let values: Vec<f64> = series.samples.iter().map(|sample| sample.value).collect();
+        Some((workers, median(&values)?))
+    };
+    let mut points: Vec<_> = measured.series.iter().filter_map(point).collect();
+    points.sort_unstable_by_key(|(workers, _)| *workers);
+    points
 }
 
 fn row(measured: &Measured, series: &Series) -> Option<Row> {
@@ -288,6 +305,17 @@ pub(crate) mod tests {
         let curves = over.curves();
         let sizes: Vec<u64> = curves[0].points.iter().map(|point| point.chunk_bytes).collect();
         assert_eq!((curves.len(), curves[0].unit, sizes), (1, "items/s", vec![4096, 8192]));
+    }
+
+    #[test]
+    fn figures_over_workers_are_those_of_ours_by_their_number() {
+        let mut over = measured(Metric::ItemsPerSecond, 300.0, 100.0);
+        over.workload = over.workload.scaling();
+        over.series[0].contender.workers = Workers::Exactly(3);
+        over.series[1].contender.workers = Workers::Exactly(1);
+        let points = WorkloadSummary::of(&over, 1).scaling;
+        assert_eq!(points.iter().map(|(workers, _)| *workers).collect::<Vec<_>>(), [1, 3]);
+        assert!((points[1].1 / points[0].1 - 3.0).abs() < 1e-9, "{points:?}");
     }
 
     #[test]

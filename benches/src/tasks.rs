@@ -8,6 +8,7 @@ pub(crate) mod costed;
 pub(crate) mod csv_sum;
 pub(crate) mod looks;
 pub(crate) mod mandelbrot;
+pub(crate) mod messages;
 pub(crate) mod ndjson_errors;
 pub(crate) mod neighbours;
 pub(crate) mod nested;

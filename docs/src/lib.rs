@@ -7,6 +7,10 @@
 //! cargo run --release -p docs --example slow_rpc
 //! cargo run --release -p docs --example copy_tree -- FROM TO
 //! cargo run --release -p docs --example live
+//! cargo run --release -p docs --example image -- --show edges photo.png edges.png
+//! cargo run --release -p docs --example signal -- --cutoff 400 speech.wav speech.svg
+//! cargo run --release -p docs --example table -- --columns price,area houses.csv normal.csv
+//! cargo run --release -p docs --example word_counts -- --out parts books/*.txt
 //! ```
 //!
 //! What is here is the part of each program that tests can call: the pipeline, defined once as a function of its input and its executor,
@@ -17,10 +21,14 @@
 pub mod access_log;
 pub mod copy_tree;
 pub mod fetch;
+pub mod image;
 pub mod local_server;
 pub mod program;
+pub mod signal;
 pub mod slow_rpc;
 pub mod stations;
+pub mod table;
+pub mod word_counts;
 
 /// The front page: its programs are compiled and run, as are those of the guide. One item a page, so that a failure names its line.
 #[doc = include_str!("../../README.md")]

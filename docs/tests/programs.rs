@@ -3,7 +3,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Output, Stdio};
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
@@ -253,6 +253,66 @@ fn a_program_that_works_prints_after_ctrl_c_what_it_has_read() {
             }
         }
     }
+}
+
+/// Runs a program of numbers on either executor, which have to agree, and returns what it prints and what it writes.
+fn written(name: &str, options: &[&str], input: &Path, output: &Path) -> (String, Vec<u8>) {
+    let [inline, parallel] = ["inline", "parallel"].map(|on| {
+        let mut command = program(name);
+        command.args(options).args(["--on", on, "--workers", "2"]).arg(input).arg(output);
+        let ended = command.output().unwrap();
+        assert_eq!((ended.status.code(), text(&ended.stderr)), (Some(0), ""), "{name} on {on}");
+        (text(&ended.stdout).to_owned(), fs::read(output).unwrap())
+    });
+    assert_eq!(inline, parallel, "{name}");
+    inline
+}
+
+#[test]
+fn the_picture_program_finds_the_edge_between_dark_and_light() {
+    let folder = tempfile::tempdir().unwrap();
+    let (input, output) = (folder.path().join("in.ppm"), folder.path().join("out.png"));
+    let row: Vec<u8> = [[0; 3 * 20], [255; 3 * 20]].concat();
+    fs::write(&input, [&b"P6\n40 70\n255\n"[..], &row.repeat(70)].concat()).unwrap();
+    let (said, png) = written("image", &["--show", "edges"], &input, &output);
+    assert_eq!(
+        (said.lines().next(), said.lines().last()),
+        (Some("  0 to  15\t1400"), Some("240 to 255\t1400"))
+    );
+    assert!(png.starts_with(b"\x89PNG"));
+    let edges = docs::image::Image::open(&output).unwrap();
+    let bright = edges.rgb().chunks(3 * 40).map(|row| row.iter().filter(|level| **level > 100).count() / 3);
+    assert!(bright.eq([2; 70]), "two pixels of each row stand at the edge");
+}
+
+#[test]
+fn the_sound_program_says_how_loud_a_tone_is_and_draws_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (input, output) = (folder.path().join("in.wav"), folder.path().join("out.svg"));
+    let spec = hound::WavSpec {
+        channels: 1,
+        sample_rate: 8_000,
+        bits_per_sample: 16,
+        sample_format: hound::SampleFormat::Int,
+    };
+    let mut sound = hound::WavWriter::create(&input, spec).unwrap();
+    (0..8_000).for_each(|n| sound.write_sample(if n % 2 == 0 { 16_384_i16 } else { -16_384 }).unwrap());
+    sound.finalize().unwrap();
+    let (said, svg) = written("signal", &["--cutoff", "500", "--taps", "63"], &input, &output);
+    assert_eq!(said.lines().next(), Some("before\t0.5000"), "{said}");
+    let behind: f64 = said.lines().nth(1).unwrap().strip_prefix("behind\t").unwrap().parse().unwrap();
+    assert!(behind < 0.05, "the highest tone there is goes through: {behind}");
+    assert!(text(&svg).contains("below 500 Hz"));
+}
+
+#[test]
+fn the_table_program_writes_the_columns_that_are_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let (input, output) = (folder.path().join("in.csv"), folder.path().join("out.csv"));
+    fs::write(&input, "name,a,b\nx,1,10\ny,3,10\nz,?,10\n").unwrap();
+    let (said, csv) = written("table", &["--columns", "b,a"], &input, &output);
+    assert_eq!(said, "b\t2\t10.0000\t0.0000\t10\t10\na\t2\t2.0000\t1.0000\t1\t3\n");
+    assert_eq!(text(&csv), "b,a\n0,-1\n0,1\n");
 }
 
 #[test]

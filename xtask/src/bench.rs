@@ -12,6 +12,7 @@ Peers that cargo does not build take part once cargo xtask peers has installed t
   cargo xtask bench --list              what there is: sets, workloads, contenders
   cargo xtask bench --quick             three minutes
   cargo xtask bench --full parallel     one set at the sizes of the bars; checks the disk first
+  cargo xtask bench parallel --scaling  one worker, two, and so on to all cores; fits the scalability law
   cargo xtask bench --filter stations --rounds 15 --peers rust
   cargo xtask bench -- --help           every option of the runner")]
 pub(crate) struct Args {

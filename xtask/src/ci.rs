@@ -32,6 +32,7 @@ fn steps() -> Vec<Step> {
         task("cuda", &["check"]),
     ];
     steps.extend(test::steps(&[]));
+    steps.push(task("portable", &[]));
     let mut docs = cargo(["doc", "--workspace", "--no-deps"]);
     docs.env("RUSTDOCFLAGS", "-Dwarnings");
     steps.push(Step::new("docs", docs));

@@ -12,6 +12,7 @@ mod doctor;
 mod markdown;
 mod output;
 mod peers;
+mod portable;
 mod rust_version;
 mod said;
 mod scratch;
@@ -40,6 +41,7 @@ enum Task {
     Test(test::Args),
     Tidy(tidy::Args),
     Tools(tools::Args),
+    Portable(portable::Args),
     Scratch(scratch::Args),
     Cuda(cuda::Args),
     Ci(ci::Args),
@@ -53,6 +55,7 @@ fn main() -> ExitCode {
         Some(Task::Test(args)) => test::run(&args),
         Some(Task::Tidy(args)) => tidy::run(&args),
         Some(Task::Tools(args)) => tools::run(&args),
+        Some(Task::Portable(args)) => portable::run(&args),
         Some(Task::Scratch(args)) => scratch::run(&args),
         Some(Task::Cuda(args)) => cuda::run(&args),
         Some(Task::Ci(args)) => ci::run(&args),

@@ -96,18 +96,22 @@ fn wheel(tools: &Path) -> Result<PathBuf, String> {
     find(&folder, |path| path.ends_with("scripts/nats-server"))
 }
 
-/// The package is fetched by apt and unpacked by dpkg: nothing is installed, and no service is started.
 fn debian(tools: &Path) -> Result<PathBuf, String> {
-    let folder = tools.join("debian");
+    debian_file("nats-server", tools, |path| path.ends_with("sbin/nats-server"))
+}
+
+/// A file of a package of Debian, below a folder. The package is fetched by apt and unpacked by dpkg: nothing is installed, and no service
+/// is started.
+pub(crate) fn debian_file(package: &str, tools: &Path, wanted: fn(&Path) -> bool) -> Result<PathBuf, String> {
+    let folder = tools.join("debian").join(package);
     drop(fs::remove_dir_all(&folder));
     fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-    let fetch =
-        || install(Command::new("apt-get").args(["download", "-qq", "nats-server"]).current_dir(&folder));
+    let fetch = || install(Command::new("apt-get").args(["download", "-qq", package]).current_dir(&folder));
     // A bare machine has no lists of packages, and only root may fetch them.
     fetch().or_else(|_| install(Command::new("apt-get").args(["update", "-qq"])).and_then(|()| fetch()))?;
-    let package = find(&folder, |path| path.extension().is_some_and(|extension| extension == "deb"))?;
-    install(Command::new("dpkg-deb").arg("-x").arg(package).arg(&folder))?;
-    find(&folder, |path| path.ends_with("sbin/nats-server"))
+    let archive = find(&folder, |path| path.extension().is_some_and(|extension| extension == "deb"))?;
+    install(Command::new("dpkg-deb").arg("-x").arg(archive).arg(&folder))?;
+    find(&folder, wanted)
 }
 
 /// The first file below a folder that is wanted.

@@ -3,7 +3,7 @@
 use super::rayon::pool;
 use crate::contender::Job;
 use crate::measure::{BoxError, Outcome, timed};
-use crate::tasks::costed::{Chunks, Ordered, Unordered};
+use crate::tasks::costed::{Chunks, Ordered, Unordered, window};
 use crate::tasks::skew::{Costly, Costs, Skewed, even_split};
 use crate::tasks::task::Task;
 use crossbeam_channel::{Receiver, bounded};
@@ -12,9 +12,6 @@ use pariter::IteratorExt;
 use rayon::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
-
-/// Chunks that may wait in each channel, and that `rayon_batches` collects before it lets the pool at them.
-const WINDOW: usize = 32;
 
 /// The plain loop.
 pub(crate) fn sequential<T: Task>(job: &Job) -> Result<Outcome, BoxError> {
@@ -60,7 +57,7 @@ pub(crate) fn rayon_batches<T: Task>(job: &Job) -> Result<Outcome, BoxError> {
     let items = T::items(job.size, job.parameter);
     timed(job.size, || {
         let (mut sink, pool) = (Ordered::default(), pool(job)?);
-        for batch in Chunks::new(items, WINDOW * T::CHUNK) {
+        for batch in Chunks::new(items, window(job.workers) * T::CHUNK) {
             let outputs: Vec<T::Out> = pool.install(|| batch.into_par_iter().map(T::work).collect());
             outputs.iter().for_each(|output| sink.take(T::digest(output)));
         }
@@ -98,8 +95,8 @@ fn channels<T: Task>(
     let items = T::items(job.size, job.parameter);
     timed(job.size, || {
         std::thread::scope(|threads| {
-            let (feed, fed) = bounded::<(usize, Vec<T::In>)>(WINDOW);
-            let (finish, finished) = bounded(WINDOW);
+            let (feed, fed) = bounded::<(usize, Vec<T::In>)>(window(job.workers));
+            let (finish, finished) = bounded(window(job.workers));
             for _ in 0..job.workers {
                 let (fed, finish) = (fed.clone(), finish.clone());
                 // Sending fails only when nobody drains any more.
@@ -121,7 +118,7 @@ pub(crate) fn pariter<T: Task>(job: &Job) -> Result<Outcome, BoxError> {
     timed(job.size, || {
         let (mut sink, workers) = (Ordered::default(), job.workers);
         Chunks::new(items, T::CHUNK)
-            .parallel_map_custom(|options| options.threads(workers).buffer_size(WINDOW), done::<T>)
+            .parallel_map_custom(|options| options.threads(workers).buffer_size(window(workers)), done::<T>)
             .for_each(|chunk| chunk.iter().for_each(|output| sink.take(T::digest(output))));
         Ok(sink.answer())
     })

@@ -3,12 +3,9 @@
 
 use crate::contender::Job;
 use crate::measure::{BoxError, Outcome, timed};
-use crate::tasks::costed::{Chunks, Ordered, Unordered, chunk, source, work};
+use crate::tasks::costed::{Chunks, Ordered, Unordered, chunk, source, window, work};
 use crossbeam_channel::{Receiver, Sender, bounded};
 use std::collections::BTreeMap;
-
-/// Chunks that may wait in each channel.
-const WINDOW: usize = 32;
 
 /// A chunk and its number.
 type Numbered = (usize, Vec<u64>);
@@ -41,8 +38,8 @@ pub(crate) fn pool_unordered(job: &Job) -> Result<Outcome, BoxError> {
 fn pool(job: &Job, drain: impl FnOnce(Receiver<Numbered>)) {
     let (rounds, size) = (job.parameter, chunk(job.parameter));
     std::thread::scope(|threads| {
-        let (feed, fed) = bounded::<Numbered>(WINDOW);
-        let (finish, finished) = bounded::<Numbered>(WINDOW);
+        let (feed, fed) = bounded::<Numbered>(window(job.workers));
+        let (finish, finished) = bounded::<Numbered>(window(job.workers));
         for _ in 0..job.workers {
             let (fed, finish) = (fed.clone(), finish.clone());
             threads.spawn(move || map(&fed, &finish, rounds));

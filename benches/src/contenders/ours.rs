@@ -17,6 +17,7 @@ pub(crate) mod memory_limited;
 pub(crate) mod ndjson_errors;
 pub(crate) mod neighbours;
 pub(crate) mod nested;
+pub(crate) mod net;
 pub(crate) mod number_lines;
 pub(crate) mod operations;
 pub(crate) mod ordered;

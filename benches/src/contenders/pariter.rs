@@ -2,11 +2,8 @@
 
 use crate::contender::Job;
 use crate::measure::{BoxError, Outcome, timed};
-use crate::tasks::costed::{Chunks, Ordered, chunk, source, work};
+use crate::tasks::costed::{Chunks, Ordered, chunk, source, window, work};
 use pariter::IteratorExt;
-
-/// Chunks in flight. It searches its buffer linearly, so a larger one costs more than it brings.
-const WINDOW: usize = 32;
 
 pub(crate) fn chunked(job: &Job) -> Result<Outcome, BoxError> {
     timed(job.size, || {
@@ -14,7 +11,7 @@ pub(crate) fn chunked(job: &Job) -> Result<Outcome, BoxError> {
         let mut sink = Ordered::default();
         Chunks::new(source(job.size), size)
             .parallel_map_custom(
-                |options| options.threads(workers).buffer_size(WINDOW),
+                |options| options.threads(workers).buffer_size(window(workers)),
                 move |mut chunk: Vec<u64>| {
                     chunk.iter_mut().for_each(|x| *x = work(*x, rounds));
                     chunk

@@ -3,7 +3,7 @@
 use super::rayon::pool;
 use crate::contender::Job;
 use crate::measure::{BoxError, Outcome, timed};
-use crate::tasks::costed::{Chunks, chunk, source, work};
+use crate::tasks::costed::{Chunks, chunk, source, window, work};
 use crate::tasks::reduced::{answer, value, values};
 use crossbeam_channel::bounded;
 use rayon::prelude::*;
@@ -81,7 +81,7 @@ pub(crate) fn counter(job: &Job) -> Result<Outcome, BoxError> {
 /// And for an iterator: a feeder of chunks, and a channel.
 pub(crate) fn crossbeam(job: &Job) -> Result<Outcome, BoxError> {
     timed(job.size, || {
-        let (feed, fed) = bounded(32);
+        let (feed, fed) = bounded(window(job.workers));
         let (rounds, size) = (job.parameter, job.size);
         std::thread::scope(|threads| {
             threads.spawn(move || {

@@ -1,6 +1,7 @@
 //! The report as headings, tables and bars, before it is HTML or Markdown.
 
 use super::plot::size_text;
+use super::scaling;
 use crate::bar::BarRow;
 use crate::contender::{Metric, Role};
 use crate::host::Host;
@@ -56,12 +57,14 @@ pub(crate) struct Bar {
     pub(crate) label: String,
 }
 
-/// Figures over sizes in bytes, of which each is some times the one before.
+/// Figures over sizes, of which each is some times the one before.
 pub(crate) struct Plot {
     pub(crate) title: &'static str,
     pub(crate) curves: Vec<PlotCurve>,
     /// How a figure is written.
     pub(crate) text: fn(f64) -> String,
+    /// How a place to the right is written.
+    pub(crate) size: fn(u64) -> String,
 }
 
 pub(crate) struct PlotCurve {
@@ -93,6 +96,9 @@ pub(crate) fn of(summary: &Summary) -> Vec<Block> {
             blocks.push(Block::Heading(2, format!("Set {set}")));
         }
         blocks.extend(workload_blocks(workload));
+    }
+    if summary.rows().any(|row| row.set == "parallel") {
+        blocks.extend(scaling::model());
     }
     blocks.extend(skipped(summary));
     blocks.extend(commands(summary));
@@ -281,6 +287,7 @@ fn workload_blocks(workload: &WorkloadSummary) -> Vec<Block> {
         Some(plots) => blocks.extend(plots.map(Block::Plot)),
         None => blocks.push(Block::Bars(workload.rows.iter().map(bar).collect())),
     }
+    blocks.extend(scaling::measured(workload));
     blocks.push(Block::Table(details(workload)));
     if !workload.bars.is_empty() {
         let bars: Vec<String> = workload.bars.iter().map(BarRow::text).collect();
@@ -307,11 +314,17 @@ fn plots(workload: &WorkloadSummary) -> Option<[Plot; 2]> {
     let rate = |value: f64| format!("{} items/s", count_text(value));
     (!curves.is_empty()).then(|| {
         [
-            Plot { title: "Throughput", curves: over(|point| Some(point.value)), text: rate },
+            Plot {
+                title: "Throughput",
+                curves: over(|point| Some(point.value)),
+                text: rate,
+                size: size_text,
+            },
             Plot {
                 title: "Peak memory",
                 curves: over(|point| point.peak_rss_bytes.map(|bytes| bytes as f64)),
                 text: bytes_text,
+                size: size_text,
             },
         ]
     })
@@ -423,7 +436,7 @@ fn value_text(value: f64, metric: Metric) -> String {
 }
 
 /// Three digits that count, with the thousands as a letter.
-fn count_text(value: f64) -> String {
+pub(super) fn count_text(value: f64) -> String {
     let (scaled, letter) = match value {
         1e9.. => (value / 1e9, " G"),
         1e6.. => (value / 1e6, " M"),

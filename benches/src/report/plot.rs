@@ -29,7 +29,7 @@ pub(super) fn svg(plot: &Plot) -> String {
     for size in &sizes {
         let (x, y) = (along(*size, &sizes), bottom + 18.0);
         drawn +=
-            &format!("<text x=\"{x:.1}\" y=\"{y}\" text-anchor=\"middle\">{}</text>\n", size_text(*size));
+            &format!("<text x=\"{x:.1}\" y=\"{y}\" text-anchor=\"middle\">{}</text>\n", (plot.size)(*size));
     }
     for ((at, curve), colour) in plot.curves.iter().enumerate().zip(COLOURS.iter().cycle()) {
         drawn += &line(curve, colour, place);
@@ -76,7 +76,8 @@ mod tests {
             curve("read", &[(4 << 10, 1.0), (256 << 10, 4.0), (16 << 20, 2.0)]),
             curve("<b>", &[(4 << 10, 3.0)]),
         ];
-        let drawn = svg(&Plot { title: "Throughput", curves, text: |figure| format!("{figure} items/s") });
+        let text = |figure| format!("{figure} items/s");
+        let drawn = svg(&Plot { title: "Throughput", curves, text, size: size_text });
         assert_eq!((drawn.matches("<polyline").count(), drawn.matches("<circle").count()), (2, 4));
         for text in [">4 KiB<", ">256 KiB<", ">16 MiB<", ">4 items/s<", ">&lt;b&gt;<"] {
             assert_eq!(drawn.matches(text).count(), 1, "{text} in\n{drawn}");

@@ -5,6 +5,7 @@ mod four_stages;
 mod kernels;
 mod live;
 mod reduce;
+mod scaling;
 mod skew;
 mod stopping;
 mod streams;
@@ -23,6 +24,7 @@ pub(crate) fn workloads(mode: Mode) -> Vec<Workload> {
     workloads.extend(stopping::workloads(mode));
     workloads.extend(live::workloads(mode));
     workloads.extend(cost::workloads(mode));
+    workloads.extend(scaling::workloads(mode));
     workloads
 }
 

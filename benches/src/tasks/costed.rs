@@ -82,6 +82,12 @@ pub(crate) fn chunk(rounds_per_item: u64) -> usize {
     }
 }
 
+/// Chunks that may wait for workers, and again for the caller: on two cores 32, which was best for those that search their buffer, and no worse for
+/// the others; it grows with the workers, so that one slow chunk holds up no more of them on many cores than on two.
+pub(crate) fn window(workers: usize) -> usize {
+    workers.saturating_mul(16).max(32)
+}
+
 /// Cuts an iterator into owned chunks, since rayon, crossbeam and pariter have no such adapter for iterators.
 pub(crate) struct Chunks<I> {
     items: I,

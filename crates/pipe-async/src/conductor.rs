@@ -32,9 +32,10 @@
 
 use crate::driver::{AsyncWorker, Progress, Released, Standing};
 use crate::edges::{Close, Edges, Next, Parcel, Room};
-use crate::runtime::{Runtime, Timer};
+use crate::in_task::Inside;
+use crate::runtime::{Runtime, Seat, Timer};
 use crate::stretch::{End, Stretch, dropping};
-use pipe_core::plan::RunState;
+use pipe_core::plan::{RunState, Wait};
 use pipe_core::{Pace, Permit, RunError};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
@@ -53,7 +54,8 @@ pub(crate) enum Part<R: Runtime> {
 pub(crate) struct Conductor<R: Runtime> {
     run: Arc<RunState>,
     edges: Arc<Edges>,
-    posts: Vec<Post<R::Worker>>,
+    /// What the task runs, from the source on.
+    posts: Vec<Seated<R>>,
     ends: Arc<Ends>,
     switch: Arc<Switch>,
     timer: R::Timer,
@@ -66,8 +68,28 @@ pub(crate) struct Conductor<R: Runtime> {
     is_over: bool,
 }
 
+/// A part of the run in the task.
+enum Seated<R: Runtime> {
+    Driver(Post<R::Worker>),
+    Stretch(R::Inside),
+}
+
+impl<R: Runtime> Seated<R> {
+    fn begin_lack(&mut self, run: &RunState) {
+        if let Seated::Driver(post) = self {
+            post.begin_lack(run);
+        }
+    }
+
+    fn count_lack(&mut self, run: &RunState) {
+        if let Seated::Driver(post) = self {
+            post.count_lack(run);
+        }
+    }
+}
+
 /// How each part ended, in order.
-struct Ends {
+pub(crate) struct Ends {
     ends: Mutex<Vec<Option<End>>>,
 }
 
@@ -103,15 +125,19 @@ impl<R: Runtime> Conductor<R> {
             match part {
                 Part::Driver(worker) => {
                     let permit = conductor.run.budget().overdraw(0);
-                    conductor.posts.push(Post { place, worker: Some(worker), permit, input: None });
+                    let post = Post { place, worker: Some(worker), permit, input: None, lacked: None };
+                    conductor.posts.push(Seated::Driver(post));
                 }
-                Part::Stretch(stretch) => {
-                    conductor.spawn(place, stretch)?;
-                    threads += 1;
-                }
+                Part::Stretch(stretch) => match R::seat(place, stretch) {
+                    Seat::Task(stretch) => conductor.posts.push(Seated::Stretch(stretch)),
+                    Seat::Thread(stretch) => {
+                        conductor.spawn(place, stretch)?;
+                        threads += 1;
+                    }
+                },
             }
         }
-        conductor.run.note_workers(threads);
+        conductor.run.note_workers(threads.max(1));
         Ok(conductor)
     }
 
@@ -135,6 +161,7 @@ impl<R: Runtime> Conductor<R> {
         // First, so that no change from here on is missed.
         self.edges.watch(cx.waker());
         self.look_at_switch(cx);
+        self.posts.iter_mut().for_each(|seated| seated.count_lack(&self.run));
         // What was left over the last time is handed on first, or a stage that never stands still would keep it.
         let mut hand = Hand::Anything;
         let began = Instant::now();
@@ -155,16 +182,22 @@ impl<R: Runtime> Conductor<R> {
             }
             (hand, before) = (Hand::Batches, now);
         }
-        let Some(result) = self.ends.result(&mut self.stopped) else { return Poll::Pending };
+        let Some(result) = self.ends.result(&mut self.stopped) else {
+            self.posts.iter_mut().for_each(|seated| seated.begin_lack(&self.run));
+            return Poll::Pending;
+        };
         self.is_over = true;
         Poll::Ready(result)
     }
 
     /// Every stage once; that next to the sink first, since it makes room for the others.
-    fn round(&mut self, round: Round, cx: &Context<'_>) -> Progress {
+    fn round(&mut self, round: Round, cx: &mut Context<'_>) -> Progress {
         let mut progress = Progress::default();
         for post in self.posts.iter_mut().rev() {
-            progress = progress.and(post.step(round, &self.edges, &self.run, &self.ends, cx));
+            progress = progress.and(match post {
+                Seated::Driver(post) => post.step(round, &self.edges, &self.run, &self.ends, cx),
+                Seated::Stretch(stretch) => stretch.step(&self.edges, &self.run, &self.ends, cx),
+            });
         }
         progress
     }
@@ -196,7 +229,10 @@ impl<R: Runtime> Conductor<R> {
     fn stop(&mut self, error: RunError) {
         self.stopped = Some(error);
         for post in &mut self.posts {
-            post.end(End::Stopped, &self.edges, &self.ends);
+            match post {
+                Seated::Driver(post) => post.end(End::Stopped, &self.edges, &self.ends),
+                Seated::Stretch(stretch) => stretch.end(End::Stopped, &self.edges, &self.ends),
+            }
         }
         self.edges.stop();
     }
@@ -233,7 +269,7 @@ impl Ends {
         Ends { ends: Mutex::new(std::iter::repeat_with(|| None).take(parts).collect()) }
     }
 
-    fn set(&self, place: usize, end: End) {
+    pub(crate) fn set(&self, place: usize, end: End) {
         self.ends.lock().unwrap_or_else(PoisonError::into_inner)[place].get_or_insert(end);
     }
 
@@ -281,6 +317,8 @@ struct Post<W: ?Sized> {
     permit: Permit,
     /// How its input was closed.
     input: Option<Close>,
+    /// Since when the task stands still, and what would let it start more operations.
+    lacked: Option<(Wait, Duration)>,
 }
 
 impl<W: AsyncWorker + ?Sized> Post<W> {
@@ -347,6 +385,19 @@ impl<W: AsyncWorker + ?Sized> Post<W> {
         let hand = if progress.moved { round.hand } else { Hand::Anything };
         progress.moved |= self.hand_on(worker, hand, edges, run) || moved;
         progress
+    }
+
+    /// The task stands still from here on.
+    fn begin_lack(&mut self, run: &RunState) {
+        let lacks = self.worker.as_ref().filter(|_| self.input.is_none()).and_then(|worker| worker.lacks());
+        self.lacked = lacks.map(|wait| (wait, run.clock().now()));
+    }
+
+    /// The task goes on.
+    fn count_lack(&mut self, run: &RunState) {
+        if let (Some((wait, since)), Some(worker)) = (self.lacked.take(), &self.worker) {
+            run.count_waited(worker.segment(), wait, run.clock().now().saturating_sub(since));
+        }
     }
 
     /// Puts outputs on the edge. True if there were any.

@@ -21,6 +21,7 @@
 mod landing;
 mod starting;
 
+use crate::adaptive::Adaptive;
 use crate::alarms::Alarms;
 use crate::deadlines::Deadlines;
 use crate::flight::{Candidate, Flight, Landing, Outcome};
@@ -31,8 +32,8 @@ use crate::runtime::Timer;
 use crate::slab::Slab;
 use crate::window::Window;
 use landing::settle;
-use pipe_core::plan::{BoxBatch, RunState};
-use pipe_core::{AsyncStep, Batch, Items, RunError};
+use pipe_core::plan::{BoxBatch, RunState, Wait};
+use pipe_core::{AsyncStep, Batch, Event, Items, RunError};
 use std::collections::VecDeque;
 use std::mem::{replace, take};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -60,6 +61,12 @@ pub(crate) trait AsyncWorker {
 
     /// The bytes of all that it holds.
     fn bytes(&self) -> usize;
+
+    /// What keeps it from having more operations in flight: input, or room for what they give. `None`: nothing, or it is its own doing.
+    fn lacks(&self) -> Option<Wait>;
+
+    /// The segment that it is.
+    fn segment(&self) -> usize;
 
     /// How it stands.
     fn standing(&mut self) -> Standing;
@@ -113,6 +120,8 @@ pub(crate) struct Driver<S: AsyncStep, C> {
     /// Where there is a limit per key.
     keys: Option<Keys<Candidate<S::In>>>,
     throttle: Option<Throttle>,
+    /// Where the service says how many may be in flight.
+    adaptive: Option<Adaptive>,
     /// What the throttle told to wait. Then that is what `throttle` is told the next time.
     throttled: Option<Candidate<S::In>>,
     waited: Waited,
@@ -121,7 +130,7 @@ pub(crate) struct Driver<S: AsyncStep, C> {
     /// The next attempts.
     alarms: Alarms<C, Flight<S::In>>,
     deadlines: Deadlines,
-    /// Operations that have no deadline yet, where there is a timeout.
+    /// Operations that have no time yet at which they began, where that is wanted.
     begun: Vec<usize>,
     /// Items that wait for another attempt.
     waiting: usize,
@@ -170,6 +179,7 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
             calls: Slab::new(concurrency),
             keys: operations.key_limit::<S::In>().map(|limit| Keys::new(limit.most)),
             throttle: operations.rate.map(Throttle::new),
+            adaptive: operations.adaptive.then(|| Adaptive::new(concurrency)),
             throttled: None,
             waited: Waited::No,
             throttled_until: None,
@@ -206,6 +216,18 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
     }
 }
 
+/// Says in the report how many operations a service that was followed had in the end.
+impl<S: AsyncStep, C> Drop for Driver<S, C> {
+    fn drop(&mut self) {
+        if let Some(adaptive) = self.adaptive.as_ref().filter(|_| !std::thread::panicking()) {
+            let stage = self.run.name(Some(self.bounds.stage));
+            let what =
+                format!("the service was given up to {} operations at a time in the end", adaptive.limit());
+            self.run.note(Event::Remark { stage, what });
+        }
+    }
+}
+
 /// Drops what a failure has made useless, whatever that throws.
 fn discard<T>(useless: T) {
     let _ = catch_unwind(AssertUnwindSafe(|| drop(useless)));
@@ -229,7 +251,7 @@ impl<S: AsyncStep, C: Timer> AsyncWorker for Driver<S, C> {
             return Progress::default();
         }
         self.calls.hold();
-        if self.throttle.is_some() {
+        if self.throttle.is_some() || self.adaptive.is_some() {
             self.alarms.look();
         }
         let mut progress = self.start(most).and(self.poll(most));
@@ -260,6 +282,21 @@ impl<S: AsyncStep, C: Timer> AsyncWorker for Driver<S, C> {
             + inputs
             + self.calls.len() * (size_of::<S::Future>() + self.exit.output.mean_bytes())
             + self.exit.output.bytes()
+    }
+
+    fn lacks(&self) -> Option<Wait> {
+        if self.failure.is_some() || self.calls.room() == 0 {
+            return None;
+        }
+        if self.input.items.is_empty() {
+            return Some(Wait::Input);
+        }
+        let is_full = self.exit.output.len() >= Output::<S::Out>::ENOUGH || self.run.budget().is_overdrawn();
+        is_full.then_some(Wait::Room)
+    }
+
+    fn segment(&self) -> usize {
+        self.bounds.segment
     }
 
     fn standing(&mut self) -> Standing {

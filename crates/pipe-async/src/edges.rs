@@ -100,6 +100,16 @@ impl Edges {
         drop(dropped);
     }
 
+    /// A part of the run in the task has ended: closes the edges before and behind it.
+    pub(crate) fn close_around(&self, place: usize, how: Close) {
+        if let Some(input) = place.checked_sub(1) {
+            self.close_reader(input, how);
+        }
+        if place < self.lock().edges.len() {
+            self.close_writer(place, how);
+        }
+    }
+
     /// Says that something changed which is not in here: a permit was given back, a thread has ended.
     pub(crate) fn ring(&self) {
         self.tell(self.lock());
@@ -167,21 +177,37 @@ impl Edges {
         Flow::Continue(())
     }
 
-    /// The next batch, or how the edge was closed.
-    pub(crate) fn take(&self, edge: usize) -> Next {
+    /// The next batch, or how the edge was closed; `None`, if by `due` on the run's clock there is nothing.
+    pub(crate) fn take(&self, edge: usize, due: Option<Duration>) -> Option<Next> {
         let mut state = self.lock();
         loop {
             if let Some(next) = state.edges[edge].next() {
                 self.tell(state);
-                return next;
+                return Some(next);
             }
-            state = self.sleep(state);
+            state = match due {
+                None => self.sleep(state),
+                Some(due) => {
+                    let left = due.saturating_sub(self.run.clock().now());
+                    self.sleep_for(state, (!left.is_zero()).then_some(left)?)
+                }
+            };
         }
     }
 
     fn sleep<'e>(&self, mut state: MutexGuard<'e, State>) -> MutexGuard<'e, State> {
         state.sleepers += 1;
         let mut state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        state.sleepers -= 1;
+        state
+    }
+
+    fn sleep_for<'e>(&self, mut state: MutexGuard<'e, State>, span: Duration) -> MutexGuard<'e, State> {
+        state.sleepers += 1;
+        // Rounded up: a clock that lags behind by less than that is not looked at a thousand times.
+        let span = span.max(Duration::from_micros(100));
+        let slept = self.changed.wait_timeout(state, span);
+        let (mut state, _) = slept.unwrap_or_else(PoisonError::into_inner);
         state.sleepers -= 1;
         state
     }

@@ -4,7 +4,7 @@ use crate::blocking::Blocking;
 use crate::conductor::{Conductor, Part};
 use crate::runtime::Runtime;
 use crate::stretch::{Input, Stretch};
-use pipe_core::plan::{Node, Nodes, Plan, Work};
+use pipe_core::plan::{Node, Nodes, Plan, RunState, Work};
 use pipe_core::{Budget, MemorySettings, Profile, RunError};
 use std::future::poll_fn;
 use std::marker::PhantomData;
@@ -57,15 +57,20 @@ pub(crate) fn running<R: Runtime, A>(
     driver: fn(A) -> Box<R::Worker>,
 ) -> impl Future<Output = Result<(), RunError>> + use<R, A> {
     let run = plan.run().clone();
-    let parts = parts::<R, A>(plan.into_nodes(), driver);
+    let parts = parts::<R, A>(plan.into_nodes(), &run, driver);
     async move {
         let mut conductor = Conductor::start(parts, run)?;
         poll_fn(|cx| conductor.poll(cx)).await
     }
 }
 
-/// Sync nodes between two async ones become a stretch; without any there is none.
-fn parts<R: Runtime, A>(plan: Nodes<'static, A>, driver: fn(A) -> Box<R::Worker>) -> Vec<Part<R>> {
+/// Sync nodes between two async ones become a stretch; without any there is none. In front of a node that keeps items
+/// for a time a stretch of the source ends: while the source blocks, its thread could not look at their age.
+fn parts<R: Runtime, A>(
+    plan: Nodes<'static, A>,
+    run: &RunState,
+    driver: fn(A) -> Box<R::Worker>,
+) -> Vec<Part<R>> {
     debug_assert!(plan.first.is_none(), "nobody has run a part of this plan");
     let mut parts = Vec::new();
     let mut open = Some(Stretch { input: Input::Source(plan.source), nodes: Vec::new(), output: None });
@@ -80,6 +85,11 @@ fn parts<R: Runtime, A>(plan: Nodes<'static, A>, driver: fn(A) -> Box<R::Worker>
                 continue;
             }
         };
+        if run.age(segment).is_some()
+            && let Some(sourced) = open.take_if(|open| matches!(open.input, Input::Source(_)))
+        {
+            parts.push(Part::Stretch(Stretch { output: Some(parts.len()), ..sourced }));
+        }
         let input = || Input::Edge(parts.len() - 1);
         let stretch = open.get_or_insert_with(|| Stretch { input: input(), nodes: Vec::new(), output: None });
         stretch.nodes.push(Node { segment, work });

@@ -61,6 +61,7 @@
 #![cfg(any(feature = "tokio", all(feature = "monoio", target_os = "linux")))]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+mod adaptive;
 mod alarms;
 mod blocking;
 #[cfg(feature = "futures")]
@@ -75,6 +76,7 @@ mod files;
 mod flight;
 #[cfg(feature = "http")]
 mod http;
+mod in_task;
 mod keys;
 #[cfg(all(feature = "monoio", target_os = "linux"))]
 mod local_running;
@@ -125,13 +127,15 @@ pub use pool::{
 pub use running::Running;
 #[cfg(all(feature = "monoio", target_os = "linux"))]
 pub use runtime::monoio::{LocalStage, Monoio};
+pub use runtime::test::{Test, TestClock, TestSleep, TestStage};
 #[cfg(feature = "tokio")]
 pub use runtime::tokio::{Stage, Tokio};
 #[cfg(feature = "transport")]
 pub use transport::{
-    Answer, Delivery, FrameError, FrameLimits, Letter, LocalTransport, Message, Published, Receipt, Replayed,
-    Schema, Sent, StreamSettings, StreamSink, Taken, Transport, TransportError, Verdict, Worked, Worker,
-    WorkerSettings, replay,
+    Answer, Delivery, Distribute, DistributeError, Distributed, Done, FrameError, FrameLimits, Keyed, Letter,
+    LocalTransport, Message, Published, Receipt, Replayed, Role, Schema, Sent, Stages, StreamSettings,
+    StreamSink, Taken, Transport, TransportError, Verdict, Worked, Worker, WorkerSettings, distribute,
+    key_of, replay,
 };
 
 #[cfg_attr(feature = "tokio", doc = include_str!("../README.md"))]

@@ -21,7 +21,7 @@ use crate::ready::{Group, Ready};
 use std::any::Any;
 use std::future::Future;
 use std::mem::ManuallyDrop;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, RawWaker, RawWakerVTable, Waker};
@@ -162,6 +162,22 @@ impl<F: Future, T> Slab<F, T> {
     }
 }
 
+/// Each future by itself: when two of them panic in their `Drop`, the second panic would end the process. Of all that
+/// is thrown the first goes on.
+impl<F, T> Drop for Slab<F, T> {
+    fn drop(&mut self) {
+        let mut thrown = None;
+        for slot in self.chunks.iter_mut().flat_map(|chunk| &mut chunk.slots) {
+            let future = catch_unwind(AssertUnwindSafe(|| slot.future().set(None)));
+            let tag = catch_unwind(AssertUnwindSafe(|| drop(slot.tag.take())));
+            thrown = thrown.or(future.err()).or(tag.err());
+        }
+        if let Some(thrown) = thrown.filter(|_| !std::thread::panicking()) {
+            resume_unwind(thrown);
+        }
+    }
+}
+
 impl<F: Future, T> Chunk<F, T> {
     #[inline]
     fn poll(&mut self, bit: usize) -> Option<(T, Thrown<F::Output>)> {
@@ -173,12 +189,14 @@ impl<F: Future, T> Chunk<F, T> {
     }
 }
 
-impl<F: Future, T> Slot<F, T> {
+impl<F, T> Slot<F, T> {
     fn future(&mut self) -> Pin<&mut Option<F>> {
         // SAFETY: a slot stays where it is until it is dropped, and this is the only way to its future (see the head of this file).
         unsafe { Pin::new_unchecked(&mut self.future) }
     }
+}
 
+impl<F: Future, T> Slot<F, T> {
     /// Polls its future, which there is after `prepare`, and drops it if it is over. One look for panics: it is passed a million times a second.
     #[inline]
     fn poll(
@@ -372,6 +390,29 @@ mod tests {
         assert_eq!((groups[0].strong_count(), groups[1].strong_count()), (1, 0));
         one.wake();
         assert_eq!(groups[0].strong_count(), 0);
+    }
+
+    #[test]
+    fn futures_that_all_panic_when_they_are_dropped_end_with_one_panic() {
+        struct Bomb<'c>(&'c Cell<usize>);
+        impl Drop for Bomb<'_> {
+            fn drop(&mut self) {
+                self.0.set(self.0.get() + 1);
+                resume_unwind(Box::new(self.0.get()));
+            }
+        }
+        let dropped = Cell::new(0);
+        let mut slab = Slab::new(70);
+        for tag in 0..70 {
+            let bomb = Bomb(&dropped);
+            let future = async move {
+                let _bomb = bomb;
+                std::future::pending::<()>().await;
+            };
+            slab.start(|| future, || tag);
+        }
+        let thrown = catch_unwind(AssertUnwindSafe(|| drop(slab))).expect_err("they panic");
+        assert_eq!((thrown.downcast_ref::<usize>(), dropped.get()), (Some(&1), 70));
     }
 
     #[test]

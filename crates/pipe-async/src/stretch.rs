@@ -5,7 +5,7 @@
 //! would wait for ever; a runtime that shuts down waits for them; and paused time, in tests, stands still while one is busy.
 
 use crate::edges::{Close, Edges, Next, Parcel};
-use pipe_core::plan::{AnySource, BoxBatch, Line, Node, Outlet, RunState, Segment, Work, Worker};
+use pipe_core::plan::{AnySource, BoxBatch, Line, Node, Outlet, RunState, Segment, Wait, Work, Worker};
 use pipe_core::{Flow, Pace, Payload, Permit, RunError, Want};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -55,16 +55,11 @@ impl Stretch {
     }
 
     fn carry(self, edges: &Edges, run: &Arc<RunState>) -> Result<End, RunError> {
-        let build = |node: Node<'static>| match node.work {
-            Work::Parallel(segment) => Segment::worker(segment, run.clone()),
-            Work::Serial(worker) => Ok(worker as Box<dyn Worker>),
-            Work::Async(never) => match never {},
-        };
         // A source right before an async stage: its batches go on as they are.
         let bare = self.nodes.is_empty();
-        let workers = self.nodes.into_iter().map(build).collect::<Result<_, _>>()?;
-        let mut line = Line::new(run.clone(), workers);
-        let mut end = Out { edges, run, edge: self.output, waited: Duration::ZERO };
+        let segments = self.nodes.iter().map(|node| node.segment).collect();
+        let mut line = Line::new(run.clone(), workers(self.nodes, run)?);
+        let mut end = Out { edges, run, edge: self.output, segments, waited: Duration::ZERO };
         let close = match self.input {
             Input::Source(source) if bare => return Ok(pass(source, &mut end)?.end()),
             Input::Source(source) => pull(source, &mut line, &mut end)?,
@@ -79,6 +74,19 @@ impl Stretch {
     }
 }
 
+/// The workers of these nodes, made on the thread that uses them.
+pub(crate) fn workers(
+    nodes: Vec<Node<'static>>,
+    run: &Arc<RunState>,
+) -> Result<Vec<Box<dyn Worker>>, RunError> {
+    let build = |node: Node<'static>| match node.work {
+        Work::Parallel(segment) => Segment::worker(segment, run.clone()),
+        Work::Serial(worker) => Ok(worker as Box<dyn Worker>),
+        Work::Async(never) => match never {},
+    };
+    nodes.into_iter().map(build).collect()
+}
+
 impl Input {
     fn edge(&self) -> Option<usize> {
         match self {
@@ -89,7 +97,7 @@ impl Input {
 }
 
 impl Close {
-    fn end(self) -> End {
+    pub(crate) fn end(self) -> End {
         match self {
             Close::Well => End::Finished,
             Close::Badly => End::Stopped,
@@ -144,7 +152,8 @@ fn pass(mut source: Box<dyn AnySource>, end: &mut Out<'_>) -> Result<Close, RunE
     }
 }
 
-fn read(
+/// A batch, and a permit for what it has. `None`: the source is at its end.
+pub(crate) fn read(
     source: &mut dyn AnySource,
     items: usize,
     mut permit: Permit,
@@ -162,19 +171,25 @@ fn read(
 /// Carries what comes over an edge through the line.
 fn take(edge: usize, line: &mut Line<'static>, end: &mut Out<'_>) -> Result<Close, RunError> {
     loop {
-        match end.edges.take(edge) {
-            Next::End(close) => return Ok(close),
-            Next::Parcel(Parcel { batch, permit }) => {
+        let flow = match end.wait(Wait::Input, |edges, _| edges.take(edge, line.due())) {
+            Some(Next::End(close)) => return Ok(close),
+            Some(Next::Parcel(Parcel { batch, permit })) => {
                 let flow = line.carry(batch, end)?;
                 end.give_back(permit);
-                // A line that finds its outlet closed drops the batch, and would take the next.
-                if flow.is_break() || end.is_closed() {
-                    let close = end.refused();
-                    // Before the line is finished, which may take its time: nobody needs to wait on.
-                    end.edges.close_reader(edge, close);
-                    return Ok(close);
-                }
+                flow
             }
+            None => {
+                let flow = line.look(end)?;
+                end.gave_back();
+                flow
+            }
+        };
+        // A line that finds its outlet closed drops the batch, and would take the next.
+        if flow.is_break() || end.is_closed() {
+            let close = end.refused();
+            // Before the line is finished, which may take its time: nobody needs to wait on.
+            end.edges.close_reader(edge, close);
+            return Ok(close);
         }
     }
 }
@@ -184,15 +199,27 @@ struct Out<'e> {
     edges: &'e Edges,
     run: &'e Arc<RunState>,
     edge: Option<usize>,
+    /// Those that this thread is for.
+    segments: Vec<usize>,
     /// How long it waited for room so far.
     waited: Duration,
 }
 
 impl Out<'_> {
-    fn admit(&self) -> Option<Permit> {
+    /// Waits, and counts that.
+    fn wait<R>(&mut self, wait: Wait, sleep: impl FnOnce(&Edges, &mut Duration) -> R) -> R {
+        let clock = self.run.clock();
+        let since = clock.now();
+        let slept = sleep(self.edges, &mut self.waited);
+        let span = clock.now().saturating_sub(since);
+        self.segments.iter().for_each(|&segment| self.run.count_waited(segment, wait, span));
+        slept
+    }
+
+    fn admit(&mut self) -> Option<Permit> {
         let bytes = self.run.batch_bytes();
         match self.edge {
-            Some(edge) => self.edges.admit(edge, bytes),
+            Some(edge) => self.wait(Wait::Room, |edges, _| edges.admit(edge, bytes)),
             // Nobody else is there to hold anything.
             None => Some(self.run.budget().overdraw(bytes)),
         }
@@ -205,7 +232,7 @@ impl Out<'_> {
 
     fn send(&mut self, parcel: Parcel) -> Flow {
         let edge = self.edge.expect("a sink emits nothing");
-        self.edges.put(edge, parcel, &mut self.waited)
+        self.wait(Wait::Room, |edges, waited| edges.put(edge, parcel, waited))
     }
 
     /// Why the line stopped: the reader failed, or the reader, or the line itself, has had enough.

@@ -6,10 +6,11 @@ mod nats_server;
 use async_nats::jetstream::{self, consumer, stream};
 use nats_server::NatsServer;
 use pipe_async::{
-    FrameLimits, Message, Nats, NatsOptions, StreamSettings, StreamSink, Taken, Transport, TransportError,
-    Verdict, Worker, WorkerSettings,
+    FrameLimits, Letter, Message, Nats, NatsOptions, StreamSettings, StreamSink, Taken, Transport,
+    TransportError, Verdict, Worker, WorkerSettings,
 };
 use pipe_core::{Cancel, Inline, from_iter};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::mpsc::channel;
 use std::time::Duration;
@@ -97,9 +98,20 @@ fn a_stream_that_would_lose_messages_is_an_error_at_once() {
             ..consumer::pull::Config::default()
         };
         limited.create_consumer(config).await.unwrap();
+        let waiting = context.create_stream(work_queue("backoff")).await.unwrap();
+        let config = consumer::Config {
+            durable_name: Some("workers".to_owned()),
+            ack_policy: consumer::AckPolicy::Explicit,
+            backoff: vec![STREAMS.lease, STREAMS.lease * 2],
+            max_deliver: -1,
+            ..consumer::Config::default()
+        };
+        // The client's own settings of pull consumers have no such list; those of other programs may.
+        let made: Result<consumer::Consumer<consumer::Config>, _> = waiting.create_consumer(config).await;
+        made.unwrap();
     });
     let nats = connect(&server, StreamSettings { patience: Duration::from_secs(20), ..STREAMS });
-    for name in ["retention", "discard", "duplicate_window", "max_deliver"] {
+    for name in ["retention", "discard", "duplicate_window", "max_deliver", "backoff"] {
         for error in [
             nats.publish(name, message("m")).unwrap().wait().unwrap_err(),
             nats.fetch(name, 1, Duration::ZERO).unwrap_err(),
@@ -110,4 +122,94 @@ fn a_stream_that_would_lose_messages_is_an_error_at_once() {
             );
         }
     }
+}
+
+#[test]
+fn what_the_streams_own_limit_forbids_is_an_error_at_once_and_a_letter_where_it_was_a_result() {
+    let Some(server) = NatsServer::start("what_the_streams_own_limit_forbids") else { return };
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let context = jetstream::new(async_nats::connect(&server.url).await.unwrap());
+        let narrow = stream::Config {
+            name: "narrow".to_owned(),
+            subjects: vec!["narrow".to_owned(), "narrow.*".to_owned()],
+            retention: stream::RetentionPolicy::WorkQueue,
+            discard: stream::DiscardPolicy::New,
+            max_bytes: 1 << 20,
+            max_message_size: 200,
+            duplicate_window: STREAMS.duplicate_window,
+            ..stream::Config::default()
+        };
+        context.create_stream(narrow).await.unwrap();
+    });
+    // With this patience the test would not end if it were tried again.
+    let nats = Arc::new(connect(&server, StreamSettings { patience: Duration::from_secs(50), ..STREAMS }));
+    let large = Message { id: "m".to_owned(), payload: vec![7; 300] };
+    let error = nats.publish("narrow", large).unwrap().wait().unwrap_err();
+    assert!(matches!(error, TransportError::TooLarge { bytes: 301, limit: 200, .. }), "{error}");
+
+    let sink = StreamSink::new(nats.clone(), "in", "test", FrameLimits::default()).unwrap();
+    from_iter(0..20u64).to(sink).run_on(&Inline).unwrap();
+    let settings =
+        WorkerSettings { max_attempts: 1, idle: Some(Duration::from_secs(1)), ..WorkerSettings::default() };
+    let worker = Worker::new(nats.clone(), "stage", "in", settings).unwrap().into_stream("narrow").unwrap();
+    let worked =
+        worker.run(&Cancel::new(), |items: Taken<u64>| Ok(items.map(|n| u64::MAX - n).collect::<Vec<_>>()));
+    assert_eq!(worked.unwrap().letters, 1);
+    let letter = Letter::read(&nats.fetch("in-dead", 1, Duration::from_secs(20)).unwrap()[0]).unwrap();
+    assert!(letter.error.contains("at most 200 are allowed"), "{letter}");
+}
+
+/// A server that comes back has its streams, but of messages that have left them it has forgotten the ids. So nothing is lost, and what was on
+/// its way may be there twice, under the same id.
+#[test]
+fn a_server_that_is_killed_and_comes_back_loses_nothing_and_who_knows_ids_has_each_item_once() {
+    let Some(mut server) = NatsServer::start("a_server_that_is_killed_and_comes_back") else { return };
+    const ITEMS: u64 = 30_000;
+    let patient = StreamSettings { patience: Duration::from_secs(50), ..STREAMS };
+    let connect = || Arc::new(connect(&server, patient));
+    let (source, worker, ledger) = (connect(), connect(), connect());
+    let limits = FrameLimits { items: 100, linger: None, ..FrameLimits::default() };
+    let settings = WorkerSettings { limits, fetch: 16, max_attempts: 100, ..WorkerSettings::default() };
+    let stop = Cancel::new();
+    let (kill, killing) = channel();
+    let (seen, redelivered) = std::thread::scope(|scope| {
+        scope.spawn(move || {
+            let sink = StreamSink::new(source, "in", "test", limits).unwrap();
+            from_iter(0..ITEMS).to(sink).run_on(&Inline).unwrap();
+        });
+        let stopped = stop.clone();
+        let working = scope.spawn(move || {
+            let worker = Worker::new(worker, "square", "in", settings).unwrap().into_stream("out").unwrap();
+            let square = |items: Taken<u64>| Ok(items.map(|n| (n, n * n)).collect::<Vec<_>>());
+            worker.run(&stopped, square).unwrap()
+        });
+        let counting = scope.spawn(|| {
+            let (mut messages, mut seen) = (0, BTreeMap::<String, Vec<u64>>::new());
+            let counter = Worker::new(ledger, "ledger", "out", settings).unwrap();
+            let worked = counter.run(&stop, |items: Taken<(u64, u64)>| {
+                let id = items.id().to_owned();
+                let items: Vec<u64> = items.map(|(n, _)| n).collect();
+                // The same id has the same items.
+                assert_eq!(*seen.entry(id).or_insert_with(|| items.clone()), items);
+                messages += 1;
+                if messages % 100 == 50 {
+                    let _ = kill.send(());
+                }
+                if seen.values().map(Vec::len).sum::<usize>() as u64 == ITEMS {
+                    stop.cancel();
+                }
+                Ok(Vec::<()>::new())
+            });
+            drop(kill);
+            worked.map(|_| seen).unwrap()
+        });
+        for () in killing {
+            server.kill_and_start_again();
+        }
+        (counting.join().unwrap(), working.join().unwrap().redelivered)
+    });
+    let mut items: Vec<u64> = seen.into_values().flatten().collect();
+    items.sort_unstable();
+    assert!(items.iter().copied().eq(0..ITEMS), "{} items, {redelivered} messages again", items.len());
 }

@@ -194,3 +194,56 @@ async fn however_a_run_ends_every_item_is_dropped_once() {
         assert_eq!(live.now(), 0, "a run that {ending} left items behind");
     }
 }
+
+#[test]
+fn a_runtime_that_is_shut_down_beneath_a_run_drops_all_it_has() {
+    for workers in [0, 2] {
+        let live = Live::new();
+        let (source, (sink, log)) = (live.clone(), ScriptedSink::new());
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        if workers > 0 {
+            builder = tokio::runtime::Builder::new_multi_thread();
+            builder.worker_threads(workers);
+        }
+        let runtime = builder.enable_all().build().expect("threads");
+        let run =
+            from_iter((0u64..).map(move |n| source.item(n))).map_async(never).map(|item| item.value).to(sink);
+        let run = runtime.spawn(run.run_on(&Async::tokio()));
+        runtime.block_on(until(|| live.now() >= 64));
+        drop(runtime);
+        let stopped = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("no threads");
+        // The threads of source and sink end by themselves.
+        stopped.block_on(until(|| live.now() == 0 && log.drops() == 1));
+        assert!(stopped.block_on(run).expect_err("it was dropped").is_cancelled());
+        assert_eq!(log.commits(), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_run_may_be_dropped_after_any_poll() {
+    for polls in 0..60 {
+        let live = Live::new();
+        let (source, (sink, log)) = (live.clone(), ScriptedSink::new());
+        let run = from_iter((0u64..).map(move |n| source.item(n)))
+            .map_async(|item| async move {
+                yield_now().await;
+                item
+            })
+            .map(|item| item.value)
+            .to(sink)
+            .run_on(&Async::tokio());
+        let mut run = std::pin::pin!(Some(run));
+        for _ in 0..polls {
+            poll_fn(|cx| {
+                let pending = run.as_mut().as_pin_mut().expect("not dropped").poll(cx).is_pending();
+                assert!(pending, "it has no end");
+                Poll::Ready(())
+            })
+            .await;
+            yield_now().await;
+        }
+        run.set(None);
+        until(|| live.now() == 0 && log.drops() == 1).await;
+        assert_eq!(log.commits(), 0, "after {polls} polls");
+    }
+}

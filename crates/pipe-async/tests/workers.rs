@@ -12,7 +12,7 @@ use pipe_core::{Cancel, Inline, RunError, Sink, Source, exponential, from_iter};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{Sender, TryRecvError, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -273,6 +273,10 @@ impl Transport for Between {
         }
         self.transport.settle(delivery, verdict)
     }
+
+    fn left(&self, stream: &str) -> Result<u64, TransportError> {
+        self.transport.left(stream)
+    }
 }
 
 #[test]
@@ -318,6 +322,10 @@ impl Transport for Ends {
 
     fn settle(&self, delivery: &Delivery, verdict: Verdict) -> Result<(), TransportError> {
         self.transport.settle(delivery, verdict)
+    }
+
+    fn left(&self, stream: &str) -> Result<u64, TransportError> {
+        self.transport.left(stream)
     }
 }
 
@@ -384,6 +392,10 @@ impl Transport for Narrow {
 
     fn settle(&self, delivery: &Delivery, verdict: Verdict) -> Result<(), TransportError> {
         self.transport.settle(delivery, verdict)
+    }
+
+    fn left(&self, stream: &str) -> Result<u64, TransportError> {
+        self.transport.left(stream)
     }
 }
 
@@ -516,4 +528,59 @@ fn settings_that_can_do_nothing_are_errors() {
     ] {
         assert!(matches!(&error, TransportError::Config { field: named, .. } if *named == field), "{error}");
     }
+}
+
+/// Tells of each fetch that brought something.
+struct Watched {
+    transport: Arc<dyn Transport>,
+    fetched: Mutex<Sender<usize>>,
+}
+
+impl Transport for Watched {
+    fn publish(&self, stream: &str, message: Message) -> Result<Receipt, TransportError> {
+        self.transport.publish(stream, message)
+    }
+
+    fn fetch(&self, stream: &str, most: usize, wait: Duration) -> Result<Vec<Delivery>, TransportError> {
+        let fetched = self.transport.fetch(stream, most, wait)?;
+        if !fetched.is_empty() {
+            let _ = self.fetched.lock().unwrap().send(fetched.len());
+        }
+        Ok(fetched)
+    }
+
+    fn settle(&self, delivery: &Delivery, verdict: Verdict) -> Result<(), TransportError> {
+        self.transport.settle(delivery, verdict)
+    }
+
+    fn left(&self, stream: &str) -> Result<u64, TransportError> {
+        self.transport.left(stream)
+    }
+}
+
+#[test]
+fn the_next_messages_are_fetched_during_the_work_and_given_back_when_it_stops() {
+    fn law(transport: Arc<dyn Transport>) {
+        send(&transport, 0..50);
+        let (fetched, has_fetched) = channel();
+        let watched = Watched { transport: transport.clone(), fetched: Mutex::new(fetched) };
+        let settings = WorkerSettings { fetch: 1, ..settings() };
+        let worker =
+            Worker::new(Arc::new(watched), "stage", "in", settings).unwrap().into_stream("out").unwrap();
+        let stop = Cancel::new();
+        let did = worker.run(&stop, |items| {
+            // The one it is at, and the next one.
+            assert_eq!(
+                (has_fetched.recv_timeout(PATIENCE), has_fetched.recv_timeout(PATIENCE)),
+                (Ok(1), Ok(1))
+            );
+            stop.cancel();
+            plus_one(items)
+        });
+        assert_eq!(did.unwrap().messages, 1);
+        assert_eq!(has_fetched.try_recv(), Err(TryRecvError::Empty), "more than one batch ahead");
+        let again = (0..4).any(|_| transport.fetch("in", 1, PATIENCE).unwrap()[0].attempt == 2);
+        assert!(again, "what was fetched ahead was not given back");
+    }
+    over_each("the_next_messages_are_fetched_during_the_work", law);
 }

@@ -1,37 +1,11 @@
 //! From one type of numbers to another.
 
-use crate::element::Element;
 use crate::simd::Simd;
+use pipe_core::kernel::{FromNumber, Number};
 use pulp::WithSimd;
 
-/// Numbers that can be made of others, as `as` does it: the nearest one where a float is too narrow; a float becomes an integer without
-/// what is behind its point, and beyond the range the last one there; an integer that is too wide loses its upper bits; what is not a
-/// number becomes 0.
-pub trait FromNumber<T>: Element {
-    /// What becomes of it.
-    fn from_number(x: T) -> Self;
-}
-
-macro_rules! from_all {
-    ($($to:ident)+) => { $( from_each!($to: f32 f64 i32 i64 u8 u16); )+ };
-}
-macro_rules! from_each {
-    ($to:ident: $($from:ident)+) => { $(
-        impl FromNumber<$from> for $to {
-            #[inline(always)]
-            #[expect(clippy::allow_attributes, reason = "the cast does nothing where both are the same")]
-            #[allow(clippy::unnecessary_cast, clippy::cast_lossless, reason = "see above")]
-            fn from_number(x: $from) -> $to {
-                x as $to
-            }
-        }
-    )+ };
-}
-// For example: impl FromNumber<u8> for f32 { fn from_number(x: u8) -> f32 { x as f32 } }
-from_all!(f32 f64 i32 i64 u8 u16);
-
 impl Simd {
-    /// Makes of each number one of another type, as `as` does, for as many as both have. Round floats before, with a program, if you want them
+    /// Makes of each number one of another type, as [`FromNumber`] says, for as many as both have. Round floats before, with a program, if you want them
     /// rounded and not cut.
     ///
     /// ```
@@ -39,7 +13,7 @@ impl Simd {
     /// pipe_cache::Simd::best().convert(&[0.9_f32, 255.0, 300.0, -1.0], &mut levels);
     /// assert_eq!(levels, [0, 255, 255, 0]);
     /// ```
-    pub fn convert<T: Element, U: FromNumber<T>>(&self, from: &[T], to: &mut [U]) {
+    pub fn convert<T: Number, U: FromNumber<T>>(&self, from: &[T], to: &mut [U]) {
         self.arch().dispatch(Convert { from, to });
     }
 
@@ -61,7 +35,7 @@ struct Convert<'b, T, U> {
     to: &'b mut [U],
 }
 
-impl<T: Element, U: FromNumber<T>> WithSimd for Convert<'_, T, U> {
+impl<T: Number, U: FromNumber<T>> WithSimd for Convert<'_, T, U> {
     type Output = ();
 
     #[inline(always)]

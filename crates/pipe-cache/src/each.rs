@@ -4,6 +4,7 @@
 //! closures that pulp takes as well are called through a shim, which the compiler inlines only while they are small. A program of twenty
 //! operations in a closure ran at the lowest level on every processor, and nothing but the clock said so.
 
+use crate::ahead::in_pieces;
 use pipe_core::kernel::Number;
 use pulp::{Simd, WithSimd};
 
@@ -26,7 +27,11 @@ impl<T: Copy, F: Fn(T) -> T> WithSimd for Each<'_, T, F> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        each(self.block, self.f);
+        in_pieces(
+            self.block,
+            #[inline(always)]
+            |piece| each(piece, &self.f),
+        );
     }
 }
 

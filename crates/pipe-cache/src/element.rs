@@ -1,10 +1,14 @@
 //! What the kernels need of a type of numbers beyond its arithmetic.
 
 use crate::each::each;
+use crate::fir::{fir, fir_in_lanes};
 use crate::math::{self, Raised};
-use crate::reduce::{extremes, extremes_in_lanes, moments_in_lanes, sum_in, sum_in_lanes};
+use crate::reduce::{
+    compensated_in_lanes, dot_in_lanes, extremes, extremes_in_lanes, moments_in_lanes, sum_in, sum_in_lanes,
+};
 use crate::retain::{retain, retain_f32, retain_f64};
-use pipe_core::kernel::{Compare, FloatOp, Moments, Number};
+use crate::stencil::{InRegisters, Stencil};
+use pipe_core::kernel::{Compare, Compensated, FloatOp, Moments, Number};
 use pulp::Arch;
 
 /// The numbers that this crate computes with: all that pipe-core has.
@@ -16,9 +20,17 @@ pub trait Element: Number {
     #[doc(hidden)]
     fn sum_on(arch: Arch, block: &[Self]) -> Self::Total;
     #[doc(hidden)]
+    fn compensated_on(arch: Arch, block: &[Self]) -> Compensated;
+    #[doc(hidden)]
+    fn dot_on(arch: Arch, a: &[Self], b: &[Self]) -> Self::Total;
+    #[doc(hidden)]
+    fn fir_on(arch: Arch, taps: &[Self], x: &[Self], out: &mut [Self]);
+    #[doc(hidden)]
     fn min_max_on(arch: Arch, block: &[Self]) -> Option<(Self, Self)>;
     #[doc(hidden)]
     fn moments_on(arch: Arch, block: &[Self]) -> Moments;
+    #[doc(hidden)]
+    fn stencil_on(arch: Arch, stencil: Stencil<'_, Self>);
 }
 
 macro_rules! float {
@@ -90,12 +102,28 @@ macro_rules! float {
                 sum_in_lanes(arch, block)
             }
 
+            fn compensated_on(arch: Arch, block: &[Self]) -> Compensated {
+                compensated_in_lanes(arch, block)
+            }
+
+            fn dot_on(arch: Arch, a: &[Self], b: &[Self]) -> f64 {
+                dot_in_lanes(arch, a, b)
+            }
+
+            fn fir_on(arch: Arch, taps: &[Self], x: &[Self], out: &mut [Self]) {
+                fir_in_lanes(arch, taps, x, out);
+            }
+
             fn min_max_on(arch: Arch, block: &[Self]) -> Option<(Self, Self)> {
                 extremes_in_lanes(arch, block)
             }
 
             fn moments_on(arch: Arch, block: &[Self]) -> Moments {
                 moments_in_lanes(arch, block)
+            }
+
+            fn stencil_on(arch: Arch, stencil: Stencil<'_, Self>) {
+                arch.dispatch(InRegisters(stencil));
             }
         }
     };
@@ -138,12 +166,28 @@ macro_rules! integer {
                 sum_in::<$wide, $integer>(arch, $piece, block)
             }
 
+            fn compensated_on(_: Arch, block: &[Self]) -> Compensated {
+                Self::compensated(block)
+            }
+
+            fn dot_on(_: Arch, a: &[Self], b: &[Self]) -> i128 {
+                a.iter().zip(b).map(|(a, b)| i128::from(*a) * i128::from(*b)).sum()
+            }
+
+            fn fir_on(arch: Arch, taps: &[Self], x: &[Self], out: &mut [Self]) {
+                fir(arch, taps, x, out);
+            }
+
             fn min_max_on(arch: Arch, block: &[Self]) -> Option<(Self, Self)> {
                 extremes(arch, block)
             }
 
             fn moments_on(_: Arch, block: &[Self]) -> Moments {
                 Moments::of(block)
+            }
+
+            fn stencil_on(arch: Arch, stencil: Stencil<'_, Self>) {
+                arch.dispatch(stencil);
             }
         }
     )+ };

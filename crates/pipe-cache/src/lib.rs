@@ -48,11 +48,13 @@
 //! * `arrow`: [`Columns`] from record batches of Arrow, and as its arrays, which are not copied.
 //! * `ndarray`: [`AlignedVec`] as arrays of ndarray, and from them.
 
+mod ahead;
 mod aligned;
 mod bandwidth;
 mod cache_sizes;
 mod columns;
 mod convert;
+mod count;
 mod count_byte;
 mod each;
 mod element;
@@ -66,6 +68,7 @@ mod line;
 mod memo;
 #[cfg(feature = "ndarray")]
 mod ndarray;
+mod pair;
 mod plain;
 mod prefetch;
 mod reduce;
@@ -85,7 +88,6 @@ pub use cache_sizes::CacheSizes;
 pub use columns::{
     Bit, Bitmap, Block, ColumnBatch, ColumnBlocks, ColumnError, Columns, NumberType, column_blocks,
 };
-pub use convert::FromNumber;
 pub use element::Element;
 pub use fused::{Fused, fused};
 pub use huge::HugePages;
@@ -94,7 +96,6 @@ pub use line::Line;
 pub use memo::{Memo, MemoStatistics, MemoTally, MemoWorker, memoised};
 pub use plain::Plain;
 pub use prefetch::{Probed, prefetch, probed};
-pub use reduce::Lanes;
 pub use simd::Simd;
 pub use tiled::Tiled;
 

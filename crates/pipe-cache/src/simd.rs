@@ -3,9 +3,8 @@
 use crate::each::{Axpy, Each};
 use crate::element::Element;
 use crate::level::Level;
-use crate::reduce::{Lanes, dot_in_lanes};
 use crate::tile::Tiles;
-use pipe_core::kernel::{Compare, Moments, Program};
+use pipe_core::kernel::{Compare, Compensated, Moments, Program};
 use pulp::Arch;
 use std::fmt;
 
@@ -83,6 +82,16 @@ impl Simd {
         T::sum_on(self.arch, block)
     }
 
+    /// The sum with what its additions lose, as [`CompensatedSum`](pipe_core::kernel::CompensatedSum) tells.
+    ///
+    /// ```
+    /// let numbers = [1e8_f32, 1.0, -1e8];
+    /// assert_eq!(pipe_cache::Simd::best().compensated_sum(&numbers).total(), 1.0);
+    /// ```
+    pub fn compensated_sum<T: Element>(&self, block: &[T]) -> Compensated {
+        T::compensated_on(self.arch, block)
+    }
+
     /// The least and the greatest, as [`MinMax`](pipe_core::kernel::MinMax) tells.
     pub fn min_max<T: Element>(&self, block: &[T]) -> Option<(T, T)> {
         T::min_max_on(self.arch, block)
@@ -93,9 +102,10 @@ impl Simd {
         T::moments_on(self.arch, block)
     }
 
-    /// The scalar product of as many as both have: products are rounded, and added in the order of a [sum](Simd::sum).
-    pub fn dot<T: Lanes>(&self, a: &[T], b: &[T]) -> f64 {
-        dot_in_lanes(self.arch, a, b)
+    /// The scalar product of as many as both have: products of floats are rounded, and added in the order of a [sum](Simd::sum); those of
+    /// integers are exact.
+    pub fn dot<T: Element>(&self, a: &[T], b: &[T]) -> T::Total {
+        T::dot_on(self.arch, a, b)
     }
 }
 

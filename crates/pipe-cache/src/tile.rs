@@ -1,5 +1,6 @@
 //! Tile by tile.
 
+use crate::ahead::{fetch, is_large};
 use crate::each::each;
 use crate::element::Element;
 use pipe_core::kernel::{Compare, Op, Program};
@@ -19,17 +20,25 @@ impl<T: Element> WithSimd for Tiles<'_, T> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, _: S) {
-        for tile in self.block.chunks_mut(self.tile.max(1)) {
-            for op in self.program.ops() {
-                apply(*op, tile);
+        let ops = self.program.ops();
+        let tile = self.tile.max(1);
+        // Of the next tile a part is fetched with each operation.
+        let part = if is_large(self.block) { tile.div_ceil(ops.len().max(1)) } else { 0 };
+        let mut rest = self.block;
+        while !rest.is_empty() {
+            let (now, behind) = rest.split_at_mut(tile.min(rest.len()));
+            for (at, op) in ops.iter().enumerate() {
+                fetch(behind, at * part, part);
+                apply(*op, now);
             }
+            rest = behind;
         }
     }
 }
 
 /// A loop for each operation, so that what kind it is is asked once per tile.
 #[inline(always)]
-fn apply<T: Element>(op: Op<T>, tile: &mut [T]) {
+pub(crate) fn apply<T: Element>(op: Op<T>, tile: &mut [T]) {
     match op {
         Op::Add(term) => each(
             tile,

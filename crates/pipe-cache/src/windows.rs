@@ -1,6 +1,7 @@
 //! Sums over windows that move by one.
 
 use crate::element::Element;
+use crate::plain::LINE_BYTES;
 use crate::simd::Simd;
 use pulp::WithSimd;
 
@@ -27,11 +28,28 @@ impl Simd {
             return;
         }
         // Two buffers for sums of powers of two, of a tile and what is under the last window of it.
-        let tile = (Simd::TILE_BYTES / 4 / size_of::<T>()).max(width).min(windows);
-        let mut buffers = [vec![T::default(); tile + width], vec![T::default(); tile + width]];
-        let [from, to] = &mut buffers;
-        self.arch().dispatch(WindowSums { width, tile, x, out, buffers: [from, to] });
+        let tile = (Simd::TILE_BYTES / 2 / size_of::<T>()).max(width).min(windows);
+        let [mut from, mut to] = [Buffer::new(tile + width), Buffer::new(tile + width)];
+        self.arch().dispatch(WindowSums { width, tile, x, out, buffers: [from.numbers(), to.numbers()] });
     }
+}
+
+/// Numbers that begin where a line of the cache does: a register that is written across two lines takes more than twice as long.
+struct Buffer<T>(Vec<T>);
+
+impl<T: Element> Buffer<T> {
+    fn new(len: usize) -> Self {
+        Buffer(vec![T::default(); len + numbers_per_line::<T>()])
+    }
+
+    fn numbers(&mut self) -> &mut [T] {
+        let start = self.0.as_ptr().align_offset(LINE_BYTES).min(numbers_per_line::<T>());
+        &mut self.0[start..]
+    }
+}
+
+fn numbers_per_line<T>() -> usize {
+    LINE_BYTES / size_of::<T>()
 }
 
 struct WindowSums<'b, T> {
@@ -48,9 +66,14 @@ impl<T: Element> WithSimd for WindowSums<'_, T> {
     #[inline(always)]
     fn with_simd<S: pulp::Simd>(self, _: S) {
         let WindowSums { width, tile, x, out, buffers: [from, to] } = self;
-        for (at, out) in out.chunks_mut(tile).enumerate() {
-            let under = &x[at * tile..at * tile + out.len() + width - 1];
+        // The first tile is short, so that the others begin with a line.
+        let first = out.as_ptr().align_offset(LINE_BYTES).min(out.len());
+        let (first, others) = out.split_at_mut(first);
+        let mut start = 0;
+        for out in std::iter::once(first).chain(others.chunks_mut(tile)).filter(|out| !out.is_empty()) {
+            let under = &x[start..start + out.len() + width - 1];
             sums_of_tile(width, under, out, from, to);
+            start += out.len();
         }
     }
 }

@@ -3,7 +3,7 @@
 use crate::element::Element;
 use crate::simd::Simd;
 use pipe_core::BoxError;
-use pipe_core::kernel::{Compare, KernelWorker, Moments, Program};
+use pipe_core::kernel::{Compare, Compensated, KernelWorker, Moments, PairProgram, Program};
 
 /// Computes blocks in tiles.
 pub(crate) struct TileWorker {
@@ -16,6 +16,45 @@ impl<T: Element> KernelWorker<T> for TileWorker {
     fn run(&mut self, program: &Program<T>, block: &mut [T]) -> Result<(), BoxError> {
         self.simd.run_in_tiles(self.tile, program, block);
         Ok(())
+    }
+
+    fn run_pair(&mut self, program: &PairProgram<T>, x: &mut [T], y: &[T]) -> Result<(), BoxError> {
+        self.simd.run_pair_in_tiles(self.tile, program, x, y);
+        Ok(())
+    }
+
+    fn fir(&mut self, taps: &[T], x: &[T], out: &mut [T]) -> Result<(), BoxError> {
+        self.simd.fir(taps, x, out);
+        Ok(())
+    }
+
+    fn window_sums(&mut self, width: usize, x: &[T], out: &mut [T]) -> Result<(), BoxError> {
+        self.simd.window_sums(width, x, out);
+        Ok(())
+    }
+
+    fn stencil(
+        &mut self,
+        weights: &[T; 9],
+        width: usize,
+        image: &[T],
+        out: &mut [T],
+    ) -> Result<(), BoxError> {
+        self.simd.stencil(weights, width, image, out);
+        Ok(())
+    }
+
+    fn grey(&mut self, rgb: &[T], grey: &mut [T]) -> Result<(), BoxError> {
+        self.simd.grey(rgb, grey);
+        Ok(())
+    }
+
+    fn count(&mut self, compare: Compare, bound: T, block: &[T]) -> Result<u64, BoxError> {
+        Ok(self.simd.count(compare, bound, block))
+    }
+
+    fn compensated_sum(&mut self, block: &[T]) -> Result<Compensated, BoxError> {
+        Ok(self.simd.compensated_sum(block))
     }
 
     fn retain(&mut self, compare: Compare, bound: T, block: &mut Vec<T>) -> Result<(), BoxError> {

@@ -7,7 +7,7 @@ mod common;
 
 use common::{Sample, levels, numbers};
 use pipe_cache::{Element, Simd};
-use pipe_core::kernel::{Compare, Program};
+use pipe_core::kernel::{Binary, Compare, Program};
 use std::ptr;
 
 /// The largest page that is usual, so that one of them is a whole number of pages everywhere.
@@ -58,11 +58,16 @@ fn kernels_on_both_sides<T: Sample>(simd: Simd) {
         simd.sum(x);
         simd.min_max(x);
         simd.moments(x);
+        simd.compensated_sum(x);
+        simd.count(Compare::Less, T::default(), x);
+        simd.dot(x, other.last(len));
+        simd.run_pair(&Program::new().with(Binary::Add).second(Program::new().abs()), x, other.last(len));
         simd.axpy(x.first().copied().unwrap_or_default(), x, other.last(len));
         simd.stencil(&[T::default(); 9], len.max(1), x, other.last(len));
         simd.map_with(x, other.last::<T>(len), |x, y| y.plus(x));
         for width in 1..=len {
             simd.window_sums(width, x, other.last(len + 1 - width));
+            simd.fir(&vec![T::default(); width.min(17)], x, other.last(len + 1 - width.min(17)));
         }
         simd.run(&Program::new().add(T::default()).clamp(T::default(), T::default()), x);
         simd.retain(Compare::Less, T::default(), &mut x.to_vec());
@@ -81,7 +86,12 @@ fn no_kernel_touches_what_is_behind_its_numbers() {
             simd.count_byte(0, guarded.last(len));
             simd.histogram(guarded.last(len));
             simd.convert(guarded.last::<u8>(len), other.last::<f32>(len));
-            simd.grey(guarded.last(3 * len), other.last(len));
+            simd.grey::<u8>(guarded.last(3 * len), other.last(len));
+        }
+        simd.histogram(guarded.last(50_001));
+        simd.stencil(&[0.5; 9], 20, guarded.last::<f32>(100), other.last(100));
+        for len in (128..300).step_by(13) {
+            simd.fir(&[0.5; 16], guarded.last::<f32>(len), other.last(len - 15));
         }
         for len in lengths::<f32>() {
             simd.dot(guarded.last::<f32>(len), other.last(len));

@@ -3,7 +3,7 @@
 mod common;
 
 use common::{Sample, assert_same, at_all_lengths_and_places, levels, numbers};
-use pipe_cache::{Simd, Tiled};
+use pipe_cache::{Level, Simd, Tiled};
 use pipe_core::kernel::{Blocks, Compare, Float, FloatOp, KernelWorker, Op, Program, Runner, Scalar};
 use pipe_core::{Event, Executor, Inline, RunError, from_source};
 
@@ -116,7 +116,7 @@ fn a_forced_level_is_the_one_that_is_taken() {
 
 #[test]
 fn settings_that_make_no_sense_are_config_errors_before_anything_is_pulled() {
-    let absent = pipe_cache::Level::ALL.into_iter().find(|level| !level.is_available());
+    let absent = Level::ALL.into_iter().find(|level| !level.is_available());
     let refused =
         [Some(("tile", Tiled::new().tile(0))), absent.map(|level| ("level", Tiled::new().level(level)))];
     for (wanted, tiled) in refused.into_iter().flatten() {
@@ -127,5 +127,14 @@ fn settings_that_make_no_sense_are_config_errors_before_anything_is_pulled() {
             let RunError::Config { field, .. } = error else { panic!("{error:?}") };
             assert_eq!(field, wanted);
         }
+    }
+}
+
+#[test]
+fn the_best_level_is_one_that_the_processor_has_and_the_one_that_is_expected() {
+    assert!(Level::best().is_available());
+    // Set where an emulator plays a processor: `cargo xtask portable`.
+    if let Ok(expected) = std::env::var("PIPE_CACHE_BEST_LEVEL") {
+        assert_eq!(format!("{:?}", Level::best()), expected);
     }
 }

@@ -3,8 +3,8 @@
 mod common;
 
 use common::{Sample, at_all_lengths_and_places, levels, numbers};
-use pipe_cache::{Lanes, Tiled};
-use pipe_core::kernel::{ArgMinMax, Blocks, KernelWorker, MeanVar, Scalar, Sum};
+use pipe_cache::Tiled;
+use pipe_core::kernel::{ArgMinMax, Blocks, Float, KernelWorker, MeanVar, Scalar, Sum};
 use pipe_core::{Inline, from_source};
 
 fn agree_with_the_reference<T: Sample>() {
@@ -32,7 +32,7 @@ fn sums_extremes_and_moments_agree_with_the_reference_bit_for_bit() {
 
 #[test]
 fn a_scalar_product_is_the_sum_of_the_products() {
-    fn agree<T: Sample + Lanes>() {
+    fn agree<T: Sample + Float>() {
         for simd in levels() {
             at_all_lengths_and_places(|block: &[T]| {
                 let other: Vec<T> = numbers(block.len(), 11);

@@ -104,18 +104,21 @@ impl<T> Report<T> {
                 return waiting;
             }
         }
-        let (limit, remedy, after) = match part {
+        let (limit, remedy) = match part {
             Part::Segment(index) if work.is_parallel(index) => match self.more_workers() {
-                true => {
-                    let workers = work.workers * 2;
-                    (Limit::Workers, Remedy::Workers(workers), Work { workers, ..work.clone() })
-                }
-                false => (Limit::Workers, Remedy::LessWork, work.halved(part)),
+                true => (Limit::Workers, Remedy::Workers(work.workers * 2)),
+                false => (Limit::Workers, Remedy::LessWork),
             },
-            _ => (Limit::OneThread, Remedy::LessWork, work.halved(part)),
+            _ => (Limit::OneThread, Remedy::LessWork),
         };
-        let gain = Some(work.seconds() / after.seconds());
+        let gain = work.gain(part, remedy);
         Some(Bottleneck { part, stages: self.stages_of(part), limit, load, remedy, gain })
+    }
+
+    /// How many times as fast the run could be with this remedy for this part, at most: by the model of [`Report::bottleneck`]. `None` if the run
+    /// was too short to tell, or the model does not know: of operations in flight, and of memory.
+    pub fn gain(&self, part: Part, remedy: Remedy) -> Option<f64> {
+        Work::of(self)?.gain(part, remedy)
     }
 
     /// Nobody was busy: something was waited for.
@@ -127,8 +130,10 @@ impl<T> Report<T> {
                 (self.stages_of(part), Remedy::Memory(self.memory_limit.saturating_mul(2)));
             return Some(Bottleneck { part, stages, limit: Limit::Memory, load: used, remedy, gain: None });
         }
-        // Of several async stages the one with the least in flight holds the others up.
-        let waits = self.segments.iter().enumerate().filter_map(|(index, it)| Some((it.concurrency?, index)));
+        // Of several async stages the one with the least in flight holds the others up; but not one that itself lacked items, or room.
+        let held_up = |it: &SegmentReport| it.starved.max(it.blocked).as_secs_f64() > BUSY * work.elapsed;
+        let waits = self.segments.iter().enumerate().filter(|(_, it)| !held_up(it));
+        let waits = waits.filter_map(|(index, it)| Some((it.concurrency?, index)));
         let (concurrency, index) = waits.min()?;
         let part = Part::Segment(index);
         let remedy = Remedy::Concurrency(concurrency.saturating_mul(2));
@@ -236,10 +241,17 @@ impl Work {
         longest.max(all / self.workers as f64)
     }
 
-    fn halved(&self, slow: Part) -> Work {
+    fn gain(&self, slow: Part, remedy: Remedy) -> Option<f64> {
         let mut after = self.clone();
-        after.parts.iter_mut().filter(|(part, ..)| *part == slow).for_each(|(_, _, seconds)| *seconds /= 2.0);
-        after
+        match remedy {
+            Remedy::Workers(workers) => after.workers = workers.max(1),
+            Remedy::LessWork => {
+                let slow = after.parts.iter_mut().filter(|(part, ..)| *part == slow);
+                slow.for_each(|(_, _, seconds)| *seconds /= 2.0);
+            }
+            Remedy::Concurrency(_) | Remedy::Memory(_) => return None,
+        }
+        Some(self.seconds() / after.seconds())
     }
 }
 

@@ -72,6 +72,8 @@ impl Explain {
                 taken: 0,
                 emitted: 0,
                 busy: None,
+                starved: Duration::ZERO,
+                blocked: Duration::ZERO,
                 batch_bytes: batch_bytes(profile.memory_limit, settings.segments.len()),
                 had_enough: false,
             });
@@ -104,6 +106,7 @@ impl Explain {
         }
         for (row, measured) in self.segments.iter_mut().zip(&earlier.segments) {
             (row.taken, row.emitted, row.busy) = (measured.taken, measured.emitted, measured.busy);
+            (row.starved, row.blocked) = (measured.starved, measured.blocked);
             for (stage, measured) in row.stages.iter_mut().zip(&measured.stages) {
                 (stage.skipped, stage.dead_lettered) = (measured.skipped, measured.dead_lettered);
                 (stage.retried, stage.passed) = (measured.retried, measured.passed);

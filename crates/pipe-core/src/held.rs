@@ -27,6 +27,9 @@ pub(crate) struct Held<T> {
 /// A full buffer, about: it stays in the L2 cache until the next node has read it.
 const BUFFER_BYTES: usize = 64 << 10;
 
+/// What a buffer has room for at first. It grows to what it holds at most, and comes back with the room that it has.
+const LEAST_ITEMS: usize = 16;
+
 /// What a buffer holds: `BUFFER_BYTES`, but at least 16 items and at most 8,192. Fewer, down to one, where
 /// `most_bytes`, the run's bound for a batch, has no room for them.
 fn buffer_items<T>(most_bytes: usize) -> usize {
@@ -70,15 +73,23 @@ impl<T: Send + 'static> Held<T> {
         if let Some(weigher) = self.weigher {
             return (full, self.weigh(weigher, item, next, context));
         }
-        // The position of `item` is the last one.
-        let last = if TRACK { self.positions.pop() } else { None };
-        self.items = full;
-        let flow = self.hand_on(next, context.run());
-        self.positions.extend(last);
-        let mut items = self.spares.take();
         let most = buffer_items::<T>(self.most_bytes);
-        if items.capacity() < most {
-            items.reserve_exact(most);
+        let (mut items, mut flow) = (full, Flow::Continue(()));
+        if items.len() >= most {
+            // The position of `item` is the last one.
+            let last = if TRACK { self.positions.pop() } else { None };
+            self.items = items;
+            flow = self.hand_on(next, context.run());
+            self.positions.extend(last);
+            items = self.spares.take();
+        } else if items.is_empty() {
+            // The first one, or the one before was handed on.
+            items = self.spares.take();
+        }
+        if items.len() == items.capacity() {
+            // As much as batches turn out to need: where these are of a few heavy items, whole buffers would be pages that nobody writes to.
+            let room = items.len().max(LEAST_ITEMS).min(most - items.len());
+            items.reserve_exact(room);
         }
         // Kept also if nothing more is wanted: whoever said so drops it with the rest.
         items.push(item);

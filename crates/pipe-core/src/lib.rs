@@ -49,6 +49,7 @@ mod account;
 mod adapters;
 mod async_step;
 mod batch;
+mod batch_call;
 mod bottleneck;
 mod budget;
 mod cancel;
@@ -96,6 +97,7 @@ mod stage;
 mod staged;
 mod straight;
 mod timed;
+mod waits;
 mod weigh;
 
 pub mod kernel;
@@ -104,11 +106,12 @@ pub mod plan;
 pub mod testing;
 
 pub use adapters::{
-    Batches, Counted, Dedup, Enumerate, Filter, FilterMap, FlatMap, Fold, Identity, Inspect, Map, MapWith,
-    Scan, Skip, Take, TakeWhile, TryMap, Window, Windows,
+    Batches, Counted, Dedup, Enumerate, Filter, FilterMap, FlatMap, Fold, Group, Identity, Inspect, Map,
+    MapWith, Scan, Skip, Take, TakeWhile, TryMap, Window, Windows,
 };
 pub use async_step::{AsyncStep, MapAsync, TryMapAsync};
 pub use batch::{Batch, Items, Reread, Spares};
+pub use batch_call::{Answers, BatchCall, WrongAnswers};
 pub use bottleneck::{Bottleneck, Limit, Remedy};
 pub use budget::{Budget, Permit};
 pub use cancel::Cancel;

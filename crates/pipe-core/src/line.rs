@@ -10,7 +10,7 @@ use crate::plan::{BoxBatch, Outlet, Ran, RunState, Worker};
 use crate::stage::Flow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// A row of workers, for executors: carries batches from the first to the outlet behind the last, in slices of about 100 us, between
 /// which it looks whether the run was cancelled or has failed elsewhere. Named [`Line`] and [`SerialLine`].
@@ -88,6 +88,29 @@ impl<W: Worker + ?Sized> LineOf<W> {
         Ok(if self.status.enough { Flow::Break(()) } else { Flow::Continue(()) })
     }
 
+    /// When one of its workers wants to be looked at though no batch comes, by the run's clock: see [`Worker::due`].
+    pub fn due(&self) -> Option<Duration> {
+        self.stops.iter().filter(|stop| stop.is_used()).filter_map(|stop| stop.worker.due()).min()
+    }
+
+    /// Looks at all workers, as [`due`](LineOf::due) asked for. What they emit is in `end` afterwards.
+    ///
+    /// # Errors
+    /// As for `carry`.
+    pub fn look(&mut self, end: &mut dyn Outlet) -> Result<Flow, RunError> {
+        for at in 0..self.stops.len() {
+            let (stop, rest) = self.stops[at..].split_first_mut().expect("`at` is in range");
+            if stop.is_used() {
+                let mut down = Down { stops: rest, status: &mut self.status, end: &mut *end };
+                let looked = contained(|| stop.worker.look(&mut down)).and_then(|looked| looked);
+                // What failed further down belongs to an earlier item.
+                self.status.error.take().map_or(looked, Err)?;
+            }
+        }
+        self.status.run.check()?;
+        Ok(if self.status.enough { Flow::Break(()) } else { Flow::Continue(()) })
+    }
+
     /// Finishes all workers, the first one first. What they emit is in `end` afterwards.
     ///
     /// # Errors
@@ -155,6 +178,10 @@ impl<W: Worker + ?Sized> Outlet for Down<'_, W> {
 }
 
 impl<W: Worker + ?Sized> Stop<W> {
+    fn is_used(&self) -> bool {
+        !self.enough && !self.failed
+    }
+
     fn run(&mut self, mut batch: BoxBatch, down: &mut Down<'_, W>, feed: Feed) -> Flow {
         while !self.enough && down.may_go_on() {
             if feed == Feed::Own {

@@ -14,7 +14,7 @@ use crate::segment::{Chain, Fused, FusedWorker, Slot};
 use crate::sink::Sink;
 use crate::sink_node::{Done, SinkNode};
 use crate::source::{FromIter, Source, Want};
-use crate::stage::{Stage, Step};
+use crate::stage::{BoxError, Stage, Step};
 use crate::straight::Straight;
 use crate::timed;
 use std::any::TypeId;
@@ -78,13 +78,30 @@ pub(crate) struct Counted<S> {
 
 impl<S: Source> AnySource for Counted<S> {
     fn pull(&mut self, want: Want) -> Result<Option<BoxBatch>, RunError> {
+        self.counted(|source| source.pull(want))
+    }
+
+    fn pull_until(
+        &mut self,
+        want: Want,
+        is_due: &mut dyn FnMut() -> bool,
+    ) -> Result<Option<BoxBatch>, RunError> {
+        self.counted(|source| source.pull_until(want, is_due))
+    }
+}
+
+impl<S: Source> Counted<S> {
+    fn counted(
+        &mut self,
+        pull: impl FnOnce(&mut S) -> Result<Option<S::Batch>, BoxError>,
+    ) -> Result<Option<BoxBatch>, RunError> {
         if self.run.is_draining() {
             return Ok(None);
         }
         let watched = Watched::begin(&self.run, Some(Part::Source));
         let started = self.run.clock().now();
         let pulled = catch_unwind(AssertUnwindSafe(|| {
-            let pulled = self.source.pull(want);
+            let pulled = pull(&mut self.source);
             self.source.take_events().into_iter().for_each(|event| self.run.note(event));
             pulled
         }));
@@ -136,6 +153,10 @@ pub enum Last {}
 impl<U, C, T, K> Cut<U, C, T, K> {
     pub(crate) fn new(up: U, chain: C, id: usize) -> Self {
         Cut { up, chain, id, types: PhantomData }
+    }
+
+    pub(crate) fn chain_mut(&mut self) -> &mut C {
+        &mut self.chain
     }
 }
 
@@ -242,7 +263,7 @@ where
         };
         let sink = SinkNode::<T, S>::new(sink, done, &run);
         nodes.push(timed::serial(Box::new(sink), last + 1, &run));
-        Plan::of_nodes(Nodes { source, nodes, first: None }, run)
+        Plan::from_nodes(Nodes { source, nodes, first: None }, run)
     }
 }
 
@@ -312,9 +333,12 @@ where
 }
 
 impl<I: Iterator<Item: 'static>> StartIter<I> {
-    /// Items that own memory are weighed while they are read.
+    /// Items that own memory are weighed while they are read. Where a batch is let go by its age they come one by one.
     fn weighed(mut self, run: &RunState) -> FromIter<I> {
         self.0.weigher = run.weigher();
+        if run.has_age() {
+            self.0.most = 1;
+        }
         self.0
     }
 }

@@ -12,6 +12,8 @@ use std::time::Duration;
 pub struct Operations {
     /// How many may be in flight.
     pub concurrency: usize,
+    /// Whether fewer are in flight while a service is answered no sooner for more of them.
+    pub adaptive: bool,
     /// How many items may be between start and emission. `None`: the executor's choice.
     pub window: Option<usize>,
     /// How long one attempt may take.
@@ -51,7 +53,14 @@ const CONCURRENCY: usize = 64;
 
 impl Operations {
     pub(crate) fn new() -> Self {
-        Operations { concurrency: CONCURRENCY, window: None, timeout: None, rate: None, keys: None }
+        Operations {
+            concurrency: CONCURRENCY,
+            adaptive: false,
+            window: None,
+            timeout: None,
+            rate: None,
+            keys: None,
+        }
     }
 
     /// The limit per key, if one was set.

@@ -10,9 +10,11 @@ use crate::opaque::opaque;
 pub use crate::run::{Failure, RunState};
 use crate::source::Want;
 use crate::stage::Flow;
+pub use crate::waits::Wait;
 use std::any::Any;
 use std::convert::Infallible;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What an executor runs. It may borrow from the caller for `'p`.
 ///
@@ -50,7 +52,9 @@ impl<'p> Nodes<'p, Infallible> {
 }
 
 impl<'p, A> Plan<'p, A> {
-    pub(crate) fn of_nodes(nodes: Nodes<'p, A>, run: Arc<RunState>) -> Self {
+    /// A plan of these nodes, for an executor that hands on what another one has begun: the rest of the source, serial workers with the state that
+    /// they have, and the worker of the first node, if that was used.
+    pub fn from_nodes(nodes: Nodes<'p, A>, run: Arc<RunState>) -> Self {
         Plan { form: Form::Nodes(nodes), run }
     }
 
@@ -142,6 +146,16 @@ pub trait AnySource: Send {
     /// # Errors
     /// The source's own error, or its panic.
     fn pull(&mut self, want: Want) -> Result<Option<BoxBatch>, RunError>;
+
+    /// As `pull`; the batch also ends when `is_due` says so, asked after each item: [`Source::pull_until`](crate::Source::pull_until).
+    ///
+    /// # Errors
+    /// As for `pull`.
+    fn pull_until(
+        &mut self,
+        want: Want,
+        is_due: &mut dyn FnMut() -> bool,
+    ) -> Result<Option<BoxBatch>, RunError>;
 }
 
 /// A batch whose type is erased.
@@ -195,6 +209,21 @@ pub trait Worker {
 
     /// Hands on what it holds.
     fn flush(&mut self, next: &mut dyn Outlet);
+
+    /// When it wants to be looked at though no batch comes, by the run's clock: it keeps something that is old enough then.
+    fn due(&self) -> Option<Duration> {
+        None
+    }
+
+    /// When that time has come: lets its stages emit what is old enough, and hands it on. An executor that cannot wait
+    /// for a batch and for a time at once need not call it; then what is old goes on with the next batch.
+    ///
+    /// # Errors
+    /// As for `run`.
+    fn look(&mut self, next: &mut dyn Outlet) -> Result<(), RunError> {
+        self.flush(next);
+        Ok(())
+    }
 
     /// After the last batch, once: lets each stage emit what it kept, and flushes. A sink commits here.
     ///

@@ -76,6 +76,12 @@ pub struct SegmentReport {
     ///
     /// A pipeline over an iterator that has one segment may run as one loop on one thread: then this is source, stages and sink.
     pub busy: Option<Duration>,
+    /// How long threads that run it slept because there was nothing to work on, added up, as far as the executor told. Workers that all
+    /// parallel segments share sleep for each of them. Of an async segment: how long it had fewer operations in flight than it may, and lacked
+    /// items to start with.
+    pub starved: Duration,
+    /// The same where what they had made was not taken yet. Of an async segment: it held outputs back.
+    pub blocked: Duration,
     /// Bytes of a batch on the edge behind it, at most, unless a single item has more. How many batches may wait there is the executor's
     /// business; all edges share the memory limit.
     pub batch_bytes: usize,
@@ -144,6 +150,17 @@ pub enum Event {
         ns_per_item: f64,
         /// Why that is not worth other threads.
         why: &'static str,
+    },
+    /// An executor that tunes itself has chosen, by the head of the data.
+    Tuned {
+        /// How many work at most.
+        workers: usize,
+        /// The most items in a batch.
+        batch: usize,
+        /// The most batches under way.
+        window: usize,
+        /// What it found.
+        why: String,
     },
     /// A source works otherwise than it was asked to.
     Fallback {
@@ -216,6 +233,16 @@ impl<T> Report<T> {
     /// Items that the source gave.
     pub fn taken(&self) -> u64 {
         self.segments.first().map_or(self.written, |segment| segment.taken)
+    }
+
+    /// The share of their time for which its threads were at work in a part, 0 to 1: what is left is for waits, and for what the executor does
+    /// itself. On an executor with a reactor the threads are those of the parts before, between and behind the async stages.
+    pub fn utilisation(&self) -> f64 {
+        let segments = self.segments.iter().filter_map(|segment| segment.busy).sum::<Duration>();
+        let there = self.elapsed.as_secs_f64() * self.workers.max(1) as f64;
+        let busy = (self.source_busy + self.sink_busy + segments).as_secs_f64();
+        // A run of no time, on a clock that stood still, has done nothing.
+        if there > 0.0 { (busy / there).min(1.0) } else { 0.0 }
     }
 
     /// The same run with another result.
@@ -386,6 +413,10 @@ impl fmt::Display for Event {
         match self {
             Event::StayedInline { ns_per_item, why } => {
                 write!(f, "stayed on the calling thread: {ns_per_item:.1} ns per item, {why}")
+            }
+            Event::Tuned { workers, batch, window, why } => {
+                let plural = if *batch == 1 { "item" } else { "items" };
+                write!(f, "{workers} workers, batches of {batch} {plural} at most, {window} under way: {why}")
             }
             Event::Fallback { wanted, got, why } => write!(f, "{got} instead of {wanted}: {why}"),
             Event::FewerWorkers { wanted, got, why } => write!(f, "{got} workers instead of {wanted}: {why}"),

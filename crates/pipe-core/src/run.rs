@@ -21,6 +21,7 @@ use crate::settings::{Again, SegmentInfo, SegmentKind, Settings, StageInfo};
 use crate::source::Want;
 use crate::stage::BoxError;
 use crate::staged::Turns;
+use crate::waits::Waits;
 use crate::weigh::Weighers;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
@@ -70,6 +71,7 @@ struct SegmentState {
     emitted: AtomicU64,
     /// In nanoseconds.
     busy: AtomicU64,
+    waits: Waits,
     /// A stage had enough: what was still to come was dropped.
     enough: AtomicBool,
 }
@@ -114,6 +116,7 @@ impl RunState {
                 taken: AtomicU64::new(0),
                 emitted: AtomicU64::new(0),
                 busy: AtomicU64::new(0),
+                waits: Waits::default(),
                 enough: AtomicBool::new(false),
             }
         };
@@ -213,6 +216,17 @@ impl RunState {
     /// How the operations of an async `segment` are to be run. No number in it is zero.
     pub fn operations(&self, segment: usize) -> &Operations {
         &self.segments[segment].info.operations
+    }
+
+    /// How long a stage of this segment keeps an item at most, while others do not come; `None`: no matter how long.
+    /// Such a segment wants to be looked at while there is no batch for it ([`Worker::due`](crate::plan::Worker::due)),
+    /// so it should not wait on the thread of a source.
+    pub fn age(&self, segment: usize) -> Option<Duration> {
+        self.segments.get(segment)?.info.age
+    }
+
+    pub(crate) fn has_age(&self) -> bool {
+        self.segments.iter().any(|segment| segment.info.age.is_some())
     }
 
     /// Whose turn it is to keep outputs back beyond the limit.
@@ -464,6 +478,11 @@ impl RunState {
         self.source_busy.fetch_add(nanoseconds(span), Relaxed);
     }
 
+    /// Of each segment, by its index.
+    pub(crate) fn waits(&self) -> impl Iterator<Item = (SegmentKind, &Waits)> {
+        self.segments.iter().map(|segment| (segment.info.kind, &segment.waits))
+    }
+
     /// A stage of this segment has had enough: items that were on their way to it are dropped.
     pub(crate) fn had_enough(&self, segment: usize) {
         self.segments[segment].enough.store(true, Relaxed);
@@ -481,7 +500,7 @@ impl RunState {
     pub(crate) fn segment_reports(&self) -> Vec<SegmentReport> {
         let report = |(id, segment): (usize, &SegmentState)| {
             let stages = self.stages.iter().filter(|stage| stage.info.segment == id);
-            SegmentReport {
+            let mut report = SegmentReport {
                 kind: segment.info.kind,
                 order: segment.order,
                 concurrency: (segment.info.kind == SegmentKind::Async)
@@ -490,9 +509,13 @@ impl RunState {
                 taken: segment.taken.load(Relaxed),
                 emitted: segment.emitted.load(Relaxed),
                 busy: (segment.info.kind != SegmentKind::Async).then(|| busy(&segment.busy)),
+                starved: Duration::ZERO,
+                blocked: Duration::ZERO,
                 batch_bytes: self.batch_bytes(),
                 had_enough: segment.enough.load(Relaxed),
-            }
+            };
+            segment.waits.report(&mut report);
+            report
         };
         // As in `explain`. A segment without a stage takes what it emits.
         let has_stage = |id: usize| self.stages.iter().any(|stage| stage.info.segment == id);

@@ -27,7 +27,9 @@ use std::any::Any;
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 /// `Step` at one lifetime, with the family of its outputs. A helper, because the same bound written out is E0582.
 pub trait Chain<'a, I: Item, O: Item>: Step<I::Of<'a>, Out = O::Of<'a>> {}
@@ -152,6 +154,19 @@ where
         // fails here fails behind that, and never happened.
         let _ = self.rest(next);
         self.hand_on(next);
+    }
+
+    fn due(&self) -> Option<Duration> {
+        match &self.state {
+            Slot::Ready(state) => self.segment.chain.due(state),
+            Slot::Unmade | Slot::Gone => None,
+        }
+    }
+
+    fn look(&mut self, next: &mut dyn Outlet) -> Result<(), RunError> {
+        let looked = self.rest(next).and_then(|()| self.weigh());
+        self.hand_on(next);
+        looked
     }
 
     fn finish(&mut self, next: &mut dyn Outlet) -> Result<(), RunError> {
@@ -309,41 +324,19 @@ where
         }
     }
 
-    /// Up to `limit` items, until something stops the loop. Out of line: the whole chain is inlined here, once.
-    #[inline(never)]
+    /// Up to `limit` items, until something stops the loop.
     fn slice(
         &mut self,
         batch: &mut B,
         limit: usize,
         next: &mut dyn Outlet,
     ) -> Result<(usize, Flow), RunError> {
-        let mut state = self.take_state()?;
+        let state = self.take_state()?;
         let (chain, held, context) = (&self.segment.chain, &mut self.held, &mut self.context);
         let until = self.leash.pay_out(1);
-        let (lent, outlet) = (&mut *batch, &mut *next);
-        // State and outputs move into this frame and out again: there the optimiser keeps an accumulator in a register, which it
-        // cannot do behind `&mut self`.
-        let ran = catch_unwind(AssertUnwindSafe(move || {
-            let mut end = End::<T, TRACK>::new(held, outlet, context);
-            let mut flow = Flow::Continue(());
-            let items = lent.drive(
-                limit,
-                #[inline(always)]
-                |at, item| {
-                    if TRACK {
-                        end.at = at;
-                    }
-                    let went = chain.push(&mut state, item, &mut end);
-                    if went.is_break() {
-                        flow = went;
-                    } else if until.load(Relaxed) == 0 {
-                        return Flow::Break(());
-                    }
-                    went
-                },
-            );
-            drop(end);
-            (items, flow, state)
+        let lent = &mut *batch;
+        let ran = catch_unwind(AssertUnwindSafe(|| {
+            through::<B, I, C, T, TRACK>(chain, state, lent, limit, until, (held, next, context))
         }));
         let (items, flow, state) =
             ran.map_err(|thrown| self.panicked(Some(Batch::position(batch)), thrown))?;
@@ -410,6 +403,48 @@ where
         let Slot::Ready(state) = &mut self.state else { return Ok(()) };
         self.weight.weigh(&self.run, &self.segment.chain, state)
     }
+}
+
+/// The loop itself: how many items, whether a stage had enough, and the state. That moves into this frame and out again, with the outputs:
+/// there the optimiser keeps an accumulator in a register, which it cannot do behind `&mut self`.
+///
+/// Out of line, so that the whole chain is inlined here, once, and so that `chain` is an argument: what lies behind one that is only read
+/// does not change, for the optimiser. So what closures own stays in registers. Elsewhere it is read again for each item, because of the
+/// load of `until`.
+#[inline(never)]
+fn through<B, I, C, T, const TRACK: bool>(
+    chain: &C,
+    mut state: C::State,
+    batch: &mut B,
+    limit: usize,
+    until: &AtomicU64,
+    (held, next, context): (&mut Held<T>, &mut dyn Outlet, &mut Context),
+) -> (usize, Flow, C::State)
+where
+    B: for<'a> Batch<Item<'a> = I::Of<'a>>,
+    I: Item,
+    T: Send + 'static,
+    C: for<'a> Chain<'a, I, Own<T>>,
+{
+    let mut end = End::<T, TRACK>::new(held, next, context);
+    let mut flow = Flow::Continue(());
+    let items = batch.drive(
+        limit,
+        #[inline(always)]
+        |at, item| {
+            if TRACK {
+                end.at = at;
+            }
+            let went = chain.push(&mut state, item, &mut end);
+            if went.is_break() {
+                flow = went;
+            } else if until.load(Relaxed) == 0 {
+                return Flow::Break(());
+            }
+            went
+        },
+    );
+    (items, flow, state)
 }
 
 /// What the source would have read, were it not better read here. What went before is handed on by the executor, as for every failure.

@@ -92,6 +92,8 @@ pub(crate) struct SegmentInfo {
     pub order: Order,
     /// Of an async one.
     pub operations: Operations,
+    /// How long a stage keeps an item at most while others do not come, if one does.
+    pub age: Option<Duration>,
     /// An `Again<B>` for the batches that come in, if a stage retries.
     pub again: Option<Box<dyn Any + Send + Sync>>,
 }
@@ -112,7 +114,7 @@ pub enum SegmentKind {
 
 impl SegmentInfo {
     pub(crate) fn new(kind: SegmentKind) -> Self {
-        SegmentInfo { kind, order: Order::default(), operations: Operations::new(), again: None }
+        SegmentInfo { kind, order: Order::default(), operations: Operations::new(), age: None, again: None }
     }
 }
 

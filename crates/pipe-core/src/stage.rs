@@ -11,6 +11,7 @@ use std::error::Error;
 use std::marker::PhantomData;
 use std::mem;
 use std::ops::ControlFlow;
+use std::time::Duration;
 
 /// Go on, or stop early. `Break` means enough, cancelled or failed; it is not an error in itself.
 pub type Flow = ControlFlow<()>;
@@ -38,6 +39,13 @@ pub trait Stage: Send + Sync {
     fn state_bytes(&self, state: &Self::State) -> usize {
         let _ = state;
         0
+    }
+
+    /// When [`Step::rest`] is to be called though no item comes, by the run's clock: for what a state keeps until it is old enough.
+    #[doc(hidden)]
+    fn due(&self, state: &Self::State) -> Option<Duration> {
+        let _ = state;
+        None
     }
 
     /// Whether [`spill`](Stage::spill) can do something.
@@ -205,6 +213,10 @@ impl<A: Stage, B: Stage> Stage for Then<A, B> {
 
     fn state_bytes(&self, (a, b): &Self::State) -> usize {
         self.first.state_bytes(a) + self.second.state_bytes(b)
+    }
+
+    fn due(&self, (a, b): &Self::State) -> Option<Duration> {
+        self.first.due(a).into_iter().chain(self.second.due(b)).min()
     }
 
     fn spills(&self) -> bool {

@@ -29,6 +29,7 @@ use std::mem;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
@@ -88,46 +89,22 @@ where
         if self.run.is_draining() {
             return Ok(Ran::Done(0));
         }
-        let mut state = match self.state.take() {
+        let state = match self.state.take() {
             Some(state) => state,
             None => self.segment.make_state(&self.run)?,
         };
-        let mut source = self.source.take().expect("a loop that failed is not used again");
-        let mut sink = self.sink.sink.take().expect("a loop that failed is not used again");
+        let source = self.source.take().expect("a loop that failed is not used again");
+        let sink = self.sink.sink.take().expect("a loop that failed is not used again");
         let (chain, context, first) = (&self.segment.chain, &mut self.context, source.next);
         let limit = limit.min(Resident::most_items(chain));
-        let until = self.leash.pay_out_source(first.saturating_add(limit as u64));
+        let until = self.leash.pay_out_source(limit as u64);
         let (mut passed, mut emitted) = (0, 0);
-        let (passed_out, emitted_out) = (&mut passed, &mut emitted);
-        // Everything that the loop touches is a local of this closure: then the optimiser keeps it in registers.
-        let ran = catch_unwind(AssertUnwindSafe(move || {
-            let mut end = SinkEnd::new(&mut sink, emitted_out, context);
-            let mut tally = Tally { start: first, n: first, to: passed_out };
-            // Inner iteration: faster for iterators such as `chain` and `flatten`.
-            let stopped = source.items.try_for_each(
-                #[inline(always)]
-                |item| {
-                    if chain.push(&mut state, item, &mut end).is_break() {
-                        return ControlFlow::Break(Stopped::Enough);
-                    }
-                    tally.n += 1;
-                    if tally.n < until.load(Relaxed) {
-                        return ControlFlow::Continue(());
-                    }
-                    ControlFlow::Break(Stopped::Limit)
-                },
-            );
-            drop(tally);
-            // The pause is short, but behind it there may be several workers: see `open`.
-            if end.torn.is_none() {
-                let _ = chain.rest(&mut state, &mut end);
-            }
-            let torn = end.torn.take();
-            drop(end);
-            (stopped, state, source, sink, torn)
+        let parts = Parts { source, state, sink };
+        let ran = catch_unwind(AssertUnwindSafe(|| {
+            through(chain, parts, until, context, Tally::to(&mut passed), Tally::to(&mut emitted))
         }));
         // Items that went through; the one that failed, panicked or had enough is the next.
-        let (stopped, state, mut source, sink, torn) =
+        let Looped { stopped, parts: Parts { mut source, state, sink }, torn } =
             ran.map_err(|thrown| self.panicked(Some(first + passed), emitted, thrown))?;
         let taken = passed as usize + usize::from(stopped == ControlFlow::Break(Stopped::Enough));
         source.next += taken as u64;
@@ -159,7 +136,7 @@ where
         let mut emitted = 0;
         let emitted_out = &mut emitted;
         let ran = catch_unwind(AssertUnwindSafe(move || {
-            let mut end = SinkEnd::new(&mut sink, emitted_out, context);
+            let mut end = SinkEnd::new(&mut sink, Tally::to(emitted_out), context);
             let _ = chain.finish(state, &mut end);
             let torn = end.torn.take();
             drop(end);
@@ -240,6 +217,63 @@ where
     }
 }
 
+/// What the loop works on, and gives back. In its own frame while it runs: there the optimiser keeps it in registers.
+struct Parts<I: Iterator, C: Stage, S> {
+    source: FromIter<I>,
+    state: C::State,
+    sink: S,
+}
+
+/// A loop that has stopped, by no panic.
+struct Looped<I: Iterator, C: Stage, S> {
+    stopped: ControlFlow<Stopped>,
+    parts: Parts<I, C, S>,
+    /// Why the sink could not go on.
+    torn: Option<BoxError>,
+}
+
+/// The loop itself. Out of line, so that `chain` is an argument: what lies behind one that is only read does not change, for the optimiser.
+/// So what closures own stays in registers. Elsewhere it is read again for each item, because of the load of `until`.
+#[inline(never)]
+fn through<I, C, T, S>(
+    chain: &C,
+    parts: Parts<I, C, S>,
+    until: &AtomicU64,
+    context: &mut Context,
+    mut passed: Tally<'_>,
+    emitted: Tally<'_>,
+) -> Looped<I, C, S>
+where
+    I: Iterator,
+    C: Step<I::Item, Out = T>,
+    S: Sink<T>,
+{
+    let Parts { mut source, mut state, mut sink } = parts;
+    let mut end = SinkEnd::new(&mut sink, emitted, context);
+    // Inner iteration: faster for iterators such as `chain` and `flatten`.
+    let stopped = source.items.try_for_each(
+        #[inline(always)]
+        |item| {
+            if chain.push(&mut state, item, &mut end).is_break() {
+                return ControlFlow::Break(Stopped::Enough);
+            }
+            passed.n += 1;
+            if passed.n < until.load(Relaxed) {
+                return ControlFlow::Continue(());
+            }
+            ControlFlow::Break(Stopped::Limit)
+        },
+    );
+    drop(passed);
+    // The pause is short, but behind it there may be several workers: see `open`.
+    if end.torn.is_none() {
+        let _ = chain.rest(&mut state, &mut end);
+    }
+    let torn = end.torn.take();
+    drop(end);
+    Looped { stopped, parts: Parts { source, state, sink }, torn }
+}
+
 /// Why the iteration stopped before its end.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Stopped {
@@ -250,15 +284,21 @@ enum Stopped {
 
 /// Counts in a register and writes down how far it came on the way out, also while a panic unwinds.
 struct Tally<'t> {
-    start: u64,
     n: u64,
     to: &'t mut u64,
+}
+
+impl<'t> Tally<'t> {
+    /// Two that begin alike and count alike are one register.
+    fn to(to: &'t mut u64) -> Self {
+        Tally { n: 0, to }
+    }
 }
 
 impl Drop for Tally<'_> {
     #[inline(always)]
     fn drop(&mut self) {
-        *self.to = self.n - self.start;
+        *self.to = self.n;
     }
 }
 
@@ -272,8 +312,8 @@ struct SinkEnd<'e, S> {
 }
 
 impl<'e, S> SinkEnd<'e, S> {
-    fn new(sink: &'e mut S, emitted: &'e mut u64, context: &'e mut Context) -> Self {
-        SinkEnd { sink, emitted: Tally { start: 0, n: 0, to: emitted }, torn: None, context }
+    fn new(sink: &'e mut S, emitted: Tally<'e>, context: &'e mut Context) -> Self {
+        SinkEnd { sink, emitted, torn: None, context }
     }
 }
 

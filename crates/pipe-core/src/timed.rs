@@ -76,6 +76,14 @@ impl<W: Worker + ?Sized> Worker for Timed<W> {
         self.worker.flush(next);
     }
 
+    fn due(&self) -> Option<Duration> {
+        self.worker.due()
+    }
+
+    fn look(&mut self, next: &mut dyn Outlet) -> Result<(), RunError> {
+        self.count(next, |worker, next| worker.look(next), |_| 0)
+    }
+
     fn finish(&mut self, next: &mut dyn Outlet) -> Result<(), RunError> {
         self.count(next, |worker, next| worker.finish(next), |_| 0)
     }

@@ -7,7 +7,7 @@ use crate::executor::{Gpu, Without};
 use crate::gate::{Gate, Place};
 use crate::log::Topic;
 use crate::pool::Pool;
-use pipe_core::kernel::{Compare, KernelWorker, KernelWorkers, Moments, Program};
+use pipe_core::kernel::{Compare, Compensated, KernelWorker, KernelWorkers, Moments, PairProgram, Program};
 use pipe_core::{BoxError, Event};
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -60,9 +60,44 @@ impl<T: Element> KernelWorker<T> for Worker {
         }
     }
 
-    // Numbers that come from the host and become fewer, or one, are done before they could be on the device: see docs/design/gpu.md.
+    // Numbers that come from the host and become fewer, or one, are done before they could be on the device, and other kernels have
+    // no program there: see docs/design/gpu.md.
     fn retain(&mut self, compare: Compare, bound: T, block: &mut Vec<T>) -> Result<(), BoxError> {
         T::of(&mut *self.cpu).retain(compare, bound, block)
+    }
+
+    fn run_pair(&mut self, program: &PairProgram<T>, x: &mut [T], y: &[T]) -> Result<(), BoxError> {
+        T::of(&mut *self.cpu).run_pair(program, x, y)
+    }
+
+    fn fir(&mut self, taps: &[T], x: &[T], out: &mut [T]) -> Result<(), BoxError> {
+        T::of(&mut *self.cpu).fir(taps, x, out)
+    }
+
+    fn window_sums(&mut self, width: usize, x: &[T], out: &mut [T]) -> Result<(), BoxError> {
+        T::of(&mut *self.cpu).window_sums(width, x, out)
+    }
+
+    fn stencil(
+        &mut self,
+        weights: &[T; 9],
+        width: usize,
+        image: &[T],
+        out: &mut [T],
+    ) -> Result<(), BoxError> {
+        T::of(&mut *self.cpu).stencil(weights, width, image, out)
+    }
+
+    fn grey(&mut self, rgb: &[T], grey: &mut [T]) -> Result<(), BoxError> {
+        T::of(&mut *self.cpu).grey(rgb, grey)
+    }
+
+    fn count(&mut self, compare: Compare, bound: T, block: &[T]) -> Result<u64, BoxError> {
+        T::of(&mut *self.cpu).count(compare, bound, block)
+    }
+
+    fn compensated_sum(&mut self, block: &[T]) -> Result<Compensated, BoxError> {
+        T::of(&mut *self.cpu).compensated_sum(block)
     }
 
     fn sum(&mut self, block: &[T]) -> Result<T::Total, BoxError> {

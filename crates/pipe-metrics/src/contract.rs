@@ -61,6 +61,12 @@ const PIPELINE: &[&str] = &["pipeline"];
 const PART: &[&str] = &["pipeline", "part", "stages"];
 const STAGE: &[&str] = &["pipeline", "part", "stage"];
 
+pub(crate) static BLOCKED: Metric = counter(
+    "pipe_blocked_nanoseconds_total",
+    Unit::Nanoseconds,
+    PART,
+    "How long the threads of this segment slept because what they had made was not taken, added up",
+);
 pub(crate) static BUSY: Metric = counter(
     "pipe_busy_nanoseconds_total",
     Unit::Nanoseconds,
@@ -126,11 +132,18 @@ pub(crate) static SLICES: Metric = Metric {
 };
 pub(crate) static BYTES: Metric =
     counter("pipe_source_bytes_total", Unit::Bytes, PIPELINE, "Bytes that the source gave");
+pub(crate) static STARVED: Metric = counter(
+    "pipe_starved_nanoseconds_total",
+    Unit::Nanoseconds,
+    PART,
+    "How long the threads of this segment slept because they lacked input, added up",
+);
 pub(crate) static WORKERS: Metric =
     gauge("pipe_workers", Unit::Count, "Workers of all runs that are under way");
 
 /// All there are, by name.
-pub static METRICS: [&Metric; 16] = [
+pub static METRICS: [&Metric; 18] = [
+    &BLOCKED,
     &BUSY,
     &EVENTS,
     &DEAD_LETTERED,
@@ -146,5 +159,6 @@ pub static METRICS: [&Metric; 16] = [
     &DROPPED,
     &SLICES,
     &BYTES,
+    &STARVED,
     &WORKERS,
 ];

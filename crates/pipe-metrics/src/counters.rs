@@ -9,8 +9,8 @@
 //! slice took is written down here.
 
 use crate::contract::{
-    BUSY, BYTES, DEAD_LETTERED, DROPPED, EMITTED, EVENTS, MEMORY_LIMIT, MEMORY_PEAK, Metric, RETRIES, RUNS,
-    RUNS_UNDER_WAY, SKIPPED, SLICES, TAKEN, WORKERS, WRITTEN,
+    BLOCKED, BUSY, BYTES, DEAD_LETTERED, DROPPED, EMITTED, EVENTS, MEMORY_LIMIT, MEMORY_PEAK, Metric,
+    RETRIES, RUNS, RUNS_UNDER_WAY, SKIPPED, SLICES, STARVED, TAKEN, WORKERS, WRITTEN,
 };
 use crate::histogram::{Distribution, Histogram};
 use crate::series::{Sample, Series, Value};
@@ -233,6 +233,8 @@ fn add_report(series: &mut Series, name: &str, report: &Report<()>) {
         add(&TAKEN, &labels, segment.taken);
         add(&EMITTED, &labels, segment.emitted);
         segment.busy.inspect(|busy| add(&BUSY, &labels, nanoseconds(*busy)));
+        add(&STARVED, &labels, nanoseconds(segment.starved));
+        add(&BLOCKED, &labels, nanoseconds(segment.blocked));
         for stage in &segment.stages {
             let labels = [&*part, &*stage.name];
             add(&SKIPPED, &labels, stage.skipped);
@@ -249,6 +251,7 @@ fn add_ending(series: &mut Series, name: &str, report: &Report<()>, well: bool) 
     for event in &report.events {
         let kind = match event {
             Event::StayedInline { .. } => "stayed_inline",
+            Event::Tuned { .. } => "tuned",
             Event::Fallback { .. } => "fallback",
             Event::FewerWorkers { .. } => "fewer_workers",
             Event::Spilled { .. } => "spilled",

@@ -44,6 +44,8 @@
 //! * `live`: `Live`, a page that shows runs while they go on, in a browser. Brings nothing.
 //! * `prometheus`: `text`, a page in the text format, and `Prometheus`, which serves it. Brings nothing.
 //! * `trace`: `TraceFile`. Brings nothing.
+//! * `resources`: `Resources`, what the part that limits a run lacks: processors, a lock, a disk, the network; on Linux. Brings rustix.
+//! * `advice`: `Auto`, an executor that measures the head of the input and chooses among those that it was given; on Unix. Brings rustix.
 //! * `metrics`: `Facade`, to the recorder of the crate metrics.
 //! * `tracing`: `Spans`, to the subscriber of the crate tracing.
 //! * `progress`: `Bar`, on indicatif.
@@ -51,12 +53,22 @@
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(all(feature = "advice", unix))]
+mod advice;
+#[cfg(all(feature = "advice", unix))]
+mod auto;
 #[cfg(feature = "progress")]
 mod bar;
 mod contract;
 mod counters;
+#[cfg(all(feature = "resources", target_os = "linux"))]
+mod diagnosis;
+#[cfg(all(feature = "resources", target_os = "linux"))]
+mod doing;
 #[cfg(feature = "metrics")]
 mod facade;
+#[cfg(all(feature = "advice", unix))]
+mod head;
 mod histogram;
 #[cfg(any(feature = "live", feature = "prometheus"))]
 mod http;
@@ -67,6 +79,8 @@ mod live;
 mod occupancy;
 #[cfg(feature = "prometheus")]
 mod prometheus;
+#[cfg(all(feature = "resources", target_os = "linux"))]
+mod resources;
 mod series;
 #[cfg(any(feature = "live", feature = "prometheus"))]
 mod serve_error;
@@ -77,10 +91,18 @@ mod stall;
 mod trace_file;
 mod under_way;
 
+#[cfg(all(feature = "advice", unix))]
+pub use advice::{Advice, PartCost};
+#[cfg(all(feature = "advice", unix))]
+pub use auto::Auto;
 #[cfg(feature = "progress")]
 pub use bar::Bar;
 pub use contract::{Kind, METRICS, Metric, Unit};
 pub use counters::{Counters, RunCounters};
+#[cfg(all(feature = "resources", target_os = "linux"))]
+pub use diagnosis::Diagnosis;
+#[cfg(all(feature = "resources", target_os = "linux"))]
+pub use doing::Doing;
 #[cfg(feature = "metrics")]
 pub use facade::Facade;
 pub use histogram::Distribution;
@@ -89,6 +111,8 @@ pub use live::Live;
 pub use occupancy::Occupancy;
 #[cfg(feature = "prometheus")]
 pub use prometheus::{Prometheus, text};
+#[cfg(all(feature = "resources", target_os = "linux"))]
+pub use resources::{Resources, Usage};
 pub use series::{Sample, Value};
 #[cfg(any(feature = "live", feature = "prometheus"))]
 pub use serve_error::ServeError;

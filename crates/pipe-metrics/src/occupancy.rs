@@ -6,11 +6,13 @@
 //! ```
 //!
 //! A thread that is in a part before this one makes its input: so this one is starved. A thread that is behind it consumes its output: so this
-//! one is blocked. On one thread that is all there is. Where there are several, a source that is not asked is blocked, and a sink that
-//! gets nothing is starved; of the others the rest of their time is that of executors, who wait for batches, for room or for each other,
-//! and the report does not tell which.
+//! one is blocked. On one thread that is all there is. Where there are several they also sleep, and the executor tells what for
+//! ([`SegmentReport::starved`](pipe_core::SegmentReport::starved)). A source that is not asked is blocked, a sink that gets nothing is starved, and so is a
+//! serial segment unless it waits for who comes behind.
+//!
+//! What is left is what an executor does itself, threads that have not come yet or are gone, and a machine that lets them wait.
 
-use pipe_core::{Part, Report, SegmentKind};
+use pipe_core::{Part, Report, SegmentKind, SegmentReport};
 use std::time::Duration;
 
 /// What the threads of a part did with their time. The four add up to [`Occupancy::whole`].
@@ -63,46 +65,72 @@ impl Occupancy {
 struct Times {
     elapsed: Duration,
     workers: usize,
-    /// Each part on a thread of its own, as where there is a reactor.
+    /// Each stretch between async stages on a thread of its own, as where there is a reactor.
     apart: bool,
-    parts: Vec<(Part, SegmentKind, Duration)>,
+    rows: Vec<Row>,
+}
+
+struct Row {
+    part: Part,
+    kind: SegmentKind,
+    busy: Duration,
+    /// As the executor told them.
+    starved: Duration,
+    blocked: Duration,
+    /// How many async stages are before it.
+    stretch: usize,
 }
 
 impl Times {
     fn of<T>(report: &Report<T>) -> Times {
-        let mut parts = vec![(Part::Source, SegmentKind::Serial, report.source_busy)];
+        let end = |part, busy, stretch| {
+            let (starved, blocked) = (Duration::ZERO, Duration::ZERO);
+            Row { part, kind: SegmentKind::Serial, busy, starved, blocked, stretch }
+        };
+        let (mut rows, mut stretch) = (vec![end(Part::Source, report.source_busy, 0)], 0);
         for (index, segment) in report.segments.iter().enumerate() {
-            parts.extend(segment.busy.map(|busy| (Part::Segment(index), segment.kind, busy)));
+            let SegmentReport { kind, starved, blocked, .. } = *segment;
+            stretch += usize::from(kind == SegmentKind::Async);
+            let row = |busy| Row { part: Part::Segment(index), kind, busy, starved, blocked, stretch };
+            rows.extend(segment.busy.map(row));
         }
-        parts.push((Part::Sink, SegmentKind::Serial, report.sink_busy));
-        let apart = report.segments.iter().any(|segment| segment.kind == SegmentKind::Async);
-        Times { elapsed: report.elapsed, workers: report.workers.max(1), apart, parts }
+        rows.push(end(Part::Sink, report.sink_busy, stretch));
+        Times { elapsed: report.elapsed, workers: report.workers.max(1), apart: stretch > 0, rows }
+    }
+
+    /// The parts that a thread of this one may be in instead, while it lacks input or room: before it, and behind it.
+    fn neighbours(&self, at: usize) -> (Duration, Duration) {
+        let row = &self.rows[at];
+        let together = |other: &Row| other.stretch == row.stretch;
+        let (before, behind) = (&self.rows[..at], &self.rows[at + 1..]);
+        let sum = |rows: &[Row]| rows.iter().filter(|row| together(row)).map(|row| row.busy).sum();
+        // One worker at a time runs a serial segment and those that come right behind it, which are then in its way. While a worker is
+        // elsewhere, nothing is there for it.
+        let is_gate = self.workers > 1 && !self.apart && row.kind == SegmentKind::Serial;
+        let gate = behind.iter().position(|row| row.kind != SegmentKind::Serial).unwrap_or(behind.len());
+        if is_gate { (self.elapsed, sum(&behind[..gate])) } else { (sum(before), sum(behind)) }
     }
 }
 
 fn of_times(times: &Times) -> Vec<Occupancy> {
-    let all: Duration = times.parts.iter().map(|(_, _, busy)| *busy).sum();
-    let mut before = Duration::ZERO;
-    let mut rows = Vec::new();
-    for &(part, kind, own) in &times.parts {
+    let row = |at: usize| {
+        let Row { part, kind, busy, starved, blocked, .. } = times.rows[at];
         let shared = kind == SegmentKind::Parallel && !times.apart;
         let threads = if shared { times.workers } else { 1 };
         let whole = times.elapsed * u32::try_from(threads).unwrap_or(u32::MAX);
         // Slices end a little later than they are looked at: no more than there was.
-        let busy = own.min(whole);
+        let busy = busy.min(whole);
         let rest = whole - busy;
-        let behind = all.saturating_sub(before + own);
+        let (before, behind) = times.neighbours(at);
         let (starved, blocked) = match part {
             Part::Source => (Duration::ZERO, rest),
             Part::Sink => (rest, Duration::ZERO),
-            Part::Segment(_) if shared || times.workers == 1 && !times.apart => {
-                let starved = before.min(rest);
-                (starved, behind.min(rest - starved))
+            Part::Segment(_) => {
+                let blocked = (behind + blocked).min(rest);
+                ((before + starved).min(rest - blocked), blocked)
             }
-            Part::Segment(_) => (Duration::ZERO, Duration::ZERO),
         };
-        rows.push(Occupancy { part, threads, busy, starved, blocked, other: rest - starved - blocked });
-        before += own;
-    }
-    rows
+        Occupancy { part, threads, busy, starved, blocked, other: rest - starved - blocked }
+    };
+    (0..times.rows.len()).map(row).collect()
 }

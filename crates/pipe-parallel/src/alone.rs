@@ -10,7 +10,11 @@ pub(crate) enum Alone<'p> {
     /// The run is over.
     Ended,
     /// Go on with several workers.
-    Opened(Nodes<'p>),
+    Opened {
+        nodes: Nodes<'p>,
+        /// The longest of the slices so far. Each was aimed at [`Pace::BATCH`].
+        longest: Duration,
+    },
 }
 
 /// A loop that costs less than this for one item, source and sink included, is left alone. Moving an item through batches costs 1 to 2 ns on
@@ -34,15 +38,16 @@ pub(crate) fn alone<'p>(
 ) -> Result<Alone<'p>, RunError> {
     let mut pace = Pace::new(Pace::BATCH, usize::MAX);
     let (mut spent, mut items, mut ns_per_item) = (Duration::ZERO, 0, None);
-    let mut evidence = 0;
+    let (mut evidence, mut longest) = (0, Duration::ZERO);
     loop {
         run.check()?;
-        let started = Instant::now();
+        // Slices by the machine's time: that of the run may stand still. What is decided, by that of the run.
+        let (started, since) = (Instant::now(), run.clock().now());
         let ran = whole.run(pace.items())?;
-        let elapsed = started.elapsed();
+        let elapsed = run.clock().now().saturating_sub(since);
         let (Ran::More(n) | Ran::Done(n) | Ran::Enough(n)) = ran;
-        pace.learn(n, elapsed);
-        (spent, items) = (spent + elapsed, items + n);
+        pace.learn(n, started.elapsed());
+        (spent, items, longest) = (spent + elapsed, items + n, longest.max(elapsed));
         if !matches!(ran, Ran::More(_)) {
             if workers > 1 {
                 stayed(run, ns_per_item, spent.as_nanos() as f64 / items.max(1) as f64);
@@ -59,7 +64,7 @@ pub(crate) fn alone<'p>(
                 _ => 0,
             };
             if evidence >= EVIDENCE {
-                return Ok(Alone::Opened(whole.open()));
+                return Ok(Alone::Opened { nodes: whole.open(), longest });
             }
             ns_per_item = Some(ns);
             (spent, items) = (Duration::ZERO, 0);

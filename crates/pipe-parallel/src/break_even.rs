@@ -13,6 +13,10 @@ pub(crate) struct Trial {
     rows: Duration,
     /// In each gate, again one at a time.
     gates: Vec<Duration>,
+    /// The most that was added to the rows between two counts: for one batch.
+    longest: Duration,
+    /// That of the rows at the last count.
+    counted: Duration,
 }
 
 /// What a trial says.
@@ -39,7 +43,8 @@ impl Trial {
     /// Of a plan with so many stretches.
     pub(crate) fn new(stretches: usize) -> Self {
         let gates = vec![Duration::ZERO; stretches];
-        Trial { items: 0, source: Duration::ZERO, rows: Duration::ZERO, gates }
+        let zero = Duration::ZERO;
+        Trial { items: 0, source: zero, rows: zero, gates, longest: zero, counted: zero }
     }
 
     /// Begins the next one, and returns what was measured.
@@ -48,9 +53,16 @@ impl Trial {
         std::mem::replace(self, next)
     }
 
-    /// Counts items that were pulled.
+    /// Counts items that were pulled, when their batch has been worked on.
     pub(crate) fn count(&mut self, items: u64) {
         self.items += items;
+        self.note_batch(self.rows.saturating_sub(self.counted));
+        self.counted = self.rows;
+    }
+
+    /// Notes how long a batch took.
+    pub(crate) fn note_batch(&mut self, span: Duration) {
+        self.longest = self.longest.max(span);
     }
 
     pub(crate) fn add(&mut self, account: Account, span: Duration) {
@@ -66,18 +78,47 @@ impl Trial {
         self.per_item(self.rows)
     }
 
-    fn per_item(&self, span: Duration) -> f64 {
+    pub(crate) fn source(&self) -> Duration {
+        self.source
+    }
+
+    /// Of the batches, the one that took longest.
+    pub(crate) fn longest(&self) -> Duration {
+        self.longest
+    }
+
+    /// Everything that the calling thread did.
+    pub(crate) fn all(&self) -> Duration {
+        self.source + self.rows + self.gates.iter().sum::<Duration>()
+    }
+
+    /// The slowest of the parts that one worker at a time may run.
+    pub(crate) fn slowest(&self) -> (Account, Duration) {
+        let gates = self.gates.iter().enumerate().map(|(gate, span)| (Account::Gate(gate), *span));
+        let slower = |slowest: (Account, Duration), gate: (Account, Duration)| {
+            if gate.1 > slowest.1 { gate } else { slowest }
+        };
+        gates.fold((Account::Source, self.source), slower)
+    }
+
+    /// How many gates there are. The sink is behind the last one.
+    pub(crate) fn gates(&self) -> usize {
+        self.gates.len()
+    }
+
+    /// Nanoseconds.
+    pub(crate) fn per_item(&self, span: Duration) -> f64 {
         span.as_nanos() as f64 / self.items.max(1) as f64
     }
 
     pub(crate) fn verdict(&self, workers: usize) -> Verdict {
-        let alone = self.source + self.rows + self.gates.iter().sum::<Duration>();
+        let alone = self.all();
         if alone < TRIAL {
             return Verdict::Unknown;
         }
         let shared = self.per_item(alone) / workers as f64;
         // With workers enough, the slowest of the serial parts is the limit (Amdahl), and each now includes a move.
-        let slowest = self.gates.iter().copied().fold(self.source, Duration::max);
+        let (_, slowest) = self.slowest();
         let together = shared.max(self.per_item(slowest)) + MOVE_NS * self.gates.len() as f64;
         if together < GAIN * self.per_item(alone) { Verdict::Spread } else { Verdict::Stay }
     }

@@ -1,5 +1,6 @@
 //! The workers of one run: the source that they share, and what each does.
 
+use crate::asleep::Asleep;
 use crate::break_even::{Trial, Verdict};
 use crate::ending::Outcome;
 use crate::gates::Gates;
@@ -7,27 +8,31 @@ use crate::hands::{Hands, Row};
 use crate::job::{Job, Rest, Ticket};
 use crate::ledger::Part;
 use crate::loan::Loan;
+use crate::max_delay::pull;
 use crate::meter::{Account, Meter};
 use crate::parallel::Start;
 use crate::pieces::Deque;
 use crate::seat::{Place, Seat, Span};
 use crate::stretch::Stretch;
 use crate::thread_pool::ThreadPool;
+use crate::tuning::Bounds;
 use pipe_core::plan::{AnySource, BoxBatch, Outlet, RunState, Segment, Worker};
 use pipe_core::{Event, Flow, Pace, Payload, Permit, RunError, Want};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Shared by the workers of one run.
 pub(crate) struct Crew<'p> {
     source: Mutex<Intake<'p>>,
     rows: Vec<Vec<Arc<dyn Segment<'p> + 'p>>>,
     gates: Gates<'p>,
-    workers: usize,
-    /// The most items in a batch.
-    batch: usize,
+    bounds: Bounds,
+    max_delay: Option<Duration>,
+    /// The most items in a batch. Lowered at most once, before the helpers come.
+    batch: AtomicUsize,
     seats: Mutex<Seats>,
     run: Arc<RunState>,
 }
@@ -37,6 +42,8 @@ struct Seats {
     /// The deques of each, one per stretch. The calling thread's are the last ones, those of the stand-ins the first.
     free: Vec<Vec<Deque>>,
     taken: usize,
+    /// How many may come, without stand-ins. Lowered at most once, before the helpers come.
+    hired: usize,
 }
 
 /// The source and the tickets it gives. One worker at a time is inside; the others sleep on its lock.
@@ -48,12 +55,19 @@ struct Intake<'p> {
 /// How many may work, and on how much.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Strength {
-    /// The calling thread included.
-    pub(crate) workers: usize,
-    /// As many at the same time.
+    pub(crate) bounds: Bounds,
+    /// As many workers at the same time.
     pub(crate) processors: usize,
-    /// The most items in a batch that is pulled.
-    pub(crate) batch: usize,
+    /// How long an item may wait for others to make a batch with it.
+    pub(crate) max_delay: Option<Duration>,
+}
+
+/// What the calling thread has done of the run before there was a crew.
+pub(crate) struct Head<'p> {
+    /// The worker of the first segment that it has used already, if it has.
+    pub(crate) first: Option<Box<dyn Worker + 'p>>,
+    /// The longest of its slices.
+    pub(crate) longest: Duration,
 }
 
 /// What a worker is about to do.
@@ -73,42 +87,43 @@ impl<'p> Crew<'p> {
         run: Arc<RunState>,
     ) -> Self {
         let (gates, deques) = Gates::new(&mut stretches, strength, &run);
-        let Strength { workers, batch, .. } = strength;
+        let Strength { bounds, max_delay, .. } = strength;
         let source = Mutex::new(Intake { source, next_ticket: 0 });
         let rows = stretches.into_iter().map(|stretch| stretch.row).collect();
-        let seats = Mutex::new(Seats { free: deques, taken: 0 });
-        Crew { source, rows, gates, workers, batch, seats, run }
+        let seats = Mutex::new(Seats { free: deques, taken: 0, hired: bounds.workers });
+        let batch = AtomicUsize::new(bounds.batch);
+        Crew { source, rows, gates, bounds, max_delay, batch, seats, run }
     }
 
     /// The calling thread's part. `invite` lets helpers come, and says whether all will.
-    /// `first` is the worker of the first segment that this thread has used already, if it has.
-    pub(crate) fn lead(
-        &self,
-        mut first: Option<Box<dyn Worker + 'p>>,
-        when: Start,
-        invite: impl Fn() -> bool,
-    ) {
+    pub(crate) fn lead(&self, mut head: Head<'p>, when: Start, invite: impl Fn() -> bool) {
         let (leader, mut rows) = self.take_seat().expect("the calling thread comes first");
         // All of them at once: a state that cannot be made ends the run before anything is pulled, as on one thread.
         for row in &mut rows {
-            if let Err(error) = row.make(first.take(), &self.run) {
+            if let Err(error) = row.make(head.first.take(), &self.run) {
                 return self.gates.abandon(error);
             }
         }
         self.gates.join(leader);
         // `None` once there are helpers. Until then each trial is followed by another: cheap items may become heavy ones.
-        let mut meter = (self.workers > 1 && when == Start::WhenItPays).then(|| Meter::new(self.rows.len()));
+        let workers = self.bounds.workers;
+        let measures = workers > 1 && when != Start::AtOnce;
+        let mut meter = measures.then(|| Meter::new(self.rows.len(), &self.run));
         if when == Start::AtOnce && invite() {
             // Each of them takes a seat, whatever else it does.
-            while self.seats().taken < self.workers {
+            while self.seats().taken < workers {
                 thread::yield_now();
             }
         }
         let mut stayed = None;
         self.work(leader, &mut rows, &mut meter, |measuring, before| {
             let Some(meter) = measuring else { return };
-            match (meter.trial.verdict(self.workers), before) {
+            match (meter.trial.verdict(workers), before) {
                 (Verdict::Spread, _) => {
+                    if when == Start::Tuned {
+                        meter.trial.note_batch(head.longest);
+                        self.tune(&meter.trial);
+                    }
                     *measuring = None;
                     let _ = invite();
                 }
@@ -120,6 +135,15 @@ impl<'p> Crew<'p> {
         if let Some(meter) = meter {
             self.note_stayed(stayed, meter.trial);
         }
+    }
+
+    /// Sets what is right for data like that of the trial. Before anybody else comes: then all of them have the same.
+    fn tune(&self, trial: &Trial) {
+        let (Bounds { workers, batch, window }, why) = self.bounds.tuned(trial);
+        self.seats().hired = workers;
+        self.batch.store(batch, Relaxed);
+        self.gates.set_window(window);
+        self.run.note(Event::Tuned { workers, batch, window, why });
     }
 
     fn note_stayed(&self, stayed: Option<Trial>, last: Trial) {
@@ -141,10 +165,12 @@ impl<'p> Crew<'p> {
     /// A worker's index and rows. Stand-ins have seats when they were called.
     fn take_seat(&self) -> Option<(usize, Vec<Row<'p>>)> {
         let mut seats = self.seats();
-        let index = seats.taken;
-        if index >= self.workers + self.gates.waits.called() {
+        let (index, hired) = (seats.taken, seats.hired);
+        if index >= hired + self.gates.waits.called() {
             return None;
         }
+        // Who comes beyond is a stand-in, and known by that.
+        let index = if index < hired { index } else { index + (self.bounds.workers - hired) };
         let deques = seats.free.pop()?;
         seats.taken += 1;
         drop(seats);
@@ -181,7 +207,7 @@ impl<'p> Crew<'p> {
     }
 
     fn work_on(&self, mut hands: Hands<'_, 'p>, mut observe: impl FnMut(&mut Option<Meter>, Before)) {
-        let mut pace = Pace::new(Pace::BATCH, self.batch);
+        let mut pace = Pace::new(Pace::BATCH, self.bounds.batch);
         let mut began = Instant::now();
         loop {
             match self.gates.next_job(&hands) {
@@ -200,14 +226,15 @@ impl<'p> Crew<'p> {
                 Job::Drain(stretch) => self.gates.drain_now(stretch, &mut hands.split(stretch).1),
                 Job::Leave => return,
             }
-            began = hands.meter.as_ref().map_or_else(Instant::now, Meter::since);
+            began = Instant::now();
         }
     }
 
-    /// Pulls a batch and carries it through the first row. Two looks at the clock per batch, and a third one while it is measured
-    /// whether others would pay.
+    /// Pulls a batch and carries it through the first row. Two looks at the clock per batch, and more while it is measured whether others
+    /// would pay.
     fn work_on_pulled(&self, hands: &mut Hands<'_, 'p>, pace: &mut Pace, began: Instant, permit: Permit) {
-        let want = Want { items: pace.items(), bytes: self.gates.want_bytes() };
+        let items = pace.items().min(self.batch.load(Relaxed));
+        let want = Want { items, bytes: self.gates.want_bytes() };
         let Some(pulled) = self.pull(want, permit, hands) else { return };
         let place = pulled.place();
         hands.lap(Account::Source);
@@ -217,7 +244,7 @@ impl<'p> Crew<'p> {
         let items = if self.rows[0].is_empty() { want.items as u64 } else { carried.items };
         pace.learn(items as usize, now - began);
         if let Some(meter) = hands.meter {
-            meter.lap(Account::Rows, now);
+            meter.lap(Account::Rows);
             meter.trial.count(items);
         }
         self.gates.complete(place, carried.last, carried.outcome, &mut hands.split(0).1);
@@ -225,9 +252,19 @@ impl<'p> Crew<'p> {
 
     /// The next batch and its ticket. `None`: there is none.
     fn pull(&self, want: Want, mut permit: Permit, hands: &mut Hands<'_, 'p>) -> Option<Ticket> {
-        let mut intake = self.source.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut intake = match self.source.try_lock() {
+            Ok(intake) => intake,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => {
+                let wait = || self.source.lock().unwrap_or_else(PoisonError::into_inner);
+                self.gates.count(Asleep::NoJob { full: None }, wait)
+            }
+        };
         let span = Span::of(intake.next_ticket);
-        let pulled = if self.gates.has_ended() { Ok(None) } else { intake.source.pull(want) };
+        let pulled = match self.gates.has_ended() {
+            true => Ok(None),
+            false => pull(&mut *intake.source, want, self.max_delay, &self.run),
+        };
         let error = match pulled {
             Ok(Some(batch)) => {
                 intake.next_ticket += 1;
@@ -252,6 +289,11 @@ impl<'p> Crew<'p> {
         let place = Place { stretch: 0, seat: Seat::Ticket(span.key) };
         self.gates.complete(place, None, Outcome::Failed(error), &mut hands.split(0).1);
         None
+    }
+
+    /// How many may come, the caller included and without stand-ins.
+    pub(crate) fn hired(&self) -> usize {
+        self.seats().hired
     }
 
     /// How many workers there were, the caller included.

@@ -79,6 +79,7 @@
 //! * *Cancelled, or out of time*, it drops everything at once. The switch rings for who sleeps. If there is a deadline, sleepers look every
 //!   few milliseconds: then the loops of the others, whose slices may have become long, are cut off too.
 
+use crate::asleep::Asleep;
 use crate::bell::Listening;
 use crate::bells::Bells;
 use crate::blocking::Waits;
@@ -92,9 +93,11 @@ use crate::pieces::{Deque, Pieces};
 use crate::seat::{Bar, Place, Seat};
 use crate::splits::Splits;
 use crate::stretch::Stretch;
+use crate::tuning::Bounds;
 use pipe_core::plan::{BoxBatch, RunState, SerialLine};
 use pipe_core::{Budget, Flow, Permit, RunError};
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -106,9 +109,8 @@ pub(crate) struct Gates<'p> {
     /// Nothing more is pulled. Set under the source lock or this one; read outside of both only to save work.
     ended: AtomicBool,
     pub(crate) budget: Budget,
-    /// Batches that may be in flight in a stretch when another one is pulled. 32 per worker: with 8, one item of 1 ms among a thousand of
-    /// 1 us costs a tenth at 2 cores.
-    pub(crate) window: usize,
+    /// Batches that may be in flight in a stretch when another one is pulled.
+    window: AtomicUsize,
     pub(crate) splits: Splits,
     pub(crate) pieces: Pieces,
     /// While so many work, one more would only take the time of another.
@@ -116,6 +118,8 @@ pub(crate) struct Gates<'p> {
     /// Without stand-ins.
     pub(crate) workers: usize,
     pub(crate) waits: Arc<Waits>,
+    /// The segments of each gate.
+    pub(crate) serial: Vec<Range<usize>>,
     pub(crate) run: Arc<RunState>,
 }
 
@@ -164,7 +168,7 @@ impl<'p> Gates<'p> {
     /// Takes the serial nodes out of the stretches. With the deques of each worker, one per stretch.
     pub(crate) fn new(
         stretches: &mut [Stretch<'p>],
-        Strength { workers, processors, .. }: Strength,
+        Strength { bounds: Bounds { workers, window, .. }, processors, .. }: Strength,
         run: &Arc<RunState>,
     ) -> (Self, Vec<Vec<Deque>>) {
         let lane = |stretch: &mut Stretch<'p>| Lane {
@@ -191,10 +195,11 @@ impl<'p> Gates<'p> {
             // One worker is to be one thread, whatever it waits for.
             waits: Waits::new(if workers > 1 { workers } else { 0 }, &bells),
             bells,
+            serial: stretches.iter().map(|stretch| stretch.serial.clone()).collect(),
             bars: stretches.iter().map(|_| Bar::new()).collect(),
             ended: AtomicBool::new(false),
             budget: run.budget().clone(),
-            window: workers.saturating_mul(32).max(64),
+            window: AtomicUsize::new(window),
             splits: Splits::new(stretches.len(), workers),
             pieces,
             processors,
@@ -202,6 +207,16 @@ impl<'p> Gates<'p> {
             run: run.clone(),
         };
         (gates, deques)
+    }
+
+    /// How many batches may be in flight in a stretch when another one is pulled.
+    pub(crate) fn window(&self) -> usize {
+        self.window.load(Relaxed)
+    }
+
+    /// Changes that. Nobody waits for it to become smaller.
+    pub(crate) fn set_window(&self, window: usize) {
+        self.window.store(window, Relaxed);
     }
 
     /// A worker comes.
@@ -322,7 +337,11 @@ impl<'p> Gates<'p> {
                 None => {
                     let listening = self.bells.room.listen();
                     drop(state);
-                    self.sleep(listening, None)
+                    let asleep = match waiter {
+                        Waiter::Row(_) => Asleep::InRow(place.stretch),
+                        Waiter::Gate(_) => Asleep::InGate(place.stretch),
+                    };
+                    self.sleep(listening, None, asleep)
                 }
             };
         }
@@ -341,8 +360,13 @@ impl<'p> Gates<'p> {
     }
 
     /// Until something has changed, at most for `limit`. Listening began under the lock.
-    pub(crate) fn sleep(&self, listening: Listening<'_>, limit: Option<Duration>) -> Guard<'_, 'p> {
-        self.bells.sleep(listening, &self.run, limit);
+    pub(crate) fn sleep(
+        &self,
+        listening: Listening<'_>,
+        limit: Option<Duration>,
+        asleep: Asleep,
+    ) -> Guard<'_, 'p> {
+        self.count(asleep, || self.bells.sleep(listening, &self.run, limit));
         let stopped = self.run.check();
         let mut state = self.lock();
         if let Err(error) = stopped {

@@ -163,7 +163,7 @@ impl<'h, 'p> Hands<'h, 'p> {
     /// Writes the time since the last lap to an account, if that is asked for.
     pub(crate) fn lap(&mut self, account: Account) {
         if let Some(meter) = self.meter {
-            meter.lap(account, Instant::now());
+            meter.lap(account);
         }
     }
 }

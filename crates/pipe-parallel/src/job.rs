@@ -1,5 +1,6 @@
 //! What a worker does next.
 
+use crate::asleep::Asleep;
 use crate::gates::{Gate, Gates, Guard, State};
 use crate::hands::Hands;
 use crate::hunger::Hunger;
@@ -102,6 +103,7 @@ impl<'p> Gates<'p> {
         } else {
             let listening = self.bells.jobs.listen();
             let asks = state.seated - state.idle < self.processors;
+            let asleep = Asleep::NoJob { full: state.full(self.window()) };
             drop(state);
             let patience = (asks && self.pieces.are_to_be_had()).then(|| {
                 let waited = since.elapsed();
@@ -110,7 +112,7 @@ impl<'p> Gates<'p> {
                 }
                 hunger.patience(waited)
             });
-            state = self.sleep(listening, patience);
+            state = self.sleep(listening, patience, asleep);
         }
         state.idle -= 1;
         self.pieces.set_hungry(state.idle - state.resting);
@@ -133,7 +135,7 @@ impl<'p> Gates<'p> {
             let listening = self.bells.stand_ins.listen();
             drop(state);
             // Who begins to wait holds no lock: so this looks once more, having listened.
-            state = if self.rests(worker) { self.sleep(listening, None) } else { self.lock() };
+            state = if self.rests(worker) { self.sleep(listening, None, Asleep::Rests) } else { self.lock() };
         }
         state.idle -= 1;
         state.resting -= 1;
@@ -177,7 +179,7 @@ impl<'p> Gates<'p> {
         }
         if rests
             || state.lanes[0].ledger.has_ended()
-            || state.lanes.iter().any(|lane| lane.ledger.in_flight() >= self.window)
+            || state.lanes.iter().any(|lane| lane.ledger.in_flight() >= self.window())
         {
             return None;
         }

@@ -39,8 +39,15 @@
 //! Where the work is below some 6 ns an item: it would be moved between cores for more than it costs. `Parallel` measures that, stays on
 //! the calling thread and says so in the report. A closure that sleeps blocks its worker: say so with
 //! [`blocking`], or use an asynchronous executor where much waits at once.
+//!
+//! # Features
+//!
+//! None is on by default.
+//!
+//! * `simulation`: the scheduler in simulated time, for the report of the benchmarks. Users have no need of it.
 
 mod alone;
+mod asleep;
 mod bell;
 mod bells;
 mod blocking;
@@ -54,17 +61,23 @@ mod hunger;
 mod job;
 mod ledger;
 mod loan;
+mod max_delay;
 mod meter;
 #[cfg(all(test, loom))]
 mod models;
 mod one_thread;
 mod parallel;
 mod pieces;
+mod processors;
 mod seat;
+#[cfg(any(test, feature = "simulation"))]
+#[doc(hidden)]
+pub mod simulation;
 mod splits;
 mod stretch;
 mod sync;
 mod thread_pool;
+mod tuning;
 
 pub use blocking::blocking;
 pub use parallel::Parallel;

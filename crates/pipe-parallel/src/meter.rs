@@ -1,12 +1,15 @@
 //! Where the time of the calling thread goes, while it is alone.
 
 use crate::break_even::Trial;
-use std::time::Instant;
+use pipe_core::plan::RunState;
+use std::sync::Arc;
+use std::time::Duration;
 
-/// Writes the time between two laps to the account of who worked meanwhile: one look at the clock for each change.
+/// Writes the time between two laps to the account of who worked meanwhile: one look at the run's clock for each change.
 pub(crate) struct Meter {
     pub(crate) trial: Trial,
-    since: Instant,
+    since: Duration,
+    run: Arc<RunState>,
 }
 
 /// Who worked.
@@ -21,17 +24,13 @@ pub(crate) enum Account {
 }
 
 impl Meter {
-    pub(crate) fn new(stretches: usize) -> Self {
-        Meter { trial: Trial::new(stretches), since: Instant::now() }
+    pub(crate) fn new(stretches: usize, run: &Arc<RunState>) -> Self {
+        Meter { trial: Trial::new(stretches), since: run.clock().now(), run: run.clone() }
     }
 
-    pub(crate) fn lap(&mut self, account: Account, now: Instant) {
-        self.trial.add(account, now.saturating_duration_since(self.since));
+    pub(crate) fn lap(&mut self, account: Account) {
+        let now = self.run.clock().now();
+        self.trial.add(account, now.saturating_sub(self.since));
         self.since = now;
-    }
-
-    /// The last lap.
-    pub(crate) fn since(&self) -> Instant {
-        self.since
     }
 }

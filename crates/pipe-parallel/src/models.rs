@@ -3,6 +3,8 @@
 //! The bell, the loan and the pool are the real ones. What is around them is as small as shows the races: jobs are a number under a lock,
 //! taken as `next_job` takes them.
 
+mod books;
+
 use crate::bell::Bell;
 use crate::loan::lend;
 use crate::sync::Mutex;

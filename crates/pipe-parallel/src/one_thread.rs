@@ -1,6 +1,7 @@
 //! A plan that no two threads could share: serial nodes only, on the calling thread.
 
 use crate::crew::{Nothing, Strength};
+use crate::max_delay::pull;
 use pipe_core::plan::{AnySource, RunState, SerialLine, Worker};
 use pipe_core::{Event, Pace, RunError, Want};
 use std::sync::Arc;
@@ -10,20 +11,20 @@ use std::time::Instant;
 pub(crate) fn one_thread<'p>(
     mut source: Box<dyn AnySource + 'p>,
     nodes: Vec<Box<dyn Worker + Send + 'p>>,
-    Strength { workers, batch, .. }: Strength,
+    Strength { bounds, max_delay, .. }: Strength,
     run: &Arc<RunState>,
 ) -> Result<(), RunError> {
-    if workers > 1 {
+    if bounds.workers > 1 {
         run.note(Event::StayedInline { ns_per_item: 0.0, why: "no stage may run on several threads" });
     }
     let mut line = SerialLine::new(run.clone(), nodes);
-    let mut pace = Pace::new(Pace::BATCH, batch);
+    let mut pace = Pace::new(Pace::BATCH, bounds.batch);
     let limit = run.budget().limit();
     loop {
         run.check()?;
         let started = Instant::now();
         let want = Want { items: pace.items(), bytes: Want::MOST.bytes.min(limit) };
-        let Some(batch) = source.pull(want)? else { break };
+        let Some(batch) = pull(&mut *source, want, max_delay, run)? else { break };
         let wanted = batch.bytes();
         let _permit = run.budget().overdraw(wanted);
         if wanted > limit {

@@ -1,16 +1,18 @@
 //! The executor: settings, threads, and the end of a run.
 
 use crate::alone::{Alone, alone};
-use crate::crew::{Crew, Strength};
+use crate::crew::{Crew, Head, Strength};
 use crate::loan::lend;
 use crate::one_thread::one_thread;
+use crate::processors::processors;
 use crate::stretch::stretches;
 use crate::thread_pool::{Caller, Refused, ThreadPool};
+use crate::tuning::Bounds;
 use pipe_core::plan::{Nodes, Plan, RunState};
 use pipe_core::{Budget, Event, Executor, MemorySettings, Profile, RunError, Want};
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::thread;
+use std::time::Duration;
 
 /// Runs pipelines on several workers, the calling thread among them.
 ///
@@ -28,6 +30,8 @@ pub struct Parallel {
     pool: Option<ThreadPool>,
     /// The most items in a batch that is pulled.
     batch: usize,
+    /// The longest that an item waits for others to make a batch with it.
+    max_delay: Option<Duration>,
     start: Start,
 }
 
@@ -36,6 +40,8 @@ pub struct Parallel {
 pub(crate) enum Start {
     /// When it has been measured that they pay.
     WhenItPays,
+    /// The same, and as many as do.
+    Tuned,
     /// Before anything is pulled, which waits for all of them: for tests.
     AtOnce,
 }
@@ -44,7 +50,33 @@ impl Parallel {
     /// One worker per core that this process may use, at most [`default_memory_limit`](pipe_core::default_memory_limit) in flight.
     pub fn new() -> Self {
         let (memory, batch) = (MemorySettings::default(), Want::MOST.items);
-        Parallel { workers: None, memory, pool: None, batch, start: Start::WhenItPays }
+        Parallel { workers: None, memory, pool: None, batch, max_delay: None, start: Start::WhenItPays }
+    }
+
+    /// As [`new`](Parallel::new), and tunes itself by the head of the data: how many workers, how large batches at most, how many of them under
+    /// way. The report says what was chosen and why ([`Event::Tuned`]), or why the run stayed on the calling thread
+    /// ([`Event::StayedInline`]): because its items are cheap, or few.
+    ///
+    /// The calling thread runs the first few hundred microseconds of the data alone, as part of the run, and measures source, stages and sink
+    /// apart. Settings are bounds: with [`workers`](Parallel::workers) there are at most so many.
+    ///
+    /// ```
+    /// use pipe_core::{Event, from_iter};
+    /// use pipe_parallel::Parallel;
+    ///
+    /// let report = from_iter(0..100u64).map(|n| n + 1).collect().run_on(&Parallel::auto().workers(4))?;
+    /// for event in &report.events {
+    ///     match event {
+    ///         Event::Tuned { workers, why, .. } => println!("{workers} workers: {why}"),
+    ///         Event::StayedInline { why, .. } => println!("one worker: {why}"),
+    ///         other => println!("{other}"),
+    ///     }
+    /// }
+    /// assert_eq!(report.value.len(), 100);
+    /// # Ok::<(), pipe_core::RunError>(())
+    /// ```
+    pub fn auto() -> Self {
+        Parallel { start: Start::Tuned, ..Self::new() }
     }
 
     /// How many workers, the calling thread included. Zero is a config error when the pipeline is run. They come from the pool of the
@@ -88,6 +120,17 @@ impl Parallel {
         self
     }
 
+    /// For live sources that are quick at times: no item waits for longer than `delay` until others make a batch with it. Batches are as large as
+    /// the rate of the source makes them, and end by age.
+    ///
+    /// Of the sources that gather items one after the other, iterators; others give what they have at hand. The clock is read for each item
+    /// then, some 20 ns. An iterator that blocks cannot be left: it holds back what it has given for the same batch until it gives another
+    /// one. Where that matters, [`low_latency`](Parallel::low_latency) makes no batches at all.
+    pub fn max_delay(mut self, delay: Duration) -> Self {
+        self.max_delay = Some(delay);
+        self
+    }
+
     /// Starts all workers before anything is pulled, and measures nothing: for tests, whose cases are too small to pay.
     #[doc(hidden)]
     pub fn spread_at_once(mut self) -> Self {
@@ -96,15 +139,19 @@ impl Parallel {
     }
 
     fn check(&self) -> Result<Profile, RunError> {
-        let workers = match self.workers {
+        self.memory.profile("Parallel", self.count()?)
+    }
+
+    /// How many workers.
+    fn count(&self) -> Result<usize, RunError> {
+        match self.workers {
             Some(0) => {
                 let (value, why) = ("0".to_owned(), "at least the calling thread is a worker");
-                return Err(RunError::Config { field: "workers", value, why });
+                Err(RunError::Config { field: "workers", value, why })
             }
-            Some(workers) => workers,
-            None => self.pool.as_ref().map_or_else(processors, |pool| pool.threads().saturating_add(1)),
-        };
-        self.memory.profile("Parallel", workers)
+            Some(workers) => Ok(workers),
+            None => Ok(self.pool.as_ref().map_or_else(processors, |pool| pool.threads().saturating_add(1))),
+        }
     }
 }
 
@@ -123,44 +170,51 @@ impl<'p> Executor<'p> for Parallel {
     }
 
     fn execute(&self, plan: Plan<'p>) -> Result<(), RunError> {
-        let workers = plan.run().profile().workers;
+        // Its own, and not those of the run's profile: an executor that chooses among others says the most of them.
+        let workers = self.count()?;
         let run = plan.run().clone();
+        let mut longest = Duration::ZERO;
         let nodes = match plan.into_loop() {
             Err(nodes) => nodes,
             Ok(whole) if self.start == Start::AtOnce => whole.open(),
             Ok(whole) => match alone(whole, workers, &run)? {
                 Alone::Ended => return Ok(()),
-                Alone::Opened(nodes) => nodes,
+                Alone::Opened { nodes, longest: slice } => {
+                    longest = slice;
+                    nodes
+                }
             },
         };
         let processors = match self.start {
-            Start::WhenItPays => processors(),
+            Start::WhenItPays | Start::Tuned => processors(),
             Start::AtOnce => workers,
         };
-        let strength = Strength { workers, processors, batch: self.batch };
+        let bounds = Bounds::new(workers, self.batch);
+        let strength = Strength { bounds, processors, max_delay: self.max_delay };
+        let began = Began { nodes, longest, start: self.start };
         match (&self.pool, self.start) {
-            (Some(pool), start) => together(nodes, strength, start, pool, &run),
-            (None, start @ Start::WhenItPays) => {
-                together(nodes, strength, start, ThreadPool::of_process(), &run)
-            }
+            (Some(pool), _) => together(began, strength, pool, &run),
             // Who waits for all of them may not share: others might be waiting as well, each for the threads of the other.
-            (None, start @ Start::AtOnce) => {
-                together(nodes, strength, start, &ThreadPool::new(workers.saturating_mul(2)), &run)
+            (None, Start::AtOnce) => {
+                together(began, strength, &ThreadPool::new(workers.saturating_mul(2)), &run)
             }
+            (None, _) => together(began, strength, ThreadPool::of_process(), &run),
         }
     }
 }
 
-/// How many this process may use: those that it may run on, or fewer if a quota of its cgroup allows less time than they have.
-fn processors() -> usize {
-    thread::available_parallelism().map_or(1, usize::from)
+/// A run that is not over yet.
+struct Began<'p> {
+    nodes: Nodes<'p>,
+    /// The longest slice of what the calling thread has done of it.
+    longest: Duration,
+    start: Start,
 }
 
 /// Runs the nodes on the calling thread and on those that it starts when they pay.
 fn together<'p>(
-    nodes: Nodes<'p>,
+    Began { nodes, longest, start }: Began<'p>,
     strength: Strength,
-    start: Start,
     pool: &ThreadPool,
     run: &Arc<RunState>,
 ) -> Result<(), RunError> {
@@ -170,12 +224,13 @@ fn together<'p>(
     {
         return one_thread(nodes.source, std::mem::take(&mut only.gate), strength, run);
     }
-    let Strength { workers, processors, .. } = strength;
+    let processors = strength.processors;
     let crew = Crew::new(nodes.source, stretches, strength, run.clone());
     // Before this thread is a worker itself.
     let caller = Caller::here();
     lend(&|| crew.help(), |loan| {
         let invite = || {
+            let workers = crew.hired();
             let invited = pool.invite(loan, workers - 1, caller, processors);
             if let Err(Refused { helpers, error }) = &invited {
                 run.note(Event::FewerWorkers { wanted: workers, got: 1 + helpers, why: error.to_string() });
@@ -183,7 +238,7 @@ fn together<'p>(
             invited.is_ok()
         };
         crew.call_from(pool, loan);
-        crew.lead(nodes.first, start, invite);
+        crew.lead(Head { first: nodes.first, longest }, start, invite);
         pool.withdraw(loan);
     });
     run.note_workers(crew.workers());

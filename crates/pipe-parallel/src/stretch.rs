@@ -7,6 +7,7 @@
 
 use pipe_core::Order;
 use pipe_core::plan::{Node, RunState, Segment, Work, Worker};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// A row of parallel segments, which any worker may run, and the gate behind it, which one worker at a time may.
@@ -17,16 +18,22 @@ pub(crate) struct Stretch<'p> {
     pub(crate) order: Order,
     /// Never empty. The last one ends in the sink.
     pub(crate) gate: Vec<Box<dyn Worker + Send + 'p>>,
+    /// The segments of the gate.
+    pub(crate) serial: Range<usize>,
 }
 
 /// Cuts a plan into its stretches.
 pub(crate) fn stretches<'p>(nodes: Vec<Node<'p>>, run: &RunState) -> Vec<Stretch<'p>> {
-    let new = || Stretch { row: Vec::new(), order: Order::Preserve, gate: Vec::new() };
+    let new = || Stretch { row: Vec::new(), order: Order::Preserve, gate: Vec::new(), serial: 0..0 };
     let mut stretches = vec![new()];
     for node in nodes {
         let last = stretches.last_mut().expect("there is one from the start");
         match node.work {
-            Work::Serial(worker) => last.gate.push(worker),
+            Work::Serial(worker) => {
+                let first = if last.gate.is_empty() { node.segment } else { last.serial.start };
+                last.serial = first..node.segment + 1;
+                last.gate.push(worker);
+            }
             Work::Parallel(segment) => {
                 let stretch = if last.gate.is_empty() {
                     last

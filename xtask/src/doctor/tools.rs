@@ -15,7 +15,7 @@ struct Tool {
     add: &'static str,
 }
 
-const TOOLS: [Tool; 4] = [
+const TOOLS: [Tool; 5] = [
     Tool {
         name: "chromium",
         programs: &["chromium", "chromium-browser", "google-chrome"],
@@ -29,6 +29,13 @@ const TOOLS: [Tool; 4] = [
         version: "--version",
         means: "nothing is tested over several machines",
         add: "apt-get install nats-server",
+    },
+    Tool {
+        name: "qemu-x86_64",
+        programs: &["qemu-x86_64-static", "qemu-x86_64"],
+        version: "--version",
+        means: "nothing is tested on a processor without AVX",
+        add: "apt-get install qemu-user-static",
     },
     Tool {
         name: "valgrind",

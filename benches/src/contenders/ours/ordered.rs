@@ -10,7 +10,7 @@ pub(crate) fn parallel(job: &Job) -> Result<Outcome, BoxError> {
     timed(job.size, || {
         let rounds = job.parameter;
         let report = from_iter(source(job.size))
-            .map(|x| work(x, rounds))
+            .map(move |x| work(x, rounds))
             .to(Ordered::default())
             .run_on(&Parallel::new().workers(job.workers).memory_limit(MEMORY_LIMIT))?;
         Ok(report.value.answer())
@@ -21,7 +21,7 @@ pub(crate) fn parallel_unordered(job: &Job) -> Result<Outcome, BoxError> {
     timed(job.size, || {
         let rounds = job.parameter;
         let report = from_iter(source(job.size))
-            .map(|x| work(x, rounds))
+            .map(move |x| work(x, rounds))
             .unordered()
             .to(Unordered::default())
             .run_on(&Parallel::new().workers(job.workers).memory_limit(MEMORY_LIMIT))?;

@@ -19,7 +19,18 @@ fn add(sum: &mut u64, x: u64) {
 pub(crate) fn range(job: &Job) -> Result<Outcome, BoxError> {
     timed(job.size, || {
         let rounds = job.parameter;
-        let sum = from_range(0..usize::try_from(job.size)?).map(|index| value(index as u64, rounds)).fold(
+        let sum = from_range(0..usize::try_from(job.size)?)
+            .map(move |index| value(index as u64, rounds))
+            .fold(u64::default, add, add);
+        Ok(answer(sum.run_on(&all_workers(job))?.value))
+    })
+}
+
+pub(crate) fn slice(job: &Job) -> Result<Outcome, BoxError> {
+    let values = values(job.size);
+    timed(job.size, || {
+        let (values, rounds) = (&values[..], job.parameter);
+        let sum = from_range(0..values.len()).map(move |index| work(values[index], rounds)).fold(
             u64::default,
             add,
             add,
@@ -28,20 +39,10 @@ pub(crate) fn range(job: &Job) -> Result<Outcome, BoxError> {
     })
 }
 
-pub(crate) fn slice(job: &Job) -> Result<Outcome, BoxError> {
-    let values = values(job.size);
-    timed(job.size, || {
-        let rounds = job.parameter;
-        let sum =
-            from_range(0..values.len()).map(|index| work(values[index], rounds)).fold(u64::default, add, add);
-        Ok(answer(sum.run_on(&all_workers(job))?.value))
-    })
-}
-
 pub(crate) fn iterator(job: &Job) -> Result<Outcome, BoxError> {
     timed(job.size, || {
         let rounds = job.parameter;
-        let sum = from_iter(source(job.size)).map(|x| work(x, rounds)).fold(u64::default, add, add);
+        let sum = from_iter(source(job.size)).map(move |x| work(x, rounds)).fold(u64::default, add, add);
         Ok(answer(sum.run_on(&all_workers(job))?.value))
     })
 }

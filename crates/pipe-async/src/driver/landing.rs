@@ -49,9 +49,13 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
     pub(super) fn poll(&mut self, most: usize) -> Progress {
         let (exit, keys, deadlines) = (&mut self.exit, &mut self.keys, &mut self.deadlines);
         let (before, is_timed) = (self.calls.len(), self.bounds.timeout.is_some());
+        let (adaptive, now) = (&mut self.adaptive, self.alarms.now());
         let (polled, more) = self.calls.poll(most, |place, flight, ended| {
             if is_timed {
                 deadlines.remove(place);
+            }
+            if let Some(adaptive) = adaptive {
+                adaptive.ended(place, now);
             }
             if let Some(keys) = keys {
                 keys.leave(flight.key);
@@ -134,6 +138,9 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
             };
             if let Some(keys) = &mut self.keys {
                 keys.leave(flight.key);
+            }
+            if let Some(adaptive) = &mut self.adaptive {
+                adaptive.ended(place, self.alarms.now());
             }
             self.exit.over(flight, landing);
         }

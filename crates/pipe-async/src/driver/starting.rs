@@ -59,11 +59,11 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
 
     /// As `start_some` where it is plain.
     fn start_all(&mut self, fresh: &mut Fresh) -> usize {
-        let is_timed = self.bounds.timeout.is_some();
+        let is_timed = self.is_timed();
         loop {
             // As many as surely may: those that are over at once make room for others.
             let places = self.bounds.window.saturating_sub(self.exit.window.len());
-            let may = places.min(self.calls.room()).min(fresh.left - fresh.taken);
+            let may = places.min(self.room()).min(fresh.left - fresh.taken);
             let (step, calls, exit, begun) = (&self.step, &mut self.calls, &mut self.exit, &mut self.begun);
             let taken = self.input.items.drive(may, |at, item| {
                 let number = exit.window.enter();
@@ -86,7 +86,7 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
     fn start_some(&mut self, most: usize, fresh: &mut Fresh) -> usize {
         let mut started = 0;
         self.throttled_until = None;
-        while started < most && self.calls.room() > 0 {
+        while started < most && self.room() > 0 {
             let Some((flight, item)) = self.candidate(fresh) else {
                 self.waited = Waited::No;
                 break;
@@ -113,18 +113,38 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
                 }
                 self.exit.over(flight, ended.and_then(settle::<S>));
             }
-            (Started::Pending(place), _) if self.bounds.timeout.is_some() => self.begun.push(place),
+            (Started::Pending(place), _) if self.is_timed() => self.begun.push(place),
             _ => {}
         }
     }
 
     /// The time of operations that were started begins now, behind all the calls of the user's function.
     fn time(&mut self) {
-        let Some(timeout) = self.bounds.timeout.filter(|_| !self.begun.is_empty()) else { return };
+        if self.begun.is_empty() {
+            return;
+        }
         self.alarms.look();
-        let at = self.alarms.now().saturating_add(timeout);
-        let deadlines = &mut self.deadlines;
-        self.begun.drain(..).for_each(|place| deadlines.push(place, at));
+        let (now, in_flight) = (self.alarms.now(), self.calls.len());
+        let at = self.bounds.timeout.map(|timeout| now.saturating_add(timeout));
+        for place in self.begun.drain(..) {
+            if let Some(at) = at {
+                self.deadlines.push(place, at);
+            }
+            if let Some(adaptive) = &mut self.adaptive {
+                adaptive.began(place, now, in_flight);
+            }
+        }
+    }
+
+    /// How many more may be in flight.
+    fn room(&self) -> usize {
+        let room = self.calls.room();
+        self.adaptive.as_ref().map_or(room, |limit| room.min(limit.limit().saturating_sub(self.calls.len())))
+    }
+
+    /// Whether somebody wants to know when an operation began.
+    fn is_timed(&self) -> bool {
+        self.bounds.timeout.is_some() || self.adaptive.is_some()
     }
 
     /// The next item to start, its key taken. Those whose key is not free are put aside.

@@ -62,7 +62,7 @@ impl Publishing {
     }
 
     async fn attempt(&self, context: &Context, streams: &Streams) -> Result<Published, Failed> {
-        streams.consumer(&self.stream).await?;
+        streams.ensure(&self.stream).await?;
         let message = PublishMessage::build().message_id(&self.id).payload(self.payload.clone());
         let sent = context.send_publish(self.stream.clone(), message).await;
         let answer = match sent {
@@ -73,6 +73,12 @@ impl Publishing {
             Ok(stored) if stored.duplicate => Ok(Published::Duplicate),
             Ok(_) => Ok(Published::Stored),
             Err(error) if is_full(&error) => Err(Failed::Full),
+            Err(error) if code(&error) == Some(ErrorCode::STREAM_MESSAGE_EXCEEDS_MAXIMUM) => {
+                let (stream, bytes) = (self.stream.clone(), self.payload.len() + self.id.len());
+                // It may have been set since we looked; then all that is known is that this is too much.
+                let limit = streams.largest(&stream).unwrap_or(bytes - 1);
+                Err(Failed::ForGood(TransportError::TooLarge { stream, bytes, limit }))
+            }
             Err(error) => {
                 if error.kind() == PublishErrorKind::StreamNotFound {
                     streams.forget(&self.stream);
@@ -83,10 +89,16 @@ impl Publishing {
     }
 }
 
+fn refused(error: &PublishError) -> Option<&jetstream::Error> {
+    error.source().and_then(|source| source.downcast_ref())
+}
+
+fn code(error: &PublishError) -> Option<ErrorCode> {
+    refused(error).map(jetstream::Error::error_code)
+}
+
 /// The server says "maximum bytes exceeded", under a code that it has for all that its store refuses.
 fn is_full(error: &PublishError) -> bool {
-    let refused = error.source().and_then(|source| source.downcast_ref::<jetstream::Error>());
-    refused.is_some_and(|refused| {
-        refused.error_code() == ErrorCode::STREAM_STORE_FAILED && refused.to_string().contains("maximum")
-    })
+    let says = |refused: &jetstream::Error| refused.to_string().contains("maximum");
+    code(error) == Some(ErrorCode::STREAM_STORE_FAILED) && refused(error).is_some_and(says)
 }

@@ -6,14 +6,15 @@ use super::publishing::Publishing;
 use super::streams::Streams;
 use crate::transport::{
     Answer, Delivery, LONGEST, Message, Receipt, StreamSettings, Transport, TransportError, Verdict,
-    check_stream,
+    check_stream, split,
 };
 use async_nats::jetstream::consumer::pull::Batch;
 use async_nats::jetstream::{self, AckKind, Context};
 use async_nats::{Client, Event};
 use bytes::Bytes;
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use pipe_core::BoxError;
+use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
 use std::sync::{Arc, Condvar, Mutex, PoisonError, mpsc};
@@ -44,7 +45,8 @@ pub struct Nats {
     streams: Arc<Streams>,
     settings: StreamSettings,
     connected: watch::Receiver<bool>,
-    in_flight: Arc<InFlight>,
+    /// By stream: one that is full must not keep those from sending that make room in it.
+    in_flight: Mutex<HashMap<String, Arc<InFlight>>>,
     runtime: Handle,
     /// Dropped, it ends the thread.
     stop: Option<oneshot::Sender<()>>,
@@ -114,15 +116,58 @@ impl Nats {
             streams: Arc::new(streams),
             settings,
             connected,
-            in_flight: Arc::default(),
+            in_flight: Mutex::default(),
             runtime: handle,
             stop: Some(stop),
             thread: Some(thread),
         })
     }
 
+    fn in_flight(&self, stream: &str) -> Arc<InFlight> {
+        let mut all = self.in_flight.lock().unwrap_or_else(PoisonError::into_inner);
+        match all.get(stream) {
+            Some(there) => there.clone(),
+            None => all.entry(stream.to_owned()).or_default().clone(),
+        }
+    }
+
     fn attempts(&self) -> Attempts {
         Attempts::new(&self.connected, self.settings.patience)
+    }
+
+    /// Asks the server for something about a stream, which takes as long as `wait` if all is well, until it answers or patience is over.
+    fn ask<T: Send + 'static, F: Future<Output = Result<T, BoxError>> + Send + 'static>(
+        &self,
+        stream: &str,
+        wait: Duration,
+        question: impl Fn(Arc<Streams>, String) -> F + Send + 'static,
+    ) -> Result<T, TransportError> {
+        let (streams, name, mut attempts) = (self.streams.clone(), stream.to_owned(), self.attempts());
+        let asking = async move {
+            loop {
+                let limit = attempts.left() + wait;
+                let asked = question(streams.clone(), name.clone());
+                let failed = match tokio::time::timeout(limit, asked).await {
+                    Ok(Ok(answer)) => return Ok(answer),
+                    Ok(Err(failed)) => match failed.downcast::<TransportError>() {
+                        Ok(for_good) => return Err(*for_good),
+                        Err(failed) => failed,
+                    },
+                    Err(late) => late.into(),
+                };
+                streams.forget(&name);
+                if !attempts.again().await {
+                    let (attempts, waited) = (attempts.made(), attempts.waited());
+                    return Err(TransportError::Unavailable {
+                        stream: name,
+                        attempts,
+                        waited,
+                        source: failed,
+                    });
+                }
+            }
+        };
+        on(&self.runtime, asking).unwrap_or(Err(TransportError::Closed))
     }
 }
 
@@ -144,7 +189,7 @@ impl Transport for Nats {
             let limit = limit.saturating_sub(HEADERS);
             return Err(TransportError::TooLarge { stream: stream.to_owned(), bytes, limit });
         }
-        let seat = InFlight::enter(&self.in_flight, self.settings.in_flight);
+        let seat = InFlight::enter(&self.in_flight(stream), self.settings.in_flight);
         let (answer, receipt) = Receipt::pending();
         let publishing =
             Publishing { stream: stream.to_owned(), id: message.id, payload: Bytes::from(message.payload) };
@@ -159,34 +204,23 @@ impl Transport for Nats {
 
     fn fetch(&self, stream: &str, most: usize, wait: Duration) -> Result<Vec<Delivery>, TransportError> {
         check_stream(stream)?;
-        let (streams, name, wait) = (self.streams.clone(), stream.to_owned(), wait.min(LONGEST));
-        let (mut attempts, connected) = (self.attempts(), self.connected.clone());
-        let fetching = async move {
-            loop {
-                let limit = attempts.left() + wait;
-                let failed = match tokio::time::timeout(limit, fetch(&streams, &name, most, wait)).await {
-                    // Silence means that nothing is there, if there is somebody who would say so.
-                    Ok(Ok(fetched)) if !fetched.is_empty() || *connected.borrow() => return Ok(fetched),
-                    Ok(Ok(_)) => "there is no connection".into(),
-                    Ok(Err(failed)) => match failed.downcast::<TransportError>() {
-                        Ok(for_good) => return Err(*for_good),
-                        Err(failed) => failed,
-                    },
-                    Err(late) => late.into(),
-                };
-                streams.forget(&name);
-                if !attempts.again().await {
-                    let (attempts, waited) = (attempts.made(), attempts.waited());
-                    return Err(TransportError::Unavailable {
-                        stream: name,
-                        attempts,
-                        waited,
-                        source: failed,
-                    });
+        let (connected, wait) = (self.connected.clone(), wait.min(LONGEST));
+        self.ask(stream, wait, move |streams, name| {
+            let connected = connected.clone();
+            async move {
+                let fetched = fetch(&streams, &name, most, wait).await?;
+                // Silence means that nothing is there, if there is somebody who would say so.
+                if fetched.is_empty() && !*connected.borrow() {
+                    return Err("there is no connection".into());
                 }
+                Ok(fetched)
             }
-        };
-        on(&self.runtime, fetching).unwrap_or(Err(TransportError::Closed))
+        })
+    }
+
+    fn left(&self, stream: &str) -> Result<u64, TransportError> {
+        check_stream(stream)?;
+        self.ask(stream, Duration::ZERO, |streams, name| async move { streams.left(&name).await })
     }
 
     fn settle(&self, delivery: &Delivery, verdict: Verdict) -> Result<(), TransportError> {
@@ -198,6 +232,10 @@ impl Transport for Nats {
             Verdict::InProgress => (AckKind::Progress, MARK.min(self.settings.patience)),
         };
         let (client, token) = (self.client.clone(), delivery.token.clone());
+        // It has room as a rule, and then there is nothing to wait for.
+        if let Some(told) = client.publish(token.clone(), kind.into()).now_or_never() {
+            return told.map_err(|_| TransportError::Closed);
+        }
         // The client keeps it over a reconnect, if it has room; if it is lost all the same, the message comes again.
         let settling =
             async move { tokio::time::timeout(patience, client.publish(token, kind.into())).await };
@@ -227,6 +265,12 @@ async fn fetch(
     let consumer = streams.consumer(name).await?;
     // The server's: the consumer may have been made by somebody with other settings.
     let lease = consumer.cached_info().config.ack_wait;
+    if split(name).1.is_some() && !wait.is_zero() {
+        // While one of its messages is on loan, the server would be silent about a partition, and tell of the next one only who waits.
+        let first = consumer.batch().max_messages(1).expires(wait).messages().await?;
+        let messages = heard(first, wait).await?;
+        return in_hand(messages.into_iter().map(|message| delivery(message, name, lease)));
+    }
     let there = consumer.fetch().max_messages(most).messages().await?;
     let mut messages = heard(there, Duration::ZERO).await?;
     if messages.is_empty() && !wait.is_zero() {

@@ -3,10 +3,13 @@
 mod clock;
 #[cfg(all(feature = "monoio", target_os = "linux"))]
 pub(crate) mod monoio;
+pub(crate) mod test;
 #[cfg(feature = "tokio")]
 pub(crate) mod tokio;
 
 use crate::driver::AsyncWorker;
+use crate::in_task::Inside;
+use crate::stretch::Stretch;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -18,8 +21,23 @@ pub(crate) trait Runtime: 'static {
     /// An async stage at work, erased: `Send` where a runtime moves tasks between threads.
     type Worker: AsyncWorker + ?Sized;
 
+    /// A stretch that the task runs itself; `Infallible` where it never does.
+    type Inside: Inside;
+
+    /// Where stretch number `place` runs: on a thread of its own, unless the runtime says otherwise.
+    fn seat(place: usize, stretch: Stretch) -> Seat<Self::Inside> {
+        let _ = place;
+        Seat::Thread(stretch)
+    }
+
     /// Wakes the task that is being polled, once the runtime has let other tasks run and has looked at its timers and its I/O.
     fn come_back(cx: &Context<'_>);
+}
+
+/// Where a stretch runs.
+pub(crate) enum Seat<I> {
+    Thread(Stretch),
+    Task(I),
 }
 
 /// A timer, and the clock that it goes by.

@@ -10,6 +10,7 @@ use monoio::time::{Sleep, sleep_until};
 use monoio::{FusionDriver, RuntimeBuilder};
 use pipe_core::plan::{Plan, RunState};
 use pipe_core::{AsyncStep, Drives, Event, Executor, Payload, Profile, RunError};
+use std::convert::Infallible;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -23,6 +24,7 @@ pub enum Monoio {}
 
 impl Runtime for Monoio {
     type Timer = Clock<Sleep>;
+    type Inside = Infallible;
     type Worker = dyn AsyncWorker;
 
     fn come_back(cx: &Context<'_>) {

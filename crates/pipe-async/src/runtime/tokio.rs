@@ -8,6 +8,7 @@ use crate::runtime::Runtime;
 use crate::runtime::clock::{Clock, SleepUntil};
 use pipe_core::plan::{Plan, RunState};
 use pipe_core::{AsyncStep, Drives, Executor, Profile, RunError};
+use std::convert::Infallible;
 use std::future::Future;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -22,6 +23,7 @@ pub enum Tokio {}
 
 impl Runtime for Tokio {
     type Timer = Clock<Sleep>;
+    type Inside = Infallible;
     type Worker = dyn AsyncWorker + Send;
 
     /// A waker puts the task at the end of the queue, and tokio looks at timers after 61 polls: at a millisecond each that is late. What yields

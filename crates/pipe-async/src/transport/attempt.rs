@@ -3,6 +3,7 @@
 use super::contract::{Delivery, Message};
 use super::frame::{FrameError, FrameLimits, FrameReader, FrameWriter};
 use super::letter::Letter;
+use super::partition::Route;
 use super::schema::{FNV_OFFSET, Schema, fnv};
 use super::taken::Taken;
 use pipe_core::{Position, RunError};
@@ -29,8 +30,8 @@ pub(super) enum Outcome {
 
 #[derive(Default)]
 pub(super) struct Results {
-    /// Frames for the next stream, with the number of their items.
-    pub(super) outputs: Vec<(Vec<u8>, u32)>,
+    /// In the order they are to be sent.
+    pub(super) outputs: Vec<Output>,
     pub(super) letters: Vec<Letter>,
     /// Messages in the place of this one, each to be taken alone.
     pub(super) suspects: Vec<Message>,
@@ -38,6 +39,14 @@ pub(super) struct Results {
     pub(super) items: u64,
     /// Which items the outputs are made without: a part of their ids, since frames made of other items are other frames.
     pub(super) without: String,
+}
+
+/// A frame for the next stream.
+pub(super) struct Output {
+    /// Which of the streams that the route leads to.
+    pub(super) to: usize,
+    pub(super) frame: Vec<u8>,
+    pub(super) items: u32,
 }
 
 impl<'d> Attempt<'d> {
@@ -53,6 +62,7 @@ impl<'d> Attempt<'d> {
 
     pub(super) fn run<In, Out>(
         mut self,
+        route: Option<&Route<Out>>,
         work: &mut impl FnMut(Taken<In>) -> Result<Vec<Out>, RunError>,
     ) -> Outcome
     where
@@ -72,7 +82,7 @@ impl<'d> Attempt<'d> {
             let through = items.len() as u64;
             let taken = Taken::new(items, &self.delivery.message.id, self.delivery.attempt);
             let why = match work(taken) {
-                Ok(outputs) => match self.frames(&outputs) {
+                Ok(outputs) => match self.frames(route, &outputs) {
                     Ok(outputs) => {
                         let (letters, without) = (self.letters, without(&failed));
                         let suspects = Vec::new();
@@ -169,27 +179,33 @@ impl<'d> Attempt<'d> {
         }
     }
 
-    /// The outputs in frames: as many as fit, so that the same outputs make the same frames.
+    /// The outputs in frames: as many as fit, so that the same outputs make the same frames. None where nothing comes behind.
     fn frames<Out: Serialize + DeserializeOwned>(
         &self,
+        route: Option<&Route<Out>>,
         outputs: &[Out],
-    ) -> Result<Vec<(Vec<u8>, u32)>, FrameError> {
-        let mut writer = FrameWriter::new(Schema::of::<Out>(), self.limits);
+    ) -> Result<Vec<Output>, FrameError> {
+        let Some(route) = route else { return Ok(Vec::new()) };
+        let schema = Schema::of::<Out>();
+        let writer = |_| FrameWriter::new(schema, self.limits);
+        let mut writers: Vec<FrameWriter> = route.streams().iter().map(writer).collect();
         let mut frames = Vec::new();
-        let mut take = |writer: &mut FrameWriter| {
-            let count = writer.count();
-            frames.extend(writer.take().map(|frame| (frame, count)));
+        let mut take = |to: usize, writer: &mut FrameWriter| {
+            let items = writer.count();
+            frames.extend(writer.take().map(|frame| Output { to, frame, items }));
         };
         for output in outputs {
+            let to = route.of(output);
+            let writer = &mut writers[to];
             if !writer.push(output)? {
-                take(&mut writer);
+                take(to, writer);
                 writer.push(output)?;
             }
             if writer.is_full() {
-                take(&mut writer);
+                take(to, writer);
             }
         }
-        take(&mut writer);
+        writers.iter_mut().enumerate().for_each(|(to, writer)| take(to, writer));
         Ok(frames)
     }
 }

@@ -20,7 +20,9 @@ use std::time::Duration;
 /// * An acknowledgement that comes after the lease has ended counts, as long as the message is there.
 /// * A stream is bounded. Publishing waits for room, so a slow consumer slows the source, and ends with [`TransportError::Full`] when its
 ///   patience does.
-/// * A stream comes into being when it is named first. No order is promised between messages.
+/// * A stream comes into being when it is named first. No order is promised between its messages.
+/// * A stream may have partitions, named `stream.0`, `stream.1` and so on. Each gives its messages in the order they came, one at a time: the
+///   next one only when the one before was acknowledged, also where that takes attempts by several workers.
 pub trait Transport: Send + Sync {
     /// Sends a message. Waits while too many have no receipt yet.
     ///
@@ -39,6 +41,12 @@ pub trait Transport: Send + Sync {
     /// # Errors
     /// The transport has ended, or it could not be said for as long as its patience allows.
     fn settle(&self, delivery: &Delivery, verdict: Verdict) -> Result<(), TransportError>;
+
+    /// How many messages are in a stream, or in a partition of it, those on loan among them. Zero means that all have been acknowledged.
+    ///
+    /// # Errors
+    /// It could not be asked, after as many attempts as the patience of the transport allows.
+    fn left(&self, stream: &str) -> Result<u64, TransportError>;
 }
 
 /// Forwards for pointers.
@@ -55,6 +63,10 @@ macro_rules! forward {
 
             fn settle(&self, delivery: &Delivery, verdict: Verdict) -> Result<(), TransportError> {
                 (**self).settle(delivery, verdict)
+            }
+
+            fn left(&self, stream: &str) -> Result<u64, TransportError> {
+                (**self).left(stream)
             }
         }
     )*};

@@ -2,7 +2,7 @@
 
 use super::contract::{Delivery, Message, Transport, Verdict};
 use std::collections::BTreeMap;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Marks what a worker holds as in progress, three times a lease. Not for ever: a stage that hangs gives its message to another worker.
@@ -13,9 +13,14 @@ pub(super) struct Keeper {
     longest: Duration,
 }
 
+fn place(delivery: &Delivery) -> (Arc<str>, u64) {
+    (delivery.stream.clone(), delivery.sequence)
+}
+
 #[derive(Default)]
 struct Held {
-    messages: BTreeMap<u64, (Instant, Delivery)>,
+    /// By stream and place.
+    messages: BTreeMap<(Arc<str>, u64), (Instant, Delivery)>,
     over: bool,
 }
 
@@ -34,14 +39,14 @@ impl Keeper {
         let light =
             Delivery { message, stream: delivery.stream.clone(), token: delivery.token.clone(), ..*delivery };
         let mut held = self.lock();
-        held.messages.insert(delivery.sequence, (Instant::now(), light));
+        held.messages.insert(place(delivery), (Instant::now(), light));
         if held.messages.len() == 1 {
             self.changed.notify_all();
         }
     }
 
     pub(super) fn release(&self, delivery: &Delivery) {
-        self.lock().messages.remove(&delivery.sequence);
+        self.lock().messages.remove(&place(delivery));
     }
 
     /// Marks until the guard of [`Keeper::until_dropped`] goes. A mark that is lost is no harm: the next one comes soon.
@@ -62,7 +67,7 @@ impl Keeper {
                 held.messages.values().map(|(_, delivery)| delivery.clone()).collect();
             for delivery in &marked {
                 // Marks take time, and meanwhile a verdict may have been given: no mark comes after it.
-                let now_held = held.messages.get(&delivery.sequence).map(|(_, held)| held.attempt);
+                let now_held = held.messages.get(&place(delivery)).map(|(_, held)| held.attempt);
                 if held.over {
                     break;
                 }

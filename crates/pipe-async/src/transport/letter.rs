@@ -3,6 +3,7 @@
 use super::contract::{Delivery, Message, Transport, Verdict};
 use super::error::TransportError;
 use super::frame::{FrameError, FrameLimits, FrameReader, FrameWriter};
+use super::partition::split;
 use super::schema::{FNV_OFFSET, Schema, fnv};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -59,7 +60,7 @@ impl fmt::Display for Letter {
 
 /// The stream of the dead letters of a stream.
 pub(crate) fn dead(stream: &str) -> String {
-    format!("{stream}-dead")
+    format!("{}-dead", split(stream).0)
 }
 
 /// A letter has one message with its error, so it is larger than a frame.
@@ -146,7 +147,9 @@ pub fn replay(transport: &dyn Transport, stream: &str, most: usize) -> Result<Re
                 continue;
             };
             let id = format!("{}/replay", delivery.message.id);
-            transport.publish(stream, Message { id, payload: letter.frame })?.wait()?;
+            // The partition that it came from, if it was one.
+            let of = if split(&letter.stream).0 == stream { &letter.stream } else { stream };
+            transport.publish(of, Message { id, payload: letter.frame })?.wait()?;
             transport.settle(&delivery, Verdict::Ack)?;
             replayed.sent += 1;
         }

@@ -2,6 +2,7 @@
 
 use super::contract::{Delivery, Message, Published, Receipt, Transport, Verdict};
 use super::error::TransportError;
+use super::partition::split;
 use super::settings::{LONGEST, StreamSettings, check_stream};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -11,7 +12,7 @@ use std::time::{Duration, Instant};
 /// streams. Nothing outlives the process.
 ///
 /// A message weighs what its payload and its id do, and 256 bytes; so do the ids that are remembered. If these come to weigh more than a
-/// stream may hold, the oldest are forgotten before their window ends.
+/// stream may hold, the oldest are forgotten before their window ends. Each partition is a stream in this.
 ///
 /// ```
 /// use pipe_async::{LocalTransport, Message, StreamSettings, Transport, Verdict};
@@ -168,6 +169,11 @@ impl Transport for LocalTransport {
         }
         Ok(())
     }
+
+    fn left(&self, stream: &str) -> Result<u64, TransportError> {
+        check_stream(stream)?;
+        Ok(self.lock().get(stream).map_or(0, |queue| queue.messages.len() as u64))
+    }
 }
 
 impl Stream {
@@ -214,7 +220,9 @@ impl Stream {
         now: Instant,
         settings: &StreamSettings,
     ) -> Vec<Delivery> {
-        let room = (settings.max_on_loan as usize).saturating_sub(self.waiting.len());
+        // What was given back and is not due yet counts, too: in a partition nothing may overtake it.
+        let most_on_loan = if split(name).1.is_some() { 1 } else { settings.max_on_loan as usize };
+        let room = most_on_loan.saturating_sub(self.waiting.len());
         let due = now + settings.lease;
         let mut lent = Vec::new();
         while lent.len() < most.min(room)

@@ -6,26 +6,40 @@
 //!                                     +--- acknowledged once its results are in the next stream
 //! ```
 //!
+//! `distribute` names the parts of a whole job, each for a process or all in one.
+//!
 //! `contract` says what a stream is; `local` and the module `nats` are two homes of it, held to the same laws by `tests/transports.rs`.
 
+mod ahead;
 mod attempt;
 mod contract;
+mod distribute;
+mod ends;
 mod error;
 mod frame;
 mod keeper;
 mod letter;
 mod local;
+mod partition;
+mod role;
 mod schema;
 mod settings;
+mod shift;
 mod stream_sink;
 mod taken;
+mod until_stopped;
 mod worker;
 
 pub use contract::{Answer, Delivery, Message, Published, Receipt, Transport, Verdict};
+pub use distribute::{Distribute, DistributeError, Distributed, Done, Keyed, Stages, distribute};
 pub use error::TransportError;
 pub use frame::{FrameError, FrameLimits};
 pub use letter::{Letter, Replayed, replay};
 pub use local::LocalTransport;
+pub use partition::key_of;
+#[cfg(feature = "nats")]
+pub(crate) use partition::split;
+pub use role::Role;
 pub use schema::Schema;
 pub use settings::StreamSettings;
 #[cfg(feature = "nats")]

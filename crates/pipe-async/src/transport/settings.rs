@@ -1,6 +1,7 @@
 //! What holds for each stream of a transport.
 
 use super::error::TransportError;
+use super::partition::split;
 use std::time::Duration;
 
 /// No wait is longer. Clocks can add it to any time that they tell.
@@ -18,7 +19,7 @@ pub struct StreamSettings {
     pub lease: Duration,
     /// How many bytes a stream holds: 1 GiB unless set. A full one refuses, and so slows who publishes.
     pub max_bytes: u64,
-    /// How many messages may be on loan at the same time, over all who fetch: 4,096 unless set.
+    /// How many messages may be on loan at the same time, over all who fetch: 4,096 unless set. Of a partition it is always one.
     pub max_on_loan: u32,
     /// For how long a stream remembers the ids of its messages: 15 minutes unless set. At least two leases, and longer than the lease and the
     /// patience together: a worker that takes over from one that was killed may come with the same results that much later. Results of a
@@ -26,7 +27,7 @@ pub struct StreamSettings {
     pub duplicate_window: Duration,
     /// For how long a message waits for room, or for a server that is away, before it has failed: 5 minutes unless set.
     pub patience: Duration,
-    /// How many messages may be sent without a receipt: 256 unless set.
+    /// How many messages may be sent into one stream without a receipt: 256 unless set.
     pub in_flight: u32,
 }
 
@@ -88,12 +89,15 @@ impl StreamSettings {
 }
 
 /// # Errors
-/// Not a name: it is empty, longer than 200 bytes, or has other letters than those of English, digits, `-` and `_`.
+/// Not a name: it is empty, longer than 200 bytes, or has other letters than those of English, digits, `-` and `_`. A dot and a number behind
+/// it name a partition.
 pub(crate) fn check_stream(name: &str) -> Result<(), TransportError> {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
-    if !name.is_empty() && name.len() <= 200 && name.bytes().all(fits) {
+    let (stream, partition) = split(name);
+    let is_whole = partition.map_or(stream == name, |number| name == format!("{stream}.{number}"));
+    if is_whole && !stream.is_empty() && name.len() <= 200 && stream.bytes().all(fits) {
         return Ok(());
     }
-    let why = "a stream's name is made of letters, digits, - and _, at most 200 of them";
+    let why = "a stream's name is made of letters, digits, - and _, at most 200 of them; .NUMBER is a partition of it";
     Err(TransportError::Config { field: "stream", value: name.to_owned(), why })
 }

@@ -3,6 +3,7 @@
 use super::contract::{Message, Published, Receipt, Transport};
 use super::error::TransportError;
 use super::frame::{FrameLimits, FrameWriter};
+use super::partition::{Route, check_partitions, names, split};
 use super::schema::Schema;
 use super::settings::{LONGEST, check_stream};
 use pipe_core::{BoxError, Sink};
@@ -10,7 +11,6 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::VecDeque;
 use std::fmt;
-use std::marker::PhantomData;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Instant;
@@ -40,9 +40,10 @@ const IN_FLIGHT: usize = 64;
 /// ```
 pub struct StreamSink<T> {
     shared: Arc<Shared>,
+    route: Arc<Route<T>>,
+    name: String,
     /// Sends frames that are not full; started with the first item.
     linger: Option<JoinHandle<()>>,
-    items: PhantomData<fn(T)>,
 }
 
 /// What a [`StreamSink`] leaves behind.
@@ -59,8 +60,6 @@ pub struct Sent {
 
 struct Shared {
     transport: Arc<dyn Transport>,
-    stream: String,
-    name: String,
     limits: FrameLimits,
     open: Mutex<Open>,
     /// A frame was begun, or the sink is over.
@@ -68,12 +67,21 @@ struct Shared {
 }
 
 struct Open {
-    writer: FrameWriter,
-    sent: Sent,
-    receipts: VecDeque<Receipt>,
+    lanes: Vec<Lane>,
     /// What went wrong while nobody was writing.
     failed: Option<TransportError>,
     over: bool,
+}
+
+/// The way into one stream, or into one partition.
+struct Lane {
+    stream: String,
+    name: String,
+    writer: FrameWriter,
+    sent: Sent,
+    receipts: VecDeque<Receipt>,
+    /// Frames that are sent before the first of them has its receipt.
+    in_flight: usize,
 }
 
 impl<T: Serialize + DeserializeOwned> StreamSink<T> {
@@ -87,24 +95,55 @@ impl<T: Serialize + DeserializeOwned> StreamSink<T> {
         name: &str,
         limits: FrameLimits,
     ) -> Result<Self, TransportError> {
-        limits.check()?;
         check_stream(stream)?;
-        let open = Open {
-            writer: FrameWriter::new(Schema::of::<T>(), limits),
-            sent: Sent::default(),
-            receipts: VecDeque::new(),
-            failed: None,
-            over: false,
+        Self::along(transport, Route::into_one(stream), name, limits)
+    }
+
+    /// Into as many partitions of the stream, by the numbers of their keys; see [`key_of`](crate::key_of). Items of one key stay in their
+    /// order, and each partition has a frame of its own that is filled.
+    ///
+    /// # Errors
+    /// [`TransportError::Config`]: not 1 to 256 partitions, or the name of the stream is that of a partition.
+    pub fn by_key(
+        self,
+        partitions: u32,
+        key: impl Fn(&T) -> u64 + Send + Sync + 'static,
+    ) -> Result<Self, TransportError> {
+        check_partitions(partitions)?;
+        names(self.route.stream(), partitions).iter().try_for_each(|name| check_stream(name))?;
+        let route = Route::by_key(self.route.stream(), partitions, Arc::new(key));
+        Self::along(self.shared.transport.clone(), route, &self.name, self.shared.limits)
+    }
+
+    /// With other limits for its frames. Fewer items in a frame are smaller parts of the work: for items that take long.
+    ///
+    /// # Errors
+    /// [`TransportError::Config`]: a limit that leaves no room for an item.
+    pub fn limits(self, limits: FrameLimits) -> Result<Self, TransportError> {
+        Self::along(self.shared.transport.clone(), self.route.clone(), &self.name, limits)
+    }
+
+    pub(super) fn along(
+        transport: Arc<dyn Transport>,
+        route: impl Into<Arc<Route<T>>>,
+        name: &str,
+        limits: FrameLimits,
+    ) -> Result<Self, TransportError> {
+        limits.check()?;
+        let (route, schema) = (route.into(), Schema::of::<T>());
+        let lane = |stream: String| {
+            let (in_flight, name) = match split(&stream).1 {
+                None => (IN_FLIGHT, name.to_owned()),
+                // A frame that is tried again must not be overtaken.
+                Some(partition) => (0, format!("{name}.{partition}")),
+            };
+            let (writer, receipts) = (FrameWriter::new(schema, limits), VecDeque::new());
+            Lane { stream, name, writer, sent: Sent::default(), receipts, in_flight }
         };
-        let shared = Shared {
-            transport,
-            stream: stream.to_owned(),
-            name: name.to_owned(),
-            limits,
-            open: Mutex::new(open),
-            begun: Condvar::new(),
-        };
-        Ok(StreamSink { shared: Arc::new(shared), linger: None, items: PhantomData })
+        let lanes = route.streams().into_iter().map(lane).collect();
+        let open = Mutex::new(Open { lanes, failed: None, over: false });
+        let shared = Shared { transport, limits, open, begun: Condvar::new() };
+        Ok(StreamSink { shared: Arc::new(shared), route, name: name.to_owned(), linger: None })
     }
 }
 
@@ -112,18 +151,20 @@ impl<T: Serialize + DeserializeOwned> Sink<T> for StreamSink<T> {
     type Done = Sent;
 
     fn write(&mut self, item: T) -> Result<(), BoxError> {
+        let lane = self.route.of(&item);
         // A lock per item: a source that pauses leaves a frame to the thread that lingers, and no other call would tell.
         let mut open = self.shared.lock();
         if let Some(error) = open.failed.take() {
             return Err(error.into());
         }
-        if !open.writer.push(&item)? {
-            self.shared.send(&mut open)?;
-            open.writer.push(&item)?;
+        let lane = &mut open.lanes[lane];
+        if !lane.writer.push(&item)? {
+            lane.send(&*self.shared.transport)?;
+            lane.writer.push(&item)?;
         }
-        if open.writer.is_full() {
-            self.shared.send(&mut open)?;
-        } else if open.writer.count() == 1 && self.shared.limits.linger.is_some() {
+        if lane.writer.is_full() {
+            lane.send(&*self.shared.transport)?;
+        } else if lane.writer.count() == 1 && self.shared.limits.linger.is_some() {
             self.shared.begun.notify_all();
             if self.linger.is_none() {
                 let shared = self.shared.clone();
@@ -140,11 +181,39 @@ impl<T: Serialize + DeserializeOwned> Sink<T> for StreamSink<T> {
         if let Some(error) = open.failed.take() {
             return Err(error.into());
         }
-        self.shared.send(&mut open)?;
-        while let Some(receipt) = open.receipts.pop_front() {
-            open.sent.duplicates += u64::from(receipt.wait()? == Published::Duplicate);
+        open.lanes.iter_mut().try_for_each(|lane| lane.send(&*self.shared.transport))?;
+        let mut all = Sent::default();
+        for lane in &mut open.lanes {
+            lane.wait_for(0)?;
+            all.items += lane.sent.items;
+            all.messages += lane.sent.messages;
+            all.duplicates += lane.sent.duplicates;
         }
-        Ok(open.sent)
+        Ok(all)
+    }
+}
+
+impl Lane {
+    /// Sends the frame, if there is one.
+    fn send(&mut self, transport: &dyn Transport) -> Result<(), TransportError> {
+        let count = self.writer.count();
+        let Some(payload) = self.writer.take() else { return Ok(()) };
+        self.wait_for(self.in_flight)?;
+        let id = format!("{}/{}+{count}", self.name, self.sent.items);
+        self.receipts.push_back(transport.publish(&self.stream, Message { id, payload })?);
+        self.sent.items += u64::from(count);
+        self.sent.messages += 1;
+        Ok(())
+    }
+
+    /// Waits until no more than `most` frames have no receipt.
+    fn wait_for(&mut self, most: usize) -> Result<(), TransportError> {
+        while self.receipts.len() > most
+            && let Some(first) = self.receipts.pop_front()
+        {
+            self.sent.duplicates += u64::from(first.wait()? == Published::Duplicate);
+        }
+        Ok(())
     }
 }
 
@@ -153,42 +222,34 @@ impl Shared {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Sends the frame, if there is one.
-    fn send(&self, open: &mut Open) -> Result<(), TransportError> {
-        let count = open.writer.count();
-        let Some(payload) = open.writer.take() else { return Ok(()) };
-        let id = format!("{}/{}+{count}", self.name, open.sent.items);
-        open.receipts.push_back(self.transport.publish(&self.stream, Message { id, payload })?);
-        open.sent.items += u64::from(count);
-        open.sent.messages += 1;
-        if open.receipts.len() > IN_FLIGHT
-            && let Some(first) = open.receipts.pop_front()
-        {
-            open.sent.duplicates += u64::from(first.wait()? == Published::Duplicate);
-        }
-        Ok(())
-    }
-
     /// Sends each frame that is still the same after its time.
     fn linger(&self) {
         let linger = self.limits.linger.unwrap_or(LONGEST).min(LONGEST);
+        let begun = |lane: &Lane| (lane.writer.count() > 0).then_some(lane.sent.messages);
         let mut open = self.lock();
         while !open.over {
-            if open.writer.count() == 0 {
+            let frames: Vec<Option<u64>> = open.lanes.iter().map(begun).collect();
+            let is_same = |open: &Open| {
+                open.lanes.iter().map(begun).zip(&frames).any(|(now, then)| now.is_some() && now == *then)
+            };
+            if !is_same(&open) {
                 open = self.begun.wait(open).unwrap_or_else(PoisonError::into_inner);
                 continue;
             }
-            let (frame, until) = (open.sent.messages, Instant::now() + linger);
-            while open.sent.messages == frame && !open.over && Instant::now() < until {
+            let until = Instant::now() + linger;
+            while is_same(&open) && !open.over && Instant::now() < until {
                 let span = until.saturating_duration_since(Instant::now());
                 open = self.begun.wait_timeout(open, span).unwrap_or_else(PoisonError::into_inner).0;
             }
-            if open.sent.messages == frame
-                && !open.over
-                && let Err(error) = self.send(&mut open)
-            {
-                open.failed = Some(error);
-                return;
+            let Open { lanes, over, failed } = &mut *open;
+            for (lane, frame) in lanes.iter_mut().zip(&frames) {
+                if *over || begun(lane).is_none() || begun(lane) != *frame {
+                    continue;
+                }
+                if let Err(error) = lane.send(&*self.transport) {
+                    *failed = Some(error);
+                    return;
+                }
             }
         }
     }
@@ -206,7 +267,6 @@ impl<T> Drop for StreamSink<T> {
 
 impl<T> fmt::Debug for StreamSink<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (stream, name) = (&self.shared.stream, &self.shared.name);
-        f.debug_struct("StreamSink").field("stream", stream).field("name", name).finish_non_exhaustive()
+        f.debug_struct("StreamSink").field("route", &self.route).finish_non_exhaustive()
     }
 }

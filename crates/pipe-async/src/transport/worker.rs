@@ -1,19 +1,18 @@
 //! A worker: takes messages of a stream, runs a pipeline over the items of each, sends what comes out, and only then acknowledges.
 
-use super::attempt::{Attempt, Outcome, Results};
-use super::contract::{Delivery, Message, Published, Receipt, Transport, Verdict};
+use super::ahead::Ahead;
+use super::contract::Transport;
 use super::error::TransportError;
 use super::frame::FrameLimits;
 use super::keeper::Keeper;
-use super::letter::{Letter, dead};
+use super::partition::{Route, split};
 use super::settings::check_stream;
+use super::shift::Shift;
 use super::taken::Taken;
 use pipe_core::{Cancel, Retry, RunError, exponential};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::collections::VecDeque;
 use std::fmt;
-use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -50,11 +49,13 @@ const LOOK: Duration = Duration::from_millis(250);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Worker {
-    transport: Arc<dyn Transport>,
-    stage: String,
-    from: String,
+    pub(super) transport: Arc<dyn Transport>,
+    pub(super) stage: String,
+    pub(super) from: String,
     into: Option<String>,
-    settings: WorkerSettings,
+    pub(super) settings: WorkerSettings,
+    /// Of the workers of several partitions one does.
+    takes_suspects: bool,
 }
 
 /// Settings of a [`Worker`].
@@ -68,8 +69,8 @@ pub struct WorkerSettings {
     pub max_attempts: u32,
     /// The waits between attempts; their number is not used. From 100 ms to 30 s unless set.
     pub backoff: Retry,
-    /// Messages that are fetched at once: 64 unless set. What a worker holds in memory is this times the size of a frame, and what it makes
-    /// of one.
+    /// Messages that are fetched at once: 64 unless set. A worker holds at most three times as many: those it works on, those whose results
+    /// are on their way, and the next ones. So in memory this is three times it and the size of a frame, and what it makes of one.
     pub fetch: usize,
     /// How long a message may be worked on before it is given to another worker: 1 hour unless set.
     pub longest: Duration,
@@ -114,6 +115,22 @@ pub struct Worked {
     pub suspects: u64,
 }
 
+impl Worked {
+    /// What two workers did.
+    pub(super) fn and(self, other: Worked) -> Worked {
+        Worked {
+            messages: self.messages + other.messages,
+            items: self.items + other.items,
+            outputs: self.outputs + other.outputs,
+            duplicates: self.duplicates + other.duplicates,
+            redelivered: self.redelivered + other.redelivered,
+            retried: self.retried + other.retried,
+            letters: self.letters + other.letters,
+            suspects: self.suspects + other.suspects,
+        }
+    }
+}
+
 impl Worker {
     /// Takes messages from the stream `from`. The name of the stage is part of the ids of what it sends: another name is other results.
     ///
@@ -125,6 +142,7 @@ impl Worker {
         from: &str,
         settings: WorkerSettings,
     ) -> Result<Self, TransportError> {
+        check_stream(from)?;
         check_stream(&suspects(from))?;
         settings.limits.check()?;
         for (field, is_zero) in [
@@ -137,7 +155,9 @@ impl Worker {
                 return Err(TransportError::Config { field, value, why });
             }
         }
-        Ok(Worker { transport, stage: stage.to_owned(), from: from.to_owned(), into: None, settings })
+        let (stage, from) = (stage.to_owned(), from.to_owned());
+        let takes_suspects = split(&from).1.is_none_or(|partition| partition == 0);
+        Ok(Worker { transport, stage, from, into: None, settings, takes_suspects })
     }
 
     /// Sends what the pipeline gives into a stream. Without it the pipeline has a sink of its own, and gives nothing; let that sink know
@@ -153,227 +173,86 @@ impl Worker {
 
     /// Works until it is cancelled or idle. Cancelled, it finishes and acknowledges the message it is at, and gives the rest back.
     ///
-    /// The closure runs a pipeline over the items of one message. It blocks; of several workers on several threads each has a closure.
+    /// The closure runs a pipeline over the items of one message. It blocks; of several workers on several threads each has a closure. The next
+    /// messages are fetched meanwhile.
     ///
     /// # Errors
     /// The transport failed for longer than its patience. What was not acknowledged is delivered again, to this worker or another.
     pub fn run<In, Out>(
         &self,
         stop: &Cancel,
+        work: impl FnMut(Taken<In>) -> Result<Vec<Out>, RunError>,
+    ) -> Result<Worked, TransportError>
+    where
+        In: Serialize + DeserializeOwned,
+        Out: Serialize + DeserializeOwned,
+    {
+        let route = self.into.as_deref().map(Route::into_one);
+        let idle = self.settings.idle;
+        self.run_until(stop, route.as_ref(), work, |idle_for| Ok(idle.is_some_and(|idle| idle_for >= idle)))
+    }
+
+    /// The same with the end told by `is_over`, which is asked when nothing came for so long.
+    pub(super) fn run_until<In, Out>(
+        &self,
+        stop: &Cancel,
+        route: Option<&Route<Out>>,
         mut work: impl FnMut(Taken<In>) -> Result<Vec<Out>, RunError>,
+        mut is_over: impl FnMut(Duration) -> Result<bool, TransportError>,
     ) -> Result<Worked, TransportError>
     where
         In: Serialize + DeserializeOwned,
         Out: Serialize + DeserializeOwned,
     {
         let keeper = Keeper::new(self.settings.longest);
+        let mut shift = Shift::new(self, &keeper);
         std::thread::scope(|scope| {
             let _end = keeper.until_dropped();
             scope.spawn(|| keeper.run(&*self.transport));
-            let mut shift =
-                Shift { worker: self, keeper: &keeper, open: VecDeque::new(), worked: Worked::default() };
+            let (ahead, fetching) = Ahead::new(&*self.transport, &self.from, self.settings.fetch, &keeper);
+            let fetching = scope.spawn(|| fetching.run(stop, LOOK));
+            let wait = self.settings.idle.map_or(LOOK, |idle| idle.min(LOOK));
             let (mut last, mut looked) = (Instant::now(), Instant::now());
-            while !stop.is_cancelled() && self.settings.idle.is_none_or(|idle| last.elapsed() < idle) {
-                let wait = self.settings.idle.map_or(LOOK, |idle| idle.min(LOOK));
-                let fetched = self.transport.fetch(&self.from, self.settings.fetch, wait)?;
+            while !stop.is_cancelled() {
+                let mut fetched = ahead.there()?;
+                if fetched.is_empty() {
+                    // There is time for it, and who waits for the next message may wait for this.
+                    shift.acknowledge(0)?;
+                    fetched = ahead.wait(wait)?;
+                }
                 let mut any = !fetched.is_empty();
-                shift.take(fetched, stop, &mut work)?;
-                if !any || looked.elapsed() > LOOK {
+                shift.take(fetched, stop, route, &mut work)?;
+                if self.takes_suspects && (!any || looked.elapsed() > LOOK) {
                     let suspect = self.transport.fetch(&suspects(&self.from), 1, Duration::ZERO)?;
                     any |= !suspect.is_empty();
-                    shift.take(suspect, stop, &mut work)?;
+                    suspect.iter().for_each(|delivery| keeper.hold(delivery));
+                    shift.take(suspect, stop, route, &mut work)?;
                     looked = Instant::now();
                 }
                 if any {
                     last = Instant::now();
+                } else if is_over(last.elapsed())? {
+                    break;
                 }
             }
-            Ok(shift.worked)
-        })
+            shift.acknowledge(0)?;
+            // Not before: it would fetch what is given back.
+            drop(ahead);
+            let unused = fetching.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            shift.give_back(unused)
+        })?;
+        Ok(shift.worked())
     }
 }
 
 /// The stream of the messages that may have ended a worker.
-fn suspects(stream: &str) -> String {
-    format!("{stream}-suspect")
+pub(super) fn suspects(stream: &str) -> String {
+    format!("{}-suspect", split(stream).0)
 }
 
 /// Whether what was to be sent is to blame, and not who was to take it.
-fn is_of_the_message(error: &TransportError) -> bool {
+pub(super) fn is_of_the_message(error: &TransportError) -> bool {
     matches!(error, TransportError::TooLarge { .. } | TransportError::Frame { .. })
-}
-
-/// A worker at work.
-struct Shift<'w> {
-    worker: &'w Worker,
-    keeper: &'w Keeper,
-    /// In the order they were taken.
-    open: VecDeque<Open>,
-    worked: Worked,
-}
-
-/// A message whose results are on their way.
-struct Open {
-    delivery: Delivery,
-    receipts: Vec<Receipt>,
-    items: u64,
-    outputs: u64,
-}
-
-impl Shift<'_> {
-    /// Works on what was fetched at once.
-    fn take<In, Out>(
-        &mut self,
-        fetched: Vec<Delivery>,
-        stop: &Cancel,
-        work: &mut impl FnMut(Taken<In>) -> Result<Vec<Out>, RunError>,
-    ) -> Result<(), TransportError>
-    where
-        In: Serialize + DeserializeOwned,
-        Out: Serialize + DeserializeOwned,
-    {
-        fetched.iter().for_each(|delivery| self.keeper.hold(delivery));
-        let (fresh, mut again): (Vec<_>, Vec<_>) =
-            fetched.into_iter().partition(|delivery| delivery.attempt == 1);
-        // One of these may have ended the worker that held them all. The others are to get through before it does so again.
-        let order = RandomState::new();
-        again.sort_by_cached_key(|delivery| order.hash_one(delivery.sequence));
-        self.worked.redelivered += again.len() as u64;
-        for delivery in fresh.into_iter().chain(again) {
-            if stop.is_cancelled() {
-                self.settle(&delivery, Verdict::Retry(Duration::ZERO))?;
-                continue;
-            }
-            if delivery.attempt > 1 {
-                self.acknowledge(0)?;
-            }
-            self.one(delivery, work)?;
-            self.acknowledge(self.worker.settings.fetch)?;
-        }
-        self.acknowledge(0)
-    }
-
-    fn one<In, Out>(
-        &mut self,
-        delivery: Delivery,
-        work: &mut impl FnMut(Taken<In>) -> Result<Vec<Out>, RunError>,
-    ) -> Result<(), TransportError>
-    where
-        In: Serialize + DeserializeOwned,
-        Out: Serialize + DeserializeOwned,
-    {
-        let sent = match self.attempt(&delivery).run(work) {
-            Outcome::Again => return self.again(&delivery),
-            Outcome::Over(results) => self.send(&delivery, results),
-        };
-        match sent {
-            Ok((receipts, items, outputs)) => {
-                self.open.push_back(Open { delivery, receipts, items, outputs });
-                Ok(())
-            }
-            Err(error) => self.refused(&delivery, error),
-        }
-    }
-
-    fn attempt<'d>(&self, delivery: &'d Delivery) -> Attempt<'d>
-    where
-        Self: 'd,
-    {
-        let Worker { stage, from, settings, .. } = self.worker;
-        Attempt::new(delivery, stage, from, settings.max_attempts, settings.limits)
-    }
-
-    fn again(&mut self, delivery: &Delivery) -> Result<(), TransportError> {
-        self.worked.retried += 1;
-        let after = self.worker.settings.backoff.wait(delivery.attempt, delivery.sequence);
-        self.settle(delivery, Verdict::Retry(after))
-    }
-
-    /// Sends what became of a message. The letters are safe before the first output leaves: were it the other way round, a worker killed
-    /// in between would leave outputs without the items of the letters, and nothing that tells of these.
-    fn send(
-        &mut self,
-        delivery: &Delivery,
-        results: Results,
-    ) -> Result<(Vec<Receipt>, u64, u64), TransportError> {
-        let Worker { transport, stage, from, into, .. } = self.worker;
-        let Results { outputs, letters, suspects, items, without } = results;
-        for letter in letters {
-            self.write(letter)?;
-        }
-        let (mut receipts, mut sent) = (Vec::new(), 0);
-        self.worked.suspects += suspects.len() as u64;
-        for message in suspects {
-            receipts.push(transport.publish(&self::suspects(from), message)?);
-        }
-        if let Some(into) = into {
-            for (n, (payload, count)) in outputs.into_iter().enumerate() {
-                let id = format!("{}>{stage}{without}.{n}", delivery.message.id);
-                receipts.push(transport.publish(into, Message { id, payload })?);
-                sent += u64::from(count);
-            }
-        }
-        Ok((receipts, items, sent))
-    }
-
-    /// Results that no stream would take at any time are a failure of their message. Whatever else went wrong ends the worker.
-    fn refused(&mut self, delivery: &Delivery, error: TransportError) -> Result<(), TransportError> {
-        if !is_of_the_message(&error) {
-            return Err(error);
-        }
-        if delivery.attempt < self.worker.settings.max_attempts {
-            return self.again(delivery);
-        }
-        let letter = self.attempt(delivery).dead(&error.to_string());
-        self.write(letter)?;
-        self.settle(delivery, Verdict::Ack)?;
-        self.worked.messages += 1;
-        Ok(())
-    }
-
-    /// Writes a letter, and waits until it is safe. One that is too large loses what it can do without.
-    fn write(&mut self, mut letter: Letter) -> Result<(), TransportError> {
-        let stream = dead(&self.worker.from);
-        loop {
-            let message = letter.message(self.worker.settings.limits);
-            let written = message
-                .map_err(|source| TransportError::Frame { stream: stream.clone(), source })
-                .and_then(|message| self.worker.transport.publish(&stream, message)?.wait());
-            match written {
-                Err(error) if is_of_the_message(&error) && letter.shorten() => {}
-                Err(error) => return Err(error),
-                Ok(_) => break,
-            }
-        }
-        self.worked.letters += 1;
-        Ok(())
-    }
-
-    /// Acknowledges messages whose results have arrived, until no more than `most` are left.
-    fn acknowledge(&mut self, most: usize) -> Result<(), TransportError> {
-        while self.open.len() > most
-            && let Some(Open { delivery, receipts, items, outputs }) = self.open.pop_front()
-        {
-            let arrived: Result<Vec<Published>, _> = receipts.into_iter().map(Receipt::wait).collect();
-            match arrived {
-                Ok(arrived) => {
-                    self.settle(&delivery, Verdict::Ack)?;
-                    let duplicates = arrived.iter().filter(|published| **published == Published::Duplicate);
-                    self.worked.duplicates += duplicates.count() as u64;
-                    self.worked.items += items;
-                    self.worked.outputs += outputs;
-                    self.worked.messages += 1;
-                }
-                Err(error) => self.refused(&delivery, error)?,
-            }
-        }
-        Ok(())
-    }
-
-    fn settle(&self, delivery: &Delivery, verdict: Verdict) -> Result<(), TransportError> {
-        self.keeper.release(delivery);
-        self.worker.transport.settle(delivery, verdict)
-    }
 }
 
 impl fmt::Debug for Worker {

@@ -10,7 +10,7 @@ use tempfile::TempDir;
 pub(crate) struct NatsServer {
     process: Child,
     pub(crate) url: String,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl NatsServer {
@@ -30,35 +30,50 @@ impl NatsServer {
             return None;
         };
         let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("nats.conf");
-        std::fs::write(&file, configuration).unwrap();
-        let arguments: [&std::ffi::OsStr; 11] = [
-            "-c".as_ref(),
-            file.as_ref(),
-            "-js".as_ref(),
-            "-a".as_ref(),
-            "127.0.0.1".as_ref(),
-            "-p".as_ref(),
-            "-1".as_ref(),
-            "-sd".as_ref(),
-            folder.path().as_ref(),
-            "--ports_file_dir".as_ref(),
-            folder.path().as_ref(),
-        ];
-        let log = std::fs::File::create(folder.path().join("log")).unwrap();
-        let mut command = Command::new(&program);
-        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
-        let mut process = command.spawn().unwrap_or_else(|error| panic!("{}: {error}", program.display()));
-        let ports = folder.path().join(format!("nats-server_{}.ports", process.id()));
-        let url = first_url(&ports).unwrap_or_else(|| {
-            let mut said = String::new();
-            let _ = process.kill();
-            let log = std::fs::File::open(folder.path().join("log"));
-            let _ = log.and_then(|mut log| log.read_to_string(&mut said));
-            panic!("{} did not start: {said}", program.display())
-        });
-        Some(NatsServer { process, url, _folder: folder })
+        std::fs::write(folder.path().join("nats.conf"), configuration).unwrap();
+        let (process, url) = run(&program, &folder, "-1");
+        Some(NatsServer { process, url, folder })
     }
+
+    /// SIGKILL, and the same again: on its port, with its files.
+    #[allow(dead_code, reason = "few of the test files that share this do so")]
+    pub(crate) fn kill_and_start_again(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+        let port = self.url.rsplit(':').next().unwrap().to_owned();
+        (self.process, self.url) = run(&program().unwrap(), &self.folder, &port);
+    }
+}
+
+/// A server on a port, and its address once it listens there.
+fn run(program: &Path, folder: &TempDir, port: &str) -> (Child, String) {
+    let file = folder.path().join("nats.conf");
+    let arguments: [&std::ffi::OsStr; 11] = [
+        "-c".as_ref(),
+        file.as_ref(),
+        "-js".as_ref(),
+        "-a".as_ref(),
+        "127.0.0.1".as_ref(),
+        "-p".as_ref(),
+        port.as_ref(),
+        "-sd".as_ref(),
+        folder.path().as_ref(),
+        "--ports_file_dir".as_ref(),
+        folder.path().as_ref(),
+    ];
+    let log = std::fs::File::create(folder.path().join("log")).unwrap();
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+    let mut process = command.spawn().unwrap_or_else(|error| panic!("{}: {error}", program.display()));
+    let ports = folder.path().join(format!("nats-server_{}.ports", process.id()));
+    let url = first_url(&ports).unwrap_or_else(|| {
+        let mut said = String::new();
+        let _ = process.kill();
+        let log = std::fs::File::open(folder.path().join("log"));
+        let _ = log.and_then(|mut log| log.read_to_string(&mut said));
+        panic!("{} did not start: {said}", program.display())
+    });
+    (process, url)
 }
 
 impl Drop for NatsServer {
@@ -73,8 +88,9 @@ fn first_url(ports: &Path) -> Option<String> {
     let started = Instant::now();
     while started.elapsed() < Duration::from_secs(20) {
         let text = std::fs::read_to_string(ports).unwrap_or_default();
-        if let Some(url) = text.split('"').find(|part| part.starts_with("nats://")) {
-            return Some(url.to_owned());
+        if let Some((_, address)) = text.split('"').find_map(|part| part.split_once("://")) {
+            // `tls://`, where it speaks that.
+            return Some(format!("nats://{address}"));
         }
         // The one thing here that can only be asked again: a file of another process.
         std::thread::sleep(Duration::from_millis(10));

@@ -5,22 +5,15 @@ use pulp::bytemuck::{Pod, cast_slice};
 use pulp::{Simd, as_arrays};
 
 /// Floats that vectors are made of.
-pub trait Lanes: Float + Pod {
+pub(crate) trait Lanes: Float + Pod {
     /// A register of them.
-    #[doc(hidden)]
     type Vector<S: Simd>: Copy + Pod;
-    #[doc(hidden)]
     fn vectors<S: Simd>(numbers: &[Self]) -> &[Self::Vector<S>];
-    #[doc(hidden)]
     fn splat<S: Simd>(simd: S, x: Self) -> Self::Vector<S>;
-    #[doc(hidden)]
     fn add<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
-    #[doc(hidden)]
     fn sub<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
-    #[doc(hidden)]
     fn mul<S: Simd>(simd: S, a: Self::Vector<S>, b: Self::Vector<S>) -> Self::Vector<S>;
     /// `a * b + c`, rounded once.
-    #[doc(hidden)]
     fn mul_add<S: Simd>(
         simd: S,
         a: Self::Vector<S>,
@@ -28,10 +21,8 @@ pub trait Lanes: Float + Pod {
         c: Self::Vector<S>,
     ) -> Self::Vector<S>;
     /// In each lane `x` where it is less than `low`, else `low`.
-    #[doc(hidden)]
     fn lesser<S: Simd>(simd: S, x: Self::Vector<S>, low: Self::Vector<S>) -> Self::Vector<S>;
     /// In each lane `x` where it is greater than `high`, else `high`.
-    #[doc(hidden)]
     fn greater<S: Simd>(simd: S, x: Self::Vector<S>, high: Self::Vector<S>) -> Self::Vector<S>;
 }
 
@@ -92,7 +83,7 @@ pub(super) fn fold_pairs<S: Simd, T: Lanes>(simd: S, a: &[T], b: &[T]) -> [T; LA
 
 /// How many registers hold all lanes: 4 (`f32` in 512 bits) to 32 (`f64` in 128); 64 where a vector is one number, and the compiler knows better.
 #[inline(always)]
-fn registers<S: Simd, T: Lanes>() -> usize {
+pub(super) fn registers<S: Simd, T: Lanes>() -> usize {
     size_of::<[T; LANES]>() / size_of::<T::Vector<S>>()
 }
 
@@ -143,7 +134,7 @@ fn fold_pairs_in<S: Simd, T: Lanes, const N: usize>(simd: S, a: &[T], b: &[T]) -
 }
 
 #[inline(always)]
-fn lanes_of<S: Simd, T: Lanes, const N: usize>(registers: [T::Vector<S>; N]) -> [T; LANES] {
+pub(super) fn lanes_of<S: Simd, T: Lanes, const N: usize>(registers: [T::Vector<S>; N]) -> [T; LANES] {
     let mut lanes = [T::default(); LANES];
     lanes.copy_from_slice(cast_slice(&registers));
     lanes
@@ -177,7 +168,7 @@ pub(super) fn joined<T: Copy>(mut lanes: [T; LANES], join: impl Fn(T, T) -> T) -
 }
 
 macro_rules! lanes {
-    ($float:ty, $vector:ident, $split:ident, $splat:ident, $add:ident, $sub:ident, $mul:ident, $mul_add:ident, $less:ident, $select:ident) => {
+    ($float:ty, $vector:ident, $split:ident, $splat:ident, $add:ident, $sub:ident, $mul:ident, $mul_add:ident, $min:ident, $max:ident, $less:ident, $select:ident) => {
         impl Lanes for $float {
             type Vector<S: Simd> = S::$vector;
 
@@ -213,12 +204,21 @@ macro_rules! lanes {
 
             #[inline(always)]
             fn lesser<S: Simd>(simd: S, x: S::$vector, low: S::$vector) -> S::$vector {
-                simd.$select(simd.$less(x, low), x, low)
+                // MINPS is this, one instruction for two; other processors keep what is not a number.
+                if cfg!(target_arch = "x86_64") {
+                    simd.$min(x, low)
+                } else {
+                    simd.$select(simd.$less(x, low), x, low)
+                }
             }
 
             #[inline(always)]
             fn greater<S: Simd>(simd: S, x: S::$vector, high: S::$vector) -> S::$vector {
-                simd.$select(simd.$less(high, x), x, high)
+                if cfg!(target_arch = "x86_64") {
+                    simd.$max(x, high)
+                } else {
+                    simd.$select(simd.$less(high, x), x, high)
+                }
             }
         }
     };
@@ -233,6 +233,8 @@ lanes!(
     sub_f32s,
     mul_f32s,
     mul_add_f32s,
+    min_f32s,
+    max_f32s,
     less_than_f32s,
     select_f32s
 );
@@ -245,6 +247,8 @@ lanes!(
     sub_f64s,
     mul_f64s,
     mul_add_f64s,
+    min_f64s,
+    max_f64s,
     less_than_f64s,
     select_f64s
 );

@@ -3,6 +3,7 @@
 //! A plain loop over an array of running sums is not kept in registers by the compiler, which costs a factor of four. So these are written on
 //! vectors.
 
+mod compensated;
 mod dot;
 mod integers;
 mod lanes;
@@ -10,9 +11,10 @@ mod min_max;
 mod moments;
 mod sum;
 
+pub(crate) use compensated::compensated_in_lanes;
 pub(crate) use dot::dot_in_lanes;
 pub(crate) use integers::{extremes, sum_in};
-pub use lanes::Lanes;
+pub(crate) use lanes::Lanes;
 pub(crate) use min_max::extremes_in_lanes;
 pub(crate) use moments::moments_in_lanes;
 pub(crate) use sum::sum_in_lanes;

@@ -19,7 +19,7 @@ mod take_while;
 mod try_map;
 mod windows;
 
-pub use batch::Batches;
+pub use batch::{Batches, Group};
 pub use counted::Counted;
 pub use dedup::Dedup;
 pub use enumerate::Enumerate;

@@ -1,6 +1,7 @@
 //! The numbers that programs are about.
 
 use crate::kernel::op::FloatOp;
+use crate::kernel::reduce::Compensated;
 use crate::kernel::runner::{KernelWorker, KernelWorkers};
 use std::convert::Infallible;
 use std::fmt::Debug;
@@ -45,6 +46,19 @@ pub trait Number: Copy + PartialOrd + Debug + Default + Send + Sync + 'static + 
     /// The sum of the squares of the distances to the centre, in the same order; of floats in their own precision, of integers in that of
     /// `f64`.
     fn squares(block: &[Self], centre: f64) -> f64;
+
+    /// The sum of a block, and what its additions have lost; see [`CompensatedSum`](crate::kernel::CompensatedSum).
+    fn compensated(block: &[Self]) -> Compensated;
+
+    /// The brightness of a colour, by the weights of ITU-R BT.601: of floats `0.299 r + 0.587 g + 0.114 b`, rounded after each operation, of
+    /// integers `(77 r + 150 g + 29 b + 128) / 256`, in an integer that has room for it, rounded down.
+    fn luma(r: Self, g: Self, b: Self) -> Self;
+
+    /// The nearest `f64`.
+    fn as_f64(self) -> f64;
+
+    /// As a sum of itself alone.
+    fn as_total(self) -> Self::Total;
 
     /// A sum as the nearest `f64`.
     fn total_as_f64(total: Self::Total) -> f64;
@@ -145,6 +159,30 @@ macro_rules! float {
                 f64::from(in_lanes(distances.map(|distance| distance * distance)))
             }
 
+            fn compensated(block: &[Self]) -> Compensated {
+                let (mut sums, mut lost) = ([0.0; LANES], [0.0; LANES]);
+                for (at, x) in block.iter().enumerate() {
+                    let lane = at % LANES;
+                    (sums[lane], lost[lane]) = Compensated::add(sums[lane], lost[lane], *x);
+                }
+                Compensated::of_lanes(&sums, &lost)
+            }
+
+            #[inline(always)]
+            fn luma(r: Self, g: Self, b: Self) -> Self {
+                0.299 * r + 0.587 * g + 0.114 * b
+            }
+
+            #[inline(always)]
+            fn as_f64(self) -> f64 {
+                f64::from(self)
+            }
+
+            #[inline(always)]
+            fn as_total(self) -> f64 {
+                f64::from(self)
+            }
+
             fn total_as_f64(total: f64) -> f64 {
                 total
             }
@@ -178,7 +216,7 @@ float!(f32);
 float!(f64);
 
 macro_rules! integer {
-    ($($integer:ty, |$x:ident| $magnitude:expr;)+) => { $(
+    ($($integer:ty, $wide:ty, |$x:ident| $magnitude:expr;)+) => { $(
         impl Number for $integer {
             type Only = Infallible;
             type Total = i128;
@@ -227,6 +265,26 @@ macro_rules! integer {
                 in_lanes(distances.map(|distance| distance * distance))
             }
 
+            fn compensated(block: &[Self]) -> Compensated {
+                Compensated::exact(Self::sum(block))
+            }
+
+            #[inline(always)]
+            fn luma(r: Self, g: Self, b: Self) -> Self {
+                let [r, g, b] = [r, g, b].map(<$wide>::from);
+                ((77 * r + 150 * g + 29 * b + 128) >> 8) as Self
+            }
+
+            #[inline(always)]
+            fn as_f64(self) -> f64 {
+                self as f64
+            }
+
+            #[inline(always)]
+            fn as_total(self) -> i128 {
+                i128::from(self)
+            }
+
             fn total_as_f64(total: i128) -> f64 {
                 total as f64
             }
@@ -243,10 +301,10 @@ macro_rules! integer {
 }
 // For example: impl Number for i32 { fn plus(self, other: i32) -> i32 { self.wrapping_add(other) } .. }
 integer! {
-    i32, |x| x.wrapping_abs();
-    i64, |x| x.wrapping_abs();
-    u8, |x| x;
-    u16, |x| x;
+    i32, i64, |x| x.wrapping_abs();
+    i64, i128, |x| x.wrapping_abs();
+    u8, u16, |x| x;
+    u16, u32, |x| x;
 }
 
 mod sealed {

@@ -1,10 +1,15 @@
 //! Who computes a program. The executor hands it in, so that a pipeline need not know.
 
 use crate::error::RunError;
+use crate::kernel::fir::fir;
+use crate::kernel::grey::grey;
 use crate::kernel::number::Number;
 use crate::kernel::op::Compare;
+use crate::kernel::pair::{PairProgram, run_pair};
 use crate::kernel::program::Program;
-use crate::kernel::reduce::{Moments, extremes};
+use crate::kernel::reduce::{Compensated, Moments, extremes};
+use crate::kernel::stencil::stencil;
+use crate::kernel::window_sums::window_sums;
 use crate::report::Event;
 use crate::stage::BoxError;
 
@@ -50,6 +55,76 @@ pub trait KernelWorker<T: Number> {
     fn retain(&mut self, compare: Compare, bound: T, block: &mut Vec<T>) -> Result<(), BoxError> {
         block.retain(|x| compare.holds(*x, bound));
         Ok(())
+    }
+
+    /// Applies the program to each number of `x` and the one of `y` in the same place, for as many as both have.
+    ///
+    /// # Errors
+    /// As `run`.
+    fn run_pair(&mut self, program: &PairProgram<T>, x: &mut [T], y: &[T]) -> Result<(), BoxError> {
+        run_pair(program, x, y);
+        Ok(())
+    }
+
+    /// A filter with a finite impulse response: `out[i] = taps[0] * x[i + n - 1] + .. + taps[n - 1] * x[i]`, where n is the number of taps. Each product is
+    /// added to the sum of those before it, from 0 on, and rounded once ([`Number::times_plus`]). `out` has room for `x.len() + 1 - n`.
+    ///
+    /// # Errors
+    /// As `run`.
+    fn fir(&mut self, taps: &[T], x: &[T], out: &mut [T]) -> Result<(), BoxError> {
+        fir(taps, x, out);
+        Ok(())
+    }
+
+    /// `out[i] = x[i] + .. + x[i + width - 1]`. Added by doubling: sums of 2 are sums of two numbers, sums of 4 those of two sums of 2, and so on; a
+    /// width is put together of powers of two, from the least on. `out` has room for `x.len() + 1 - width`.
+    ///
+    /// # Errors
+    /// As `run`.
+    fn window_sums(&mut self, width: usize, x: &[T], out: &mut [T]) -> Result<(), BoxError> {
+        window_sums(width, x, out);
+        Ok(())
+    }
+
+    /// Of each pixel the sum of itself and its eight neighbours, each times its weight; products and sums are rounded one by one, in the
+    /// order of the weights. `image` has whole rows of `width` pixels, and `out` as many.
+    ///
+    /// # Errors
+    /// As `run`.
+    fn stencil(
+        &mut self,
+        weights: &[T; 9],
+        width: usize,
+        image: &[T],
+        out: &mut [T],
+    ) -> Result<(), BoxError> {
+        stencil(weights, width, image, out);
+        Ok(())
+    }
+
+    /// The brightness of each three numbers, see [`Number::luma`]. `brightness` has room for a third of them.
+    ///
+    /// # Errors
+    /// As `run`.
+    fn grey(&mut self, rgb: &[T], brightness: &mut [T]) -> Result<(), BoxError> {
+        grey(rgb, brightness);
+        Ok(())
+    }
+
+    /// How many numbers of a block compare so with the bound, see [`Count`](crate::kernel::Count).
+    ///
+    /// # Errors
+    /// As `run`.
+    fn count(&mut self, compare: Compare, bound: T, block: &[T]) -> Result<u64, BoxError> {
+        Ok(block.iter().map(|x| u64::from(compare.holds(*x, bound))).sum())
+    }
+
+    /// The sum of a block with what its additions lose, see [`CompensatedSum`](crate::kernel::CompensatedSum).
+    ///
+    /// # Errors
+    /// As `run`.
+    fn compensated_sum(&mut self, block: &[T]) -> Result<Compensated, BoxError> {
+        Ok(T::compensated(block))
     }
 
     /// The sum of a block, see [`Sum`](crate::kernel::Sum).

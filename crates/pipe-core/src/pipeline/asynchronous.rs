@@ -2,6 +2,7 @@
 
 use crate::adapters::Identity;
 use crate::async_step::{AsyncStep, MapAsync, TryMapAsync};
+use crate::batch_call::BatchCall;
 use crate::item::{Item, Own, Owned};
 use crate::lower::{AnyWorkers, Cut, Reactor};
 use crate::operations::{Operations, Rate};
@@ -53,6 +54,39 @@ impl<U, C, I: Owned> Pipeline<U, C, I> {
         self.asynchronously("stage_async", Emits::One, step)
     }
 
+    /// Starts an operation for each batch, behind [`batch`](Pipeline::batch): for services that answer many questions
+    /// in one call. It gives an answer for each item, in their order; another number of answers is the stage's error,
+    /// [`WrongAnswers`](crate::WrongAnswers). A `.flat_map(|answers| answers)` behind its settings deals them out.
+    ///
+    /// ```
+    /// use pipe_core::from_iter;
+    /// use std::time::Duration;
+    ///
+    /// # async fn lengths(urls: Vec<String>) -> Result<Vec<usize>, String> { Ok(urls.iter().map(String::len).collect()) }
+    /// # let urls = ["a".to_owned(), "bc".to_owned()];
+    /// let answers = from_iter(urls)
+    ///     .batch(100)
+    ///     .or_after(Duration::from_millis(10))
+    ///     .try_map_batch_async(lengths) // async fn lengths(urls: Vec<String>) -> Result<Vec<usize>, String>
+    ///     .concurrency(8)
+    ///     .flat_map(|answers| answers);
+    /// # let _ = answers;
+    /// ```
+    pub fn try_map_batch_async<In, T, E, F, Fut>(
+        self,
+        f: F,
+    ) -> Pipeline<Async<U, C, I, BatchCall<F, In, T, E>, Vec<T>>, Identity, Own<Vec<T>>>
+    where
+        I: Owned<T = Vec<In>>,
+        In: Send + 'static,
+        T: Send + 'static,
+        E: Into<BoxError>,
+        F: Fn(Vec<In>) -> Fut + Send + Sync,
+        Fut: Future<Output = Result<Vec<T>, E>>,
+    {
+        self.asynchronously("try_map_batch_async", Emits::One, BatchCall::new(f))
+    }
+
     fn asynchronously<A, T: Send + 'static>(
         self,
         name: &str,
@@ -72,6 +106,18 @@ impl<U, A, T, J: Item> Pipeline<Cut<U, A, T, Reactor>, Identity, J> {
     /// How many operations may be in flight: 64 unless set. Zero is a `Config` error.
     pub fn concurrency(mut self, operations: usize) -> Self {
         self.operations().concurrency = operations;
+        self
+    }
+
+    /// Keeps no more operations in flight than make the service answer sooner: starts with four, goes up to the
+    /// [`concurrency`](Pipeline::concurrency), and follows the latency, so that some queue in the service and not all
+    /// of them. For a service of which nobody knows how much it can do, or that is shared with others. It finds that
+    /// out within some hundred operations, and looks again now and then.
+    ///
+    /// An operation that fails counts as one that was answered: a service that refuses at once what is too much for it
+    /// is not spared by this; set a [`rate`](Pipeline::rate), or [`retry`](Pipeline::retry) with a share.
+    pub fn adaptive(mut self) -> Self {
+        self.operations().adaptive = true;
         self
     }
 

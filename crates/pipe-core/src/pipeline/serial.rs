@@ -6,6 +6,7 @@ use crate::lower::{AnyWorkers, Cut, OneWorker};
 use crate::pipeline::Pipeline;
 use crate::settings::{Emits, SegmentKind};
 use crate::stage::{Stage, Step, Then};
+use std::time::Duration;
 
 /// What is upstream of a pipeline behind a serial stage `S` that emits `T`.
 pub type Serial<U, C, I, S, T> = Cut<Cut<U, C, <I as Owned>::T, AnyWorkers>, Then<Identity, S>, T, OneWorker>;
@@ -51,7 +52,7 @@ impl<U, C, I: Owned> Pipeline<U, C, I> {
         self.serially("serial", Emits::Many, stage)
     }
 
-    fn serially<T: Send + 'static, S>(
+    pub(crate) fn serially<T: Send + 'static, S>(
         self,
         name: &str,
         emits: Emits,
@@ -132,8 +133,9 @@ impl<U, C, I: Owned> Pipeline<U, C, I> {
         self.serially("dedup", Emits::AtMostOne, Dedup::new(key))
     }
 
-    /// Collects `size` items into a vector; the last one may have fewer. Zero is a `Config` error. A batch that becomes larger than the
-    /// memory limit ends the run with a budget error.
+    /// Collects `size` items into a vector; the last one may have fewer. Zero is a `Config` error. A batch that becomes
+    /// larger than the memory limit ends the run with a budget error. [`or_after`](Pipeline::or_after) and
+    /// [`or_bytes`](Pipeline::or_bytes), right behind it, let a batch go before it is full.
     pub fn batch(
         mut self,
         size: usize,
@@ -168,5 +170,53 @@ impl<U, C, I: Owned> Pipeline<U, C, I> {
         }
         let weigher = self.settings.weighers.get();
         self.serially("windows", Emits::Many, Windows::new(size, every, weigher))
+    }
+}
+
+/// Bounds of the batches right before this.
+impl<U, T> Pipeline<Cut<U, Then<Identity, Batches<T>>, Vec<T>, OneWorker>, Identity, Own<Vec<T>>> {
+    /// Lets a batch go once its first item has waited for `age`, by the run's clock, whether it is full or not. Zero is a `Config` error.
+    ///
+    /// On the executors of `pipe-async` that is so though no item comes, also where the source is waiting; elsewhere
+    /// the age is looked at when the next items come, or the source ends. Then a batch that is too old goes on before
+    /// they are taken in. Where the consumer is slow a batch waits for it, and becomes no larger for that.
+    ///
+    /// An iterator at the beginning of such a pipeline is asked for one item at a time, since it may block at the next: that costs about a
+    /// microsecond an item. Sources of one's own give what they have, and are called again.
+    ///
+    /// ```
+    /// use pipe_core::{Inline, from_iter};
+    /// use std::time::Duration;
+    ///
+    /// let pairs = from_iter(0..5).batch(2).or_after(Duration::from_secs(60)).collect();
+    /// assert_eq!(pairs.run_on(&Inline)?.value, [vec![0, 1], vec![2, 3], vec![4]]);
+    /// # Ok::<(), pipe_core::RunError>(())
+    /// ```
+    pub fn or_after(mut self, age: Duration) -> Self {
+        if age.is_zero() {
+            self.settings.refuse("or_after", 0, "a batch would be too old with its first item");
+        }
+        self.up.chain_mut().second.limit_age(age);
+        let batches = self.settings.open() - 1;
+        self.settings.segments[batches].age = Some(age);
+        self
+    }
+
+    /// Lets a batch go before it would have more than `bytes`: its items, with what they own as far as they are
+    /// [weighed](crate::Weigh). An item that has more goes alone. Zero is a `Config` error.
+    ///
+    /// ```
+    /// use pipe_core::{Inline, from_iter};
+    ///
+    /// let numbers = from_iter(0..7u64).batch(1_000).or_bytes(3 * size_of::<u64>()).collect();
+    /// assert_eq!(numbers.run_on(&Inline)?.value, [vec![0, 1, 2], vec![3, 4, 5], vec![6]]);
+    /// # Ok::<(), pipe_core::RunError>(())
+    /// ```
+    pub fn or_bytes(mut self, bytes: usize) -> Self {
+        if bytes == 0 {
+            self.settings.refuse("or_bytes", 0, "no item would fit");
+        }
+        self.up.chain_mut().second.limit_bytes(bytes);
+        self
     }
 }

@@ -96,7 +96,7 @@ pub(crate) fn driven<A, B>(plan: Plan<'static, A>, mut drive: impl FnMut(A) -> B
         Err(nodes) => nodes,
     };
     let nodes = nodes.into_iter().map(|node| changed(node, &mut drive)).collect();
-    Plan::of_nodes(Nodes { source, nodes, first }, run)
+    Plan::from_nodes(Nodes { source, nodes, first }, run)
 }
 
 /// The same node, driven so if it waits.

@@ -174,6 +174,8 @@ fn between(earlier: &Report<()>, later: &Report<()>) -> Report<()> {
         segment.taken = segment.taken.saturating_sub(before.taken);
         segment.emitted = segment.emitted.saturating_sub(before.emitted);
         segment.busy = segment.busy.zip(before.busy).map(|(now, before)| now.saturating_sub(before));
+        segment.starved = segment.starved.saturating_sub(before.starved);
+        segment.blocked = segment.blocked.saturating_sub(before.blocked);
     }
     report
 }

@@ -3,13 +3,21 @@
 //! A block is reduced where it lies, by the runner, and the partial results are merged in the order of the blocks. So a result is the same on
 //! every run, on any number of workers, also of floats: it depends on the numbers, and on where blocks begin.
 
+mod compensated;
+mod count;
+mod histogram;
 mod mean_var;
 mod min_max;
+mod ordered;
 mod step;
 mod sum;
 
+pub use compensated::{Compensated, CompensatedSum};
+pub use count::Count;
+pub use histogram::{Bins, Histogram};
 pub use mean_var::{MeanVar, Moments};
 pub use min_max::{ArgMinMax, At, MinMax};
+pub use ordered::{InOrder, OrderedSum};
 pub use step::{Reduce, Reduced};
 pub use sum::Sum;
 

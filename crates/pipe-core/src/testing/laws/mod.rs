@@ -39,8 +39,8 @@ pub use memory::{
 };
 pub use outputs::{
     a_fold_takes_every_item_once, a_fold_takes_rows, a_stage_that_has_had_enough_ends_the_run_well,
-    an_empty_input_commits_the_sink, each_worker_makes_its_state_once, many_items_go_through,
-    one_item_may_become, outputs_come_in_order, the_last_group_is_not_lost,
+    an_empty_input_commits_the_sink, batches_keep_to_their_bounds, each_worker_makes_its_state_once,
+    many_items_go_through, one_item_may_become, outputs_come_in_order, the_last_group_is_not_lost,
     unordered_outputs_are_the_same_multiset,
 };
 pub use panics::{
@@ -75,7 +75,7 @@ pub fn named(executor: &dyn Provable) {
 }
 
 /// The laws that ask for nothing else.
-const NAMED: [fn(&dyn Provable); 37] = [
+const NAMED: [fn(&dyn Provable); 38] = [
     outputs_come_in_order,
     unordered_outputs_are_the_same_multiset,
     an_empty_input_commits_the_sink,
@@ -83,6 +83,7 @@ const NAMED: [fn(&dyn Provable); 37] = [
     a_fold_takes_every_item_once,
     a_fold_takes_rows,
     the_last_group_is_not_lost,
+    batches_keep_to_their_bounds,
     a_stage_that_has_had_enough_ends_the_run_well,
     the_lowest_failure_ends_the_run,
     failures_of_the_source_come_after_what_it_gave,

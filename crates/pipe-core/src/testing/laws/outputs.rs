@@ -4,12 +4,13 @@ use super::work::{after, work};
 use crate::rows;
 use crate::source::{from_iter, from_source};
 use crate::stage::{Emit, Flow, Stage, Step};
-use crate::testing::{Provable, Pull, ScriptedSink, ScriptedSource, TextSource};
+use crate::testing::{Provable, Pull, ScriptedSink, ScriptedSource, TextSource, VirtualClock};
 use std::num::ParseIntError;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::atomic::{AtomicU64, AtomicUsize};
+use std::time::Duration;
 
 /// Items that cost very different amounts of work come out in the order in which they went in.
 pub fn outputs_come_in_order(executor: &dyn Provable) {
@@ -112,6 +113,49 @@ pub fn the_last_group_is_not_lost(executor: &dyn Provable) {
     assert_eq!(lengths.len(), 15);
     assert_eq!(lengths[13], [10; 7]);
     assert_eq!(lengths[14], [10, 10, 3], "the last groups");
+}
+
+/// Batches keep to their bounds of items and bytes, whatever passes of time; one item that is larger goes alone;
+/// nothing is lost, and nothing changes places. While the clock stands still, they are as full as these bounds permit.
+pub fn batches_keep_to_their_bounds(executor: &dyn Provable) {
+    const MOST: usize = 10;
+    const BYTES: usize = 1_000;
+    const AGE: Duration = Duration::from_millis(10);
+    let input = || (0..3_000usize).map(|n| vec![n as u8; if n % 97 == 5 { 2_000 } else { n * 31 % 200 }]);
+    let weight =
+        |items: &[Vec<u8>]| items.iter().map(|item| size_of::<Vec<u8>>() + item.len()).sum::<usize>();
+    let mut full: Vec<Vec<Vec<u8>>> = Vec::new();
+    for item in input() {
+        let fits = |group: &Vec<Vec<u8>>| {
+            group.len() < MOST && weight(group) + weight(std::slice::from_ref(&item)) <= BYTES
+        };
+        match full.last_mut().filter(|group| fits(group)) {
+            Some(group) => group.push(item),
+            None => full.push(vec![item]),
+        }
+    }
+    for step in [Duration::ZERO, AGE / 3, AGE] {
+        let clock = VirtualClock::new();
+        let hand = clock.clone();
+        let batches = from_iter(input().inspect(move |_| hand.advance(step)))
+            .batch(MOST)
+            .or_after(AGE)
+            .or_bytes(BYTES)
+            .collect()
+            .clocked_by(clock)
+            .run_on(executor)
+            .expect("nothing fails")
+            .value;
+        assert!(
+            batches.concat() == input().collect::<Vec<_>>(),
+            "lost, twice or out of order, {step:?} an item"
+        );
+        let keeps = |batch: &Vec<Vec<u8>>| {
+            (1..=MOST).contains(&batch.len()) && (batch.len() == 1 || weight(batch) <= BYTES)
+        };
+        assert!(batches.iter().all(keeps), "a batch is beyond its bounds, {step:?} an item");
+        assert!(!step.is_zero() || batches == full, "a batch went before it was full, though no time passed");
+    }
 }
 
 /// `Break` from a stage of one's own: the run ends without an error, and what was emitted is delivered.

@@ -23,8 +23,10 @@ pub fn nonsense_is_refused_before_anything_is_pulled(executor: &dyn Provable) {
         from_iter((0..100u64).inspect(move |_| _ = pulled.fetch_add(1, SeqCst)))
     };
     let (sink, log) = ScriptedSink::new();
-    let cases: [(&str, &str, Result<(), RunError>); 11] = [
+    let cases: [(&str, &str, Result<(), RunError>); 13] = [
         ("batch", "0", ended(start().batch(0).collect().run_on(executor))),
+        ("or_after", "0", ended(start().batch(9).or_after(Duration::ZERO).collect().run_on(executor))),
+        ("or_bytes", "0", ended(start().batch(9).or_bytes(0).collect().run_on(executor))),
         ("windows", "(0, 1)", ended(start().windows(0, 1).collect().run_on(executor))),
         (
             "blocks.size",

@@ -1,9 +1,21 @@
 //! Filters with a finite impulse response.
 
+#[cfg(not(target_arch = "x86_64"))]
+mod other;
+#[cfg(target_arch = "x86_64")]
+mod x86_64;
+
+use crate::element::Element;
 use crate::reduce::Lanes;
 use crate::simd::Simd;
+use pipe_core::kernel::Number;
 use pulp::bytemuck::cast_slice;
-use pulp::{WithSimd, as_arrays};
+use pulp::{Arch, WithSimd, as_arrays};
+
+#[cfg(not(target_arch = "x86_64"))]
+use other as machine;
+#[cfg(target_arch = "x86_64")]
+use x86_64 as machine;
 
 impl Simd {
     /// A filter with a finite impulse response: `out[i] = taps[0] * x[i + n - 1] + taps[1] * x[i + n - 2] + .. + taps[n - 1] * x[i]`,
@@ -22,10 +34,44 @@ impl Simd {
     /// # Panics
     /// If `out` has not as many numbers as there are outputs: `x.len() + 1 - taps.len()`, none for fewer numbers than taps, and none without
     /// taps.
-    pub fn fir<T: Lanes>(&self, taps: &[T], x: &[T], out: &mut [T]) {
+    pub fn fir<T: Element>(&self, taps: &[T], x: &[T], out: &mut [T]) {
         let outputs = if taps.is_empty() { 0 } else { (x.len() + 1).saturating_sub(taps.len()) };
         assert_eq!(out.len(), outputs, "{} numbers and {} taps give {outputs} outputs", x.len(), taps.len());
-        self.arch().dispatch(Fir { taps, x, out });
+        T::fir_on(self.arch(), taps, x, out);
+    }
+}
+
+/// That of floats.
+pub(crate) fn fir_in_lanes<T: Lanes>(arch: Arch, taps: &[T], x: &[T], out: &mut [T]) {
+    machine::fir(arch, Fir { taps, x, out });
+}
+
+/// That of integers: a plain loop for the level.
+pub(crate) fn fir<T: Number>(arch: Arch, taps: &[T], x: &[T], out: &mut [T]) {
+    arch.dispatch(FirLoop { taps, x, out });
+}
+
+struct FirLoop<'b, T> {
+    taps: &'b [T],
+    x: &'b [T],
+    out: &'b mut [T],
+}
+
+impl<T: Number> WithSimd for FirLoop<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: pulp::Simd>(self, _: S) {
+        let FirLoop { taps, x, out } = self;
+        if out.is_empty() {
+            return;
+        }
+        out.fill(T::default());
+        for (at, tap) in taps.iter().rev().enumerate() {
+            for (out, x) in out.iter_mut().zip(&x[at..]) {
+                *out = tap.times_plus(*x, *out);
+            }
+        }
     }
 }
 

@@ -1,0 +1,61 @@
+//! Running totals.
+
+use crate::adapters::Identity;
+use crate::item::Own;
+use crate::kernel::number::Number;
+use crate::opaque::opaque;
+use crate::pipeline::{Pipeline, Serial};
+use crate::settings::Emits;
+use crate::stage::{Emit, Flow, Sharing, Stage, Step};
+use std::marker::PhantomData;
+
+/// Puts in the place of each number the sum of all until it; behind [`Pipeline::prefix_sum`].
+pub struct PrefixSum<T> {
+    number: PhantomData<fn(T)>,
+}
+
+opaque!([T] PrefixSum[T]);
+
+impl<T: Number> Stage for PrefixSum<T> {
+    /// The sum so far.
+    type State = T;
+
+    const SHARING: Sharing = Sharing::Serial;
+
+    fn state(&self) -> T {
+        T::default()
+    }
+}
+
+impl<T: Number> Step<Vec<T>> for PrefixSum<T> {
+    type Out = Vec<T>;
+
+    #[inline(always)]
+    fn push<O: Emit<Vec<T>>>(&self, sum: &mut T, mut block: Vec<T>, out: &mut O) -> Flow {
+        for x in &mut block {
+            *sum = sum.plus(*x);
+            *x = *sum;
+        }
+        out.emit(block)
+    }
+}
+
+impl<U, C, T: Number> Pipeline<U, C, Own<Vec<T>>> {
+    /// Puts in the place of each number the sum of all numbers until it, over all blocks in their order (NumPy's `cumsum`). Added one after the
+    /// other, floats in their own precision, integers wrap around: so it does not depend on where blocks begin. Each addition waits for
+    /// the one before; no runner does it faster.
+    ///
+    /// ```
+    /// use pipe_core::kernel::{Blocks, Program};
+    /// use pipe_core::{Inline, from_source};
+    ///
+    /// let totals = from_source(Blocks::new(vec![1, 2, 3, 4], 3)).kernel(Program::new().scale(10)).prefix_sum();
+    /// assert_eq!(totals.collect().run_on(&Inline)?.value, [vec![10, 30, 60], vec![100]]);
+    /// # Ok::<(), pipe_core::RunError>(())
+    /// ```
+    pub fn prefix_sum(
+        self,
+    ) -> Pipeline<Serial<U, C, Own<Vec<T>>, PrefixSum<T>, Vec<T>>, Identity, Own<Vec<T>>> {
+        self.serially("prefix_sum", Emits::One, PrefixSum { number: PhantomData })
+    }
+}
