@@ -3,6 +3,9 @@
 //! ```text
 //! cargo run --release -p docs --example stations -- measurements.txt
 //! cargo run --release -p docs --example access_log -- --on parallel /var/log/apache2/access.log
+//! cargo run --release -p docs --example fetch_100k -- pages.txt
+//! cargo run --release -p docs --example slow_rpc
+//! cargo run --release -p docs --example copy_tree -- FROM TO
 //! cargo run --release -p docs --example live
 //! cargo run --release -p docs --example image -- --show edges photo.png edges.png
 //! cargo run --release -p docs --example signal -- --cutoff 400 speech.wav speech.svg
@@ -16,9 +19,13 @@
 #![forbid(unsafe_code)]
 
 pub mod access_log;
+pub mod copy_tree;
+pub mod fetch;
 pub mod image;
+pub mod local_server;
 pub mod program;
 pub mod signal;
+pub mod slow_rpc;
 pub mod stations;
 pub mod table;
 pub mod word_counts;
