@@ -7,6 +7,7 @@
 
 mod bench;
 mod ci;
+mod cluster;
 mod cuda;
 mod doctor;
 mod markdown;
@@ -40,6 +41,7 @@ enum Task {
     Test(test::Args),
     Tidy(tidy::Args),
     Tools(tools::Args),
+    Cluster(cluster::Args),
     Scratch(scratch::Args),
     Cuda(cuda::Args),
     Ci(ci::Args),
@@ -53,6 +55,7 @@ fn main() -> ExitCode {
         Some(Task::Test(args)) => test::run(&args),
         Some(Task::Tidy(args)) => tidy::run(&args),
         Some(Task::Tools(args)) => tools::run(&args),
+        Some(Task::Cluster(args)) => cluster::run(&args),
         Some(Task::Scratch(args)) => scratch::run(&args),
         Some(Task::Cuda(args)) => cuda::run(&args),
         Some(Task::Ci(args)) => ci::run(&args),
