@@ -32,9 +32,12 @@ struct CommandLine {
     /// What this process does: source, count, sink, or all; unless given, what PIPE_ROLE says, or all
     #[arg(long)]
     role: Option<Role>,
-    /// A NATS server with JetStream; without it everything is in this process
-    #[arg(long, value_name = "URL")]
-    server: Option<String>,
+    /// A NATS server with JetStream, or several with commas between; without it everything is in this process
+    #[arg(long, value_name = "URL", value_delimiter = ',')]
+    server: Vec<String>,
+    /// How many of the servers keep each stream
+    #[arg(long, default_value_t = 1)]
+    replicas: usize,
     /// The name of this input: processes with the same name work on the same job
     #[arg(long, default_value = "words")]
     job: String,
@@ -59,18 +62,17 @@ fn main() -> ExitCode {
 }
 
 fn run(command: CommandLine) -> Result<ExitCode, Box<dyn Error>> {
-    let CommandLine { role, server, job, lease, out, files } = command;
+    let CommandLine { role, server, replicas, job, lease, out, files } = command;
     let role = role.unwrap_or_else(Role::of_process);
     let stop = Cancel::new();
     let handler = stop.clone();
     ctrlc::set_handler(move || handler.cancel())?;
     let settings = StreamSettings { lease: Duration::from_secs(lease), ..StreamSettings::default() };
-    let job = match server {
-        None => word_counts::job(Arc::new(LocalTransport::new(settings)?), &job, files, &out)?,
-        Some(server) => {
-            let nats = Nats::connect(&NatsOptions::new([server]), settings)?;
-            word_counts::job(Arc::new(nats), &job, files, &out)?
-        }
+    let job = if server.is_empty() {
+        word_counts::job(Arc::new(LocalTransport::new(settings)?), &job, files, &out)?
+    } else {
+        let nats = Nats::connect(&NatsOptions::new(server).replicas(replicas), settings)?;
+        word_counts::job(Arc::new(nats), &job, files, &out)?
     };
     let done = job.run(&role, &stop)?;
     if stop.is_cancelled() {

@@ -7,6 +7,7 @@
 
 mod bench;
 mod ci;
+mod cluster;
 mod cuda;
 mod doctor;
 mod markdown;
@@ -42,6 +43,7 @@ enum Task {
     Tidy(tidy::Args),
     Tools(tools::Args),
     Portable(portable::Args),
+    Cluster(cluster::Args),
     Scratch(scratch::Args),
     Cuda(cuda::Args),
     Ci(ci::Args),
@@ -56,6 +58,7 @@ fn main() -> ExitCode {
         Some(Task::Tidy(args)) => tidy::run(&args),
         Some(Task::Tools(args)) => tools::run(&args),
         Some(Task::Portable(args)) => portable::run(&args),
+        Some(Task::Cluster(args)) => cluster::run(&args),
         Some(Task::Scratch(args)) => scratch::run(&args),
         Some(Task::Cuda(args)) => cuda::run(&args),
         Some(Task::Ci(args)) => ci::run(&args),

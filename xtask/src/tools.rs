@@ -33,6 +33,16 @@ pub(crate) fn run(_: &Args) -> ExitCode {
     }
 }
 
+/// The server that is there: named, brought, or on the search path.
+pub(crate) fn server() -> Option<PathBuf> {
+    let named = std::env::var_os("PIPE_NATS_SERVER").filter(|named| !named.is_empty()).map(PathBuf::from);
+    let brought = target().join("tools").join("nats-server");
+    named
+        .into_iter()
+        .chain([brought, PathBuf::from("nats-server")])
+        .find(|program| version(program).is_some())
+}
+
 /// What was found or brought, or what every way of bringing it said.
 fn nats_server() -> Result<String, String> {
     if let Some(named) = std::env::var_os("PIPE_NATS_SERVER").filter(|named| !named.is_empty()) {

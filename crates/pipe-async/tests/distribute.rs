@@ -8,7 +8,7 @@ use pipe_async::{
     DistributeError, Distributed, FrameLimits, LocalTransport, Role, StreamSettings, StreamSink, Taken,
     Transport, TransportError, WorkerSettings, distribute, key_of, replay,
 };
-use pipe_core::{Cancel, Inline, RunError, Source, exponential, from_iter};
+use pipe_core::{Cancel, Inline, RunError, Sink, Source, exponential, from_iter};
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::sync::mpsc::channel;
@@ -144,17 +144,19 @@ fn a_source_that_is_stopped_does_not_end_the_job_and_one_that_goes_on_does() {
         let (counts, stop) = (Counts::default(), Cancel::new());
         let source = distribute(Arc::new(transport.clone()), "job")
             .settings(settings())
-            .source(|sink| {
-                let numbers = (0..100u64).inspect(|n| {
-                    if *n == 35 {
+            .source(|mut sink| {
+                let write = |n| {
+                    if n == 35 {
                         stop.cancel();
                     }
-                });
-                Ok(from_iter(numbers.collect::<Vec<_>>()).to(sink).run_on(&Inline)?.value)
+                    sink.write(n)
+                };
+                let written = (0..100u64).try_for_each(write).and_then(|()| sink.commit());
+                written.map_err(|source| RunError::Sink { written: 35, source })
             })
             .sink("square", |_| Ok(()));
         assert_eq!(source.run(&Role::Source, &stop).unwrap().sent, None);
-        assert_eq!(transport.left("job-end").unwrap(), 0);
+        assert_eq!((transport.left("job-square").unwrap(), transport.left("job-end").unwrap()), (3, 0));
         let done = run(squares(&transport, 100, &counts), "all").unwrap();
         assert_eq!(done.sent.unwrap().items, 100);
         assert_eq!(*counts.lock().unwrap(), each_once(100));

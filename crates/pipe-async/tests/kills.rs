@@ -117,13 +117,13 @@ fn worker_that_stops() {
 fn source_process() {
     let nats = connect(&std::env::var(SERVER).expect("started by another test"));
     let dies = std::env::var(IDS).unwrap() == "dies";
-    let items = (0..ITEMS).inspect(|n| {
+    let items = (0..ITEMS).inspect(move |n| {
         if dies && *n == ITEMS / 2 {
             signal("-KILL", std::process::id());
         }
     });
     let sink = StreamSink::new(nats, "in", "ledger", limits()).unwrap();
-    from_iter(items.collect::<Vec<_>>()).to(sink).run_on(&Inline).unwrap();
+    from_iter(items).to(sink).run_on(&Inline).unwrap();
 }
 
 #[test]
@@ -290,6 +290,8 @@ fn a_source_that_is_killed_and_started_again_sends_each_item_once() {
     let nats = connect(&server.url);
     let status = |ids| Process::start_as("source_process", &server, ids, Path::new("")).0.wait().unwrap();
     assert!(!status("dies").success());
+    let left = nats.left("in").unwrap();
+    assert!((100..=ITEMS / 200).contains(&left), "{left}: it was killed half-way");
     assert!(status("lives").success());
     let ledger = ledger_of(nats, "in", |item: u64| item);
     assert_eq!(ledger.len() as u64, ITEMS);

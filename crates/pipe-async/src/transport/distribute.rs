@@ -34,7 +34,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 /// use std::sync::Arc;
 ///
 /// let streams = Arc::new(LocalTransport::new(StreamSettings::default())?);
-/// let mut sum = 0;
+/// let mut sum = 0u64;
 /// let job = distribute(streams, "squares")
 ///     .source(|sink| Ok(from_iter(0..10_000u64).to(sink).run_on(&Inline)?.value))
 ///     .stage("square", |numbers| Ok(numbers.pipeline().map(|n: u64| n * n).collect().run_on(&Inline)?.value))
@@ -44,7 +44,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 ///     });
 /// // Over machines the role is `Role::of_process()`: the same program with `--role source`, `--role square`, `--role sum`.
 /// job.run(&Role::All, &Cancel::new())?;
-/// assert_eq!(sum, (0..10_000).map(|n| n * n).sum());
+/// assert_eq!(sum, (0..10_000u64).map(|n| n * n).sum::<u64>());
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn distribute<X: Transport + 'static>(transport: Arc<X>, job: &str) -> Distribute {

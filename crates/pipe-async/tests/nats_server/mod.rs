@@ -16,6 +16,7 @@ pub(crate) struct NatsServer {
 impl NatsServer {
     /// A server with JetStream on a free port of this machine. `None`: there is no program to start; said aloud, and an error where
     /// `CI` is set, since there one has been brought.
+    #[allow(dead_code, reason = "a test file that configures all its servers shares this, too")]
     pub(crate) fn start(test: &str) -> Option<Self> {
         Self::start_with(test, "")
     }
