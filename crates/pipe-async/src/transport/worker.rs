@@ -28,7 +28,7 @@ const LOOK: Duration = Duration::from_millis(250);
 /// items. Where other items fail the second time, results may be there twice; none is missing.
 ///
 /// An item that fails is tried again with its message, after a wait; at the last attempt it goes to the stream `<stream>-dead` as a
-/// [`Letter`], and the others of its message go on without it. So does a message that is no frame, at once, and at the last attempt one
+/// [`Letter`](crate::Letter), and the others of its message go on without it. So does a message that is no frame, at once, and at the last attempt one
 /// whose results are too large for their stream. An item that ends its worker is found, too: see [`WorkerSettings::max_attempts`].
 ///
 /// ```
