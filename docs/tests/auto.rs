@@ -1,7 +1,7 @@
 //! The executor that chooses, among those of several crates.
 
 use pipe_core::testing::laws;
-use pipe_core::{Event, FromIter, Inline, Report, Source};
+use pipe_core::{Emit, Event, Flow, FromIter, Inline, Report, Source, Stage, Step};
 use pipe_metrics::Auto;
 use pipe_parallel::Parallel;
 use std::collections::HashSet;
@@ -57,4 +57,52 @@ fn a_trivial_chain_starts_no_thread() {
     let report =
         chain.for_each(move |_| assert_eq!(thread::current().id(), here)).run_on(&auto).expect("it ends");
     assert_eq!((report.workers, report.written, said(&report).len()), (1, 500, 1));
+}
+
+#[test]
+fn an_only_choice_runs_as_it_is() {
+    let auto = Auto::new(Parallel::new().workers(2).spread_at_once());
+    let numbers = FromIter::new(0..10_000u64).pipeline().map(|n| n + 1);
+    let report = numbers.collect().run_on(&auto).expect("nothing fails");
+    assert!(report.value.iter().copied().eq(1..=10_000));
+    assert_eq!((report.workers, auto.advice()), (2, None));
+}
+
+/// Sums of seven items, and of what is left.
+struct Sums;
+
+impl Stage for Sums {
+    type State = (u64, u64);
+
+    fn state(&self) -> (u64, u64) {
+        (0, 0)
+    }
+}
+
+impl Step<u64> for Sums {
+    type Out = u64;
+
+    fn push<O: Emit<u64>>(&self, (items, sum): &mut (u64, u64), item: u64, out: &mut O) -> Flow {
+        (*items, *sum) = (*items + 1, *sum + item);
+        if *items < 7 {
+            return Flow::Continue(());
+        }
+        *items = 0;
+        out.emit(std::mem::take(sum))
+    }
+
+    fn finish<O: Emit<u64>>(&self, (items, sum): (u64, u64), out: &mut O) -> Flow {
+        if items > 0 { out.emit(sum) } else { Flow::Continue(()) }
+    }
+}
+
+#[test]
+fn what_workers_emit_where_the_head_ends_may_be_enough_and_what_stages_behind_keep_still_comes() {
+    for (items, most) in [(1, 1), (5, 1), (100, 2), (3_000, 5)] {
+        let auto = Auto::new(Inline).or(Parallel::new().workers(3)).decide_at_once();
+        let sums = FromIter::new(0..items).pipeline().edge().stage(Sums).take(most);
+        let groups = sums.batch(1_000).map(|group| group.len() as u64).edge().map(|n| n);
+        let report = groups.collect().run_on(&auto).expect("nothing fails");
+        assert_eq!(report.value.iter().sum::<u64>(), items.div_ceil(7).min(most), "{items} items");
+    }
 }

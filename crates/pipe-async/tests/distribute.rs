@@ -10,6 +10,7 @@ use pipe_async::{
 };
 use pipe_core::{Cancel, Inline, RunError, Sink, Source, exponential, from_iter};
 use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex};
@@ -307,7 +308,8 @@ fn in_order(keys: u64, each: u64) -> BTreeMap<String, Vec<u64>> {
 #[test]
 fn items_of_a_key_stay_in_their_order_over_several_workers_and_attempts() {
     fn law(transport: Arc<dyn Transport>) {
-        let (seen, fails) = (Seen::default(), AtomicU64::new(9));
+        // Two failures: all of them may meet one message, and at the third attempt that would be a letter.
+        let (seen, fails) = (Seen::default(), AtomicU64::new(5));
         std::thread::scope(|scope| {
             let part = |role: &'static str| {
                 let (transport, seen, fails) = (&transport, &seen, &fails);
@@ -388,4 +390,20 @@ fn a_source_that_is_started_again_beyond_the_duplicate_window_sends_its_items_ag
     assert_eq!(transport.fetch("other", 1, span * 5).unwrap().len(), 0);
     assert_eq!(send().duplicates, 0);
     assert_eq!(transport.left("in").unwrap(), 10, "the items are there twice");
+}
+
+#[test]
+fn a_panic_in_a_partition_ends_the_job_with_its_payload() {
+    let transport = Arc::new(LocalTransport::new(STREAMS).unwrap());
+    let job = distribute(transport, "job")
+        .settings(settings())
+        .source(|sink| Ok(from_iter(0..1_000u64).to(sink).run_on(&Inline)?.value))
+        .by_key(4, |n| *n)
+        .sink("keep", |mut items: Taken<u64>| {
+            assert!(!items.any(|n| n == 500), "it is the five hundredth");
+            Ok(())
+        });
+    let run = AssertUnwindSafe(|| job.run(&Role::All, &Cancel::new()));
+    let thrown = catch_unwind(run).expect_err("a part has panicked");
+    assert_eq!(thrown.downcast_ref(), Some(&"it is the five hundredth"));
 }

@@ -228,12 +228,12 @@ impl<I: Iterator<Item: Send + 'static> + Send> Source for FromIter<I> {
         want: Want,
         is_due: &mut dyn FnMut() -> bool,
     ) -> Result<Option<Self::Batch>, BoxError> {
-        let (mut items, mut heap) = (self.spares.take(), 0);
+        let (mut items, mut heap, most) = (self.spares.take(), 0, want.items.min(self.most));
         for item in self.items.by_ref() {
             heap += self.weigher.map_or(0, |weigher| weigher(&item));
             items.push(item);
             let bytes = heap + items.len() * size_of::<I::Item>();
-            if items.len() >= want.items || bytes >= want.bytes || is_due() {
+            if items.len() >= most || bytes >= want.bytes || is_due() {
                 break;
             }
         }

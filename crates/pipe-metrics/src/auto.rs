@@ -25,7 +25,8 @@ use std::time::{Duration, Instant};
 /// workers than there are processors, if an executor with so many is among the choices. A report has the reasons as an event, and
 /// [`Auto::advice`] has them as numbers.
 ///
-/// The first choice is what its memory limit and its budget are taken from.
+/// The first choice is what its memory limit and its budget are taken from. An only choice is run as it is. While the head is measured one item
+/// is under way at a time, and one that alone is larger than the limit passes, as it does on [`Inline`](pipe_core::Inline).
 ///
 /// ```
 /// use pipe_core::{Inline, from_iter};
@@ -35,7 +36,7 @@ use std::time::{Duration, Instant};
 /// let sum = from_iter(0..1_000u64).map(|n| n * n).fold(|| 0, |sum, n| *sum += n, |all, part| *all += part);
 /// let report = sum.run_on(&auto)?;
 /// assert_eq!(report.value, 332_833_500);
-/// println!("{report}"); // auto: Inline, since the input ended after 1000 items
+/// println!("{report}"); // with a second choice also which of them it was, and why
 /// # Ok::<(), pipe_core::RunError>(())
 /// ```
 #[derive(Clone)]
@@ -102,10 +103,6 @@ impl Auto {
         mut whole: Box<dyn Loop<'p> + 'p>,
         run: &RunState,
     ) -> Result<Option<Nodes<'p>>, RunError> {
-        if self.choices.len() == 1 {
-            run_loop(whole, run)?;
-            return Ok(None);
-        }
         let (mut pace, mut evidence, mut items) = (Pace::new(Pace::BATCH, usize::MAX), 0, 0);
         let (began, mut least) = (Instant::now(), f64::INFINITY);
         loop {
@@ -158,21 +155,6 @@ impl Auto {
     }
 }
 
-fn run_loop<'p>(mut whole: Box<dyn Loop<'p> + 'p>, run: &RunState) -> Result<(), RunError> {
-    let mut pace = Pace::new(Duration::from_millis(10), usize::MAX);
-    loop {
-        run.check()?;
-        let started = Instant::now();
-        match whole.run(pace.items())? {
-            Ran::More(items) => pace.learn(items, started.elapsed()),
-            Ran::Done(_) | Ran::Enough(_) => {
-                run.check()?;
-                return whole.finish();
-            }
-        }
-    }
-}
-
 fn note(run: &RunState, what: &str) {
     run.note(Event::Remark { stage: "auto".to_owned(), what: what.to_owned() });
 }
@@ -197,6 +179,9 @@ impl<'p> Executor<'p> for Auto {
     }
 
     fn execute(&self, plan: Plan<'p>) -> Result<(), RunError> {
+        if let [only] = &self.choices[..] {
+            return only.execute(plan);
+        }
         let run = plan.run().clone();
         let nodes = match plan.into_loop() {
             Err(nodes) => nodes,
@@ -205,9 +190,6 @@ impl<'p> Executor<'p> for Auto {
                 Some(nodes) => nodes,
             },
         };
-        if self.choices.len() == 1 {
-            return self.choices[0].execute(Plan::from_nodes(nodes, run));
-        }
         let Some((nodes, measured)) = Head::new(nodes, &run)?.run(self.head)? else {
             note(&run, "stayed on the calling thread: the input ended within the head");
             return Ok(());

@@ -127,7 +127,8 @@ impl<'p> Head<'p> {
         self.line.finish(&mut NoEnd)?;
         self.lent.iter().for_each(|lent| lent.shared.stays.set(false));
         if self.lent.iter().any(|lent| lent.shared.enough.get()) {
-            // What the others emitted at their end was enough for somebody.
+            // What the others emitted at their end was enough for somebody. What is kept before and behind that goes on through all of them.
+            self.lent.iter().try_for_each(|lent| lent.rehire(&self.run))?;
             self.line.finish(&mut NoEnd)?;
             return Ok(None);
         }
@@ -190,6 +191,16 @@ impl<'p> Lent<'p> {
 
     fn is_serial(&self) -> bool {
         matches!(*self.shared.worker.borrow(), Hired::Serial(_))
+    }
+
+    /// A new worker in the place of one that has ended.
+    fn rehire(&self, run: &Arc<RunState>) -> Result<(), RunError> {
+        if let Hired::Parallel { work, worker } = &mut *self.shared.worker.borrow_mut()
+            && worker.is_none()
+        {
+            *worker = Some(Segment::worker(work.clone(), run.clone())?);
+        }
+        Ok(())
     }
 
     fn into_parts(self) -> (usize, Hired<'p>) {

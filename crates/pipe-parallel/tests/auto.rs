@@ -85,7 +85,8 @@ fn items_of_a_slow_source_go_one_by_one() {
 fn one_heavy_item_at_the_head_widens_the_window() {
     let report = run(5_000, Duration::ZERO, |n| if n == 3 { 5_000 * US } else { 10 * US }, Duration::ZERO);
     let (workers, _, window, why) = tuned(&report);
-    assert!(workers == 8 && window >= 800, "{window}");
+    // At least twice 25 batches of 200 us for each worker; more where the heavy item was not alone in its batch.
+    assert!(workers == 8 && window >= 400, "{window}");
     assert!(why.contains("others are not to wait for it"), "{why}");
 }
 

@@ -17,7 +17,7 @@ use serde::de::DeserializeOwned;
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 /// Begins a job: its source, its stages and its sink, joined by streams of a transport. Every process has the same program, and its [`Role`]
 /// says which part it does. Workers of a stage may be added and taken away while the job goes on.
@@ -306,20 +306,33 @@ struct Place {
     stop: Cancel,
 }
 
+/// Stops the others of this process, unless told that all is well: also while a panic unwinds.
+struct StopsOthers(Option<Cancel>);
+
+impl StopsOthers {
+    fn new(stop: &Cancel) -> Self {
+        StopsOthers(Some(stop.clone()))
+    }
+
+    fn not(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for StopsOthers {
+    fn drop(&mut self) {
+        if let Some(stop) = &self.0 {
+            stop.cancel();
+        }
+    }
+}
+
 impl Place {
     /// Runs a part; if it fails or panics, the others of this process are stopped.
     fn until_done(self, run: Run<'_>) -> Result<Done, DistributeError> {
-        struct StopsOthers(Option<Cancel>);
-        impl Drop for StopsOthers {
-            fn drop(&mut self) {
-                if let Some(stop) = &self.0 {
-                    stop.cancel();
-                }
-            }
-        }
-        let mut stops = StopsOthers(Some(self.stop.clone()));
+        let stops = StopsOthers::new(&self.stop);
         let done = run(self)?;
-        stops.0 = None;
+        stops.not();
         Ok(done)
     }
 
@@ -360,24 +373,23 @@ impl Place {
         route: Option<&Route<Out>>,
         work: impl Fn(Taken<In>) -> Result<Vec<Out>, RunError> + Sync,
     ) -> Result<Done, DistributeError> {
-        let all = Mutex::new(Ok(Worked::default()));
-        let (place, work, gathered) = (&self, &work, &all);
-        std::thread::scope(|scope| {
+        let (place, work) = (&self, &work);
+        let all = std::thread::scope(|scope| {
+            let mut running = Vec::new();
             for from in &self.from {
-                scope.spawn(move || {
-                    let worked = place.work_on(from, route, work);
-                    if worked.is_err() {
-                        place.stop.cancel();
-                    }
-                    let mut all = gathered.lock().unwrap_or_else(PoisonError::into_inner);
-                    *all = match (std::mem::replace(&mut *all, Err(TransportError::Closed)), worked) {
-                        (Ok(all), Ok(worked)) => Ok(all.and(worked)),
-                        (Err(first), _) | (Ok(_), Err(first)) => Err(first),
-                    };
-                });
+                running.push(scope.spawn(move || {
+                    let stops = StopsOthers::new(&place.stop);
+                    let worked = place.work_on(from, route, work)?;
+                    stops.not();
+                    Ok(worked)
+                }));
             }
+            let ended: Vec<Result<_, _>> = running
+                .into_iter()
+                .map(|one| one.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
+                .collect();
+            ended.into_iter().try_fold(Worked::default(), |all, worked| Ok(all.and(worked?)))
         });
-        let all = all.into_inner().unwrap_or_else(PoisonError::into_inner);
         self.done(all)
     }
 
