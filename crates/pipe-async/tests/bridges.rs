@@ -200,3 +200,16 @@ fn no_room_and_no_runtime_are_config_errors() {
     let _inside = inside.enter();
     assert!(is_config(Outputs::<u64>::blocking(0, |_| Ok(())).err()));
 }
+
+#[test]
+fn outputs_of_a_run_that_panics_end_with_an_error_and_once() {
+    let mut outputs = OutputIter::new(16, |sink| -> Result<(), RunError> {
+        from_iter(0..3u64).to(sink).run_on(&Inline)?;
+        panic!("after all of them")
+    })
+    .expect("there is a thread");
+    let told: Vec<_> = outputs.by_ref().take(4).collect();
+    assert!(told[..3].iter().all(Result::is_ok), "{told:?}");
+    assert!(matches!(told[3], Err(RunError::Panicked { .. })), "{told:?}");
+    assert!(outputs.next().is_none());
+}

@@ -78,9 +78,15 @@ impl<W: Worker + ?Sized> LineOf<W> {
         let (stops, status) = (&mut *self.stops, &mut self.status);
         contained(|| {
             let _ = match stops.split_first_mut() {
-                Some((first, stops)) => first.run(batch, &mut Down { stops, status, end }, Feed::Own),
+                Some((first, stops)) => {
+                    first.run(batch, &mut Down { stops, status, end: &mut *end }, Feed::Own)
+                }
                 None => end.put(batch),
             };
+            // Batches of which nothing arrives further down, and that leave no pause, leave no other time for it.
+            if status.error.is_none() && status.run.has_age() {
+                Down { stops, status, end: &mut *end }.look();
+            }
         })?;
         self.status.error.take().map_or(Ok(()), Err)?;
         // A slice that was cut short by the switch or the deadline is no good end.
@@ -177,6 +183,22 @@ impl<W: Worker + ?Sized> Outlet for Down<'_, W> {
     }
 }
 
+impl<W: Worker + ?Sized> Down<'_, W> {
+    /// Looks at the workers that want to be by now.
+    fn look(&mut self) {
+        for at in 0..self.stops.len() {
+            let (stop, rest) = self.stops[at..].split_first_mut().expect("`at` is in range");
+            let run = &self.status.run;
+            if stop.is_used() && stop.worker.due().is_some_and(|due| run.clock().now() >= due) {
+                let mut down = Down { stops: rest, status: &mut *self.status, end: &mut *self.end };
+                if let Err(error) = stop.worker.look(&mut down) {
+                    self.status.error.get_or_insert(error);
+                }
+            }
+        }
+    }
+}
+
 impl<W: Worker + ?Sized> Stop<W> {
     fn is_used(&self) -> bool {
         !self.enough && !self.failed
@@ -193,6 +215,11 @@ impl<W: Worker + ?Sized> Stop<W> {
                     self.taken += items as u64;
                     self.bound = true;
                     started.inspect(|started| self.pace.learn(items, started.elapsed()));
+                    if down.status.run.has_age() {
+                        // Behind somebody who is slow what is kept becomes old meanwhile.
+                        self.worker.flush(down);
+                        down.look();
+                    }
                 }
                 Ok(Ran::Done(items)) => {
                     self.taken += items as u64;

@@ -41,6 +41,8 @@ where
 
 /// A stream as a source, for any executor whose source may block; within a runtime that is [`Async`](crate::Async).
 ///
+/// A run that is cancelled, or out of time, ends with the stream's next item: a stream that may have none for ever needs an end of its own.
+///
 /// It is polled on the thread that pulls, with the timers and sockets of the runtime in which it was made. A batch is what the stream has
 /// ready: it waits for the first item, never for a second. Where the thread must not be blocked, as with `Inline` in the middle of an async
 /// function, the run ends with a config error.

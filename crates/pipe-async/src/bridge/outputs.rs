@@ -2,10 +2,12 @@
 
 use super::output_sink::{OutputSink, To};
 use futures_core::Stream;
-use pipe_core::RunError;
+use pipe_core::{Payload, RunError};
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::mpsc::{self, sync_channel};
 use std::task::{Context, Poll};
 use std::thread;
@@ -13,7 +15,7 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc::{Receiver, channel};
 use tokio::task::AbortHandle;
 
-/// The outputs of a run as a stream, for async programs. If the run fails, its error is the last item.
+/// The outputs of a run as a stream, for async programs. If the run fails, or panics, its error is the last item.
 ///
 /// The run is a task, or on a thread, of its own. So it goes on while the consumer does something else, up to `room` outputs ahead, which
 /// a stream that is driven by being polled does not. Dropped, it ends the run.
@@ -40,6 +42,7 @@ use tokio::task::AbortHandle;
 /// ```
 pub struct Outputs<T> {
     outputs: Receiver<Result<T, RunError>>,
+    end: End,
     task: AbortHandle,
 }
 
@@ -55,13 +58,16 @@ impl<T: Send + 'static> Outputs<T> {
     {
         let (handle, (sender, outputs)) = (current()?, channel(checked(room)?));
         let run = run(OutputSink { to: To::Task(sender.clone()) });
+        let end = End::default();
+        let reached = end.clone();
         let task = handle.spawn(async move {
             if let Err(error) = run.await {
                 // If nobody is there to hear it, nobody has an interest in it.
                 drop(sender.send(Err(error)).await);
             }
+            reached.reached();
         });
-        Ok(Outputs { outputs, task: task.abort_handle() })
+        Ok(Outputs { outputs, end, task: task.abort_handle() })
     }
 
     /// Of a run that blocks, on `Inline` or on `Parallel` say, which gets a thread of the runtime for such work. When this is dropped it ends
@@ -74,8 +80,10 @@ impl<T: Send + 'static> Outputs<T> {
         run: impl FnOnce(OutputSink<T>) -> Result<R, RunError> + Send + 'static,
     ) -> Result<Self, RunError> {
         let (handle, (sender, outputs)) = (current()?, channel(checked(room)?));
-        let task = handle.spawn_blocking(move || tell(To::Task(sender), run));
-        Ok(Outputs { outputs, task: task.abort_handle() })
+        let end = End::default();
+        let reached = end.clone();
+        let task = handle.spawn_blocking(move || tell(To::Task(sender), &reached, run));
+        Ok(Outputs { outputs, end, task: task.abort_handle() })
     }
 }
 
@@ -83,7 +91,7 @@ impl<T> Stream for Outputs<T> {
     type Item = Result<T, RunError>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.outputs.poll_recv(cx)
+        self.outputs.poll_recv(cx).map(|output| output.or_else(|| self.end.broken()))
     }
 }
 
@@ -93,7 +101,7 @@ impl<T> Drop for Outputs<T> {
     }
 }
 
-/// The outputs of a run as an iterator, for programs and pipelines that block. If the run fails, its error is the last item.
+/// The outputs of a run as an iterator, for programs and pipelines that block. If the run fails, or panics, its error is the last item.
 ///
 /// The run is on a thread of its own, and up to `room` outputs ahead. Dropped, it ends with the next output. So an async stage can stand in
 /// front of a pipeline that runs on another executor:
@@ -113,6 +121,27 @@ impl<T> Drop for Outputs<T> {
 /// ```
 pub struct OutputIter<T> {
     outputs: mpsc::Receiver<Result<T, RunError>>,
+    end: End,
+}
+
+/// Whether there is no more because there was no more. A run that panics, or whose runtime ends, closes the channel as well.
+#[derive(Clone, Default)]
+struct End(Arc<AtomicBool>);
+
+impl End {
+    /// The run has returned, and what it returned was told.
+    fn reached(&self) {
+        self.0.store(true, SeqCst);
+    }
+
+    /// The last item of a run that never returned, once.
+    fn broken<T>(&self) -> Option<Result<T, RunError>> {
+        let broken = !self.0.swap(true, SeqCst);
+        broken.then(|| {
+            let payload = Payload::new(Box::new("it panicked, or its runtime ended before it did"));
+            Err(RunError::Panicked { stage: "the run of these outputs".to_owned(), at: None, payload })
+        })
+    }
 }
 
 impl<T: Send + 'static> OutputIter<T> {
@@ -125,10 +154,11 @@ impl<T: Send + 'static> OutputIter<T> {
         run: impl FnOnce(OutputSink<T>) -> Result<R, RunError> + Send + 'static,
     ) -> Result<Self, RunError> {
         let (sender, outputs) = sync_channel(checked(room)?);
-        let started =
-            thread::Builder::new().name("outputs".to_owned()).spawn(|| tell(To::Thread(sender), run));
-        match started {
-            Ok(_) => Ok(OutputIter { outputs }),
+        let end = End::default();
+        let reached = end.clone();
+        let body = move || tell(To::Thread(sender), &reached, run);
+        match thread::Builder::new().name("outputs".to_owned()).spawn(body) {
+            Ok(_) => Ok(OutputIter { outputs, end }),
             Err(error) => Err(RunError::Config {
                 field: "thread",
                 value: error.to_string(),
@@ -142,15 +172,16 @@ impl<T> Iterator for OutputIter<T> {
     type Item = Result<T, RunError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        self.outputs.recv().ok()
+        self.outputs.recv().ok().or_else(|| self.end.broken())
     }
 }
 
 /// Runs, and tells how it failed.
-fn tell<T, R>(to: To<T>, run: impl FnOnce(OutputSink<T>) -> Result<R, RunError>) {
+fn tell<T, R>(to: To<T>, end: &End, run: impl FnOnce(OutputSink<T>) -> Result<R, RunError>) {
     if let Err(error) = run(OutputSink { to: to.clone() }) {
         to.give(Err(error));
     }
+    end.reached();
 }
 
 fn current() -> Result<Handle, RunError> {

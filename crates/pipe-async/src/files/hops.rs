@@ -7,7 +7,7 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::Pin;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll};
 use std::thread;
 use std::time::Duration;
 
@@ -134,8 +134,8 @@ impl<I, O> Shared<I, O> {
             }
             drop(queue);
             // Foreign code, and therefore without the lock.
-            drop(unwanted);
-            woken.drain(..).for_each(Waker::wake);
+            contained(|| drop(unwanted));
+            woken.drain(..).for_each(|waker| contained(|| waker.wake()));
             match next {
                 Some((at, input)) => {
                     over = Some((at, catch_unwind(AssertUnwindSafe(|| (self.function)(input)))));
@@ -168,11 +168,12 @@ impl<I, O> Shared<I, O> {
         let mut queue = self.lock();
         let mut is_quiet = true;
         while !queue.is_closed {
-            if is_quiet {
+            // Not a bare wait: a call may have come before this thread did, or while no other one slept.
+            while is_quiet && !queue.is_closed && queue.running == 0 && queue.waiting() == 0 {
                 queue.is_watched = false;
                 queue = self.quiet.wait(queue).unwrap_or_else(PoisonError::into_inner);
-                queue.is_watched = true;
             }
+            queue.is_watched = true;
             let begun = queue.begun;
             let waited = self.quiet.wait_timeout(queue, WATCH).unwrap_or_else(PoisonError::into_inner);
             queue = waited.0;
@@ -185,7 +186,7 @@ impl<I, O> Shared<I, O> {
             std::mem::swap(&mut queue.woken, &mut woken);
             if !woken.is_empty() {
                 drop(queue);
-                woken.drain(..).for_each(Waker::wake);
+                woken.drain(..).for_each(|waker| contained(|| waker.wake()));
                 queue = self.lock();
             }
         }
@@ -194,8 +195,10 @@ impl<I, O> Shared<I, O> {
     /// Wakes a thread for a new call, unless one is awake.
     fn called(&self, mut queue: MutexGuard<'_, Queue<I, O>>) {
         let is_asleep = queue.running == 0 && queue.asleep > 0 && !queue.is_called;
-        let is_unwatched = is_asleep && !queue.is_watched;
+        let is_unwatched = !queue.is_watched;
         queue.is_called |= is_asleep;
+        // Once is enough: it looks for itself before it waits again.
+        queue.is_watched = true;
         drop(queue);
         if is_asleep {
             self.work.notify_one();
@@ -207,6 +210,14 @@ impl<I, O> Shared<I, O> {
 
     fn lock(&self) -> MutexGuard<'_, Queue<I, O>> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What is thrown by the `Drop` of an output that nobody waits for, or by a waker, must not end a thread: calls would wait for it for ever.
+fn contained(foreign: impl FnOnce()) {
+    if let Err(thrown) = catch_unwind(AssertUnwindSafe(foreign)) {
+        // Its own `Drop` may panic as well.
+        std::mem::forget(thrown);
     }
 }
 

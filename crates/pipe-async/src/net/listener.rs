@@ -46,7 +46,7 @@ impl Weigh for Frame {
 /// which [`on_error`](pipe_core::Pipeline::on_error) may skip. A peer that fails concerns no other.
 ///
 /// It ends with the run, [after so many connections](Listener::connections), or [when it is told to](Listener::until). Who cancels a run
-/// whose source waits for frames tells both.
+/// whose source waits for frames tells both; and so does who drops a run, or gives it a deadline: until then it goes on waiting.
 ///
 /// ```
 /// use pipe_async::{Endpoint, Framing, ListenSettings, Listener, WireLimits, WireSink};
@@ -257,9 +257,11 @@ impl Serve {
 
 /// All frames of a connection.
 async fn read(mut wire: Wire, peer: Arc<str>, inbox: Arc<Inbox>, _seat: OwnedSemaphorePermit) {
+    // Who is cut off, by an error or by the end of the run, is not to take that for a well-read end.
+    wire.socket().break_off();
     loop {
         let arrived = match wire.receive().await {
-            Ok(None) => return,
+            Ok(None) => return wire.socket().end_well(),
             Ok(Some(bytes)) => Ok(Frame { peer: peer.clone(), bytes: bytes.to_vec() }),
             Err(error) => Err(error),
         };

@@ -46,6 +46,24 @@ macro_rules! delegate {
     };
 }
 
+impl Socket {
+    /// From now on the peer learns that it was cut off, when this is dropped. On Unix sockets only if something has not been read.
+    pub(super) fn break_off(&self) {
+        if let Socket::Tcp(stream) = self {
+            // If it fails the connection is gone already.
+            let _ = stream.set_zero_linger();
+        }
+    }
+
+    /// From now on the peer learns that it was heard to the end.
+    #[expect(deprecated, reason = "only the time that it may take is; without one nothing waits")]
+    pub(super) fn end_well(&self) {
+        if let Socket::Tcp(stream) = self {
+            let _ = stream.set_linger(None);
+        }
+    }
+}
+
 impl AsyncRead for Socket {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         delegate!(self, poll_read(cx, buf))

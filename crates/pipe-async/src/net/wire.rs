@@ -6,10 +6,12 @@ use super::limits::WireLimits;
 use super::patience::Patience;
 use super::socket::Socket;
 use std::fmt;
-use std::pin::Pin;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Waker};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
+use tokio::task::unconstrained;
 use tokio::time::Instant;
 
 /// How much is read at least at once.
@@ -36,6 +38,8 @@ pub struct Wire {
     /// What is to be sent, and how much of it was.
     output: Vec<u8>,
     written: usize,
+    /// When the sending of what is in `output` began.
+    send_begun: Instant,
     sent: u64,
     patience: Patience,
 }
@@ -54,6 +58,7 @@ impl Wire {
             received: 0,
             output: Vec::new(),
             written: 0,
+            send_begun: Instant::now(),
             sent: 0,
             patience: Patience::default(),
         }
@@ -126,8 +131,19 @@ impl Wire {
     /// # Errors
     /// [`NetError::TooLarge`] and [`NetError::NotALine`]: nothing was sent. [`NetError::Stalled`], [`NetError::Io`].
     pub async fn send(&mut self, frame: &[u8]) -> Result<(), NetError> {
+        // What a send that was dropped has left: so a peer that does not read gets no more than one frame ahead.
+        self.send_rest().await?;
         add(self.framing, &self.limits, &self.peer, self.sent, frame, &mut self.output)?;
-        let begun = Instant::now();
+        self.send_begun = Instant::now();
+        self.send_rest().await
+    }
+
+    /// Sends what is left of a frame, in the time that it has from its beginning on.
+    async fn send_rest(&mut self) -> Result<(), NetError> {
+        if self.output.is_empty() {
+            return Ok(());
+        }
+        let begun = self.send_begun;
         while self.written < self.output.len() {
             let writing = self.socket.write(&self.output[self.written..]);
             let written = self.patience.until(deadline(begun, self.limits.frame_timeout), writing).await;
@@ -154,12 +170,17 @@ impl Wire {
     /// Says that nothing more will be sent. What the peer sends can still be received.
     ///
     /// # Errors
-    /// [`NetError::Io`].
+    /// [`NetError::Io`]; [`NetError::Stalled`] for what is left of a frame whose sending was dropped.
     pub async fn finish(&mut self) -> Result<(), NetError> {
+        self.send_rest().await?;
         self.socket.shutdown().await.map_err(|source| {
             let (peer, frames) = (self.peer.clone(), self.sent);
             NetError::Io { peer, frames, source }
         })
+    }
+
+    pub(super) fn socket(&self) -> &Socket {
+        &self.socket
     }
 
     /// Whether it lies between two exchanges: nothing half sent, nothing that has come unasked, and not closed by the peer.
@@ -170,7 +191,10 @@ impl Wire {
         let mut byte = [0];
         // Not with the task's own waker: this is a look, not a wait.
         let mut cx = Context::from_waker(Waker::noop());
-        Pin::new(&mut self.socket).poll_read(&mut cx, &mut ReadBuf::new(&mut byte)).is_pending()
+        let socket = &mut self.socket;
+        let look = poll_fn(|cx| Pin::new(&mut *socket).poll_read(cx, &mut ReadBuf::new(&mut byte)));
+        // A task that has had its turn is told by tokio that nothing has come.
+        pin!(unconstrained(look)).poll(&mut cx).is_pending()
     }
 }
 

@@ -19,8 +19,10 @@ const BLOCK: usize = 64 << 10;
 
 /// Sends items as frames over a connection of its own. Blocks, as sinks do, and needs no runtime.
 ///
-/// The run has ended well only when the peer has closed the connection after the last frame: so it has read all of them, or was lost in a
-/// way that is an error here. What it did with them only an answer would say; for that, use a [`Dial`](crate::Dial) in an async stage.
+/// The run has ended well only when the peer has closed the connection after the last frame. A [`Listener`](crate::Listener) that breaks off
+/// before that closes a TCP connection in a way that is an error here; a Unix socket has no word for that, and frames that its pipeline had
+/// no time for are not known here either. What the peer did with them only an answer would say; for that, use a [`Dial`](crate::Dial) in an
+/// async stage. To connect to a Unix socket whose server does not accept has no limit in time: the system blocks.
 ///
 /// Example: [`Listener`](crate::Listener).
 pub struct WireSink {
@@ -39,7 +41,7 @@ pub struct WireSink {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Delivered {
-    /// Frames that the peer has read.
+    /// Frames that the peer's side has taken before it closed well.
     pub frames: u64,
     /// Their bytes, prefixes and line feeds included.
     pub bytes: u64,

@@ -83,7 +83,12 @@ impl BufferPool {
             if class.bytes == 0 || class.most == 0 {
                 return refused("classes", format!("{class:?}"), "every get would wait in vain");
             }
-            let Some(bytes) = class.bytes.checked_next_multiple_of(PAGE) else {
+            // A block is a page longer, and no more than half of the addresses.
+            let Some(bytes) = class
+                .bytes
+                .checked_next_multiple_of(PAGE)
+                .filter(|bytes| *bytes < isize::MAX as usize - PAGE)
+            else {
                 return refused("classes", format!("{class:?}"), "no memory is that large");
             };
             class.bytes = bytes;

@@ -186,9 +186,9 @@ impl<C: Connect> Shared<C> {
         if is_fit {
             return Some(lent);
         }
-        // Its place goes over to the turn.
-        drop(lent.kept.take());
+        // Its place goes over to the turn, also when it panics as it is closed.
         turn.again();
+        drop(lent.kept.take());
         None
     }
 
@@ -230,6 +230,15 @@ impl<C: Connect> Drop for Place<'_, C> {
     }
 }
 
+/// The place of a connection that is being closed: free for another behind that, and also when it panics.
+struct Lost<'a, T>(&'a Line<T>);
+
+impl<T> Drop for Lost<'_, T> {
+    fn drop(&mut self) {
+        self.0.lost();
+    }
+}
+
 /// A connection on loan. It is lent again only after [`reuse`](PooledConnection::reuse); dropped without, it is closed.
 #[must_use = "a connection that is dropped is closed"]
 pub struct PooledConnection<C: Connect> {
@@ -245,8 +254,8 @@ impl<C: Connect> PooledConnection<C> {
         kept.since = Instant::now();
         let shared = &self.shared;
         if shared.is_over(&kept) {
+            let _lost = Lost(&shared.line);
             drop(kept);
-            shared.line.lost();
         } else {
             shared.line.give(kept);
         }
@@ -273,9 +282,9 @@ impl<C: Connect> Drop for PooledConnection<C> {
     fn drop(&mut self) {
         // Closed before another is opened in its place.
         if let Some(kept) = self.kept.take() {
-            drop(kept);
+            let _lost = Lost(&self.shared.line);
             self.shared.counts.broken.fetch_add(1, Relaxed);
-            self.shared.line.lost();
+            drop(kept);
         }
     }
 }

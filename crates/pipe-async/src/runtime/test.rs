@@ -54,7 +54,7 @@ impl Test {
     }
 
     /// The clock of this thread, for [`clocked_by`](pipe_core::Pipeline::clocked_by): so that deadlines, and the age of
-    /// batches, go by it too.
+    /// batches, go by it too. Without it they go by real time, and while one of them is waited for virtual time runs on.
     pub fn clock() -> TestClock {
         TestClock::of_thread()
     }
@@ -81,7 +81,8 @@ pub struct TestStage {
 
 impl Async<Test> {
     /// For tests: the calling thread alone, which waits for the run, and [virtual time](Test). Source and sink run in the task as well, so
-    /// what happens does not depend on how fast they are. Operations wait with [`Test::sleep`], and need not be `Send`.
+    /// no thread races another; how many items a batch has still goes by how long they take. Operations wait with [`Test::sleep`], and need
+    /// not be `Send`.
     pub fn test() -> Self {
         Async::new()
     }
