@@ -2,7 +2,8 @@
 //!
 //! They count against the memory limit like outputs that were handed on. A worker that finds the limit overdrawn asks what is behind it for
 //! room, as if it had put the buffer there: it waits until there is some, or until its place is the next in the order, before which nothing
-//! else could make any. So beyond the limit there is what one record becomes, that of the next place, and a buffer of each that waits.
+//! else could make any. So beyond the limit there is what one record becomes, that of the next place, and a buffer of each that waits. (Each
+//! row of parallel stages has an order, so a next place, of its own.)
 //!
 //! There is no turn to be taken here, on purpose. A turn that is given back with the attempt lets the next worker keep back a whole record
 //! while those of the one before still wait for their place. One that is held until they are gone is held by who waits for its place, and

@@ -132,8 +132,9 @@ pub fn outputs_kept_back_count_against_the_limit(executor: &dyn Provable) {
     assert!(peak >= least, "{peak} bytes in use at most, while a record of {record} was kept back");
 }
 
-/// Records of `record` bytes, which all workers keep back at once: together they never have more than `bytes`, in order and in any order. What that may be: the
-/// memory limit, one record beside it, and for each worker a buffer that it fills and one that it puts aside (64 KiB each).
+/// Records of `record` bytes, which all workers keep back at once: together they never have more than `bytes`, whether a fold is behind
+/// them, a sink that takes them in order, or one in any order. What that may be: the memory limit, one record beside it, and for each
+/// worker a buffer that it fills and one that it puts aside (64 KiB each).
 pub fn outputs_kept_back_stay_within(executor: &dyn Provable, record: usize, bytes: usize) {
     for behind in [Behind::Folds, Behind::TakesInOrder, Behind::TakesInAnyOrder] {
         let live = Live::new();
