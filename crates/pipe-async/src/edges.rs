@@ -161,12 +161,7 @@ impl Edges {
 
     /// Puts a batch, and adds to `waited` how long it had to wait for room. `Break`: the reader wants no more.
     pub(crate) fn put(&self, edge: usize, parcel: Parcel, waited: &mut Duration) -> Flow {
-        let mut state = self.lock();
-        while state.edges[edge].reader.is_none() && !self.has_room(&state.edges[edge]) {
-            let since = Instant::now();
-            state = self.sleep(state);
-            *waited += since.elapsed();
-        }
+        let mut state = self.until_room(edge, waited);
         if state.edges[edge].reader.is_some() {
             drop(state);
             drop(parcel);
@@ -175,6 +170,23 @@ impl Edges {
         state.edges[edge].parcels.push_back(parcel);
         self.tell(state);
         Flow::Continue(())
+    }
+
+    /// Waits as `put` does, for a writer that keeps back what it would put.
+    pub(crate) fn wait_for_room(&self, edge: usize, waited: &mut Duration) -> Flow {
+        let state = self.until_room(edge, waited);
+        if state.edges[edge].reader.is_some() { Flow::Break(()) } else { Flow::Continue(()) }
+    }
+
+    /// Until the edge is empty, or there is room, or the reader wants no more.
+    fn until_room(&self, edge: usize, waited: &mut Duration) -> MutexGuard<'_, State> {
+        let mut state = self.lock();
+        while state.edges[edge].reader.is_none() && !self.has_room(&state.edges[edge]) {
+            let since = Instant::now();
+            state = self.sleep(state);
+            *waited += since.elapsed();
+        }
+        state
     }
 
     /// The next batch, or how the edge was closed; `None`, if by `due` on the run's clock there is nothing.

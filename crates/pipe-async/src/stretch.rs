@@ -251,6 +251,11 @@ impl Outlet for Out<'_> {
         self.edge.is_some_and(|edge| self.edges.reader(edge).is_some())
     }
 
+    fn wait_for_room(&mut self) -> Flow {
+        let Some(edge) = self.edge else { return Flow::Continue(()) };
+        self.wait(Wait::Room, |edges, waited| edges.wait_for_room(edge, waited))
+    }
+
     fn gave_back(&mut self) {
         self.edges.ring();
     }

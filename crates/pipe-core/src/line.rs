@@ -178,6 +178,10 @@ impl<W: Worker + ?Sized> Outlet for Down<'_, W> {
         self.end.is_closed()
     }
 
+    fn wait_for_room(&mut self) -> Flow {
+        self.end.wait_for_room()
+    }
+
     fn gave_back(&mut self) {
         self.end.gave_back();
     }

@@ -259,6 +259,13 @@ pub trait Outlet {
         let _ = rest;
     }
 
+    /// A worker keeps back what it may have to drop, and has found the memory limit overdrawn. Waits until there is room, or until nobody
+    /// else could make any before this one goes on: with an order, when its batch is the next. What it waits with is put here only after that.
+    /// `Break`: nothing of it is wanted any more. Where one thread does everything there is nobody to wait for.
+    fn wait_for_room(&mut self) -> Flow {
+        Flow::Continue(())
+    }
+
     /// A worker has given back bytes that it kept back, and may now wait for something else than room: for who waits for room.
     fn gave_back(&mut self) {}
 

@@ -20,7 +20,6 @@ use crate::retry::Retry;
 use crate::settings::{Again, SegmentInfo, SegmentKind, Settings, StageInfo};
 use crate::source::Want;
 use crate::stage::BoxError;
-use crate::staged::Turns;
 use crate::waits::Waits;
 use crate::weigh::Weighers;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
@@ -45,7 +44,6 @@ pub struct RunState {
     sink_busy: AtomicU64,
     workers: AtomicUsize,
     events: Mutex<Vec<Event>>,
-    turns: Turns,
     observers: Observers,
 }
 
@@ -136,7 +134,6 @@ impl RunState {
             sink_busy: AtomicU64::new(0),
             workers: AtomicUsize::new(1),
             events: Mutex::default(),
-            turns: Turns::default(),
             observers,
         });
         run.control.begin(&run);
@@ -227,11 +224,6 @@ impl RunState {
 
     pub(crate) fn has_age(&self) -> bool {
         self.segments.iter().any(|segment| segment.info.age.is_some())
-    }
-
-    /// Whose turn it is to keep outputs back beyond the limit.
-    pub(crate) fn turns(&self) -> &Turns {
-        &self.turns
     }
 
     /// Who is told what it does.

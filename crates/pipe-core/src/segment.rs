@@ -238,9 +238,9 @@ where
                 self.context.begin_attempt(attempt);
                 let mut staged = Staged::new(&self.run);
                 let before = self.held.len();
-                let ran = self.slice(&mut one, 1, &mut staged);
+                let ran = self.slice(&mut one, 1, &mut staged.before(next));
                 // Also after a failure: what the attempt gathered is dropped with the rest of it.
-                let ran = ran.and_then(|(_, flow)| self.emit_rest(&mut staged).map(|()| flow));
+                let ran = ran.and_then(|(_, flow)| self.emit_rest(&mut staged.before(next)).map(|()| flow));
                 let flow = match ran {
                     Ok(flow) => flow,
                     Err(panicked) => {
@@ -296,6 +296,7 @@ where
                     return Ok(Flow::Break(()));
                 }
             }
+            staged.give_back(next);
         }
         self.settle(Some(one), next)?;
         Ok(flow)
@@ -303,9 +304,8 @@ where
 
     /// An attempt that does not count: what it emitted is dropped, and what was held before is kept.
     fn discard(&mut self, mut staged: Staged, before: usize, next: &mut dyn Outlet) {
-        let had_room = staged.charged() > 0;
         let first = staged.hand_on().next();
-        drop(staged);
+        staged.give_back(next);
         match first {
             None => self.held.truncate(before),
             Some(mut first) => {
@@ -318,9 +318,6 @@ where
                     let _ = next.put(first);
                 }
             }
-        }
-        if had_room {
-            next.gave_back();
         }
     }
 

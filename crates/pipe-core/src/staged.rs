@@ -1,18 +1,20 @@
 //! Outputs of an attempt, kept back until it is known whether it counts.
 //!
-//! They count against the memory limit like outputs that were handed on. A worker that finds the limit overdrawn waits for its *turn*: of all
-//! workers of a run one at a time may go on in spite of it. So what they keep back together is the limit, a buffer of each that waits, and
-//! what one record becomes, which may be as much as the limit again.
+//! They count against the memory limit like outputs that were handed on. A worker that finds the limit overdrawn asks what is behind it for
+//! room, as if it had put the buffer there: it waits until there is some, or until its place is the next in the order, before which nothing
+//! else could make any. So beyond the limit there is what one record becomes, that of the next place, and a buffer of each that waits. (Each
+//! row of parallel stages has an order, so a next place, of its own.)
 //!
-//! A wait for the turn ends. Who has it runs an attempt at one record and nothing else: what it emits comes here and goes nowhere, so it
-//! waits for no room and no other worker. It gives the turn back when the attempt is over, before a wait for the next one and before
-//! anything is handed on. Who waits looks at the limit again when any attempt has given back what it held.
+//! There is no turn to be taken here, on purpose. A turn that is given back with the attempt lets the next worker keep back a whole record
+//! while those of the one before still wait for their place. One that is held until they are gone is held by who waits for its place, and
+//! wanted by who has it: both wait for ever. The next place is the one thing that nobody has to wait for, and when it moves on, all
+//! that was kept back there is gone. Who waits for it is woken as for room: that is the executor's, see [`Outlet::wait_for_room`].
 
 use crate::budget::Permit;
 use crate::plan::{BoxBatch, Outlet};
 use crate::run::RunState;
 use crate::stage::Flow;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 /// Where the outputs of an attempt wait.
 pub(crate) struct Staged {
@@ -21,13 +23,17 @@ pub(crate) struct Staged {
     bytes: usize,
     /// `None` until a buffer was full: most records need none.
     charge: Option<Permit>,
-    has_turn: bool,
     run: Arc<RunState>,
 }
 
 impl Staged {
     pub(crate) fn new(run: &Arc<RunState>) -> Self {
-        Staged { batches: Vec::new(), bytes: 0, charge: None, has_turn: false, run: run.clone() }
+        Staged { batches: Vec::new(), bytes: 0, charge: None, run: run.clone() }
+    }
+
+    /// Takes what an attempt emits, in front of where that would go.
+    pub(crate) fn before<'s>(&'s mut self, next: &'s mut dyn Outlet) -> Attempt<'s> {
+        Attempt { staged: self, next }
     }
 
     /// The bytes that the attempt emitted, if these are more than there can be.
@@ -42,10 +48,6 @@ impl Staged {
 
     /// The next batch, which from now on is charged by who gets it.
     pub(crate) fn hand_on(&mut self) -> impl Iterator<Item = BoxBatch> {
-        // Most attempts were charged nothing: then nobody waits for what they give back.
-        if self.charge.is_some() {
-            self.end_turn();
-        }
         let batches = std::mem::take(&mut self.batches);
         batches.into_iter().inspect(|batch| {
             if let Some(charge) = &mut self.charge {
@@ -54,14 +56,17 @@ impl Staged {
         })
     }
 
-    /// It keeps nothing back any more, or less.
-    fn end_turn(&mut self) {
-        self.run.turns().leave(std::mem::take(&mut self.has_turn));
+    /// It keeps nothing back any more, and tells who may wait for that. Most attempts were charged nothing: then nobody waits.
+    pub(crate) fn give_back(self, next: &mut dyn Outlet) {
+        if self.charge.is_some() {
+            drop(self);
+            #[cfg(test)]
+            tests::GIVEN_BACK.set(tests::GIVEN_BACK.get() + 1);
+            next.gave_back();
+        }
     }
-}
 
-impl Outlet for Staged {
-    fn put(&mut self, batch: BoxBatch) -> Flow {
+    fn keep(&mut self, batch: BoxBatch) -> Flow {
         self.bytes += batch.bytes();
         let budget = self.run.budget();
         if self.bytes > budget.limit() {
@@ -69,58 +74,24 @@ impl Outlet for Staged {
         }
         self.charge.get_or_insert_with(|| budget.overdraw(0)).resize(self.bytes);
         self.batches.push(batch);
-        if !self.has_turn && budget.is_overdrawn() {
-            self.has_turn = self.run.turns().wait(|| budget.is_overdrawn());
-        }
         Flow::Continue(())
+    }
+}
+
+/// The outlet of an attempt.
+pub(crate) struct Attempt<'s> {
+    staged: &'s mut Staged,
+    next: &'s mut dyn Outlet,
+}
+
+impl Outlet for Attempt<'_> {
+    fn put(&mut self, batch: BoxBatch) -> Flow {
+        self.staged.keep(batch)?;
+        if self.staged.run.budget().is_overdrawn() { self.next.wait_for_room() } else { Flow::Continue(()) }
     }
 
     fn counts(&self) -> bool {
         false
-    }
-}
-
-impl Drop for Staged {
-    fn drop(&mut self) {
-        if self.charge.take().is_some() {
-            self.end_turn();
-        }
-    }
-}
-
-/// Whose turn it is among the workers of a run.
-#[derive(Default)]
-pub(crate) struct Turns {
-    taken: Mutex<bool>,
-    changed: Condvar,
-}
-
-impl Turns {
-    /// Waits for the turn, as long as it is needed. True if it was taken.
-    fn wait(&self, is_needed: impl Fn() -> bool) -> bool {
-        let mut taken = self.lock();
-        while is_needed() {
-            if !*taken {
-                *taken = true;
-                return true;
-            }
-            taken = self.changed.wait(taken).unwrap_or_else(PoisonError::into_inner);
-        }
-        false
-    }
-
-    /// Bytes were given back, and the turn with them if it was had. All are woken: there may be room for each of them.
-    fn leave(&self, had_turn: bool) {
-        #[cfg(test)]
-        tests::LEFT.set(tests::LEFT.get() + 1);
-        let mut taken = self.lock();
-        *taken &= !had_turn;
-        drop(taken);
-        self.changed.notify_all();
-    }
-
-    fn lock(&self) -> MutexGuard<'_, bool> {
-        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -130,14 +101,14 @@ mod tests {
     use std::cell::Cell;
 
     thread_local! {
-        /// How often this thread has given back bytes, or the turn.
-        pub(super) static LEFT: Cell<usize> = const { Cell::new(0) };
+        /// How often this thread has said that it gave bytes back.
+        pub(super) static GIVEN_BACK: Cell<usize> = const { Cell::new(0) };
     }
 
-    fn left_while(run: impl FnOnce()) -> usize {
-        let before = LEFT.get();
+    fn given_back_while(run: impl FnOnce()) -> usize {
+        let before = GIVEN_BACK.get();
         run();
-        LEFT.get() - before
+        GIVEN_BACK.get() - before
     }
 
     #[test]
@@ -145,14 +116,14 @@ mod tests {
         let small = from_iter(0..10_000u64).try_map(|n| if n < 10_000 { Ok(n) } else { Err("too large") });
         let run = small.retry(exponential(3)).collect();
         assert_eq!(
-            left_while(|| assert_eq!(run.run_on(&Inline).expect("nothing fails").value.len(), 10_000)),
+            given_back_while(|| assert_eq!(run.run_on(&Inline).expect("nothing fails").value.len(), 10_000)),
             0
         );
         // One that fills buffers does, so that the count above is one of something.
         let large =
             from_iter(0..3u64).try_map(Ok::<u64, &str>).flat_map(|n| vec![n; 100_000]).retry(exponential(3));
         assert!(
-            left_while(|| assert_eq!(
+            given_back_while(|| assert_eq!(
                 large.collect().run_on(&Inline).expect("nothing fails").value.len(),
                 300_000
             )) > 0

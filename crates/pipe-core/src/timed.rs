@@ -129,6 +129,13 @@ impl Outlet for Away<'_> {
         self.next.is_closed()
     }
 
+    fn wait_for_room(&mut self) -> Flow {
+        let started = self.run.clock().now();
+        let flow = self.next.wait_for_room();
+        *self.away += self.run.clock().now().saturating_sub(started);
+        flow
+    }
+
     fn gave_back(&mut self) {
         self.next.gave_back();
     }

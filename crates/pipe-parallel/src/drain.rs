@@ -132,6 +132,10 @@ impl Outlet for Onward<'_, '_, '_> {
         self.gates.emit(self.place, batch, self.hands)
     }
 
+    fn wait_for_room(&mut self) -> Flow {
+        self.gates.wait_in_gate(self.place, self.hands)
+    }
+
     fn is_closed(&self) -> bool {
         self.gates.is_closed(self.place)
     }

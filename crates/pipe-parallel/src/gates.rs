@@ -33,6 +33,9 @@
 //!   instead of looking for a job, and hands on a ring that it was woken by. It still finishes its own states, and takes back its own pieces.
 //! * **Room.** Who put something and finds the budget overdrawn does not go on before there is room. It *helps*: it works on tickets of
 //!   stretches further downstream. It only sleeps while there are none that nobody works on.
+//! * **Keep back.** What an attempt of `.retry` emits stays with its worker until the attempt is over, and counts. A worker that finds the budget
+//!   overdrawn with it waits in the same place and in the same way as if it had put it: for room, or until it is the head with all parts
+//!   taken. Without an order there is no head: then the first one that asks goes on until its ticket is complete.
 //! * **Finish.** When a stretch has ended and all of its tickets have passed the gate, each worker that has states there finishes them,
 //!   on its own thread: a seat behind all tickets, with puts and a completion as for a ticket; seats are in the order of the workers, so
 //!   accumulators are merged in a fixed order. Then the gate finishes its serial nodes, and with that the next stretch has ended. The
@@ -57,9 +60,14 @@
 //!   behind which nothing is in flight: it never waits. If the head of `j` is not claimed, none of its tickets is; then each thread that
 //!   waits is upstream of `j` and would help, and each that looks for a job would take it. So somebody runs. With nothing in flight the
 //!   budget grants any size, so one batch can always be admitted.
+//! * *One that keeps outputs back.* It waits as in `put`, helps as in `put`, and is woken as in `put`: the head moves, bytes come back and the run
+//!   ends under the lock or before it is taken, and all who wait for room are rung for after that. The head itself waits for nobody but who
+//!   drains its parts, and so does the one that goes on without an order. So *all asleep* above says the same of it. A seat that goes on without
+//!   an order gives that back when it is complete, which each claimed seat becomes, also one that is closed or has failed.
 //! * *Memory.* A thread that goes on in spite of an overdrawn budget is the head of its stretch with all parts taken, or runs a gate
 //!   behind which nothing is in flight. So each stretch adds at most what one batch becomes, in buffers: per worker one that was put and
-//!   one that is held back or filled, and one per serial node.
+//!   one that is held back or filled, and one per serial node. What is kept back adds a record: that of the head, which is gone when the
+//!   head moves, because it moves when all of its parts have passed the gate; or of the one without an order, but for its last parts.
 //!
 //! # How a run ends early
 //!
@@ -161,6 +169,8 @@ pub(crate) type Guard<'g, 'p> = MutexGuard<'g, State<'p>>;
 enum Waiter {
     /// A worker of a row, having put a part of this place.
     Row(Place),
+    /// A worker of a row that keeps outputs of this place back.
+    Keeper(Place),
     /// Who runs the gate of this place, having emitted a batch.
     Gate(Place),
 }
@@ -287,6 +297,17 @@ impl<'p> Gates<'p> {
         self.make_room(Waiter::Gate(place), state, hands)
     }
 
+    /// Waits while the budget is overdrawn, unless it is for this place to go on: what it emits is kept back meanwhile. `Break`: the place is
+    /// not wanted any more. `hands` are those behind the stretch.
+    pub(crate) fn wait_to_keep_back(&self, place: Place, hands: &mut Hands<'_, 'p>) -> Flow {
+        self.make_room(Waiter::Keeper(place), self.lock(), hands)
+    }
+
+    /// The same for a serial node, which waits as if it had emitted what it keeps back.
+    pub(crate) fn wait_in_gate(&self, place: Place, hands: &mut Hands<'_, 'p>) -> Flow {
+        self.make_room(Waiter::Gate(place), self.lock(), hands)
+    }
+
     /// Takes the back half of what is left of a batch, for somebody who has nothing to do.
     pub(crate) fn offer(&self, piece: Ticket, own: &Deque) {
         let mut state = self.lock();
@@ -329,7 +350,7 @@ impl<'p> Gates<'p> {
     }
 
     fn make_room<'g>(&'g self, waiter: Waiter, mut state: Guard<'g, 'p>, hands: &mut Hands<'_, 'p>) -> Flow {
-        let (Waiter::Row(place) | Waiter::Gate(place)) = waiter;
+        let (Waiter::Row(place) | Waiter::Keeper(place) | Waiter::Gate(place)) = waiter;
         loop {
             if self.is_closed(place) {
                 return Flow::Break(());
@@ -348,7 +369,7 @@ impl<'p> Gates<'p> {
                     let listening = self.bells.room.listen();
                     drop(state);
                     let asleep = match waiter {
-                        Waiter::Row(_) => Asleep::InRow(place.stretch),
+                        Waiter::Row(_) | Waiter::Keeper(_) => Asleep::InRow(place.stretch),
                         Waiter::Gate(_) => Asleep::InGate(place.stretch),
                     };
                     self.sleep(listening, None, asleep)
@@ -408,9 +429,10 @@ impl State<'_> {
     }
 
     /// Whether who waits goes on in spite of an overdrawn budget, because nobody else could before.
-    fn may_overdraw(&self, waiter: Waiter) -> bool {
+    fn may_overdraw(&mut self, waiter: Waiter) -> bool {
         match waiter {
             Waiter::Row(place) => self.lanes[place.stretch].ledger.is_taken(place.seat),
+            Waiter::Keeper(place) => self.lanes[place.stretch].ledger.may_keep_back(place.seat),
             Waiter::Gate(place) => {
                 self.lanes[place.stretch + 1..].iter().all(|lane| lane.ledger.in_flight() == 0)
             }

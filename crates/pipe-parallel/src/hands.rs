@@ -192,6 +192,15 @@ impl<'a, 'h, 'p> Ahead<'a, 'h, 'p> {
         Ahead { gates, place, last: None, hands, away: Duration::ZERO, rest: None }
     }
 
+    /// Does something there, which is no work of the row.
+    fn at_the_gate(&mut self, act: impl FnOnce(&Gates<'p>, Place, &mut Hands<'h, 'p>) -> Flow) -> Flow {
+        self.hands.lap(Account::Rows);
+        let started = (self.place.stretch > 0).then(Instant::now);
+        let flow = act(self.gates, self.place, &mut self.hands);
+        self.away += started.map_or(Duration::ZERO, |started| started.elapsed());
+        flow
+    }
+
     /// The permit of the batch becomes that of its last outputs: one step of the account's counters instead of two, and none where both
     /// weigh the same. Or it is given back, before the ticket is completed: who sleeps for these bytes is woken then.
     fn carried(self, outcome: Outcome, items: u64) -> Carried {
@@ -204,11 +213,11 @@ impl<'a, 'h, 'p> Ahead<'a, 'h, 'p> {
 impl Outlet for Ahead<'_, '_, '_> {
     fn put(&mut self, batch: BoxBatch) -> Flow {
         let Some(full) = self.last.replace(batch) else { return Flow::Continue(()) };
-        self.hands.lap(Account::Rows);
-        let started = (self.place.stretch > 0).then(Instant::now);
-        let flow = self.gates.put(self.place, full, &mut self.hands);
-        self.away += started.map_or(Duration::ZERO, |started| started.elapsed());
-        flow
+        self.at_the_gate(|gates, place, hands| gates.put(place, full, hands))
+    }
+
+    fn wait_for_room(&mut self) -> Flow {
+        self.at_the_gate(Gates::wait_to_keep_back)
     }
 
     fn is_closed(&self) -> bool {

@@ -52,6 +52,8 @@ pub(crate) struct Ledger {
     waiting: VecDeque<Slot>,
     /// Batches and pieces that are ready, being worked on, or waiting; in the first stretch also those that were admitted and not pulled yet.
     in_flight: usize,
+    /// Without an order: whose outputs are kept back beyond the limit, until it is complete.
+    keeper: Option<Seat>,
     /// No batch will come any more.
     ended: bool,
     /// Workers that may have a state here, in the order of their index.
@@ -79,6 +81,7 @@ impl Ledger {
             head: 0,
             waiting: VecDeque::new(),
             in_flight: 0,
+            keeper: None,
             ended: false,
             members: Vec::new(),
             finish_head: 0,
@@ -172,10 +175,18 @@ impl Ledger {
 
     /// All parts of a seat were put, or are not wanted.
     pub(crate) fn complete(&mut self, seat: Seat, bar: &Bar) {
+        self.keeper.take_if(|keeper| *keeper == seat);
         match seat {
             Seat::Ticket(_) if bar.is_closed(seat) || self.order == Order::Any => self.in_flight -= 1,
             Seat::Ticket(_) | Seat::Finish(_) => self.waiting(seat).complete = true,
         }
+    }
+
+    /// Whether outputs of this seat may be kept back though there is no room: of one seat at a time they may. With an order that is the head;
+    /// without, the first one that asks. It needs nobody for that, so it comes to its end.
+    pub(crate) fn may_keep_back(&mut self, seat: Seat) -> bool {
+        let is_next = self.order == Order::Preserve || *self.keeper.get_or_insert(seat) == seat;
+        is_next && self.is_taken(seat)
     }
 
     /// Whether all parts of this seat were taken, because it is its turn.

@@ -10,7 +10,7 @@ use crate::stretch::Stretch;
 use crate::sync::{Mutex, MutexGuard};
 use loom::sync::Arc;
 use loom::thread;
-use pipe_core::{Batch, Budget, Items, Order};
+use pipe_core::{Budget, Items, Order};
 use std::collections::VecDeque;
 
 /// One stretch, and the gate behind it.
@@ -35,6 +35,9 @@ struct Books {
     over: bool,
 }
 
+/// What a worker of a model keeps back at once, in bytes.
+const BUFFER: usize = 8;
+
 struct Intake {
     left: u64,
     next_ticket: u64,
@@ -42,7 +45,11 @@ struct Intake {
 
 impl Floor {
     fn new(batches: u64) -> Arc<Self> {
-        let mut ledger = Ledger::new(&Stretch { row: Vec::new(), order: Order::Preserve, gate: Vec::new() });
+        Self::within(1 << 20, Order::Preserve, batches)
+    }
+
+    fn within(limit: usize, order: Order, batches: u64) -> Arc<Self> {
+        let mut ledger = Ledger::new(&Stretch { row: Vec::new(), order, gate: Vec::new(), serial: 0..0 });
         ledger.set_finished();
         let (pieces, out) = (VecDeque::new(), Vec::new());
         let books = Books { ledger, pieces, gate: true, out, seated: 2, idle: 0, failed: false, over: false };
@@ -51,7 +58,7 @@ impl Floor {
             intake: Mutex::new(Intake { left: batches, next_ticket: 0 }),
             bell: Bell::new(),
             bar: Bar::new(),
-            budget: Budget::new(1 << 20),
+            budget: Budget::new(limit),
         })
     }
 
@@ -143,6 +150,26 @@ impl Floor {
         }
     }
 
+    /// As `Staged` in front of a gate, with `Gates::make_room`: keeps so many buffers back, then hands on what they became. With the most
+    /// bytes that were kept back meanwhile, by all.
+    fn keep_back(&self, ticket: u64, buffers: usize) -> usize {
+        let (span, mut kept, mut most) = (Span::of(ticket), self.budget.overdraw(0), 0);
+        for buffer in 1..=buffers {
+            kept.resize(buffer * BUFFER);
+            most = most.max(self.budget.in_use());
+            let mut books = self.lock();
+            while self.budget.is_overdrawn() && !books.ledger.may_keep_back(Seat::Ticket(span.key)) {
+                let listening = self.bell.listen();
+                drop(books);
+                listening.sleep(None);
+                books = self.lock();
+            }
+        }
+        drop(kept);
+        self.complete(span, vec![ticket]);
+        most
+    }
+
     /// As `Gates::next_job` and `Gates::idle` of a run in which nothing is left to do.
     fn leave(&self) {
         let mut books = self.lock();
@@ -212,4 +239,26 @@ fn when_a_run_has_failed_and_nobody_has_anything_left_all_leave() {
         floor.leave();
         other.join().unwrap();
     });
+}
+
+#[test]
+fn of_those_that_keep_outputs_back_one_goes_on_beyond_the_limit_and_each_comes_to_its_end() {
+    for order in [Order::Preserve, Order::Any] {
+        check(move || {
+            let floor = Floor::within(BUFFER, order, 0);
+            {
+                let mut books = floor.lock();
+                (0..2).for_each(|_| books.ledger.admit());
+                books.ledger.end();
+            }
+            let other = floor.clone();
+            let other = thread::spawn(move || other.keep_back(1, 3));
+            let most = floor.keep_back(0, 3).max(other.join().unwrap());
+            // What one goes on with, and of the other the limit and the buffer with which it found that overdrawn.
+            assert!(most <= 5 * BUFFER, "{most} bytes");
+            let mut out = floor.lock().out.clone();
+            out.sort_unstable();
+            assert_eq!(out, [0, 1]);
+        });
+    }
 }

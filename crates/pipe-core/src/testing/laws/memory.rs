@@ -126,27 +126,43 @@ pub fn outputs_kept_back_count_against_the_limit(executor: &dyn Provable) {
     let limit = executor.says().expect("its settings make sense").memory_limit;
     // Below some buffers of 64 KiB a record may fit into the one that is not full yet.
     let record = (limit / 2).min(1 << 20);
-    let report = keep_back(executor, record, &Live::new());
+    let report = keep_back(executor, record, &Live::new(), Behind::Folds);
     let least = if record < 256 << 10 { 0 } else { record / 2 };
     let peak = report.peak_bytes;
     assert!(peak >= least, "{peak} bytes in use at most, while a record of {record} was kept back");
 }
 
-/// Records of `record` bytes, which all workers keep back at once: together they never have more than `bytes`. What that may be: the
-/// memory limit, one record beside it, and for each worker a buffer that it fills and one that it puts aside (64 KiB each).
+/// Records of `record` bytes, which all workers keep back at once: together they never have more than `bytes`, whether a fold is behind
+/// them, a sink that takes them in order, or one in any order. What that may be: the memory limit, one record beside it, and for each
+/// worker a buffer that it fills and one that it puts aside (64 KiB each).
 pub fn outputs_kept_back_stay_within(executor: &dyn Provable, record: usize, bytes: usize) {
-    let live = Live::new();
-    keep_back(executor, record, &live);
-    let alive = live.most() * KEPT;
-    assert!(alive <= bytes, "outputs of {alive} bytes were kept back at once, {bytes} are allowed");
-    assert_eq!(live.now(), 0);
+    for behind in [Behind::Folds, Behind::TakesInOrder, Behind::TakesInAnyOrder] {
+        let live = Live::new();
+        keep_back(executor, record, &live, behind);
+        let alive = live.most() * KEPT;
+        assert!(
+            alive <= bytes,
+            "{behind:?}: outputs of {alive} bytes were kept back at once, {bytes} are allowed"
+        );
+        assert_eq!(live.now(), 0);
+    }
+}
+
+/// What is behind the stage that keeps its outputs back.
+#[derive(Debug, Clone, Copy)]
+enum Behind {
+    /// Each worker takes its own: it waits for nobody.
+    Folds,
+    /// One place after the other is taken, so that what passed in its last attempt may still have to wait.
+    TakesInOrder,
+    TakesInAnyOrder,
 }
 
 /// What an item weighs.
 const KEPT: usize = size_of::<Counted<[u64; 7]>>();
 
 /// Twelve records, each of which becomes `record` bytes and passes in its second attempt.
-fn keep_back(executor: &dyn Provable, record: usize, live: &Live) -> Report<u64> {
+fn keep_back(executor: &dyn Provable, record: usize, live: &Live, behind: Behind) -> Report<u64> {
     const RECORDS: u64 = 12;
     let (made, outputs) = (live.clone(), (record / KEPT) as u64);
     let failed: Arc<[AtomicBool]> = (0..RECORDS).map(|_| AtomicBool::new(false)).collect();
@@ -160,8 +176,24 @@ fn keep_back(executor: &dyn Provable, record: usize, live: &Live) -> Report<u64>
             if ends && !failed[n as usize].swap(true, SeqCst) { Err("the last one, once") } else { Ok(item) }
         })
         .retry(at_once(2));
-    let report = chain.edge().fold(|| 0, |count, _| *count += 1, |all: &mut u64, part| *all += part);
-    let report = report.run_on(executor).expect("each record passes in its second attempt");
+    let taken = Arc::new(AtomicU64::new(0));
+    let seen = taken.clone();
+    let take = move |_| _ = seen.fetch_add(1, SeqCst);
+    let report = match behind {
+        Behind::Folds => chain
+            .edge()
+            .fold(|| 0, |count, _| *count += 1, |all: &mut u64, part| *all += part)
+            .run_on(executor),
+        Behind::TakesInOrder => {
+            chain.for_each(take).run_on(executor).map(|report| report.map(|()| taken.load(SeqCst)))
+        }
+        Behind::TakesInAnyOrder => chain
+            .unordered()
+            .for_each(take)
+            .run_on(executor)
+            .map(|report| report.map(|()| taken.load(SeqCst))),
+    };
+    let report = report.expect("each record passes in its second attempt");
     assert_eq!(report.value, RECORDS * outputs);
     assert!(begin.iter().all(|failed| failed.load(SeqCst)));
     report
