@@ -21,7 +21,7 @@ pub(crate) struct Bounds {
 }
 
 /// Batches under way for each worker, unless the head says otherwise. They are how long the others go on while one is at a heavy item: 6 ms. With
-/// 4, one item of 1 ms among a thousand of 1 us costs two fifths at sixteen workers (`simulation.rs`); with 8 of 50 us it cost a tenth at two, measured.
+/// 2, one item of 1 ms among a thousand of 1 us doubles the time of sixteen workers (`simulation.rs`); with 8 of 50 us it cost a tenth at two, measured.
 const WINDOW: usize = 32;
 
 /// However heavy the heaviest item was. The memory limit is the bound that counts.

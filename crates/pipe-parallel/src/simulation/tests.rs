@@ -47,13 +47,13 @@ fn one_worker_is_a_loop_that_pays_one_percent_for_its_batches() {
 }
 
 #[test]
-fn with_a_window_of_four_batches_for_each_worker_heavy_items_hold_the_others_up() {
+fn with_a_window_of_two_batches_for_each_worker_heavy_items_hold_the_others_up() {
     let (_, rare) = workloads().swap_remove(6);
     let end = |per_worker: usize| {
         let mut simulation = Simulation::new(&rare, 16);
         simulation.window = per_worker * 16;
         simulation.run()
     };
-    let (short, set) = (end(4), Simulation::new(&rare, 16).run());
+    let (short, set) = (end(2), Simulation::new(&rare, 16).run());
     assert!(short as f64 > 1.5 * set as f64, "{short} and {set} ns");
 }
