@@ -1,7 +1,7 @@
 //! A picture through numeric kernels: grey, blurred, its edges; and how often each brightness occurs.
 //!
 //! It goes in strips of rows, so that several workers have something to do and memory stays small beside the picture itself. A kernel looks at
-//! neighbours, so a strip has two rows more above and below than it shows ([`HALO`]), and loses them at the end: strips of any height give
+//! neighbours, so a strip has two rows more above and below than it shows (`HALO`), and loses them at the end: strips of any height give
 //! the same picture.
 
 use pipe_core::kernel::{Bins, Cast, Grey, Histogram, Kernel, KernelWorker, Number, Program, Sobel, Stencil};

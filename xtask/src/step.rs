@@ -28,6 +28,14 @@ impl Step {
         Self { name: name.into(), action: Action::Run(command) }
     }
 
+    /// The same with these variables in its environment, and so in that of all that it starts.
+    pub(crate) fn with(mut self, variables: &[(&str, &str)]) -> Self {
+        if let Action::Run(command) = &mut self.action {
+            command.envs(variables.iter().copied());
+        }
+        self
+    }
+
     /// A check that this machine cannot run.
     pub(crate) fn skipped(name: impl Into<String>, why: impl Into<String>) -> Self {
         Self { name: name.into(), action: Action::Skip(why.into()) }

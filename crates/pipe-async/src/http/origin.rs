@@ -2,6 +2,7 @@
 
 use hyper::Uri;
 use hyper::header::HeaderValue;
+use hyper::http::uri::Authority;
 use tokio_rustls::rustls::pki_types::ServerName;
 
 /// Scheme, host and port: connections to the same ones may be shared.
@@ -40,11 +41,20 @@ impl Target {
         if is_secure {
             ServerName::try_from(host.as_str()).map_err(|error| format!("{error}"))?;
         }
-        let port = authority.port_u16().unwrap_or(usual);
+        let port = port(authority)?.unwrap_or(usual);
         let path = uri.path_and_query().map_or("/", |path| path.as_str());
         let path = path.parse().map_err(|error| format!("{error}"))?;
         let said = HeaderValue::from_str(authority.as_str()).map_err(|error| format!("{error}"))?;
         Ok(Target { origin: Origin { is_secure, host, port }, path, host: said })
+    }
+}
+
+/// What stands behind the host: `Uri` takes a number that is no port for none at all.
+fn port(authority: &Authority) -> Result<Option<u16>, String> {
+    let behind = authority.as_str().strip_prefix(authority.host()).unwrap_or_default();
+    match behind.strip_prefix(':') {
+        None | Some("") => Ok(None),
+        Some(port) => port.parse().map(Some).map_err(|_| format!("{port} is no port")),
     }
 }
 
@@ -75,6 +85,7 @@ mod tests {
             "http://a b/",
             "https://-/",
             "http://a:99999/",
+            "http://[::1]:65536/",
         ] {
             assert!(Target::parse(url).is_err(), "{url}");
         }
