@@ -157,7 +157,9 @@ fn a_source_that_is_stopped_does_not_end_the_job_and_one_that_goes_on_does() {
             })
             .sink("square", |_| Ok(()));
         assert_eq!(source.run(&Role::Source, &stop).unwrap().sent, None);
-        assert_eq!((transport.left("job-square").unwrap(), transport.left("job-end").unwrap()), (3, 0));
+        // Its three messages may still be under way: nobody waited for their receipts.
+        assert!(transport.left("job-square").unwrap() <= 3);
+        assert_eq!(transport.left("job-end").unwrap(), 0);
         let done = run(squares(&transport, 100, &counts), "all").unwrap();
         assert_eq!(done.sent.unwrap().items, 100);
         assert_eq!(*counts.lock().unwrap(), each_once(100));
