@@ -49,7 +49,8 @@ pub(crate) fn steps(forwarded: &[String]) -> Vec<Step> {
 }
 
 fn step(name: &str, options: &[&str], forwarded: &[String]) -> Step {
-    let mut command = cargo(["test", "--quiet"]);
+    // One run shows all that is wrong.
+    let mut command = cargo(["test", "--quiet", "--no-fail-fast"]);
     command.args(options).args(forwarded);
     Step::new(name, command)
 }
