@@ -36,7 +36,8 @@ fn steps() -> Vec<Step> {
         licences(),
         task("cuda", &["check"]),
     ];
-    steps.extend(test::steps(&[]));
+    // Hundreds of tests with threads, sockets and processes on a machine that nobody knows: one that fails now and then is named at the end.
+    steps.extend(test::steps(&[]).into_iter().map(Step::or_again));
     steps.push(task("portable", &[]));
     let mut docs = cargo(["doc", "--workspace", "--no-deps"]);
     docs.env("RUSTDOCFLAGS", "-Dwarnings");

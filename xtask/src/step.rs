@@ -1,7 +1,8 @@
 //! A step: a named process that passes, fails, or cannot run here; and the run over many of them.
 //!
 //! A failed step does not end the run, so that one run shows all that is wrong. The limit does: a step that hangs is
-//! killed with its whole process group and named.
+//! killed with its whole process group and named. A step that failed may be run once more, and is named if it then passes: what fails only
+//! now and then is a fault, too, but one that says nothing about the change at hand.
 
 use std::io::{BufRead, BufReader, IsTerminal, Read};
 use std::os::unix::process::CommandExt;
@@ -15,6 +16,7 @@ const GRACE: Duration = Duration::from_secs(5);
 pub(crate) struct Step {
     name: String,
     action: Action,
+    tries: u32,
 }
 
 enum Action {
@@ -25,7 +27,7 @@ enum Action {
 
 impl Step {
     pub(crate) fn new(name: impl Into<String>, command: Command) -> Self {
-        Self { name: name.into(), action: Action::Run(command) }
+        Self { name: name.into(), action: Action::Run(command), tries: 1 }
     }
 
     /// The same with these variables in its environment, and so in that of all that it starts.
@@ -36,14 +38,20 @@ impl Step {
         self
     }
 
+    /// The same, run once more if it fails.
+    pub(crate) fn or_again(mut self) -> Self {
+        self.tries = 2;
+        self
+    }
+
     /// A check that this machine cannot run.
     pub(crate) fn skipped(name: impl Into<String>, why: impl Into<String>) -> Self {
-        Self { name: name.into(), action: Action::Skip(why.into()) }
+        Self { name: name.into(), action: Action::Skip(why.into()), tries: 1 }
     }
 
     /// A check that failed before it could start.
     pub(crate) fn failed(name: impl Into<String>, why: impl Into<String>) -> Self {
-        Self { name: name.into(), action: Action::Fail(why.into()) }
+        Self { name: name.into(), action: Action::Fail(why.into()), tries: 1 }
     }
 }
 
@@ -60,6 +68,8 @@ pub(crate) struct Tally {
     passed: usize,
     /// Names, for the list at the end.
     failed: Vec<String>,
+    /// Those that passed when they were run once more.
+    unsteady: Vec<String>,
     /// Steps that could not run, and `SKIP` lines that steps printed.
     skipped: usize,
 }
@@ -67,10 +77,14 @@ pub(crate) struct Tally {
 impl Tally {
     /// Prints what failed, then the counts alone on the last line, for machines.
     pub(crate) fn finish(self) -> ExitCode {
+        for name in &self.unsteady {
+            println!("UNSTEADY {name}: it failed, and passed when it was run once more");
+        }
         for name in &self.failed {
             println!("FAILED {name}");
         }
-        println!("{} passed, {} failed, {} skipped", self.passed, self.failed.len(), self.skipped);
+        let passed = self.passed + self.unsteady.len();
+        println!("{passed} passed, {} failed, {} skipped", self.failed.len(), self.skipped);
         if self.failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
     }
 }
@@ -79,16 +93,27 @@ pub(crate) fn run_all(steps: Vec<Step>, limit: Limit) -> Tally {
     let started = Instant::now();
     let mut tally = Tally::default();
     let mut steps = steps.into_iter();
+    let left = || match limit {
+        Limit::None => Duration::MAX,
+        Limit::Whole(whole) => whole.saturating_sub(started.elapsed()),
+    };
     for step in steps.by_ref() {
-        let left = match limit {
-            Limit::None => Duration::MAX,
-            Limit::Whole(whole) => whole.saturating_sub(started.elapsed()),
-        };
         match step.action {
-            Action::Run(command) => {
-                let in_time = run(&step.name, command, left, &mut tally);
-                if !in_time {
-                    break;
+            Action::Run(mut command) => {
+                let mut tries = 1;
+                let mut outcome = run(&step.name, &mut command, left(), &mut tally.skipped);
+                while outcome == Outcome::Failed && tries < step.tries {
+                    tries += 1;
+                    outcome = run(&step.name, &mut command, left(), &mut tally.skipped);
+                }
+                match outcome {
+                    Outcome::Passed if tries > 1 => tally.unsteady.push(step.name),
+                    Outcome::Passed => tally.passed += 1,
+                    Outcome::Failed => tally.failed.push(step.name),
+                    Outcome::OutOfTime => {
+                        tally.failed.push(step.name);
+                        break;
+                    }
                 }
             }
             Action::Skip(why) => {
@@ -108,36 +133,40 @@ pub(crate) fn run_all(steps: Vec<Step>, limit: Limit) -> Tally {
     tally
 }
 
-/// Runs one step; `false` says that the limit of the whole run is over.
-fn run(name: &str, command: Command, left: Duration, tally: &mut Tally) -> bool {
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Passed,
+    Failed,
+    /// The limit of the whole run is over.
+    OutOfTime,
+}
+
+/// Runs one step, and counts what it skipped.
+fn run(name: &str, command: &mut Command, left: Duration, skipped: &mut usize) -> Outcome {
     println!("== {name}");
     let started = Instant::now();
     let result = Running::start(command).map(|running| running.wait(left));
     let seconds = started.elapsed().as_secs_f64();
     match result {
         Ok(End { status: Some(status), skips }) => {
-            tally.skipped += skips;
+            *skipped += skips;
             if status.success() {
                 println!("== {name}: passed in {seconds:.1} s");
-                tally.passed += 1;
-            } else {
-                println!("== {name}: FAILED in {seconds:.1} s ({status})");
-                tally.failed.push(name.to_owned());
+                return Outcome::Passed;
             }
-            true
+            println!("== {name}: FAILED in {seconds:.1} s ({status})");
+            Outcome::Failed
         }
         Ok(End { status: None, skips }) => {
-            tally.skipped += skips;
+            *skipped += skips;
             println!(
                 "== {name}: FAILED, still running after {seconds:.1} s when the limit of the run was over"
             );
-            tally.failed.push(name.to_owned());
-            false
+            Outcome::OutOfTime
         }
         Err(error) => {
             println!("== {name}: FAILED, it did not start: {error}");
-            tally.failed.push(name.to_owned());
-            true
+            Outcome::Failed
         }
     }
 }
@@ -156,7 +185,7 @@ struct Running {
 }
 
 impl Running {
-    fn start(mut command: Command) -> std::io::Result<Self> {
+    fn start(command: &mut Command) -> std::io::Result<Self> {
         // In a terminal the step stays in our group, so that Ctrl-C reaches it; elsewhere it leads a group of its own,
         // so that the watchdog ends all that it started.
         let leads_group = !std::io::stdin().is_terminal();
@@ -230,6 +259,20 @@ mod tests {
         let tally = run_all(steps, Limit::None);
         assert_eq!((tally.passed, tally.skipped), (2, 2));
         assert_eq!(tally.failed, ["bad", "absent"]);
+    }
+
+    #[test]
+    fn a_step_that_passes_when_it_is_run_once_more_is_named_and_has_passed() {
+        let file = std::env::temp_dir().join(format!("xtask-step-{}", std::process::id()));
+        let second = format!("test -e {0} && rm {0} || {{ touch {0}; exit 1; }}", file.display());
+        let steps = vec![
+            Step::new("unsteady", shell(&second)).or_again(),
+            Step::new("wrong", shell("exit 1")).or_again(),
+            Step::new("once", shell("exit 1")),
+        ];
+        let tally = run_all(steps, Limit::None);
+        assert_eq!((tally.passed, tally.unsteady), (0, vec!["unsteady".to_owned()]));
+        assert_eq!(tally.failed, ["wrong", "once"]);
     }
 
     #[test]
