@@ -53,7 +53,7 @@ impl Test {
         TestSleep { timer: TestTimer::start(), span }
     }
 
-    /// The clock of this thread, for [`clocked_by`](pipe_core::Pipeline::clocked_by): so that deadlines, and the age of
+    /// The clock of this thread, for [`clocked_by`](pipe_core::Whole::clocked_by): so that deadlines, and the age of
     /// batches, go by it too. Without it they go by real time, and while one of them is waited for virtual time runs on.
     pub fn clock() -> TestClock {
         TestClock::of_thread()
