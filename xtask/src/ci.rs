@@ -39,7 +39,7 @@ fn steps() -> Vec<Step> {
     // Hundreds of tests with threads, sockets and processes on a machine that nobody knows: one that fails now and then is named at the end.
     steps.extend(test::steps(&[]).into_iter().map(Step::or_again));
     steps.push(task("portable", &[]));
-    let mut docs = cargo(["doc", "--workspace", "--no-deps"]);
+    let mut docs = cargo(["doc", "--workspace", "--all-features", "--no-deps"]);
     docs.env("RUSTDOCFLAGS", "-Dwarnings");
     steps.push(Step::new("docs", docs));
     steps.push(models());
