@@ -1,6 +1,6 @@
 //! The scheduler in simulated time: what its policies come to on more processors than this machine has.
 //!
-//! How large batches are (`Pace`), how many may be under way ([`Bounds`]), when who has no job asks for a part ([`Hunger`]) and who then gives
+//! How large batches are (`Pace`), how many may be under way (`Bounds`), when who has no job asks for a part (`Hunger`) and who then gives
 //! one (`LONG`, halves of what is left) are the real objects and constants. Around them is a simulation by events: workers that pull, work, steal,
 //! wait and drain, and a few costs that were measured on two cores. It knows no caches and no memory, and handing something over costs the
 //! same however many there are. So it says what the policies lose, and is no promise of what a machine will do.
