@@ -1,5 +1,6 @@
 //! Where the workspace is, how its cargo is called, and which library crates it has.
 
+use crate::said::said;
 use serde_json::Value;
 use std::path::PathBuf;
 use std::process::Command;
@@ -23,6 +24,18 @@ pub(crate) fn root() -> PathBuf {
 /// Where all that is made goes; cargo's own rule, without its configuration files.
 pub(crate) fn target() -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+}
+
+/// What `cargo xtask ci` writes in a fresh clone, in KiB, as measured.
+pub(crate) const COLD_RUN: u64 = 9 << 20;
+
+/// What is free where things are built, in KiB; none if the system does not tell.
+pub(crate) fn free_disk() -> Option<u64> {
+    let folder = target();
+    // It may not be there yet; the folder above it is.
+    let there = folder.ancestors().find(|folder| folder.is_dir()).unwrap_or(&folder);
+    let table = said(Command::new("df").arg("-Pk").arg(there))?;
+    table.lines().last()?.split_whitespace().nth(3)?.parse().ok()
 }
 
 /// The cargo that started us, so that `cargo +nightly xtask` stays on one toolchain.

@@ -2,7 +2,7 @@
 
 use super::Row;
 use crate::said::said;
-use crate::workspace::target;
+use crate::workspace::{COLD_RUN, free_disk};
 use std::fs;
 use std::process::Command;
 
@@ -134,18 +134,11 @@ fn huge_pages() -> Row {
 }
 
 fn disk() -> Row {
-    let folder = target();
-    // It may not be there yet; the folder above it is.
-    let there = folder.ancestors().find(|folder| folder.is_dir()).unwrap_or(&folder);
-    let free = said(Command::new("df").arg("-Pk").arg(there)).and_then(|table| {
-        let row = table.lines().last()?.to_owned();
-        row.split_whitespace().nth(3)?.parse().ok()
-    });
-    match free {
-        // What all tests and benchmarks have built, as measured.
+    match free_disk() {
+        // The tests as developers build them, with lines in backtraces, and the benchmarks with their inputs.
         Some(free) if free < 20 << 20 => Row::missing(
             "disk",
-            format!("{} free for what is built; a whole CI run takes 16 GiB", size(free)),
+            format!("{} free for what is built; a whole CI run takes {}", size(free), size(COLD_RUN)),
             "cargo clean, or a CARGO_TARGET_DIR elsewhere",
         ),
         Some(free) => Row::there("disk", format!("{} free for what is built", size(free))),
