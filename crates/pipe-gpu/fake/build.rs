@@ -57,7 +57,7 @@ fn compile_kernels(compiler: &str) -> io::Result<()> {
     Ok(())
 }
 
-/// All sources, each in a namespace of its own, and a table of their kernels: the words that begin with `pipe_`.
+/// All sources, each in a namespace of its own, and a table of their kernels: those that their committed images have.
 fn all_sources(header: &Path, folder: &Path) -> io::Result<String> {
     let sources =
         fs::read_dir(folder)?.map(|entry| Ok(entry?.path())).collect::<io::Result<BTreeSet<_>>>()?;
@@ -67,7 +67,8 @@ fn all_sources(header: &Path, folder: &Path) -> io::Result<String> {
         let name = source.file_stem().unwrap_or_default().to_string_lossy();
         writeln!(text, "namespace {name}_cu {{\n#include \"{}\"\n}}", source.display())
             .map_err(io::Error::other)?;
-        for kernel in kernels(&fs::read_to_string(source)?) {
+        let image = folder.join(format!("out/{name}.compute_75.ptx"));
+        for kernel in kernels(&fs::read_to_string(image)?) {
             writeln!(table, "    host::Of<{name}_cu::{kernel}>::named(\"{kernel}\"),")
                 .map_err(io::Error::other)?;
         }
@@ -79,7 +80,6 @@ fn all_sources(header: &Path, folder: &Path) -> io::Result<String> {
     ))
 }
 
-fn kernels(source: &str) -> BTreeSet<&str> {
-    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    source.split(|c| !is_word(c)).filter(|word| word.starts_with("pipe_")).collect()
+fn kernels(ptx: &str) -> impl Iterator<Item = &str> {
+    ptx.split(".entry ").skip(1).filter_map(|rest| rest.split('(').next())
 }

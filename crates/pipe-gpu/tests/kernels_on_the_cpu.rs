@@ -1,30 +1,38 @@
 //! The kernels' own sources, compiled for the CPU and held against the reference: every kernel on every type, awkward lengths, awkward numbers,
-//! grids of several shapes. They get there as on a device, through the driver; but a slot holds all of a block.
+//! grids of several shapes. They get there as on a device, through the driver: in slots that hold all of a block, and in slots that hold little.
 
 mod fake;
 
 use fake::Fake;
-use pipe_core::kernel::{Compare, Float, KernelWorker, Number, Program, Runner, Scalar};
+use pipe_core::Event;
+use pipe_core::kernel::{Binary, Compare, Float, KernelWorker, Number, PairProgram, Program, Runner, Scalar};
 use pipe_gpu::{Gate, Gpu};
 
 /// Every launch has one of these; the first one is what would be asked for.
 const GRIDS: [Option<(u32, u32)>; 4] = [None, Some((1, 1)), Some((3, 5)), Some((7, 64))];
 
-fn gpu() -> Gpu {
-    Gpu::new().slot_bytes(1 << 16).device_memory(1 << 16).gate(Gate::Open).strict()
+fn gpu(slot_bytes: usize) -> Gpu {
+    Gpu::new().slot_bytes(slot_bytes).device_memory(3 * slot_bytes).gate(Gate::Open).strict()
 }
 
 /// Calls it with a worker for each shape of grid, and finds that it was on the device.
 fn on_all_grids<T: Number>(test: impl Fn(&mut dyn KernelWorker<T>, &str)) {
+    on_all_grids_in_slots(1 << 16, test);
+}
+
+fn on_all_grids_in_slots<T: Number>(bytes: usize, test: impl Fn(&mut dyn KernelWorker<T>, &str)) {
     let Some(fake) = Fake::new() else { return };
     for grid in GRIDS {
         let fake = fake.again();
         if let Some((blocks, threads)) = grid {
             fake.grid(blocks, threads);
         }
-        let gpu = gpu();
-        test(&mut *T::worker(gpu.worker()), &format!("grid {grid:?}"));
+        let gpu = gpu(bytes);
+        test(&mut *T::worker(gpu.worker()), &format!("grid {grid:?}, slots of {bytes} bytes"));
         assert!(fake.peak() > 0, "nothing was on the device");
+        // That a kernel has no room in a slot would be an event.
+        let others = gpu.events().into_iter().filter(|event| !matches!(event, Event::Kernels { .. }));
+        assert_eq!(others.collect::<Vec<_>>(), [], "it was not on the device");
         drop(gpu);
         fake.assert_clean(format!("grid {grid:?}"));
     }
@@ -176,4 +184,171 @@ fn what_need_not_be_equal_is_within_its_bound() {
     // Numbers below the least normal one are as far apart as those just above it.
     near::<f32>(f32::EPSILON.into(), f64::from(f32::from_bits(1)));
     near::<f64>(f64::EPSILON, f64::from_bits(1));
+}
+
+/// Slots that hold all of a block, and slots of some numbers more than the least piece.
+const SLOTS: [usize; 2] = [1 << 16, 1 << 11];
+
+/// Calls it with the worker of the device and that of the reference, on all grids, in large slots and small ones.
+fn on_both<T: Awkward>(test: impl Fn(&mut dyn KernelWorker<T>, &mut dyn KernelWorker<T>, &str)) {
+    for bytes in SLOTS {
+        on_all_grids_in_slots(bytes, |device, when| test(device, &mut *T::worker(Scalar.worker()), when));
+    }
+}
+
+fn pairs_of<T: Awkward>() {
+    use Binary::{Add, Max, Min, Mul, Sub};
+    let short = |program: Program<T>| program.square().add(T::NUMBERS[3]);
+    let long =
+        || (0..70).fold(Program::<T>::new(), |program, n| program.add(T::NUMBERS[n % T::NUMBERS.len()]));
+    let mut programs: Vec<PairProgram<T>> =
+        [Add, Sub, Mul, Min, Max].map(|binary| Program::new().with(binary)).into();
+    programs.push(short(Program::new()).with(Min).second(long()).then(short(Program::new())));
+    programs.push(long().with(Max).second(short(Program::new())).then(long()));
+    on_both::<T>(|device, reference, when| {
+        for (at, program) in programs.iter().enumerate() {
+            for len in LENGTHS.into_iter().skip(at % 2).step_by(2) {
+                // Every number meets every other one, as far as there are enough; and the second column may be the longer one.
+                let mut got = numbers::<T>(len, at);
+                let y: Vec<T> =
+                    (0..len + 1).map(|n| T::NUMBERS[n / T::NUMBERS.len() % T::NUMBERS.len()]).collect();
+                let mut wanted = got.clone();
+                device.run_pair(program, &mut got, &y).unwrap();
+                reference.run_pair(program, &mut wanted, &y).unwrap();
+                assert_equal(&got, &wanted, || format!("{program:?}, {len} numbers, {when}"));
+            }
+        }
+    });
+}
+
+fn grey_of<T: Awkward>() {
+    on_both::<T>(|device, reference, when| {
+        for len in LENGTHS {
+            let rgb: Vec<T> = [numbers(3 * len / 2, 1), numbers(3 * len, 2)].concat()[..3 * len].to_vec();
+            let (mut got, mut wanted) = (vec![T::default(); len], vec![T::default(); len]);
+            device.grey(&rgb, &mut got).unwrap();
+            reference.grey(&rgb, &mut wanted).unwrap();
+            assert_equal(&got, &wanted, || format!("grey, {len} pixels, {when}"));
+        }
+    });
+}
+
+fn stencils_of<T: Awkward>() {
+    let all: Vec<T> = numbers(9 * 4, 0);
+    on_both::<T>(|device, reference, when| {
+        for (width, height) in [(1, 1), (1, 9), (9, 1), (2, 2), (3, 2), (5, 7), (16, 16), (31, 33), (4, 100)]
+        {
+            for weights in all.as_chunks::<9>().0 {
+                let image = numbers::<T>(width * height, 1);
+                let (mut got, mut wanted) = (image.clone(), image.clone());
+                device.stencil(weights, width, &image, &mut got).unwrap();
+                reference.stencil(weights, width, &image, &mut wanted).unwrap();
+                assert_equal(&got, &wanted, || format!("{weights:?}, {width} x {height}, {when}"));
+            }
+        }
+    });
+}
+
+/// What becomes of numbers that are less than a window, one, and more; for windows of this length.
+fn windows_of<T: Awkward>(
+    window: usize,
+    compute: impl Fn(&mut dyn KernelWorker<T>, &[T], &mut [T]),
+    (device, reference): (&mut dyn KernelWorker<T>, &mut dyn KernelWorker<T>),
+    when: &str,
+) {
+    for len in [0, 1, 2, 5, 31, 64, 65, 300].into_iter().chain([window - 1, window, window + 1, window + 257])
+    {
+        let outputs = (len + 1).saturating_sub(window);
+        let x = numbers::<T>(len, window % 7);
+        let (mut got, mut wanted) = (vec![T::default(); outputs], vec![T::default(); outputs]);
+        compute(&mut *device, &x, &mut got);
+        compute(&mut *reference, &x, &mut wanted);
+        assert_equal(&got, &wanted, || format!("windows of {window}, {len} numbers, {when}"));
+    }
+}
+
+fn filters_of<T: Awkward>() {
+    on_both::<T>(|device, reference, when| {
+        for taps in [1, 2, 3, 4, 16, 33, 63] {
+            let taps = numbers::<T>(taps, taps);
+            let fir =
+                |worker: &mut dyn KernelWorker<T>, x: &[T], out: &mut [T]| worker.fir(&taps, x, out).unwrap();
+            windows_of(taps.len(), fir, (&mut *device, &mut *reference), when);
+        }
+    });
+}
+
+fn window_sums_of<T: Awkward>() {
+    on_both::<T>(|device, reference, when| {
+        for width in [1, 2, 3, 4, 5, 7, 8, 21, 32, 63] {
+            let sums = |worker: &mut dyn KernelWorker<T>, x: &[T], out: &mut [T]| {
+                worker.window_sums(width, x, out).unwrap();
+            };
+            windows_of(width, sums, (&mut *device, &mut *reference), when);
+        }
+    });
+}
+
+#[test]
+fn two_columns_meet_as_in_the_reference() {
+    pairs_of::<f32>();
+    pairs_of::<f64>();
+    pairs_of::<i32>();
+    pairs_of::<i64>();
+    pairs_of::<u8>();
+    pairs_of::<u16>();
+}
+
+#[test]
+fn grey_is_that_of_the_reference() {
+    grey_of::<f32>();
+    grey_of::<f64>();
+    grey_of::<i32>();
+    grey_of::<i64>();
+    grey_of::<u8>();
+    grey_of::<u16>();
+}
+
+#[test]
+fn stencils_are_those_of_the_reference_also_at_the_border() {
+    stencils_of::<f32>();
+    stencils_of::<f64>();
+    stencils_of::<i32>();
+    stencils_of::<i64>();
+    stencils_of::<u8>();
+    stencils_of::<u16>();
+}
+
+#[test]
+fn filters_are_those_of_the_reference() {
+    filters_of::<f32>();
+    filters_of::<f64>();
+    filters_of::<i32>();
+    filters_of::<i64>();
+    filters_of::<u8>();
+    filters_of::<u16>();
+}
+
+#[test]
+fn window_sums_are_those_of_the_reference() {
+    window_sums_of::<f32>();
+    window_sums_of::<f64>();
+    window_sums_of::<i32>();
+    window_sums_of::<i64>();
+    window_sums_of::<u8>();
+    window_sums_of::<u16>();
+}
+
+#[test]
+fn a_kernel_writes_nothing_beside_a_slot_that_its_block_fills() {
+    let Some(fake) = Fake::new() else { return };
+    // Multiples of eight bytes, whole vectors of sixteen and others.
+    for words in 1..=9 {
+        let gpu = gpu(8 * words);
+        let (mut floats, mut bytes) = (numbers::<f32>(2 * words, 0), numbers::<u8>(8 * words, 0));
+        f32::worker(gpu.worker()).run(&Program::new().add(1.0), &mut floats).unwrap();
+        u8::worker(gpu.worker()).run(&Program::new().add(1), &mut bytes).unwrap();
+        drop(gpu);
+        fake.assert_clean(format!("slots of {words} words"));
+    }
 }

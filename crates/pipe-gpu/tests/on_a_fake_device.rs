@@ -3,7 +3,7 @@
 mod fake;
 
 use fake::{Failure, Fake, LAUNCH_FAILED, NEW_CODE, OUT_OF_MEMORY};
-use pipe_core::kernel::{Blocks, Number, Program, Runner, Scalar, Sum};
+use pipe_core::kernel::{Blocks, Fir, Grey, Number, Program, Runner, Scalar, Sobel, Sum, WindowSums};
 use pipe_core::testing::laws;
 use pipe_core::{Event, Executor, Inline, Report, RunError, from_source};
 use pipe_gpu::{Gate, Gpu, GpuError, Rates};
@@ -131,6 +131,60 @@ fn whatever_fails_the_results_are_equal_and_nothing_leaks() {
     }
 }
 
+/// All kernels that make of a block another one: 60 numbers become 20 pixels, 18 sums, 16 outputs of a filter, an image of four rows.
+fn run_from_block_to_block(
+    executor: &impl for<'p> Executor<'p, Ran = Result<(), RunError>>,
+) -> Report<Vec<Vec<f32>>> {
+    let colours = from_source(Blocks::new(numbers(120), 60)).transform(Grey);
+    let smooth =
+        colours.transform(WindowSums::new(3).unwrap()).transform(Fir::new(vec![0.25, 0.5, 0.25]).unwrap());
+    smooth.transform(Sobel::new(4).unwrap()).kernel(program()).collect().run_on(executor).unwrap()
+}
+
+#[test]
+fn whatever_fails_from_block_to_block_the_results_are_equal_and_nothing_leaks() {
+    let Some(fake) = Fake::new() else { return };
+    let wanted = bits(&run_from_block_to_block(&Inline).value.concat());
+    assert_eq!(wanted.len(), 32);
+    let report = run_from_block_to_block(&gpu().strict());
+    assert_eq!((bits(&report.value.concat()), fallbacks(&report)), (wanted.clone(), Vec::new()));
+    drop(report);
+    let calls = fake.calls();
+    assert!(calls > 200, "{calls} calls are not much of a run");
+    for at in 1..=calls {
+        for failure in [Failure::Once, Failure::Lost] {
+            let when = format!("call {at} fails, {failure:?}");
+            let fake = fake.again();
+            fake.fail(at, LAUNCH_FAILED, failure);
+            let report = run_from_block_to_block(&gpu());
+            assert_eq!(bits(&report.value.concat()), wanted, "{when}");
+            assert!(fallbacks(&report).len() <= 1, "{when}: {:?}", report.events);
+            fake.assert_clean(&when);
+        }
+    }
+}
+
+#[test]
+fn what_one_result_is_made_of_may_be_too_much_for_a_slot_and_one_event_says_so() {
+    let Some(fake) = Fake::new() else { return };
+    // Rows of ten pixels, of which three and the one that they make take 160 bytes; and as many taps.
+    for is_image in [true, false] {
+        let run = |gpu: Gpu| {
+            let blocks = from_source(Blocks::new(numbers(100), 50));
+            match is_image {
+                true => blocks.transform(Sobel::new(10).unwrap()).collect().run_on(&gpu).unwrap(),
+                false => blocks.transform(Fir::new(vec![0.1; 10]).unwrap()).collect().run_on(&gpu).unwrap(),
+            }
+        };
+        let fits = run(gpu().slot_bytes(176).device_memory(176));
+        assert!(fallbacks(&fits).is_empty(), "{:?}", fits.events);
+        let report = run(gpu());
+        assert_eq!(bits(&report.value.concat()), bits(&fits.value.concat()));
+        assert_eq!(reason(&report), "what one result is made of has no room in a slot of 64 bytes");
+    }
+    fake.assert_clean("too much for a slot");
+}
+
 #[test]
 fn whatever_fails_a_strict_run_ends_and_nothing_leaks() {
     let Some(fake) = Fake::new() else { return };
@@ -203,9 +257,9 @@ fn machines_with_other_devices_or_none_are_told_apart() {
         let gpu = gpu();
         let facts = gpu.device_facts().unwrap();
         let image = match capability {
-            8 => "map.sm_80.cubin",
-            9 => "map.sm_90.cubin",
-            _ => "map.compute_75.ptx",
+            8 => "sm_80.cubin",
+            9 => "sm_90.cubin",
+            _ => "compute_75.ptx",
         };
         assert_eq!((facts.name.as_str(), facts.image, facts.cuda), ("fake device", image, (13, 0)));
         let report = run(&gpu, 100, 30).unwrap();

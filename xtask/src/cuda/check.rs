@@ -5,7 +5,7 @@
 //! Needs no compiler, so continuous integration runs it everywhere. Where NVRTC is installed it also compiles again and compares the bytes,
 //! which are the same on every run.
 
-use super::build::{compile, installed, name, sources};
+use super::build::{compile, installed, name, texts};
 use super::manifest::{Manifest, folder};
 use super::pipe_gpu;
 use crate::workspace::target;
@@ -52,7 +52,7 @@ fn files() -> Result<Vec<String>, String> {
     let images = fs::read_dir(folder()).map_err(|error| format!("{}: {error}", folder().display()))?;
     let images = images.filter_map(|entry| Some(entry.ok()?.path()));
     let images = images.filter(|path| has_end(path, "cubin") || has_end(path, "ptx"));
-    let sources = sources()?.into_iter().map(|source| format!("../{}", name(&source)));
+    let sources = texts()?.into_iter().map(|source| format!("../{}", name(&source)));
     Ok(sources.chain(images.map(|image| name(&image))).collect())
 }
 

@@ -11,6 +11,7 @@ use crate::state::{
 };
 use std::collections::{BTreeSet, VecDeque};
 use std::ffi::{CStr, c_char, c_void};
+use std::sync::{Mutex, PoisonError};
 
 /// The one context.
 const CONTEXT: usize = 0xc0de;
@@ -106,16 +107,28 @@ extern "C" fn cuModuleLoadDataEx(
     call("cuModuleLoadDataEx", Call::InContext, |state| {
         // SAFETY: the image is a cubin or PTX, as the caller promises.
         let Some(image) = (unsafe { image_of(image, state.capability) }) else { return NO_BINARY };
-        // A name ends with a zero in a cubin, and with a bracket in PTX: `pipe_map_u1` is not there because of `pipe_map_u16`.
-        let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
-        let words = image.split(|byte| !is_word(byte)).filter(|word| word.starts_with(b"pipe_"));
-        let words: BTreeSet<&[u8]> = words.collect();
-        let kernels = Kernel::all().iter().enumerate();
-        let kernels = kernels.filter(|(_, kernel)| words.contains(kernel.name())).map(|(at, _)| at).collect();
+        let kernels = kernels_of(image);
         *module = state.handle();
         state.modules.insert(*module, kernels);
         SUCCESS
     })
+}
+
+/// Which kernels an image has, by their places in the table. Images are looked through once: tests open the device a thousand times.
+fn kernels_of(image: &[u8]) -> BTreeSet<usize> {
+    static SEEN: Mutex<Vec<(Vec<u8>, BTreeSet<usize>)>> = Mutex::new(Vec::new());
+    let mut seen = SEEN.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((_, kernels)) = seen.iter().find(|(other, _)| other == image) {
+        return kernels.clone();
+    }
+    // A name ends with a zero in a cubin, and with a bracket in PTX: `pipe_map_u1` is not there because of `pipe_map_u16`.
+    let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+    let words = image.split(|byte| !is_word(byte)).filter(|word| word.starts_with(b"pipe_"));
+    let words: BTreeSet<&[u8]> = words.collect();
+    let kernels = Kernel::all().iter().enumerate().filter(|(_, kernel)| words.contains(kernel.name()));
+    let kernels: BTreeSet<usize> = kernels.map(|(at, _)| at).collect();
+    seen.push((image.to_vec(), kernels.clone()));
+    kernels
 }
 
 /// The bytes of an image; none, if it is machine code for other devices.
