@@ -4,16 +4,12 @@
 // parameters, all threads of a warp take the same branch, and each loads 16 bytes of numbers for a walk through the list. Layout and codes
 // of the list are those of `src/encode.rs`.
 //
-// Bits are those of the CPU: each operation is rounded by itself (the intrinsics are never contracted to a fused multiply-add), integers
-// wrap around, and comparisons are written as there, so that what is not a number passes. `exp`, `log`, `tanh`, `sigmoid` and `pow` are within
+// Bits are those of the CPU: arithmetic is that of `number.cuh`, and comparisons are written as there, so that what is not a number passes. `exp`, `log`, `tanh`, `sigmoid` and `pow` are within
 // their bounds; two of them are computed in double for that.
 
-#define MOST_OPS 32
+#include "number.cuh"
 
-typedef unsigned char u8;
-typedef unsigned short u16;
-typedef unsigned int u32;
-typedef unsigned long long u64;
+#define MOST_OPS 32
 
 template <typename T> struct Op { u32 code; T a, b; };
 template <typename T> struct Program { u32 len; Op<T> ops[MOST_OPS]; };
@@ -24,39 +20,14 @@ enum Code {
     DIV, SQRT, EXP, LOG, TANH, SIGMOID, POW, FLOOR, CEIL, ROUND, TRUNC
 };
 
-// Integers: in an unsigned type of at least 32 bits, where overflow wraps around.
-template <typename T, typename Unsigned> struct Integer {
-    static __device__ __forceinline__ T add(T x, T a) { return (T)((Unsigned)x + (Unsigned)a); }
-    static __device__ __forceinline__ T sub(T x, T a) { return (T)((Unsigned)x - (Unsigned)a); }
-    static __device__ __forceinline__ T mul(T x, T a) { return (T)((Unsigned)x * (Unsigned)a); }
-    static __device__ __forceinline__ T mul_add(T x, T a, T b) { return add(mul(x, a), b); }
-    static __device__ __forceinline__ T neg(T x) { return (T)(0 - (Unsigned)x); }
-    static __device__ __forceinline__ T only(u32, T x, T) { return x; }
+// What only floats have; integers have no such code.
+template <typename T> struct Only {
+    static __device__ __forceinline__ T apply(u32, T x, T) { return x; }
 };
 
-template <typename T> struct Number;
-template <> struct Number<u8> : Integer<u8, u32> {
-    static __device__ __forceinline__ u8 abs(u8 x) { return x; }
-};
-template <> struct Number<u16> : Integer<u16, u32> {
-    static __device__ __forceinline__ u16 abs(u16 x) { return x; }
-};
-template <> struct Number<int> : Integer<int, u32> {
-    static __device__ __forceinline__ int abs(int x) { return x < 0 ? neg(x) : x; }
-};
-template <> struct Number<long long> : Integer<long long, u64> {
-    static __device__ __forceinline__ long long abs(long long x) { return x < 0 ? neg(x) : x; }
-};
-
-template <> struct Number<float> {
-    static __device__ __forceinline__ float add(float x, float a) { return __fadd_rn(x, a); }
-    static __device__ __forceinline__ float sub(float x, float a) { return __fsub_rn(x, a); }
-    static __device__ __forceinline__ float mul(float x, float a) { return __fmul_rn(x, a); }
-    static __device__ __forceinline__ float mul_add(float x, float a, float b) { return __fmaf_rn(x, a, b); }
-    static __device__ __forceinline__ float neg(float x) { return -x; }
-    static __device__ __forceinline__ float abs(float x) { return fabsf(x); }
-    // Large: a function of its own, and not a copy for each number of a thread.
-    static __device__ __noinline__ float only(u32 code, float x, float a) {
+// Large: a function of its own, and not a copy for each number of a thread.
+template <> struct Only<float> {
+    static __device__ __noinline__ float apply(u32 code, float x, float a) {
         switch (code) {
         case DIV: return __fdiv_rn(x, a);
         case SQRT: return __fsqrt_rn(x);
@@ -74,14 +45,8 @@ template <> struct Number<float> {
     }
 };
 
-template <> struct Number<double> {
-    static __device__ __forceinline__ double add(double x, double a) { return __dadd_rn(x, a); }
-    static __device__ __forceinline__ double sub(double x, double a) { return __dsub_rn(x, a); }
-    static __device__ __forceinline__ double mul(double x, double a) { return __dmul_rn(x, a); }
-    static __device__ __forceinline__ double mul_add(double x, double a, double b) { return __fma_rn(x, a, b); }
-    static __device__ __forceinline__ double neg(double x) { return -x; }
-    static __device__ __forceinline__ double abs(double x) { return fabs(x); }
-    static __device__ __noinline__ double only(u32 code, double x, double a) {
+template <> struct Only<double> {
+    static __device__ __noinline__ double apply(u32 code, double x, double a) {
         switch (code) {
         case DIV: return __ddiv_rn(x, a);
         case SQRT: return __dsqrt_rn(x);
@@ -127,7 +92,7 @@ __device__ __forceinline__ void apply(const Program<T>& program, T (&x)[N]) {
         case KEEP_NOT_EQUAL: EACH(v != a ? v : b);
         case KEEP_GREATER_OR_EQUAL: EACH(v >= a ? v : b);
         case KEEP_GREATER: EACH(v > a ? v : b);
-        default: EACH(F::only(code, v, a));
+        default: EACH(Only<T>::apply(code, v, a));
         }
     }
 }
@@ -169,3 +134,5 @@ KERNEL(pipe_map_i32, int)
 KERNEL(pipe_map_i64, long long)
 KERNEL(pipe_map_u8, u8)
 KERNEL(pipe_map_u16, u16)
+
+#undef KERNEL

@@ -4,6 +4,9 @@ A library that is opened by its path needs no toolkit around it. The output is a
 """
 
 import ctypes
+import os
+import pathlib
+import re
 import sys
 
 
@@ -29,8 +32,12 @@ def main(library, source, output, architecture, *options):
         return get("ProgramLog").rstrip(b"\0").decode(errors="replace") if program else ""
 
     # A name without a folder: it may come into the output, and that must not depend on where this lies.
-    name = source.rsplit("/", 1)[-1].encode()
-    call("nvrtcCreateProgram", ctypes.byref(program), text, name, 0, None, None)
+    folder, name = os.path.split(source)
+    included = re.findall(rb'#include "(.*)"', text)
+    headers = [pathlib.Path(folder, header.decode()).read_bytes() for header in included]
+    strings = ctypes.c_char_p * len(included)
+    headers, included = strings(*headers), strings(*included)
+    call("nvrtcCreateProgram", ctypes.byref(program), text, name.encode(), len(included), headers, included)
     flags = [f"--gpu-architecture={architecture}", *options]
     array = (ctypes.c_char_p * len(flags))(*[flag.encode() for flag in flags])
     call("nvrtcCompileProgram", program, len(flags), array)

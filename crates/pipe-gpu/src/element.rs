@@ -5,8 +5,8 @@ use pipe_core::kernel::{FloatOp, KernelWorker, KernelWorkers, Number};
 
 /// A type that there is a kernel for: all that programs are about.
 pub(crate) trait Element: Number {
-    /// The place of its kernel in [`KERNELS`].
-    const KERNEL: usize;
+    /// Its place in [`TYPES`].
+    const TYPE: usize;
 
     /// An operation that only this kind has, as the kernel takes it; `None` if the kernel does not know it.
     fn encode_only(op: Self::Only) -> Option<EncodedOp<Self>>;
@@ -15,14 +15,41 @@ pub(crate) trait Element: Number {
     fn of(all: &mut dyn KernelWorkers) -> &mut dyn KernelWorker<Self>;
 }
 
-/// The kernels by name, as `kernels/map.cu` has them.
-pub(crate) const KERNELS: [&str; 6] =
-    ["pipe_map_f32", "pipe_map_f64", "pipe_map_i32", "pipe_map_i64", "pipe_map_u8", "pipe_map_u16"];
+/// The types that there are kernels for, as their names end.
+const TYPES: [&str; 6] = ["f32", "f64", "i32", "i64", "u8", "u16"];
+
+/// What kernels do; there is one for each type.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Family {
+    Map,
+    Pair,
+    Grey,
+    Stencil,
+    Fir,
+    WindowSums,
+}
+
+impl Family {
+    /// All of them, as their names begin in the sources, and the place of the image that has them.
+    pub(crate) const ALL: [(&str, usize); 6] =
+        [("map", 0), ("pair", 1), ("grey", 1), ("stencil", 1), ("fir", 1), ("window_sums", 1)];
+
+    /// The place of its kernel for a type among all kernels.
+    pub(crate) fn kernel<T: Element>(self) -> usize {
+        self as usize * TYPES.len() + T::TYPE
+    }
+}
+
+/// The kernels by name, each with the place of the image that has it.
+pub(crate) fn kernels() -> impl Iterator<Item = (String, usize)> {
+    let named = |(family, image)| TYPES.map(|of| (format!("pipe_{family}_{of}"), image));
+    Family::ALL.into_iter().flat_map(named)
+}
 
 macro_rules! elements {
-    ($($type:ty: $kernel:literal, $only:expr;)+) => { $(
+    ($($type:ty: $place:literal, $only:expr;)+) => { $(
         impl Element for $type {
-            const KERNEL: usize = $kernel;
+            const TYPE: usize = $place;
 
             fn encode_only(op: Self::Only) -> Option<EncodedOp<Self>> {
                 $only(op)
@@ -34,7 +61,7 @@ macro_rules! elements {
         }
     )+ };
 }
-// For example: impl Element for f32 { const KERNEL: usize = 0; .. }
+// For example: impl Element for f32 { const TYPE: usize = 0; .. }
 elements! {
     f32: 0, float;
     f64: 1, float;

@@ -3,7 +3,7 @@
 //! Layout and codes are those of `kernels/map.cu`; the codes of what only floats have are in `element.rs`.
 
 use crate::element::Element;
-use pipe_core::kernel::{Compare, Op, Program};
+use pipe_core::kernel::{Binary, Compare, Op, Program};
 
 /// Operations of one launch; a longer program is launched in parts, over numbers that stay on the device. 32 of them take 776 bytes of the
 /// 4 KiB that parameters may have.
@@ -66,6 +66,18 @@ fn code_of(compare: Compare) -> u32 {
         Compare::NotEqual => 11,
         Compare::GreaterOrEqual => 12,
         Compare::Greater => 13,
+    }
+}
+
+/// How two columns meet, by the codes of `kernels/blocks.cu`; `None` if the kernel does not know it.
+pub(crate) fn code_of_binary(binary: Binary) -> Option<usize> {
+    match binary {
+        Binary::Add => Some(0),
+        Binary::Sub => Some(1),
+        Binary::Mul => Some(2),
+        Binary::Min => Some(3),
+        Binary::Max => Some(4),
+        _ => None,
     }
 }
 

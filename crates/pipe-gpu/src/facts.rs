@@ -8,7 +8,7 @@ use std::fmt;
 pub struct DeviceFacts {
     /// What the driver calls it.
     pub name: String,
-    /// The file in `kernels/out` that its kernels came from.
+    /// How the files in `kernels/out` end that its kernels came from.
     pub image: &'static str,
     /// The newest CUDA that the driver knows: major and minor.
     pub cuda: (i32, i32),

@@ -1,11 +1,13 @@
 //! One worker's kernels: blocks cut into pieces, which go to the device and back on several streams at once.
 
-use crate::element::Element;
-use crate::encode::{Encoded, encode};
+use crate::element::{Element, Family};
+use crate::encode::encode;
 use crate::error::GpuError;
 use crate::executor::{Gpu, Without};
 use crate::gate::{Gate, Place};
+use crate::job::{Fir, Grey, Job, Map, Pair, Stencil, WindowSums};
 use crate::log::Topic;
+use crate::piece::most_units;
 use crate::pool::Pool;
 use pipe_core::kernel::{Compare, Compensated, KernelWorker, KernelWorkers, Moments, PairProgram, Program};
 use pipe_core::{BoxError, Event};
@@ -22,60 +24,54 @@ pub(crate) struct Worker {
     gpu: Gpu,
     pool: Arc<Pool>,
     cpu: Box<dyn KernelWorkers>,
-    /// Blocks that the CPU has computed so far, at most `TRIALS`, and its best seconds for a byte.
+    /// A stage may use more than one kernel: each is measured by itself.
+    clocks: [Clock; Family::ALL.len()],
+}
+
+/// How long the CPU takes for a kernel.
+#[derive(Clone, Copy)]
+struct Clock {
+    /// Blocks that it has computed so far, at most `TRIALS`.
     trials: u32,
-    cpu_seconds: f64,
+    /// Its best seconds for a byte on the bus.
+    seconds: f64,
 }
 
 impl<T: Element> KernelWorker<T> for Worker {
     fn run(&mut self, program: &Program<T>, block: &mut [T]) -> Result<(), BoxError> {
-        if block.is_empty() {
-            return Ok(());
-        }
-        if let Some(error) = self.pool.failure() {
-            let error = error.clone();
-            return self.without_device(error, program, block);
-        }
-        let Some(launches) = encode(program) else {
-            let why = || "the device does not know an operation of the program".to_owned();
-            self.gpu.note(Topic::Vocabulary, why);
+        let Some(encoded) = encode(program) else {
+            self.note_unknown();
             return T::of(&mut *self.cpu).run(program, block);
         };
-        if launches.is_empty() {
+        if encoded.is_empty() {
             return Ok(());
         }
-        match self.place(size_of_val(block)) {
-            Ok(Place::Device) => {}
-            Ok(Place::Cpu) => return self.timed(program, block),
-            Err(error) => return self.without_device(error, program, block),
-        }
-        let (done, failed) = stream(&self.pool, self.gpu.slots, &launches, block);
-        if done > 0 {
-            let with = || Event::Kernels { runner: "gpu", with: self.pool.facts().to_string() };
-            self.gpu.log.note(Topic::Used, with);
-        }
-        match failed {
-            None => Ok(()),
-            Some(error) => self.without_device(error, program, &mut block[done..]),
-        }
-    }
-
-    // Numbers that come from the host and become fewer, or one, are done before they could be on the device, and other kernels have
-    // no program there: see docs/design/gpu.md.
-    fn retain(&mut self, compare: Compare, bound: T, block: &mut Vec<T>) -> Result<(), BoxError> {
-        T::of(&mut *self.cpu).retain(compare, bound, block)
+        self.compute(Map { program, encoded, block })
     }
 
     fn run_pair(&mut self, program: &PairProgram<T>, x: &mut [T], y: &[T]) -> Result<(), BoxError> {
-        T::of(&mut *self.cpu).run_pair(program, x, y)
+        match Pair::new(program, x, y) {
+            Some(pair) => self.compute(pair),
+            None => {
+                self.note_unknown();
+                T::of(&mut *self.cpu).run_pair(program, x, y)
+            }
+        }
     }
 
+    // What makes no sense is the CPU's, for these: it says what becomes of it.
     fn fir(&mut self, taps: &[T], x: &[T], out: &mut [T]) -> Result<(), BoxError> {
-        T::of(&mut *self.cpu).fir(taps, x, out)
+        match Fir::new(taps, x, out) {
+            Some(fir) => self.compute(fir),
+            None => T::of(&mut *self.cpu).fir(taps, x, out),
+        }
     }
 
     fn window_sums(&mut self, width: usize, x: &[T], out: &mut [T]) -> Result<(), BoxError> {
-        T::of(&mut *self.cpu).window_sums(width, x, out)
+        match WindowSums::new(width, x, out) {
+            Some(sums) => self.compute(sums),
+            None => T::of(&mut *self.cpu).window_sums(width, x, out),
+        }
     }
 
     fn stencil(
@@ -85,11 +81,19 @@ impl<T: Element> KernelWorker<T> for Worker {
         image: &[T],
         out: &mut [T],
     ) -> Result<(), BoxError> {
-        T::of(&mut *self.cpu).stencil(weights, width, image, out)
+        match Stencil::new(weights, width, image, out) {
+            Some(stencil) => self.compute(stencil),
+            None => T::of(&mut *self.cpu).stencil(weights, width, image, out),
+        }
     }
 
     fn grey(&mut self, rgb: &[T], grey: &mut [T]) -> Result<(), BoxError> {
-        T::of(&mut *self.cpu).grey(rgb, grey)
+        self.compute(Grey::new(rgb, grey))
+    }
+
+    // Numbers that come from the host and become fewer, or one, are done before they could be on the device: see docs/design/gpu.md.
+    fn retain(&mut self, compare: Compare, bound: T, block: &mut Vec<T>) -> Result<(), BoxError> {
+        T::of(&mut *self.cpu).retain(compare, bound, block)
     }
 
     fn count(&mut self, compare: Compare, bound: T, block: &[T]) -> Result<u64, BoxError> {
@@ -116,22 +120,63 @@ impl<T: Element> KernelWorker<T> for Worker {
 impl Worker {
     pub(crate) fn new(gpu: Gpu, pool: Arc<Pool>) -> Self {
         let cpu = gpu.cpu.worker();
-        Worker { gpu, pool, cpu, trials: 0, cpu_seconds: f64::INFINITY }
+        let clocks = [Clock { trials: 0, seconds: f64::INFINITY }; Family::ALL.len()];
+        Worker { gpu, pool, cpu, clocks }
     }
 
-    /// Where a block of `bytes` goes.
-    fn place(&self, bytes: usize) -> Result<Place, GpuError> {
+    /// On the device, if it is there, has room, and is worth the way; and on the CPU what it has not done.
+    fn compute<T: Element, J: Job<T>>(&mut self, mut job: J) -> Result<(), BoxError> {
+        if job.units() == 0 {
+            return Ok(());
+        }
+        if let Some(error) = self.pool.failure() {
+            let error = error.clone();
+            return self.without_device(error, job, 0);
+        }
+        let piece = most_units::<T>(job.units(), self.pool.slot_bytes(), |units| job.regions(units));
+        if piece == 0 {
+            let slot = self.pool.slot_bytes();
+            self.gpu.note(Topic::Slot, || {
+                format!("what one result is made of has no room in a slot of {slot} bytes")
+            });
+            return job.on_cpu(T::of(&mut *self.cpu), 0);
+        }
+        match self.place(J::FAMILY, bytes_one_way(&job)) {
+            Ok(Place::Device) => {}
+            Ok(Place::Cpu) => return self.timed(job),
+            Err(error) => return self.without_device(error, job, 0),
+        }
+        let (done, failed) = stream(&self.pool, self.gpu.slots, piece, &mut job);
+        if done > 0 {
+            let with = || Event::Kernels { runner: "gpu", with: self.pool.facts().to_string() };
+            self.gpu.log.note(Topic::Used, with);
+        }
+        match failed {
+            None => Ok(()),
+            Some(error) => self.without_device(error, job, done),
+        }
+    }
+
+    #[cold]
+    fn note_unknown(&self) {
+        self.gpu
+            .note(Topic::Vocabulary, || "the device does not know an operation of the program".to_owned());
+    }
+
+    /// Where a block goes that takes so many bytes each way.
+    fn place(&self, family: Family, bytes: usize) -> Result<Place, GpuError> {
         if self.gpu.gate == Gate::Open {
             return Ok(Place::Device);
         }
-        if self.trials < TRIALS {
+        let clock = self.clocks[family as usize];
+        if clock.trials < TRIALS {
             return Ok(Place::Cpu);
         }
         let rates = match self.gpu.gate {
             Gate::With(rates) => rates,
             Gate::Measured | Gate::Open => self.pool.rates()?,
         };
-        let cpu = self.cpu_seconds * bytes as f64;
+        let cpu = clock.seconds * bytes as f64;
         let place = rates.place(bytes, cpu);
         if place == Place::Cpu {
             self.gpu.note(Topic::Gate, || {
@@ -145,25 +190,26 @@ impl Worker {
     }
 
     /// Computes on the CPU, and learns from the first blocks how long that takes.
-    fn timed<T: Element>(&mut self, program: &Program<T>, block: &mut [T]) -> Result<(), BoxError> {
-        if self.trials == TRIALS {
-            return T::of(&mut *self.cpu).run(program, block);
+    fn timed<T: Element, J: Job<T>>(&mut self, mut job: J) -> Result<(), BoxError> {
+        let clock = &mut self.clocks[J::FAMILY as usize];
+        if clock.trials == TRIALS {
+            return job.on_cpu(T::of(&mut *self.cpu), 0);
         }
         let started = Instant::now();
-        let done = T::of(&mut *self.cpu).run(program, block);
-        let seconds = started.elapsed().as_secs_f64() / size_of_val(block) as f64;
-        self.cpu_seconds = self.cpu_seconds.min(seconds);
-        self.trials += 1;
+        let done = job.on_cpu(T::of(&mut *self.cpu), 0);
+        let seconds = started.elapsed().as_secs_f64() / bytes_one_way(&job) as f64;
+        clock.seconds = clock.seconds.min(seconds);
+        clock.trials += 1;
         done
     }
 
-    /// What the device has not done is done by the CPU; unless the run is strict.
+    /// What the device has not done, from this unit on, is done by the CPU; unless the run is strict.
     #[cold]
-    fn without_device<T: Element>(
+    fn without_device<T: Element, J: Job<T>>(
         &mut self,
         error: GpuError,
-        program: &Program<T>,
-        rest: &mut [T],
+        mut job: J,
+        from: usize,
     ) -> Result<(), BoxError> {
         let topic = match &error {
             // Somebody else has the room, and may give it back.
@@ -177,20 +223,26 @@ impl Worker {
             return Err(error.into());
         }
         self.gpu.note(topic, || error.to_string());
-        T::of(&mut *self.cpu).run(program, rest)
+        job.on_cpu(T::of(&mut *self.cpu), from)
     }
 }
 
-/// Sends the block through the device in pieces, with a piece in each slot: while one is computed, others are copied. How many numbers
+/// Rates are of a block that comes back as long as it went there: the mean of both ways.
+fn bytes_one_way<T: Element>(job: &impl Job<T>) -> usize {
+    let (there, back) = job.bytes();
+    there.midpoint(back)
+}
+
+/// Sends the block through the device in pieces, with a piece in each slot: while one is computed, others are copied. How many units
 /// have come back, and why not all; the others are as they were.
 fn stream<T: Element>(
     pool: &Pool,
     wanted: usize,
-    launches: &[Encoded<T>],
-    block: &mut [T],
+    piece: usize,
+    job: &mut impl Job<T>,
 ) -> (usize, Option<GpuError>) {
-    let piece = pool.slot_bytes() / size_of::<T>();
-    let pieces = block.len().div_ceil(piece);
+    let units = job.units();
+    let pieces = units.div_ceil(piece);
     let mut lent = match pool.lend(wanted.clamp(1, pieces)) {
         Ok(lent) => lent,
         Err(error) => return (0, Some(error)),
@@ -204,14 +256,14 @@ fn stream<T: Element>(
             && let Some((slot, range)) = under_way.pop_front()
         {
             let end = range.end;
-            if let Err(error) = slots[slot].end(&mut block[range]) {
+            if let Err(error) = slots[slot].end(job.output(range)) {
                 return (done, Some(error));
             }
             done = end;
         }
         if at < pieces {
-            let range = at * piece..block.len().min((at + 1) * piece);
-            if let Err(error) = slots[at % slots.len()].begin(&block[range.clone()], launches) {
+            let range = at * piece..units.min((at + 1) * piece);
+            if let Err(error) = job.begin(&mut slots[at % slots.len()], range.clone()) {
                 return (done, Some(error));
             }
             under_way.push_back((at % slots.len(), range));

@@ -3,14 +3,17 @@
 //! A program of its own, so that `cargo xtask cuda bundle` can pack it for a machine without Rust. It prints its table last, and above it the
 //! lines for `kernels/out/VERIFIED`.
 
-use pipe_core::kernel::{Compare, Float, KernelWorker, Number, Program, Runner, Scalar};
+use pipe_core::BoxError;
+use pipe_core::kernel::{Binary, Compare, Float, KernelWorker, Number, Program, Runner, Scalar};
 use pipe_gpu::{DeviceFacts, Gate, Gpu};
 use std::process::ExitCode;
 use std::time::Instant;
 
 const MANIFEST: &str = include_str!("../kernels/out/MANIFEST");
-const KERNELS: [&str; 6] =
-    ["pipe_map_f32", "pipe_map_f64", "pipe_map_i32", "pipe_map_i64", "pipe_map_u8", "pipe_map_u16"];
+/// The sources, and the families of kernels that each has.
+const SOURCES: [(&str, &[&str]); 2] =
+    [("map", &["map"]), ("blocks", &["pair", "grey", "stencil", "fir", "window_sums"])];
+const TYPES: [&str; 6] = ["f32", "f64", "i32", "i64", "u8", "u16"];
 
 fn main() -> ExitCode {
     let gpu = Gpu::new().gate(Gate::Open).strict();
@@ -43,6 +46,12 @@ fn verify(gpu: &Gpu) -> Result<(), String> {
     )?;
     exact::<u8>(gpu, |n| n as u8, [3, 7, 200], Vec::new())?;
     exact::<u16>(gpu, |n| (n * 163) as u16, [3, 7, 60_000], Vec::new())?;
+    from_block_to_block::<f32>(gpu, |n| n as f32 * 0.37 - 20.0)?;
+    from_block_to_block::<f64>(gpu, |n| n as f64 * 0.37 - 20.0)?;
+    from_block_to_block::<i32>(gpu, |n| (n as i32).wrapping_mul(0x9e37_79b9_u32 as i32))?;
+    from_block_to_block::<i64>(gpu, |n| (n as i64).wrapping_mul(0x9e37_79b9_7f4a_7c15_u64 as i64))?;
+    from_block_to_block::<u8>(gpu, |n| n as u8)?;
+    from_block_to_block::<u16>(gpu, |n| (n * 163) as u16)?;
     near::<f32>(gpu, |n| n as f32 * 0.01 - 20.0, f32::EPSILON.into())?;
     near::<f64>(gpu, |n| n as f64 * 0.01 - 20.0, f64::EPSILON)
 }
@@ -92,16 +101,62 @@ fn exact<T: Number>(
             let mut got: Vec<T> = (0..len).map(number).collect();
             let wanted: Vec<T> = got.iter().map(|x| program.apply(*x)).collect();
             device.run(&program, &mut got).map_err(|error| error.to_string())?;
-            // What is not a number is not equal to itself.
-            let differs =
-                |(a, b): (&T, &T)| a != b && (a.partial_cmp(a).is_some() || b.partial_cmp(b).is_some());
-            if let Some(at) = got.iter().zip(&wanted).position(differs) {
-                let (got, wanted) = (got[at], wanted[at]);
-                return Err(format!("{program:?}, {len} numbers: {got:?} at {at}, and not {wanted:?}"));
-            }
+            equal(&got, &wanted).map_err(|what| format!("{program:?}, {len} numbers: {what}"))?;
         }
     }
     Ok(())
+}
+
+fn equal<T: Number>(got: &[T], wanted: &[T]) -> Result<(), String> {
+    // What is not a number is not equal to itself.
+    let differs = |(a, b): (&T, &T)| a != b && (a.partial_cmp(a).is_some() || b.partial_cmp(b).is_some());
+    match got.iter().zip(wanted).position(differs) {
+        Some(at) => Err(format!("{:?} at {at}, and not {:?}", got[at], wanted[at])),
+        None => Ok(()),
+    }
+}
+
+/// Each kernel that makes of a block another one, bit for bit; in one piece and in several.
+fn from_block_to_block<T: Number>(gpu: &Gpu, number: fn(usize) -> T) -> Result<(), String> {
+    let piece = (4 << 20) / size_of::<T>();
+    let (mut device, mut reference) = (T::worker(gpu.worker()), T::worker(Scalar.worker()));
+    let weights: [T; 9] = std::array::from_fn(|n| number(n + 1));
+    let taps: Vec<T> = (0..33).map(|n| number(n + 5)).collect();
+    for rows in [0, 1, 2, 3, 17, piece / 96 + 7] {
+        let x: Vec<T> = (0..96 * rows).map(number).collect();
+        for binary in [Binary::Add, Binary::Sub, Binary::Mul, Binary::Min, Binary::Max] {
+            let program = Program::new().add(number(3)).with(binary).second(Program::new().square());
+            let y: Vec<T> = x.iter().rev().copied().collect();
+            both(&mut *device, &mut *reference, x.clone(), |worker, out| worker.run_pair(&program, out, &y))?;
+        }
+        let zeros = |len: usize| vec![T::default(); len];
+        both(&mut *device, &mut *reference, zeros(x.len() / 3), |worker, out| worker.grey(&x, out))?;
+        both(&mut *device, &mut *reference, zeros(x.len()), |worker, out| {
+            worker.stencil(&weights, 96, &x, out)
+        })?;
+        both(&mut *device, &mut *reference, zeros(x.len().saturating_sub(32)), |worker, out| {
+            worker.fir(&taps, &x, out)
+        })?;
+        for width in [1, 2, 7, 64, 90] {
+            let out = zeros((x.len() + 1).saturating_sub(width));
+            both(&mut *device, &mut *reference, out, |worker, out| worker.window_sums(width, &x, out))?;
+        }
+    }
+    Ok(())
+}
+
+/// What the device writes is what the reference writes.
+fn both<T: Number>(
+    device: &mut dyn KernelWorker<T>,
+    reference: &mut dyn KernelWorker<T>,
+    out: Vec<T>,
+    compute: impl Fn(&mut dyn KernelWorker<T>, &mut [T]) -> Result<(), BoxError>,
+) -> Result<(), String> {
+    let (mut got, mut wanted) = (out.clone(), out);
+    compute(device, &mut got).map_err(|error| error.to_string())?;
+    compute(reference, &mut wanted).map_err(|error| error.to_string())?;
+    let (len, of) = (wanted.len(), std::any::type_name::<T>());
+    equal(&got, &wanted).map_err(|what| format!("from block to block, {len} numbers of {of}: {what}"))
 }
 
 /// What need not be equal: within twice its bound of what the CPU gives, which is at most its bound from the truth, too.
@@ -125,10 +180,14 @@ fn near<T: Float>(gpu: &Gpu, number: fn(usize) -> T, epsilon: f64) -> Result<(),
 
 /// The lines that `cargo xtask cuda check` looks for.
 fn confirm(facts: &DeviceFacts) {
-    let hash = MANIFEST.lines().find_map(|line| line.strip_suffix(facts.image)).unwrap_or("?").trim();
     println!("for kernels/out/VERIFIED, with today's date:");
-    for kernel in KERNELS {
-        println!("{hash} {kernel} {}; CUDA {}.{}; DATE", facts.name, facts.cuda.0, facts.cuda.1);
+    for (source, families) in SOURCES {
+        let image = format!("{source}.{}", facts.image);
+        let hash = MANIFEST.lines().find_map(|line| line.strip_suffix(&image)).unwrap_or("?").trim();
+        for (family, of) in families.iter().flat_map(|family| TYPES.map(|of| (family, of))) {
+            let (name, (major, minor)) = (&facts.name, facts.cuda);
+            println!("{hash} pipe_{family}_{of} {name}; CUDA {major}.{minor}; DATE");
+        }
     }
 }
 

@@ -40,7 +40,7 @@ pub(super) fn run(args: &Args) -> Result<String, String> {
     let folder = manifest::folder();
     let images = compile(&nvrtc, &folder)?;
     let header = [format!("compiler: {COMPILER}"), format!("options: {}", OPTIONS.join(" "))];
-    let sources: Vec<_> = sources()?.iter().map(|source| format!("../{}", name(source))).collect();
+    let sources: Vec<_> = texts()?.iter().map(|text| format!("../{}", name(text))).collect();
     Manifest::of(&folder, sources.into_iter().chain(images.iter().cloned()))?.write(&header)?;
     Ok(format!("{} images", images.len()))
 }
@@ -79,15 +79,22 @@ pub(super) fn compile(nvrtc: &Path, folder: &Path) -> Result<Vec<String>, String
 }
 
 /// The sources of the kernels, by name.
-pub(super) fn sources() -> Result<Vec<PathBuf>, String> {
+fn sources() -> Result<Vec<PathBuf>, String> {
+    let mut sources = texts()?;
+    sources.retain(|path| path.extension() == Some(OsStr::new("cu")));
+    Ok(sources)
+}
+
+/// The sources, and what they include.
+pub(super) fn texts() -> Result<Vec<PathBuf>, String> {
     let folder = pipe_gpu().join("kernels");
     let entries = fs::read_dir(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-    let mut sources: Vec<_> = entries
-        .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|path| path.extension() == Some(OsStr::new("cu")))
-        .collect();
-    sources.sort();
-    Ok(sources)
+    let is_text = |path: &PathBuf| {
+        path.extension().is_some_and(|end| end == OsStr::new("cu") || end == OsStr::new("cuh"))
+    };
+    let mut texts: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.path())).filter(is_text).collect();
+    texts.sort();
+    Ok(texts)
 }
 
 pub(super) fn name(path: &Path) -> String {

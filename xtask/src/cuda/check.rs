@@ -1,10 +1,13 @@
 //! `cargo xtask cuda check`: whether the committed images are those of the committed sources, and which kernels a device has confirmed.
 //!
+//! And whether the README says as many. That their sources were run on the CPU is what the tests of pipe-gpu do, and no result of a device.
+//!
 //! Needs no compiler, so continuous integration runs it everywhere. Where NVRTC is installed it also compiles again and compares the bytes,
 //! which are the same on every run.
 
-use super::build::{compile, installed, name, sources};
+use super::build::{compile, installed, name, texts};
 use super::manifest::{Manifest, folder};
+use super::pipe_gpu;
 use crate::workspace::target;
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -33,7 +36,15 @@ pub(super) fn run(_: &Args) -> Result<String, String> {
     for kernel in &open {
         println!("{kernel}: not verified on a device");
     }
-    Ok(format!("{} kernels, {} not verified on a device", kernels.len(), open.len()))
+    let said = format!("{} of {} are open", open.len(), kernels.len());
+    if !read(&pipe_gpu().join("README.md"))?.contains(&said) {
+        return Err(format!("crates/pipe-gpu/README.md does not say that {said}"));
+    }
+    let total = kernels.len();
+    Ok(format!(
+        "{total} kernels, run on the CPU by the tests of pipe-gpu, {} not verified on a device",
+        open.len()
+    ))
 }
 
 /// The sources and images that are there, as the manifest names them.
@@ -41,7 +52,7 @@ fn files() -> Result<Vec<String>, String> {
     let images = fs::read_dir(folder()).map_err(|error| format!("{}: {error}", folder().display()))?;
     let images = images.filter_map(|entry| Some(entry.ok()?.path()));
     let images = images.filter(|path| has_end(path, "cubin") || has_end(path, "ptx"));
-    let sources = sources()?.into_iter().map(|source| format!("../{}", name(&source)));
+    let sources = texts()?.into_iter().map(|source| format!("../{}", name(&source)));
     Ok(sources.chain(images.map(|image| name(&image))).collect())
 }
 

@@ -4,13 +4,14 @@
     reason = "the functions of a library have names, and some of their parameters are addresses"
 )]
 
-use crate::kernels::{Kernel, Launch};
+use crate::kernels::{Grid, Kernel, Launch};
 use crate::state::{
     Call, INVALID_DEVICE, INVALID_VALUE, NO_BINARY, NO_DEVICE, NOT_FOUND, OUT_OF_MEMORY, SUCCESS, State,
     Work, call, set_context,
 };
 use std::collections::{BTreeSet, VecDeque};
 use std::ffi::{CStr, c_char, c_void};
+use std::sync::{Mutex, PoisonError};
 
 /// The one context.
 const CONTEXT: usize = 0xc0de;
@@ -106,18 +107,28 @@ extern "C" fn cuModuleLoadDataEx(
     call("cuModuleLoadDataEx", Call::InContext, |state| {
         // SAFETY: the image is a cubin or PTX, as the caller promises.
         let Some(image) = (unsafe { image_of(image, state.capability) }) else { return NO_BINARY };
-        // A name ends with a zero in a cubin, and with a bracket in PTX: `pipe_map_u1` is not there because of `pipe_map_u16`.
-        let ends = |rest: &[u8]| rest.first().is_none_or(|next| !next.is_ascii_alphanumeric());
-        let has = |name: &str| {
-            let starts = image.windows(name.len()).enumerate().filter(|(_, part)| *part == name.as_bytes());
-            starts.map(|(at, _)| &image[at + name.len()..]).any(ends)
-        };
-        let kernels: BTreeSet<_> =
-            Kernel::ALL.iter().filter(|(name, _)| has(name)).map(|(_, kernel)| *kernel).collect();
+        let kernels = kernels_of(image);
         *module = state.handle();
         state.modules.insert(*module, kernels);
         SUCCESS
     })
+}
+
+/// Which kernels an image has, by their places in the table. Images are looked through once: tests open the device a thousand times.
+fn kernels_of(image: &[u8]) -> BTreeSet<usize> {
+    static SEEN: Mutex<Vec<(Vec<u8>, BTreeSet<usize>)>> = Mutex::new(Vec::new());
+    let mut seen = SEEN.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((_, kernels)) = seen.iter().find(|(other, _)| other == image) {
+        return kernels.clone();
+    }
+    // A name ends with a zero in a cubin, and with a bracket in PTX: `pipe_map_u1` is not there because of `pipe_map_u16`.
+    let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+    let words = image.split(|byte| !is_word(byte)).filter(|word| word.starts_with(b"pipe_"));
+    let words: BTreeSet<&[u8]> = words.collect();
+    let kernels = Kernel::all().iter().enumerate().filter(|(_, kernel)| words.contains(kernel.name()));
+    let kernels: BTreeSet<usize> = kernels.map(|(at, _)| at).collect();
+    seen.push((image.to_vec(), kernels.clone()));
+    kernels
 }
 
 /// The bytes of an image; none, if it is machine code for other devices.
@@ -151,11 +162,10 @@ extern "C" fn cuModuleGetFunction(function: &mut usize, module: usize, name: *co
     call("cuModuleGetFunction", Call::InContext, |state| {
         // SAFETY: a string, as the caller promises.
         let name = unsafe { CStr::from_ptr(name) }.to_bytes();
-        let known = Kernel::ALL.iter().find(|(known, _)| known.as_bytes() == name).map(|(_, kernel)| *kernel);
-        let has =
-            |kernel: &Kernel| state.modules.get(&module).is_some_and(|kernels| kernels.contains(kernel));
+        let known = Kernel::all().iter().position(|known| known.name() == name);
+        let has = |kernel: &usize| state.modules.get(&module).is_some_and(|kernels| kernels.contains(kernel));
         let Some(kernel) = known.filter(has) else { return NOT_FOUND };
-        *function = kernel as usize + 1;
+        *function = kernel + 1;
         SUCCESS
     })
 }
@@ -253,14 +263,15 @@ extern "C" fn cuLaunchKernel(
     _extra: *const c_void,
 ) -> i32 {
     call("cuLaunchKernel", Call::InContext, |state| {
-        let kernel = Kernel::ALL.iter().find(|(_, kernel)| *kernel as usize + 1 == function);
+        let kernel = function.checked_sub(1).and_then(|at| Kernel::all().get(at));
         let is_grid = blocks > 0 && threads > 0 && [blocks_y, blocks_z, threads_y, threads_z] == [1; 4];
-        let Some((_, kernel)) = kernel.filter(|_| is_grid && threads <= 1024) else {
+        let Some(kernel) = kernel.filter(|_| is_grid && threads <= 1024) else {
             state.violated("a launch of nothing, or of no grid");
             return INVALID_VALUE;
         };
+        let grid = state.grid.unwrap_or(Grid { blocks, threads });
         // SAFETY: the parameters are those of the kernel, as the caller promises.
-        let launch = unsafe { Launch::new(*kernel, parameters) };
+        let launch = unsafe { Launch::new(kernel, grid, parameters) };
         state.queue(stream, Work::Launch(launch))
     })
 }

@@ -1,6 +1,7 @@
 //! What a test tells the driver and asks it.
 #![expect(unsafe_code, reason = "the functions of a library have names")]
 
+use crate::kernels::{Grid, Kernel};
 use crate::state::{Failing, reset, state};
 
 /// Back to the beginning: one device, nothing alive, no call made.
@@ -22,6 +23,18 @@ extern "C" fn fake_fail(at: u64, code: i32, lost: bool) {
 extern "C" fn fake_machine(devices: i32, capability: i32, bytes: usize) {
     let mut state = state();
     (state.devices, state.capability, state.device.capacity) = (devices, capability, bytes);
+}
+
+/// How many kernels it has: none, if it was built without a C++ compiler.
+#[unsafe(no_mangle)]
+extern "C" fn fake_kernels() -> usize {
+    Kernel::all().len()
+}
+
+/// Every launch has this grid from now on, whichever is asked for.
+#[unsafe(no_mangle)]
+extern "C" fn fake_grid(blocks: u32, threads: u32) {
+    state().grid = Some(Grid { blocks, threads });
 }
 
 /// Calls so far.

@@ -1,80 +1,105 @@
-//! The kernels, computed on the CPU. Written from `kernels/map.cu`, and not from the Rust code that fills the parameters.
-#![expect(unsafe_code, reason = "parameters of a launch and numbers on the device are pointers")]
+//! The kernels: the sources in `kernels/`, compiled for the CPU by `build.rs`, and launched here as they are on a device.
+#![expect(unsafe_code, reason = "a C++ compiler has made the kernels, and their parameters are pointers")]
 
 use crate::memory::DeviceMemory;
-use crate::number::{Number, Program};
-use std::ffi::c_void;
+use std::ffi::{CStr, c_char, c_void};
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Kernel {
-    MapF32,
-    MapF64,
-    MapI32,
-    MapI64,
-    MapU8,
-    MapU16,
+/// A kernel, as `host/cuda.h` lays it out.
+#[repr(C)]
+pub(crate) struct Kernel {
+    name: *const c_char,
+    parameters: *const Parameter,
+    len: usize,
+    run: unsafe extern "C" fn(u32, u32, *const *mut c_void),
+}
+
+/// One of its parameters.
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct Parameter {
+    bytes: usize,
+    is_pointer: bool,
+}
+
+// SAFETY: the table is constant, and so is what it points to.
+unsafe impl Sync for Kernel {}
+
+#[cfg(has_kernels)]
+unsafe extern "C" {
+    // Linked in by `build.rs`.
+    static fake_kernel_table: Kernel;
+    static fake_kernel_table_len: usize;
 }
 
 impl Kernel {
-    pub(crate) const ALL: [(&'static str, Kernel); 6] = [
-        ("pipe_map_f32", Kernel::MapF32),
-        ("pipe_map_f64", Kernel::MapF64),
-        ("pipe_map_i32", Kernel::MapI32),
-        ("pipe_map_i64", Kernel::MapI64),
-        ("pipe_map_u8", Kernel::MapU8),
-        ("pipe_map_u16", Kernel::MapU16),
-    ];
+    /// All kernels; none where no C++ compiler was when this was built.
+    pub(crate) fn all() -> &'static [Kernel] {
+        #[cfg(has_kernels)]
+        // SAFETY: the table has that many.
+        return unsafe { std::slice::from_raw_parts(&raw const fake_kernel_table, fake_kernel_table_len) };
+        #[cfg(not(has_kernels))]
+        &[]
+    }
+
+    pub(crate) fn name(&self) -> &'static [u8] {
+        // SAFETY: a literal.
+        unsafe { CStr::from_ptr(self.name) }.to_bytes()
+    }
+
+    fn parameters(&self) -> &'static [Parameter] {
+        // SAFETY: a kernel has that many.
+        unsafe { std::slice::from_raw_parts(self.parameters, self.len) }
+    }
+}
+
+/// Blocks of the grid, and threads of each.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Grid {
+    pub(crate) blocks: u32,
+    pub(crate) threads: u32,
 }
 
 /// A launch with its parameters, which the driver copies when it is asked for.
 pub(crate) struct Launch {
-    numbers: u64,
-    len: u64,
-    map: Box<dyn Fn(*mut u8, usize) -> Result<(), String> + Send>,
-    /// Bytes of a number.
-    size: usize,
+    kernel: &'static Kernel,
+    grid: Grid,
+    /// The bytes of each parameter, aligned for all that there is.
+    values: Vec<Box<[u128]>>,
 }
 
 impl Launch {
     /// # Safety
     /// The parameters are those of the kernel.
-    pub(crate) unsafe fn new(kernel: Kernel, parameters: *const *const c_void) -> Self {
-        // SAFETY: all kernels have three parameters, and only the type of the numbers differs.
-        unsafe {
-            match kernel {
-                Kernel::MapF32 => Self::of::<f32>(parameters),
-                Kernel::MapF64 => Self::of::<f64>(parameters),
-                Kernel::MapI32 => Self::of::<i32>(parameters),
-                Kernel::MapI64 => Self::of::<i64>(parameters),
-                Kernel::MapU8 => Self::of::<u8>(parameters),
-                Kernel::MapU16 => Self::of::<u16>(parameters),
+    pub(crate) unsafe fn new(kernel: &'static Kernel, grid: Grid, parameters: *const *const c_void) -> Self {
+        let copied = |(at, parameter): (usize, &Parameter)| {
+            let mut value = vec![0_u128; parameter.bytes.div_ceil(16)].into_boxed_slice();
+            // SAFETY: as the caller promises; and there is room for its bytes.
+            unsafe {
+                let from = (*parameters.add(at)).cast::<u8>();
+                std::ptr::copy_nonoverlapping(from, value.as_mut_ptr().cast(), parameter.bytes);
+            }
+            value
+        };
+        Launch { kernel, grid, values: kernel.parameters().iter().enumerate().map(copied).collect() }
+    }
+
+    /// The addresses on the device among its parameters.
+    pub(crate) fn addresses(&self) -> impl Iterator<Item = u64> {
+        let all = self.kernel.parameters().iter().zip(&self.values);
+        all.filter(|(parameter, _)| parameter.is_pointer).map(|(_, value)| value[0] as u64)
+    }
+
+    pub(crate) fn run(mut self, device: &mut DeviceMemory) -> Result<(), String> {
+        for (parameter, value) in self.kernel.parameters().iter().zip(&mut self.values) {
+            if parameter.is_pointer {
+                value[0] = device.at(value[0] as u64, 0)? as usize as u128;
             }
         }
-    }
-
-    /// # Safety
-    /// The parameters are those of the kernel for `T`.
-    unsafe fn of<T: Number>(parameters: *const *const c_void) -> Self {
-        // SAFETY: as the caller promises.
-        let (numbers, len, program) = unsafe {
-            let parameter = |at: usize| *parameters.add(at);
-            let numbers = parameter(0).cast::<u64>().read();
-            (numbers, parameter(1).cast::<u64>().read(), parameter(2).cast::<Program<T>>().read())
-        };
-        let map = move |numbers: *mut u8, len: usize| {
-            // SAFETY: `run` has looked the memory up; it is aligned for `u64`, and any bits are a number.
-            program.run(unsafe { std::slice::from_raw_parts_mut(numbers.cast::<T>(), len) })
-        };
-        Launch { numbers, len, map: Box::new(map), size: size_of::<T>() }
-    }
-
-    /// The address of the numbers.
-    pub(crate) fn numbers(&self) -> u64 {
-        self.numbers
-    }
-
-    pub(crate) fn run(&self, device: &mut DeviceMemory) -> Result<(), String> {
-        let len = self.len as usize;
-        (self.map)(device.at(self.numbers, len * self.size)?, len)
+        let values: Vec<*mut c_void> =
+            self.values.iter_mut().map(|value| value.as_mut_ptr().cast()).collect();
+        // SAFETY: the parameters are those of the kernel, with addresses of memory that is alive. One that writes beyond it is found below.
+        unsafe { (self.kernel.run)(self.grid.blocks, self.grid.threads, values.as_ptr()) };
+        let name = String::from_utf8_lossy(self.kernel.name());
+        device.unspoilt().map_err(|what| format!("{name}: {what}"))
     }
 }

@@ -28,15 +28,53 @@ impl HostMemory {
         self.0.remove(&address).is_some()
     }
 
+    /// Whether an address is in the buffer that begins there.
+    pub(crate) fn is_in(&self, buffer: usize, address: usize) -> bool {
+        self.0.get(&buffer).is_some_and(|memory| (buffer..buffer + memory.len() * 8).contains(&address))
+    }
+
     pub(crate) fn holds(&self, address: usize, bytes: usize) -> bool {
         let found = self.0.range(..=address).next_back();
         found.is_some_and(|(from, memory)| address + bytes <= from + memory.len() * 8)
     }
 }
 
+/// What memory holds that nobody has written: it looks like a number that nobody wrote.
+const UNTOUCHED: u64 = 0x7ff4_beef_7fa0_beef;
+
+/// As memory of a device is aligned.
+#[derive(Clone)]
+#[repr(C, align(256))]
+struct Line([u64; LINE / 8]);
+
+const LINE: usize = 256;
+
+/// A buffer, with a line before it and at least one behind it that nobody may touch.
+struct Buffer {
+    lines: Vec<Line>,
+    bytes: usize,
+}
+
+impl Buffer {
+    fn new(bytes: usize) -> Self {
+        Buffer { lines: vec![Line([UNTOUCHED; LINE / 8]); bytes.div_ceil(LINE) + 2], bytes }
+    }
+
+    /// Whether nothing was written beside it.
+    fn is_unspoilt(&self) -> bool {
+        // SAFETY: lines consist of bytes, without any between them.
+        let all =
+            unsafe { std::slice::from_raw_parts(self.lines.as_ptr().cast::<u8>(), self.lines.len() * LINE) };
+        let expected = UNTOUCHED.to_ne_bytes();
+        let untouched =
+            |beside: std::ops::Range<usize>| beside.into_iter().all(|at| all[at] == expected[at % 8]);
+        untouched(0..LINE) && untouched(LINE + self.bytes..all.len())
+    }
+}
+
 /// Buffers of the device. Their addresses are none of this process, so who follows one crashes.
 pub(crate) struct DeviceMemory {
-    buffers: BTreeMap<u64, Vec<u64>>,
+    buffers: BTreeMap<u64, Buffer>,
     next: u64,
     /// Bytes that there are.
     pub(crate) capacity: usize,
@@ -74,15 +112,21 @@ impl DeviceMemory {
         let address = self.next;
         // A gap behind each, so that one end is not the next one's beginning.
         self.next += bytes as u64 + 4096;
-        self.next = self.next.next_multiple_of(256);
-        self.buffers.insert(address, vec![0x7ff4_beef_7fa0_beef; bytes.div_ceil(8)]);
+        self.next = self.next.next_multiple_of(LINE as u64);
+        self.buffers.insert(address, Buffer::new(bytes));
         Some(address)
     }
 
     pub(crate) fn free(&mut self, address: u64) -> bool {
         let freed = self.buffers.remove(&address);
-        self.in_use -= freed.as_ref().map_or(0, |buffer| buffer.len() * 8);
+        self.in_use -= freed.as_ref().map_or(0, |buffer| buffer.bytes);
         freed.is_some()
+    }
+
+    /// Whether an address is in the buffer that begins there, or at its end.
+    pub(crate) fn holds(&self, buffer: u64, address: u64) -> bool {
+        let found = self.buffers.get(&buffer);
+        found.is_some_and(|found| (buffer..=buffer + found.bytes as u64).contains(&address))
     }
 
     /// The bytes at an address.
@@ -90,10 +134,18 @@ impl DeviceMemory {
         let found = self.buffers.range_mut(..=address).next_back();
         let (from, buffer) = found.ok_or("the device has no memory there")?;
         let offset = (address - from) as usize;
-        if offset + bytes > buffer.len() * 8 {
-            return Err(format!("{bytes} bytes at {offset} of {} on the device", buffer.len() * 8));
+        if offset + bytes > buffer.bytes {
+            return Err(format!("{bytes} bytes at {offset} of {} on the device", buffer.bytes));
         }
-        Ok(buffer.as_mut_ptr().cast::<u8>().wrapping_add(offset))
+        Ok(buffer.lines.as_mut_ptr().cast::<u8>().wrapping_add(LINE + offset))
+    }
+
+    /// Nothing was written beside a buffer.
+    pub(crate) fn unspoilt(&self) -> Result<(), String> {
+        match self.buffers.values().all(Buffer::is_unspoilt) {
+            true => Ok(()),
+            false => Err("memory beside a buffer was written".to_owned()),
+        }
     }
 
     pub(crate) fn write(

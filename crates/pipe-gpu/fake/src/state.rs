@@ -1,6 +1,6 @@
 //! What the driver knows: one device, its context, and what lies in it.
 
-use crate::kernels::{Kernel, Launch};
+use crate::kernels::{Grid, Launch};
 use crate::memory::{DeviceMemory, HostMemory};
 use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -24,7 +24,10 @@ pub(crate) struct State {
     pub(crate) capability: i32,
     /// How often the context was retained and not released.
     pub(crate) retained: i64,
-    pub(crate) modules: BTreeMap<usize, BTreeSet<Kernel>>,
+    /// Which kernels each module has, by their places in the table.
+    pub(crate) modules: BTreeMap<usize, BTreeSet<usize>>,
+    /// Runs in place of the grid that was asked for.
+    pub(crate) grid: Option<Grid>,
     pub(crate) streams: BTreeMap<usize, VecDeque<Work>>,
     pub(crate) host: HostMemory,
     pub(crate) device: DeviceMemory,
@@ -59,6 +62,7 @@ impl State {
             capability: 9,
             retained: 0,
             modules: BTreeMap::new(),
+            grid: None,
             streams: BTreeMap::new(),
             host: HostMemory::new(),
             device: DeviceMemory::new(),
@@ -109,13 +113,15 @@ impl State {
         SUCCESS
     }
 
-    /// Whether something that waits on a stream uses this address, of the host or of the device.
+    /// Whether something that waits on a stream uses the buffer that begins there, of the host or of the device.
     pub(crate) fn is_used(&self, host: Option<usize>, device: Option<u64>) -> bool {
+        let of_host = |address: usize| host.is_some_and(|buffer| self.host.is_in(buffer, address));
+        let of_device = |address: u64| device.is_some_and(|buffer| self.device.holds(buffer, address));
         let uses = |work: &Work| match work {
-            Work::There { device: d, host: h, .. } | Work::Back { device: d, host: h, .. } => {
-                host == Some(*h) || device == Some(*d)
+            Work::There { device, host, .. } | Work::Back { device, host, .. } => {
+                of_host(*host) || of_device(*device)
             }
-            Work::Launch(launch) => device == Some(launch.numbers()),
+            Work::Launch(launch) => launch.addresses().any(of_device),
         };
         self.streams.values().flatten().any(uses)
     }

@@ -8,12 +8,12 @@
 )]
 
 use super::shim;
-use crate::element::{Element, KERNELS};
-use crate::encode::Encoded;
+use crate::element::{Element, kernels};
 use crate::error::GpuError;
 use crate::facts::DeviceFacts;
 use crate::gate::Rates;
 use crate::images::{PTX, SM_80, SM_90};
+use crate::piece::{Launch, MOST_NUMBERS, Piece, Table, places};
 use cust::context::{Context, CurrentContext};
 use cust::device::{Device, DeviceAttribute};
 use cust::error::CudaResult;
@@ -23,6 +23,7 @@ use cust::stream::{Stream, StreamFlags};
 use cust::{CudaApiVersion, CudaFlags, sys};
 use std::ffi::c_void;
 use std::mem::ManuallyDrop;
+use std::ops::Range;
 use std::ptr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -34,10 +35,10 @@ const MOST_BLOCKS: u32 = 528;
 
 /// A device that is open: its context, and the kernels in it.
 pub(crate) struct Driver {
-    /// In the order of `KERNELS`.
+    /// In the order of `kernels`.
     functions: Vec<Function>,
-    // Dropped before the context that it lies in.
-    module: ManuallyDrop<Module>,
+    // Dropped before the context that they lie in.
+    modules: ManuallyDrop<Vec<Module>>,
     context: ManuallyDrop<Context>,
     facts: DeviceFacts,
 }
@@ -70,15 +71,15 @@ impl Driver {
         let context = called("cuDevicePrimaryCtxRetain", || Context::new(device))?;
         // `Context::new` has done so, too, and thrown the result away.
         called("cuCtxSetCurrent", || CurrentContext::set_current(&context))?;
-        let (module, image) = load(major)?;
-        let function = |name: &&str| {
-            let function = called("cuModuleGetFunction", || module.get_function(name))?;
+        let (modules, image) = load(major)?;
+        let function = |(name, image): (String, usize)| {
+            let function = called("cuModuleGetFunction", || modules[image].get_function(&name))?;
             Ok(Function(function.to_raw()))
         };
-        let functions = KERNELS.iter().map(function).collect::<Result<_, _>>()?;
-        let (module, context) = (ManuallyDrop::new(module), ManuallyDrop::new(context));
+        let functions = kernels().map(function).collect::<Result<_, _>>()?;
+        let (modules, context) = (ManuallyDrop::new(modules), ManuallyDrop::new(context));
         let facts = DeviceFacts { name, image, cuda: (cuda.major(), cuda.minor()) };
-        Ok(Driver { functions, module, context, facts })
+        Ok(Driver { functions, modules, context, facts })
     }
 
     pub(crate) fn facts(&self) -> &DeviceFacts {
@@ -99,39 +100,40 @@ impl Driver {
 impl Drop for Driver {
     fn drop(&mut self) {
         let entered = self.enter_to_free();
-        // SAFETY: neither is used again. Without its context the module cannot be unloaded; it goes with the context.
+        // SAFETY: neither is used again. Without their context the modules cannot be unloaded; they go with the context.
         unsafe {
             if entered.is_ok() {
-                ManuallyDrop::drop(&mut self.module);
+                ManuallyDrop::drop(&mut self.modules);
             }
             ManuallyDrop::drop(&mut self.context);
         }
     }
 }
 
-/// The image made for devices of this major capability, or else the text that the driver compiles; with its name.
-fn load(major: i32) -> Result<(Module, &'static str), GpuError> {
-    let image = match major {
+/// The images made for devices of this major capability, or else the texts that the driver compiles; with how their names end.
+fn load(major: i32) -> Result<(Vec<Module>, &'static str), GpuError> {
+    let images = match major {
         8 => Some(SM_80),
         9 => Some(SM_90),
         _ => None,
     };
-    if let Some((name, image)) = image
-        && let Ok(module) = Module::from_cubin(image, &[])
+    if let Some((name, images)) = images
+        && let Ok(modules) = images.iter().map(|image| Module::from_cubin(image, &[])).collect()
     {
-        return Ok((module, name));
+        return Ok((modules, name));
     }
-    let (name, text) = PTX;
-    Ok((called("cuModuleLoadDataEx", || Module::from_ptx(text, &[]))?, name))
+    let (name, texts) = PTX;
+    let modules = texts.iter().map(|text| called("cuModuleLoadDataEx", || Module::from_ptx(text, &[])));
+    Ok((modules.collect::<Result<_, _>>()?, name))
 }
 
-/// Buffers of one size on both sides of the bus, and the stream on which blocks go there and back.
+/// Buffers of one size on both sides of the bus, and the stream on which pieces of blocks go there and back.
 ///
-/// A block is begun, and its end is waited for; between the two the pinned buffer belongs to the driver.
+/// A piece is begun, and its end is waited for; between the two the pinned buffer belongs to the driver.
 pub(crate) struct Slot {
     parts: ManuallyDrop<Parts>,
-    /// Bytes of the block that is under way.
-    under_way: usize,
+    /// The bytes of the pinned buffer that the piece under way comes back to.
+    under_way: Option<Range<usize>>,
     driver: Arc<Driver>,
 }
 
@@ -142,7 +144,7 @@ struct Parts {
 }
 
 impl Slot {
-    /// For blocks of up to `bytes`, a multiple of eight.
+    /// For pieces of up to `bytes`, a multiple of eight.
     ///
     /// # Errors
     /// The driver's. What had been made by then is freed.
@@ -154,67 +156,81 @@ impl Slot {
         // SAFETY: nothing is copied from it that was not copied to it before.
         let device = called("cuMemAlloc", || unsafe { DeviceBuffer::uninitialized(words) })?;
         let parts = ManuallyDrop::new(Parts { device, pinned, stream });
-        Ok(Slot { parts, under_way: 0, driver: driver.clone() })
+        Ok(Slot { parts, under_way: None, driver: driver.clone() })
     }
 
-    /// Sends a block on its way: there, through the launches, and back.
+    /// Sends a piece on its way: its inputs there, through the launches, and its output back.
     ///
     /// # Errors
     /// The driver's. Part of the way may have been begun; the slot waits for that when it is dropped.
     ///
     /// # Panics
-    /// If a block is under way, or this one is larger than the slot.
-    pub(crate) fn begin<T: Element>(&mut self, block: &[T], launches: &[Encoded<T>]) -> Result<(), GpuError> {
-        let bytes = size_of_val(block);
-        assert!(self.under_way == 0, "a slot has one block at a time");
-        assert!(bytes <= self.parts.pinned.len() * size_of::<u64>(), "the block is larger than the slot");
+    /// If a piece is under way, or this one is larger than the slot, or an input than its region.
+    pub(crate) fn begin<T: Element>(&mut self, piece: &Piece<'_, T>) -> Result<(), GpuError> {
+        let (places, end) = places::<T>(&piece.regions);
+        assert!(self.under_way.is_none(), "a slot has one piece at a time");
+        assert!(end <= self.parts.pinned.len() * size_of::<u64>(), "the piece is larger than the slot");
+        assert!(piece.inputs.iter().zip(&piece.regions).all(|(input, region)| input.len() <= *region));
         self.driver.enter()?;
         let Parts { device, pinned, stream } = &mut *self.parts;
-        // SAFETY: both are valid for `bytes`, as asserted, and nothing is under way that reads or writes `pinned`.
-        unsafe { ptr::copy_nonoverlapping(block.as_ptr().cast::<u8>(), pinned.as_mut_ptr().cast(), bytes) };
-        self.under_way = bytes;
-        let (there, here) = (device.as_device_ptr().as_raw(), pinned.as_mut_ptr().cast::<c_void>());
-        let stream = stream.as_inner();
-        // SAFETY: both buffers have `bytes`, and neither is touched or freed before the stream was waited for: `under_way` says so.
-        checked("cuMemcpyHtoDAsync", || unsafe { sys::cuMemcpyHtoDAsync_v2(there, here, bytes, stream) })?;
-        for launch in launches {
-            self.driver.launch(stream, there, block.len(), launch)?;
+        let host = pinned.as_mut_ptr().cast::<u8>();
+        let mut there = 0;
+        for (input, place) in piece.inputs.iter().zip(places) {
+            let bytes = size_of_val(*input);
+            // SAFETY: the input is no longer than its region, which ends inside of the buffer, as asserted; and nothing is under way that
+            // reads or writes it.
+            unsafe { ptr::copy_nonoverlapping(input.as_ptr().cast::<u8>(), host.add(place), bytes) };
+            there = place + bytes;
+        }
+        let back = places[piece.output]..places[piece.output] + piece.regions[piece.output] * size_of::<T>();
+        self.under_way = Some(back.clone());
+        let (at, stream) = (device.as_device_ptr().as_raw(), stream.as_inner());
+        // SAFETY: both buffers have so many bytes, and neither is touched or freed before the stream was waited for: `under_way` says so.
+        checked("cuMemcpyHtoDAsync", || unsafe {
+            sys::cuMemcpyHtoDAsync_v2(at, host.cast::<c_void>(), there, stream)
+        })?;
+        for launch in piece.launches {
+            self.driver.launch(stream, places.map(|place| at + place as u64), launch)?;
         }
         // SAFETY: as above.
-        checked("cuMemcpyDtoHAsync", || unsafe { sys::cuMemcpyDtoHAsync_v2(here, there, bytes, stream) })
+        checked("cuMemcpyDtoHAsync", || unsafe {
+            sys::cuMemcpyDtoHAsync_v2(
+                host.add(back.start).cast::<c_void>(),
+                at + back.start as u64,
+                back.len(),
+                stream,
+            )
+        })
     }
 
-    /// Waits for the block that is under way, and writes it to `block`.
+    /// Waits for the piece that is under way, and writes what came back to `output`.
     ///
     /// # Errors
-    /// The driver's; `block` is as it was then.
+    /// The driver's; `output` is as it was then.
     ///
     /// # Panics
-    /// If `block` has not the length of the one that was begun.
-    pub(crate) fn end<T: Element>(&mut self, block: &mut [T]) -> Result<(), GpuError> {
-        let bytes = size_of_val(block);
-        assert_eq!(self.under_way, bytes, "the block that was begun is the one that ends");
+    /// If `output` has not the length of the one that was begun.
+    pub(crate) fn end<T: Element>(&mut self, output: &mut [T]) -> Result<(), GpuError> {
+        let back = self.under_way.clone().unwrap_or_default();
+        assert_eq!(back.len(), size_of_val(output), "the piece that was begun is the one that ends");
         self.wait()?;
-        // SAFETY: both are valid for `bytes`, and nothing is under way any more. Any bits are a number.
+        // SAFETY: both are valid for so many bytes, and nothing is under way any more. Any bits are a number.
         unsafe {
-            ptr::copy_nonoverlapping(
-                self.parts.pinned.as_ptr().cast::<u8>(),
-                block.as_mut_ptr().cast(),
-                bytes,
-            )
-        };
+            let from = self.parts.pinned.as_ptr().cast::<u8>().add(back.start);
+            ptr::copy_nonoverlapping(from, output.as_mut_ptr().cast(), back.len());
+        }
         Ok(())
     }
 
-    /// Whether no block is under way.
+    /// Whether no piece is under way.
     pub(crate) fn is_idle(&self) -> bool {
-        self.under_way == 0
+        self.under_way.is_none()
     }
 
     fn wait(&mut self) -> Result<(), GpuError> {
         self.driver.enter()?;
         called("cuStreamSynchronize", || self.parts.stream.synchronize())?;
-        self.under_way = 0;
+        self.under_way = None;
         Ok(())
     }
 
@@ -232,7 +248,8 @@ impl Slot {
         let mut best = f64::INFINITY;
         for _ in 0..3 {
             let started = Instant::now();
-            self.begin(&block, &[])?;
+            let regions = [words, 0, 0];
+            self.begin(&Piece { regions, inputs: &[&block], output: 0, launches: &[] })?;
             self.end(&mut block)?;
             best = best.min(started.elapsed().as_secs_f64());
         }
@@ -243,7 +260,7 @@ impl Slot {
 impl Drop for Slot {
     fn drop(&mut self) {
         // After a failure something may still be under way. Here, too, the second answer counts: if it is an error, the device is gone.
-        let is_idle = self.under_way == 0 || self.wait().is_ok() || self.wait().is_ok();
+        let is_idle = self.is_idle() || self.wait().is_ok() || self.wait().is_ok();
         if is_idle && self.driver.enter_to_free().is_ok() {
             // SAFETY: they are not used again, and nothing is under way in them. Otherwise they are left to the context, which frees them
             // when it goes: freeing what a copy still writes to would be worse than keeping it.
@@ -253,22 +270,30 @@ impl Drop for Slot {
 }
 
 impl Driver {
-    /// Begins a kernel over `len` numbers at `there`, on the stream of a slot.
+    /// Begins a kernel over the regions at these addresses, on the stream of their slot.
     fn launch<T: Element>(
         &self,
         stream: sys::CUstream,
-        mut there: u64,
-        len: usize,
-        launch: &Encoded<T>,
+        regions: [u64; 3],
+        launch: &Launch<'_, T>,
     ) -> Result<(), GpuError> {
-        let mut len = len as u64;
-        let blocks = len.div_ceil(u64::from(THREADS)).clamp(1, u64::from(MOST_BLOCKS)) as u32;
-        let function = self.functions[T::KERNEL].0;
-        let mut arguments: [*mut c_void; 3] =
-            [(&raw mut there).cast(), (&raw mut len).cast(), (&raw const *launch).cast_mut().cast()];
+        let blocks =
+            (launch.threads as u64).div_ceil(u64::from(THREADS)).clamp(1, u64::from(MOST_BLOCKS)) as u32;
+        let function = self.functions[launch.family.kernel::<T>()].0;
+        let len = launch.len as u64;
+        let mut arguments = [ptr::null_mut::<c_void>(); 3 + 1 + MOST_NUMBERS + 1];
+        let places = launch.regions.iter().map(|region| (&raw const regions[*region]).cast());
+        let numbers = launch.numbers[..launch.takes].iter().map(|number| (&raw const *number).cast());
+        let table = match launch.table {
+            Table::None => None,
+            Table::Program(program) => Some((&raw const *program).cast::<c_void>()),
+            Table::Weights(weights) => Some((&raw const *weights).cast()),
+        };
+        let all = places.chain([(&raw const len).cast()]).chain(numbers).chain(table);
+        arguments.iter_mut().zip(all).for_each(|(argument, from)| *argument = from.cast_mut());
         let arguments = arguments.as_mut_ptr();
-        // SAFETY: the kernel takes these three, of these types and this layout; the driver copies them before it returns. The numbers are
-        // `len` ones in a buffer of the slot whose stream this is.
+        // SAFETY: the kernel takes these, of these types and this layout, in this order; the driver copies them before it returns. The numbers
+        // lie in regions of the slot whose stream this is.
         checked("cuLaunchKernel", || unsafe {
             sys::cuLaunchKernel(function, blocks, 1, 1, THREADS, 1, 1, 0, stream, arguments, ptr::null_mut())
         })

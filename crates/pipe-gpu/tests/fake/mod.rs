@@ -1,4 +1,5 @@
 //! The fake driver, as a test sees it: loaded once for the process, and used by one test at a time.
+#![expect(dead_code, reason = "each file of tests uses a part of it")]
 #![expect(unsafe_code, reason = "it loads a library and calls its functions")]
 
 use libloading::Library;
@@ -26,13 +27,18 @@ pub(crate) enum Failure {
 }
 
 impl Fake {
-    pub(crate) fn new() -> Self {
+    /// None, with a line that says so, where no C++ compiler was to make the kernels with.
+    pub(crate) fn new() -> Option<Self> {
         static LIBRARY: OnceLock<Library> = OnceLock::new();
         static TURN: Mutex<()> = Mutex::new(());
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let fake = Fake { library: LIBRARY.get_or_init(load), _turn: turn };
         fake.again();
-        fake
+        if fake.number("fake_kernels") == 0 {
+            println!("SKIP kernels on the CPU: no C++ compiler, `c++` or what CXX names, to make them with");
+            return None;
+        }
+        Some(fake)
     }
 
     /// Back to the beginning.
@@ -62,6 +68,13 @@ impl Fake {
         // SAFETY: the function has this type.
         let call = unsafe { self.function::<extern "C" fn(i32, i32, usize)>("fake_machine") };
         call(devices, capability, bytes);
+    }
+
+    /// Every launch has this grid from now on, whichever is asked for.
+    pub(crate) fn grid(&self, blocks: u32, threads: u32) {
+        // SAFETY: the function has this type.
+        let call = unsafe { self.function::<extern "C" fn(u32, u32)>("fake_grid") };
+        call(blocks, threads);
     }
 
     fn number(&self, name: &str) -> usize {

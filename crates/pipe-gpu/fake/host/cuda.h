@@ -1,0 +1,78 @@
+// What the kernels use of CUDA, as C++ for the CPU: so the sources in `kernels/` are compiled a second time, and run where no device is.
+//
+// The threads of a grid run one behind the other, each to its end: the kernels have no barriers. Every operation that rounds by itself on the
+// device is an operation of its own here, and the compiler is told to fuse none (`-ffp-contract=off`), so bits are those of the device. But
+// `exp`, `log`, `tanh` and `pow` are those of the system's library here and CUDA's own ones there.
+
+#include <cstddef>
+#include <math.h>
+#include <type_traits>
+#include <utility>
+
+// Below the headers of the system, which use some of these names.
+#define __global__
+#define __device__
+#define __forceinline__ inline
+#define __noinline__ __attribute__((noinline))
+#define __launch_bounds__(threads)
+#define __grid_constant__
+
+struct alignas(16) uint4 { unsigned x, y, z, w; };
+
+// Where a thread is. One grid runs at a time: the driver sees to that.
+struct Place { unsigned x, y, z; };
+static Place gridDim, blockDim, blockIdx, threadIdx;
+
+static inline float __fadd_rn(float x, float y) { return x + y; }
+static inline float __fsub_rn(float x, float y) { return x - y; }
+static inline float __fmul_rn(float x, float y) { return x * y; }
+static inline float __fdiv_rn(float x, float y) { return x / y; }
+static inline float __fsqrt_rn(float x) { return sqrtf(x); }
+static inline float __fmaf_rn(float x, float y, float z) { return fmaf(x, y, z); }
+static inline double __dadd_rn(double x, double y) { return x + y; }
+static inline double __dsub_rn(double x, double y) { return x - y; }
+static inline double __dmul_rn(double x, double y) { return x * y; }
+static inline double __ddiv_rn(double x, double y) { return x / y; }
+static inline double __dsqrt_rn(double x) { return sqrt(x); }
+static inline double __fma_rn(double x, double y, double z) { return fma(x, y, z); }
+
+// A kernel as the driver launches it, by the addresses of its parameters.
+namespace host {
+
+struct Parameter {
+    size_t bytes;
+    bool is_pointer;
+};
+
+struct Kernel {
+    const char* name;
+    const Parameter* parameters;
+    size_t len;
+    void (*run)(unsigned blocks, unsigned threads, void* const* parameters);
+};
+
+template <auto kernel> struct Of;
+
+template <typename... P, void (*kernel)(P...)> struct Of<kernel> {
+    static constexpr Parameter parameters[] = {{sizeof(P), std::is_pointer<P>::value}...};
+
+    template <size_t... at> static void call(void* const* from, std::index_sequence<at...>) {
+        kernel(*static_cast<P*>(from[at])...);
+    }
+
+    static void run(unsigned blocks, unsigned threads, void* const* from) {
+        gridDim = {blocks, 1, 1};
+        blockDim = {threads, 1, 1};
+        for (unsigned block = 0; block < blocks; block++) {
+            for (unsigned thread = 0; thread < threads; thread++) {
+                blockIdx = {block, 0, 0};
+                threadIdx = {thread, 0, 0};
+                call(from, std::index_sequence_for<P...>());
+            }
+        }
+    }
+
+    static constexpr Kernel named(const char* name) { return {name, parameters, sizeof...(P), run}; }
+};
+
+}

@@ -1,0 +1,49 @@
+//! A program over a block, in place.
+
+use super::Job;
+use crate::cuda::Slot;
+use crate::element::{Element, Family};
+use crate::encode::Encoded;
+use crate::error::GpuError;
+use crate::piece::{Launch, Piece, Regions};
+use pipe_core::BoxError;
+use pipe_core::kernel::{KernelWorker, Program};
+use std::ops::Range;
+
+/// A program over a block, in place.
+pub(crate) struct Map<'a, T: Element> {
+    pub(crate) program: &'a Program<T>,
+    pub(crate) encoded: Vec<Encoded<T>>,
+    pub(crate) block: &'a mut [T],
+}
+
+impl<T: Element> Job<T> for Map<'_, T> {
+    const FAMILY: Family = Family::Map;
+
+    fn units(&self) -> usize {
+        self.block.len()
+    }
+
+    fn bytes(&self) -> (usize, usize) {
+        (size_of_val(self.block), size_of_val(self.block))
+    }
+
+    fn regions(&self, units: usize) -> Regions {
+        [units, 0, 0]
+    }
+
+    fn begin(&self, slot: &mut Slot, units: Range<usize>) -> Result<(), GpuError> {
+        let len = units.len();
+        let launches: Vec<_> = Launch::programs(&self.encoded, &[0], len).collect();
+        let inputs = &[&self.block[units]];
+        slot.begin(&Piece { regions: self.regions(len), inputs, output: 0, launches: &launches })
+    }
+
+    fn output(&mut self, units: Range<usize>) -> &mut [T] {
+        &mut self.block[units]
+    }
+
+    fn on_cpu(&mut self, cpu: &mut dyn KernelWorker<T>, from: usize) -> Result<(), BoxError> {
+        cpu.run(self.program, &mut self.block[from..])
+    }
+}
