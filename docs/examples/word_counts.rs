@@ -10,7 +10,7 @@
 //! FILES have to be readable under the same names wherever a worker is. The sink prints `count word` for each word, in the order of the
 //! words, when all files have been counted; workers end by then, too. Any process may be killed and started again, with the same arguments.
 //! A file that cannot be read is a letter in the stream `JOB-count-dead`; the exit code of its worker is then 1. Ctrl-C and SIGTERM let a
-//! process finish what it is at.
+//! process finish the message it is at and give back the rest; its exit code is then 130.
 //!
 //! The job is [`docs::word_counts::job`].
 
@@ -44,6 +44,9 @@ struct CommandLine {
     /// After how many seconds without a word the work of a process that has ended goes to another
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     lease: u64,
+    /// After how many seconds without an answer a server is given up
+    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
+    patience: u64,
     /// The folder where the sink keeps what comes, for this job alone
     #[arg(long, value_name = "FOLDER")]
     out: PathBuf,
@@ -62,12 +65,16 @@ fn main() -> ExitCode {
 }
 
 fn run(command: CommandLine) -> Result<ExitCode, Box<dyn Error>> {
-    let CommandLine { role, server, replicas, job, lease, out, files } = command;
+    let CommandLine { role, server, replicas, job, lease, patience, out, files } = command;
     let role = role.unwrap_or_else(Role::of_process);
     let stop = Cancel::new();
     let handler = stop.clone();
-    ctrlc::set_handler(move || handler.cancel())?;
-    let settings = StreamSettings { lease: Duration::from_secs(lease), ..StreamSettings::default() };
+    ctrlc::set_handler(move || {
+        handler.cancel();
+        let _ = writeln!(io::stderr(), "word_counts: told to stop");
+    })?;
+    let (lease, patience) = (Duration::from_secs(lease), Duration::from_secs(patience));
+    let settings = StreamSettings { lease, patience, ..StreamSettings::default() };
     let job = if server.is_empty() {
         word_counts::job(Arc::new(LocalTransport::new(settings)?), &job, files, &out)?
     } else {

@@ -132,10 +132,10 @@ pub use runtime::test::{Test, TestClock, TestSleep, TestStage};
 pub use runtime::tokio::{Stage, Tokio};
 #[cfg(feature = "transport")]
 pub use transport::{
-    Answer, Delivery, Distribute, DistributeError, Distributed, Done, FrameError, FrameLimits, Keyed, Letter,
-    LocalTransport, Message, Published, Receipt, Replayed, Role, Schema, Sent, Stages, StreamSettings,
-    StreamSink, Taken, Transport, TransportError, Verdict, Worked, Worker, WorkerSettings, distribute,
-    key_of, replay,
+    Answer, Delivery, Distribute, DistributeError, Distributed, Done, FrameError, FrameLimits, GiveUp, Keyed,
+    Letter, LocalTransport, Message, Published, Receipt, Replayed, Role, Schema, Sent, Stages,
+    StreamSettings, StreamSink, Taken, Transport, TransportError, Verdict, Worked, Worker, WorkerSettings,
+    distribute, key_of, replay,
 };
 
 #[cfg_attr(feature = "tokio", doc = include_str!("../README.md"))]

@@ -255,9 +255,11 @@ fn names_that_are_none_and_roles_that_nobody_has_are_errors_before_anything_is_d
         ("all", "b"),
         ("sink", "b"),
         ("end", "b"),
+        ("dead", "b"),
+        ("a", "suspect"),
         ("a.1", "b"),
         ("a-dead", "b"),
-        ("a", "b-suspect"),
+        ("a", "b-c"),
     ] {
         assert_eq!(all(job("job", stage, sink)), "stage", "{stage} {sink}");
     }
@@ -273,6 +275,25 @@ fn names_that_are_none_and_roles_that_nobody_has_are_errors_before_anything_is_d
             .sink("a", |_| Ok(()));
         assert_eq!(all(keyed), "partitions");
     }
+}
+
+#[test]
+fn jobs_whose_names_and_stages_read_alike_when_joined_have_no_stream_in_common() {
+    let transport = Arc::new(LocalTransport::new(STREAMS).unwrap());
+    let sums = [("a", "b_c"), ("a-b", "c"), ("a-b_c", "d"), ("a-b-c", "d"), ("a-b_c-dead", "d")].map(
+        |(name, sink)| {
+            let sum = Mutex::new(0);
+            let job = distribute(transport.clone(), name)
+                .source(|sink| Ok(from_iter(1..=4u64).to(sink).run_on(&Inline)?.value))
+                .sink(sink, |items: Taken<u64>| {
+                    *sum.lock().unwrap() += items.sum::<u64>();
+                    Ok(())
+                });
+            job.run(&Role::All, &Cancel::new()).unwrap();
+            sum.into_inner().unwrap()
+        },
+    );
+    assert_eq!(sums, [10; 5]);
 }
 
 /// Keys with numbers that go up.

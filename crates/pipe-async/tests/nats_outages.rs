@@ -59,6 +59,56 @@ fn a_worker_ends_with_its_patience_when_the_server_is_gone_and_the_client_has_no
     assert!(matches!(worked, Err(TransportError::Unavailable { .. })), "{worked:?}");
 }
 
+/// Of settings with which a test would not end if it were tried for as long as they allow.
+const FOR_EVER: StreamSettings = StreamSettings {
+    patience: Duration::from_secs(3600),
+    duplicate_window: Duration::from_secs(3 * 3600),
+    ..STREAMS
+};
+
+/// Long enough that it is over only if something is wrong.
+const LIMIT: Duration = Duration::from_secs(60);
+
+#[test]
+fn a_server_without_room_for_a_stream_is_an_error_with_its_own_words_after_a_few_seconds() {
+    let test = "a_server_without_room_for_a_stream";
+    let Some(server) = NatsServer::start_with(test, "jetstream { max_file_store: 1MB }") else { return };
+    let nats = Arc::new(connect(&server, FOR_EVER));
+    let (ended, has_ended) = channel();
+    let publishing = (nats.clone(), ended.clone());
+    std::thread::spawn(move || {
+        publishing.1.send(publishing.0.publish("a", message("m")).unwrap().wait().map(drop))
+    });
+    std::thread::spawn(move || ended.send(nats.fetch("b", 1, Duration::ZERO).map(drop)));
+    for _ in 0..2 {
+        let error = has_ended.recv_timeout(LIMIT).expect("it still tries").unwrap_err();
+        assert!(matches!(error, TransportError::Refused { .. }), "{error}");
+        assert!(error.to_string().contains("insufficient storage resources"), "{error}");
+    }
+}
+
+#[test]
+fn a_worker_that_is_stopped_while_the_server_is_away_ends_all_the_same() {
+    let Some(server) = NatsServer::start("a_worker_that_is_stopped_while_the_server_is_away") else { return };
+    let nats = Arc::new(connect(&server, FOR_EVER));
+    let sink = StreamSink::new(nats.clone(), "in", "test", FrameLimits::default()).unwrap();
+    from_iter(0..10u64).to(sink).run_on(&Inline).unwrap();
+    let (stop, (ended, has_ended)) = (Cancel::new(), channel());
+    std::thread::spawn(move || {
+        let worker = Worker::new(nats, "stage", "in", WorkerSettings::default()).unwrap();
+        let worker = worker.into_stream("out").unwrap();
+        let mut server = Some(server);
+        let worked = worker.run(&stop, |items: Taken<u64>| {
+            drop(server.take());
+            stop.cancel();
+            Ok(items.collect::<Vec<_>>())
+        });
+        let _ = ended.send(worked);
+    });
+    let worked = has_ended.recv_timeout(LIMIT).expect("the worker still waits").unwrap();
+    assert_eq!((worked.messages, worked.letters), (0, 0), "nothing has arrived, so nothing is done");
+}
+
 #[test]
 fn the_lease_of_a_delivery_is_the_one_that_the_server_keeps() {
     let Some(server) = NatsServer::start("the_lease_of_a_delivery_is_the_one") else { return };

@@ -530,6 +530,22 @@ fn settings_that_can_do_nothing_are_errors() {
     }
 }
 
+#[test]
+fn the_streams_of_letters_and_suspects_take_no_items() {
+    let transport = Arc::new(LocalTransport::new(STREAMS).unwrap());
+    let worker = |from| Worker::new(transport.clone(), "stage", from, settings());
+    for name in ["in-dead", "in-suspect", "in-dead.3"] {
+        for error in [
+            StreamSink::<u64>::new(transport.clone(), name, "test", FRAMES).map(|_| ()).unwrap_err(),
+            worker(name).map(|_| ()).unwrap_err(),
+            worker("in").unwrap().into_stream(name).map(|_| ()).unwrap_err(),
+        ] {
+            assert!(matches!(error, TransportError::Config { field: "stream", .. }), "{name}: {error}");
+        }
+    }
+    worker("dead").unwrap().into_stream("suspects").unwrap();
+}
+
 /// Tells of each fetch that brought something.
 struct Watched {
     transport: Arc<dyn Transport>,

@@ -1,8 +1,13 @@
 //! One gate for all that wait for the server: whoever has failed waits until there is a connection, and then for a time of its own.
 
-use pipe_core::{Retry, exponential};
+use super::refusal::is_refusal;
+use crate::transport::TransportError;
+use pipe_core::{BoxError, Retry, exponential};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
+
+/// Patience with a server that is there and refuses.
+const REFUSED: Duration = Duration::from_secs(5);
 
 /// The attempts of one request: when the next one is due, and when it is over.
 pub(super) struct Attempts {
@@ -11,12 +16,39 @@ pub(super) struct Attempts {
     started: Instant,
     patience: Duration,
     made: u32,
+    /// What the server said when it refused.
+    refused: Option<BoxError>,
 }
 
 impl Attempts {
     pub(super) fn new(connected: &watch::Receiver<bool>, patience: Duration) -> Self {
         let waits = exponential(u32::MAX).first(Duration::from_millis(10)).most(Duration::from_secs(2));
-        Attempts { connected: connected.clone(), waits, started: Instant::now(), patience, made: 0 }
+        Attempts {
+            connected: connected.clone(),
+            waits,
+            started: Instant::now(),
+            patience,
+            made: 0,
+            refused: None,
+        }
+    }
+
+    /// An attempt has failed like this. A server that refuses is asked for a few seconds more, and what it says is kept: if it goes on to fail, it
+    /// may do so without a word.
+    pub(super) fn failed(&mut self, error: &BoxError) {
+        if self.refused.is_none() && is_refusal(&**error) {
+            self.patience = self.patience.min(self.started.elapsed() + REFUSED);
+            self.refused = Some(error.to_string().into());
+        }
+    }
+
+    /// There was nothing left to try.
+    pub(super) fn give_up(self, stream: String, last: BoxError) -> TransportError {
+        let (attempts, waited) = (self.made, self.started.elapsed());
+        match self.refused {
+            Some(source) => TransportError::Refused { stream, attempts, waited, source },
+            None => TransportError::Unavailable { stream, attempts, waited, source: last },
+        }
     }
 
     /// After an attempt that has failed: waits until the next one may begin. `false`: there is none, patience is over.
@@ -36,10 +68,6 @@ impl Attempts {
     /// The patience that is left, for an attempt that gets no answer. Zero would be no attempt at all.
     pub(super) fn left(&self) -> Duration {
         self.patience.saturating_sub(self.started.elapsed()).max(Duration::from_millis(1))
-    }
-
-    pub(super) fn made(&self) -> u32 {
-        self.made
     }
 
     pub(super) fn waited(&self) -> Duration {

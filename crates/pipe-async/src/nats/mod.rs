@@ -1,8 +1,12 @@
 //! The transport over machines: NATS JetStream.
 
+mod connection;
+mod fetching;
 mod gate;
+mod in_flight;
 mod options;
 mod publishing;
+mod refusal;
 mod streams;
 mod transport;
 

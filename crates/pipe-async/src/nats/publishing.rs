@@ -47,6 +47,9 @@ impl Publishing {
                 Ok(Err(failed)) => failed,
                 Err(late) => Failed::Other(late.into()),
             };
+            if let Failed::Other(error) = &failed {
+                attempts.failed(error);
+            }
             if attempts.again().await {
                 continue;
             }
@@ -54,9 +57,7 @@ impl Publishing {
             return Err(match failed {
                 Failed::Full => TransportError::Full { stream, waited },
                 Failed::ForGood(error) => error,
-                Failed::Other(source) => {
-                    TransportError::Unavailable { stream, attempts: attempts.made(), waited, source }
-                }
+                Failed::Other(last) => attempts.give_up(stream, last),
             });
         }
     }

@@ -41,20 +41,21 @@ impl Ahead {
         (Ahead { fetched, is_gone }, fetching)
     }
 
-    /// The messages that are there by now.
-    pub(super) fn there(&self) -> Batch {
+    /// The messages that are there by now. `None`: no more are fetched, since the worker was stopped or the fetching has panicked.
+    pub(super) fn there(&self) -> Option<Batch> {
         match self.fetched.try_recv() {
-            Ok(batch) => batch,
-            Err(TryRecvError::Empty | TryRecvError::Disconnected) => Ok(Vec::new()),
+            Ok(batch) => Some(batch),
+            Err(TryRecvError::Empty) => Some(Ok(Vec::new())),
+            Err(TryRecvError::Disconnected) => None,
         }
     }
 
-    /// Those that come within so long, if none are there.
-    pub(super) fn wait(&self, wait: Duration) -> Batch {
+    /// Those that come within so long, if none are there. `None`: as above.
+    pub(super) fn wait(&self, wait: Duration) -> Option<Batch> {
         match self.fetched.recv_timeout(wait) {
-            Ok(batch) => batch,
-            // Whoever is cancelled fetches no more.
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => Ok(Vec::new()),
+            Ok(batch) => Some(batch),
+            Err(RecvTimeoutError::Timeout) => Some(Ok(Vec::new())),
+            Err(RecvTimeoutError::Disconnected) => None,
         }
     }
 }

@@ -1,9 +1,10 @@
 //! What a transport is: streams of messages that are acknowledged one by one.
 
 use super::error::TransportError;
+use super::give_up::{GiveUp, TICK};
 use std::fmt;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
 
 /// Carries messages between processes, in named streams. A stream is a work queue: each message goes to one of those who fetch, and is gone
@@ -47,6 +48,19 @@ pub trait Transport: Send + Sync {
     /// # Errors
     /// It could not be asked, after as many attempts as the patience of the transport allows.
     fn left(&self, stream: &str) -> Result<u64, TransportError>;
+
+    /// The same streams, for who may be told to stop: what waits through it, for room, for a server, for a receipt or for messages, ends with
+    /// [`TransportError::Stopped`] soon after `when` is due. What has not to wait is done all the same. `None`, unless implemented: waits
+    /// end with the patience of the transport.
+    fn giving_up(&self, when: &GiveUp) -> Option<Arc<dyn Transport>> {
+        let _ = when;
+        None
+    }
+}
+
+/// A transport that gives up, if it can.
+pub(super) fn giving_up(transport: &Arc<dyn Transport>, when: &GiveUp) -> Arc<dyn Transport> {
+    transport.giving_up(when).unwrap_or_else(|| transport.clone())
 }
 
 /// Forwards for pointers.
@@ -67,6 +81,10 @@ macro_rules! forward {
 
             fn left(&self, stream: &str) -> Result<u64, TransportError> {
                 (**self).left(stream)
+            }
+
+            fn giving_up(&self, when: &GiveUp) -> Option<Arc<dyn Transport>> {
+                (**self).giving_up(when)
             }
         }
     )*};
@@ -130,7 +148,10 @@ pub enum Published {
 /// The answer to a message that was sent, as soon as there is one. Who drops it does not learn it; the message is sent all the same.
 #[must_use = "a message is safe only when its receipt says so"]
 #[derive(Debug)]
-pub struct Receipt(Receiver<Result<Published, TransportError>>);
+pub struct Receipt {
+    answer: Receiver<Result<Published, TransportError>>,
+    give_up: Option<GiveUp>,
+}
 
 /// Where a transport puts the answer. Dropped without one it means [`TransportError::Closed`].
 #[derive(Debug)]
@@ -139,8 +160,13 @@ pub struct Answer(Sender<Result<Published, TransportError>>);
 impl Receipt {
     /// A receipt, and where its answer is put.
     pub fn pending() -> (Answer, Receipt) {
-        let (answer, receipt) = channel();
-        (Answer(answer), Receipt(receipt))
+        let (send, answer) = channel();
+        (Answer(send), Receipt { answer, give_up: None })
+    }
+
+    /// Waits no longer than this.
+    pub fn giving_up(self, when: Option<GiveUp>) -> Self {
+        Receipt { give_up: when, ..self }
     }
 
     /// Waits for the answer; as long as the patience of the transport, at most.
@@ -148,7 +174,19 @@ impl Receipt {
     /// # Errors
     /// The message may not be in the stream.
     pub fn wait(self) -> Result<Published, TransportError> {
-        self.0.recv().unwrap_or(Err(TransportError::Closed))
+        let Some(when) = self.give_up else {
+            return self.answer.recv().unwrap_or(Err(TransportError::Closed));
+        };
+        loop {
+            let is_over = when.is_due();
+            // What is there counts, also when it is too late to wait.
+            match self.answer.recv_timeout(if is_over { Duration::ZERO } else { TICK }) {
+                Ok(answer) => return answer,
+                Err(RecvTimeoutError::Disconnected) => return Err(TransportError::Closed),
+                Err(RecvTimeoutError::Timeout) if is_over => return Err(TransportError::Stopped),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+        }
     }
 }
 

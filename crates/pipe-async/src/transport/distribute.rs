@@ -1,6 +1,6 @@
 //! One program on every machine: a job of named parts, of which each process does one, or all.
 
-use super::contract::{Message, Transport};
+use super::contract::{Message, Receipt, Transport};
 use super::ends::Ends;
 use super::error::TransportError;
 use super::frame::FrameLimits;
@@ -22,8 +22,9 @@ use std::sync::Arc;
 /// Begins a job: its source, its stages and its sink, joined by streams of a transport. Every process has the same program, and its [`Role`]
 /// says which part it does. Workers of a stage may be added and taken away while the job goes on.
 ///
-/// The name is that of this input: the streams are named `<job>-<stage>`, and the ids of all messages begin with it. A process that is
-/// started again under the same name goes on where it was; another input needs another name.
+/// The name is that of this input: the streams are named `<job>-<stage>`, and the ids of all messages begin with it. The name of a stage has no
+/// `-`, so that no two jobs have a stream in common. A process that is started again under the same name goes on where it was; another
+/// input needs another name.
 ///
 /// A job ends by itself, in every process: when the source is at its end, and each stream has become empty. What failed for good is then in
 /// the streams `<job>-<stage>-dead`. On a server the empty streams stay, with the ids that they remember, until somebody removes them.
@@ -270,6 +271,11 @@ type Run<'j> = Box<dyn FnOnce(Place) -> Result<Done, DistributeError> + Send + '
 /// The name of the stream that says that the source is at its end.
 const END: &str = "end";
 
+/// Roles and streams that are no stages.
+const TAKEN: [&str; 4] = ["all", END, "dead", "suspect"];
+
+/// The streams of a job are `<job>-<part>`, and of each part `<job>-<part>-dead` and `<job>-<part>-suspect`. A part has no `-` and none of these
+/// names, so the last `-` tells where the job ends, and two jobs never share a stream.
 fn check_names(job: &str, parts: Vec<&str>) -> Result<(), TransportError> {
     let wrong = |field, value: &str, why| Err(TransportError::Config { field, value: value.to_owned(), why });
     if job.contains('.') {
@@ -278,14 +284,11 @@ fn check_names(job: &str, parts: Vec<&str>) -> Result<(), TransportError> {
     let (mut seen, sink) = (BTreeSet::from([SOURCE]), parts.len() - 1);
     for (n, part) in parts.into_iter().enumerate().skip(1) {
         check_stream(&suspects(&format!("{job}-{part}")))?;
-        let is_role = part == "all" || (part == "sink" && n != sink);
-        if is_role
-            || part == END
-            || part.contains('.')
-            || part.ends_with("-dead")
-            || part.ends_with("-suspect")
-        {
-            return wrong("stage", part, "this name is taken, or has a dot: another stream or role has it");
+        if part.contains(['-', '.']) {
+            return wrong("stage", part, "a part's name is made of letters, digits and _");
+        }
+        if TAKEN.contains(&part) || (part == "sink" && n != sink) {
+            return wrong("stage", part, "this name is taken: another stream or role has it");
         }
         if !seen.insert(part) {
             return wrong("stage", part, "each part has a name of its own");
@@ -345,17 +348,19 @@ impl Place {
         source: impl FnOnce(StreamSink<T>) -> Result<Sent, RunError>,
         route: Route<T>,
     ) -> Result<Done, DistributeError> {
-        let transport = Arc::new(UntilStopped::new(self.transport.clone(), self.stop.clone()));
-        let sink = StreamSink::along(transport, route, &self.job, self.settings.limits)?;
-        match source(sink) {
-            Ok(sent) => {
-                let end = Message { id: format!("{}/end", self.job), payload: Vec::new() };
-                self.transport.publish(&self.end(), end)?.wait()?;
-                Ok(Done { sent: Some(sent), ..Done::default() })
-            }
+        let transport = Arc::new(UntilStopped::new(&self.transport, &self.stop));
+        let sink = StreamSink::along(transport.clone(), route, &self.job, self.settings.limits)?;
+        let sent = match source(sink) {
+            Ok(sent) => sent,
             // It is not at its end; who stopped it knows why.
-            Err(_) if self.stop.is_cancelled() => Ok(Done::default()),
-            Err(error) => Err(DistributeError::Source(error)),
+            Err(_) if self.stop.is_cancelled() => return Ok(Done::default()),
+            Err(error) => return Err(DistributeError::Source(error)),
+        };
+        let end = Message { id: format!("{}/end", self.job), payload: Vec::new() };
+        match transport.publish(&self.end(), end).and_then(Receipt::wait) {
+            Ok(_) => Ok(Done { sent: Some(sent), ..Done::default() }),
+            Err(TransportError::Stopped) => Ok(Done::default()),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -401,8 +406,8 @@ impl Place {
     ) -> Result<Worked, TransportError> {
         let settings = WorkerSettings { idle: None, ..self.settings };
         let worker = Worker::new(Arc::new(self.transport.clone()), &self.name, from, settings)?;
-        let mut ends = Ends::new(self.transport.clone(), self.end(), self.streams.clone());
-        worker.run_until(&self.stop, route, work, |_| ends.is_over())
+        let mut ends = Ends::new(self.end(), self.streams.clone());
+        worker.run_until(&self.stop, route, work, |transport, _| ends.is_over(transport))
     }
 
     fn done(&self, worked: Result<Worked, TransportError>) -> Result<Done, DistributeError> {

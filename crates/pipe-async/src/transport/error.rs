@@ -53,6 +53,20 @@ pub enum TransportError {
         /// What went wrong the last time.
         source: BoxError,
     },
+    /// The server is there and does not do it: it has no place for a stream of this size, or its disk is full. Tried again for a few seconds,
+    /// since others may make room.
+    Refused {
+        /// The stream.
+        stream: String,
+        /// How often it was tried.
+        attempts: u32,
+        /// For how long.
+        waited: Duration,
+        /// What the server says.
+        source: BoxError,
+    },
+    /// It had to wait, and its job was stopped. A message may get into its stream yet, or not; who sends it again does so under the same id.
+    Stopped,
     /// What is to be sent makes no frame.
     Frame {
         /// The stream.
@@ -78,6 +92,10 @@ impl fmt::Display for TransportError {
             TransportError::Unavailable { stream, attempts, waited, source } => {
                 write!(f, "stream {stream}: given up after {attempts} attempts in {waited:?}: {source}")
             }
+            TransportError::Refused { stream, attempts, waited, source } => {
+                write!(f, "stream {stream}: refused by the server, {attempts} times in {waited:?}: {source}")
+            }
+            TransportError::Stopped => f.write_str("stopped while it waited"),
             TransportError::Frame { stream, source } => write!(f, "for stream {stream}: {source}"),
             TransportError::Closed => f.write_str("the transport has ended"),
         }
@@ -88,9 +106,9 @@ impl Error for TransportError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match self {
             // The source is printed by `Display`, so the chain goes on below it.
-            TransportError::Connect { source, .. } | TransportError::Unavailable { source, .. } => {
-                source.source()
-            }
+            TransportError::Connect { source, .. }
+            | TransportError::Unavailable { source, .. }
+            | TransportError::Refused { source, .. } => source.source(),
             _ => None,
         }
     }

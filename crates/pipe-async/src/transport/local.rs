@@ -2,6 +2,7 @@
 
 use super::contract::{Delivery, Message, Published, Receipt, Transport, Verdict};
 use super::error::TransportError;
+use super::give_up::{GiveUp, TICK};
 use super::partition::split;
 use super::settings::{LONGEST, StreamSettings, check_stream};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
@@ -29,6 +30,7 @@ use std::time::{Duration, Instant};
 #[derive(Debug, Clone)]
 pub struct LocalTransport {
     shared: Arc<Shared>,
+    give_up: Option<GiveUp>,
 }
 
 /// What is kept of a message beside its bytes, rounded up: its places in the maps, and its id once more.
@@ -84,20 +86,27 @@ impl LocalTransport {
     pub fn new(settings: StreamSettings) -> Result<Self, TransportError> {
         settings.check()?;
         let shared = Shared { settings, streams: Mutex::default(), changed: Condvar::new() };
-        Ok(LocalTransport { shared: Arc::new(shared) })
+        Ok(LocalTransport { shared: Arc::new(shared), give_up: None })
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Arc<str>, Stream>> {
         self.shared.streams.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Waits for a change. One that gives up looks again sooner.
     fn wait<'g>(
         &self,
         streams: MutexGuard<'g, HashMap<Arc<str>, Stream>>,
         until: Instant,
-    ) -> MutexGuard<'g, HashMap<Arc<str>, Stream>> {
-        let span = until.saturating_duration_since(Instant::now());
-        self.shared.changed.wait_timeout(streams, span).unwrap_or_else(PoisonError::into_inner).0
+    ) -> Result<MutexGuard<'g, HashMap<Arc<str>, Stream>>, TransportError> {
+        let mut span = until.saturating_duration_since(Instant::now());
+        if let Some(when) = &self.give_up {
+            if when.is_due() {
+                return Err(TransportError::Stopped);
+            }
+            span = span.min(TICK);
+        }
+        Ok(self.shared.changed.wait_timeout(streams, span).unwrap_or_else(PoisonError::into_inner).0)
     }
 }
 
@@ -131,7 +140,7 @@ impl Transport for LocalTransport {
                 answer.give(Err(full));
                 return Ok(receipt);
             }
-            streams = self.wait(streams, patience);
+            streams = self.wait(streams, patience)?;
         }
     }
 
@@ -150,7 +159,7 @@ impl Transport for LocalTransport {
                 return Ok(lent);
             }
             let next = queue.waiting.first().map_or(until, |(due, _)| until.min(*due));
-            streams = self.wait(streams, next);
+            streams = self.wait(streams, next)?;
         }
     }
 
@@ -173,6 +182,10 @@ impl Transport for LocalTransport {
     fn left(&self, stream: &str) -> Result<u64, TransportError> {
         check_stream(stream)?;
         Ok(self.lock().get(stream).map_or(0, |queue| queue.messages.len() as u64))
+    }
+
+    fn giving_up(&self, when: &GiveUp) -> Option<Arc<dyn Transport>> {
+        Some(Arc::new(LocalTransport { shared: self.shared.clone(), give_up: Some(when.clone()) }))
     }
 }
 

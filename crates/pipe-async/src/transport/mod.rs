@@ -17,6 +17,7 @@ mod distribute;
 mod ends;
 mod error;
 mod frame;
+mod give_up;
 mod keeper;
 mod letter;
 mod local;
@@ -34,6 +35,9 @@ pub use contract::{Answer, Delivery, Message, Published, Receipt, Transport, Ver
 pub use distribute::{Distribute, DistributeError, Distributed, Done, Keyed, Stages, distribute};
 pub use error::TransportError;
 pub use frame::{FrameError, FrameLimits};
+pub use give_up::GiveUp;
+#[cfg(feature = "nats")]
+pub(crate) use give_up::TICK;
 pub use letter::{Letter, Replayed, replay};
 pub use local::LocalTransport;
 pub use partition::key_of;

@@ -101,3 +101,17 @@ pub(crate) fn check_stream(name: &str) -> Result<(), TransportError> {
     let why = "a stream's name is made of letters, digits, - and _, at most 200 of them; .NUMBER is a partition of it";
     Err(TransportError::Config { field: "stream", value: name.to_owned(), why })
 }
+
+/// The endings of names that say whose letters and suspects a stream holds.
+const KEPT: [&str; 2] = ["-dead", "-suspect"];
+
+/// # Errors
+/// As [`check_stream`]; and the name is that of a stream of letters or of suspects, where frames of items would be taken for these.
+pub(crate) fn check_items(name: &str) -> Result<(), TransportError> {
+    check_stream(name)?;
+    if !KEPT.iter().any(|kept| split(name).0.ends_with(kept)) {
+        return Ok(());
+    }
+    let why = "names that end in -dead or -suspect are those of letters and suspects of another stream";
+    Err(TransportError::Config { field: "stream", value: name.to_owned(), why })
+}

@@ -1,7 +1,7 @@
 //! A worker at work: messages taken, results on their way, acknowledgements.
 
 use super::attempt::{Attempt, Outcome, Output, Results};
-use super::contract::{Delivery, Message, Published, Receipt, Verdict};
+use super::contract::{Delivery, Message, Published, Receipt, Transport, Verdict};
 use super::error::TransportError;
 use super::keeper::Keeper;
 use super::letter::{Letter, dead};
@@ -18,10 +18,12 @@ use std::time::Duration;
 /// What a worker has in hand, and what it did.
 pub(super) struct Shift<'w> {
     worker: &'w Worker,
+    /// That of the worker, which gives up when this one is to stop.
+    transport: &'w dyn Transport,
     keeper: &'w Keeper,
     /// In the order they were taken.
     open: VecDeque<Open>,
-    /// Not begun when the worker was stopped.
+    /// Not begun when the worker was stopped, or without the receipts of their results.
     back: Vec<Delivery>,
     worked: Worked,
 }
@@ -35,8 +37,15 @@ struct Open {
 }
 
 impl<'w> Shift<'w> {
-    pub(super) fn new(worker: &'w Worker, keeper: &'w Keeper) -> Self {
-        Shift { worker, keeper, open: VecDeque::new(), back: Vec::new(), worked: Worked::default() }
+    pub(super) fn new(worker: &'w Worker, transport: &'w dyn Transport, keeper: &'w Keeper) -> Self {
+        Shift {
+            worker,
+            transport,
+            keeper,
+            open: VecDeque::new(),
+            back: Vec::new(),
+            worked: Worked::default(),
+        }
     }
 
     pub(super) fn worked(&self) -> Worked {
@@ -127,7 +136,7 @@ impl<'w> Shift<'w> {
         route: Option<&Route<Out>>,
         results: Results,
     ) -> Result<(Vec<Receipt>, u64, u64), TransportError> {
-        let Worker { transport, stage, from, .. } = self.worker;
+        let (transport, Worker { stage, from, .. }) = (self.transport, self.worker);
         let Results { outputs, letters, suspects, items, without } = results;
         for letter in letters {
             self.write(letter)?;
@@ -157,8 +166,13 @@ impl<'w> Shift<'w> {
         Ok((receipts, items, sent))
     }
 
-    /// Results that no stream would take at any time are a failure of their message. Whatever else went wrong ends the worker.
+    /// Results that no stream would take at any time are a failure of their message, and what was given up because the worker is to stop goes
+    /// to another. Whatever else went wrong ends the worker.
     fn refused(&mut self, delivery: &Delivery, error: TransportError) -> Result<(), TransportError> {
+        if matches!(error, TransportError::Stopped) {
+            self.back.push(delivery.clone());
+            return Ok(());
+        }
         if !is_of_the_message(&error) {
             return Err(error);
         }
@@ -166,7 +180,10 @@ impl<'w> Shift<'w> {
             return self.again(delivery);
         }
         let letter = self.attempt(delivery).dead(&error.to_string());
-        self.write(letter)?;
+        match self.write(letter) {
+            Err(stopped @ TransportError::Stopped) => return self.refused(delivery, stopped),
+            written => written?,
+        }
         self.settle(delivery, Verdict::Ack)?;
         self.worked.messages += 1;
         Ok(())
@@ -179,7 +196,7 @@ impl<'w> Shift<'w> {
             let message = letter.message(self.worker.settings.limits);
             let written = message
                 .map_err(|source| TransportError::Frame { stream: stream.clone(), source })
-                .and_then(|message| self.worker.transport.publish(&stream, message)?.wait());
+                .and_then(|message| self.transport.publish(&stream, message)?.wait());
             match written {
                 Err(error) if is_of_the_message(&error) && letter.shorten() => {}
                 Err(error) => return Err(error),
@@ -213,6 +230,10 @@ impl<'w> Shift<'w> {
 
     fn settle(&self, delivery: &Delivery, verdict: Verdict) -> Result<(), TransportError> {
         self.keeper.release(delivery);
-        self.worker.transport.settle(delivery, verdict)
+        match self.transport.settle(delivery, verdict) {
+            // Not told is no harm: it is delivered again after its lease.
+            Err(TransportError::Stopped) => Ok(()),
+            settled => settled,
+        }
     }
 }

@@ -5,8 +5,9 @@ use super::error::TransportError;
 use super::frame::{FrameLimits, FrameWriter};
 use super::partition::{Route, check_partitions, names, split};
 use super::schema::Schema;
-use super::settings::{LONGEST, check_stream};
-use pipe_core::{BoxError, Sink};
+use super::settings::{LONGEST, check_items};
+use super::until_stopped::UntilStopped;
+use pipe_core::{BoxError, Cancel, Sink};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::collections::VecDeque;
@@ -95,7 +96,7 @@ impl<T: Serialize + DeserializeOwned> StreamSink<T> {
         name: &str,
         limits: FrameLimits,
     ) -> Result<Self, TransportError> {
-        check_stream(stream)?;
+        check_items(stream)?;
         Self::along(transport, Route::into_one(stream), name, limits)
     }
 
@@ -110,7 +111,7 @@ impl<T: Serialize + DeserializeOwned> StreamSink<T> {
         key: impl Fn(&T) -> u64 + Send + Sync + 'static,
     ) -> Result<Self, TransportError> {
         check_partitions(partitions)?;
-        names(self.route.stream(), partitions).iter().try_for_each(|name| check_stream(name))?;
+        names(self.route.stream(), partitions).iter().try_for_each(|name| check_items(name))?;
         let route = Route::by_key(self.route.stream(), partitions, Arc::new(key));
         Self::along(self.shared.transport.clone(), route, &self.name, self.shared.limits)
     }
@@ -123,6 +124,14 @@ impl<T: Serialize + DeserializeOwned> StreamSink<T> {
         Self::along(self.shared.transport.clone(), self.route.clone(), &self.name, limits)
     }
 
+    /// Until `stop` is on. From then on nothing is sent, and a write or an end that waits for room ends with [`TransportError::Stopped`]: the run
+    /// fails, and sent again under the same name, the items that are there already are not there twice.
+    #[must_use]
+    pub fn cancelled_by(self, stop: &Cancel) -> Self {
+        let transport = Arc::new(UntilStopped::new(&self.shared.transport, stop));
+        Self::open(transport, self.route.clone(), &self.name, self.shared.limits)
+    }
+
     pub(super) fn along(
         transport: Arc<dyn Transport>,
         route: impl Into<Arc<Route<T>>>,
@@ -130,7 +139,11 @@ impl<T: Serialize + DeserializeOwned> StreamSink<T> {
         limits: FrameLimits,
     ) -> Result<Self, TransportError> {
         limits.check()?;
-        let (route, schema) = (route.into(), Schema::of::<T>());
+        Ok(Self::open(transport, route.into(), name, limits))
+    }
+
+    fn open(transport: Arc<dyn Transport>, route: Arc<Route<T>>, name: &str, limits: FrameLimits) -> Self {
+        let schema = Schema::of::<T>();
         let lane = |stream: String| {
             let (in_flight, name) = match split(&stream).1 {
                 None => (IN_FLIGHT, name.to_owned()),
@@ -143,7 +156,7 @@ impl<T: Serialize + DeserializeOwned> StreamSink<T> {
         let lanes = route.streams().into_iter().map(lane).collect();
         let open = Mutex::new(Open { lanes, failed: None, over: false });
         let shared = Shared { transport, limits, open, begun: Condvar::new() };
-        Ok(StreamSink { shared: Arc::new(shared), route, name: name.to_owned(), linger: None })
+        StreamSink { shared: Arc::new(shared), route, name: name.to_owned(), linger: None }
     }
 }
 

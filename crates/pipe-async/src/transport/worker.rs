@@ -1,12 +1,13 @@
 //! A worker: takes messages of a stream, runs a pipeline over the items of each, sends what comes out, and only then acknowledges.
 
 use super::ahead::Ahead;
-use super::contract::Transport;
+use super::contract::{Transport, giving_up};
 use super::error::TransportError;
 use super::frame::FrameLimits;
+use super::give_up::GiveUp;
 use super::keeper::Keeper;
 use super::partition::{Route, split};
-use super::settings::check_stream;
+use super::settings::{check_items, check_stream};
 use super::shift::Shift;
 use super::taken::Taken;
 use pipe_core::{Cancel, Retry, RunError, exponential};
@@ -18,6 +19,9 @@ use std::time::{Duration, Instant};
 
 /// How long a worker waits for messages before it looks whether it is to stop.
 const LOOK: Duration = Duration::from_millis(250);
+
+/// How long a worker that is stopped waits for the results of finished messages to arrive, and for a server that does not answer.
+const DRAIN: Duration = Duration::from_secs(5);
 
 /// One stage of many processes: from a stream, through a pipeline, into a stream.
 ///
@@ -142,7 +146,7 @@ impl Worker {
         from: &str,
         settings: WorkerSettings,
     ) -> Result<Self, TransportError> {
-        check_stream(from)?;
+        check_items(from)?;
         check_stream(&suspects(from))?;
         settings.limits.check()?;
         for (field, is_zero) in [
@@ -166,12 +170,14 @@ impl Worker {
     /// # Errors
     /// [`TransportError::Config`]: the name of the stream is none.
     pub fn into_stream(mut self, into: &str) -> Result<Self, TransportError> {
-        check_stream(into)?;
+        check_items(into)?;
         self.into = Some(into.to_owned());
         Ok(self)
     }
 
-    /// Works until it is cancelled or idle. Cancelled, it finishes and acknowledges the message it is at, and gives the rest back.
+    /// Works until it is cancelled or idle. Cancelled, it finishes and acknowledges the message it is at, and gives the rest back. If a stream has
+    /// no room for its results, or the server is away, it waits five seconds and no longer: what is not acknowledged then is worked on
+    /// again, by another worker, and since its results have the same ids they are there once.
     ///
     /// The closure runs a pipeline over the items of one message. It blocks; of several workers on several threads each has a closure. The next
     /// messages are fetched meanwhile.
@@ -189,7 +195,12 @@ impl Worker {
     {
         let route = self.into.as_deref().map(Route::into_one);
         let idle = self.settings.idle;
-        self.run_until(stop, route.as_ref(), work, |idle_for| Ok(idle.is_some_and(|idle| idle_for >= idle)))
+        self.run_until(
+            stop,
+            route.as_ref(),
+            work,
+            |_, idle_for| Ok(idle.is_some_and(|idle| idle_for >= idle)),
+        )
     }
 
     /// The same with the end told by `is_over`, which is asked when nothing came for so long.
@@ -198,48 +209,64 @@ impl Worker {
         stop: &Cancel,
         route: Option<&Route<Out>>,
         mut work: impl FnMut(Taken<In>) -> Result<Vec<Out>, RunError>,
-        mut is_over: impl FnMut(Duration) -> Result<bool, TransportError>,
+        mut is_over: impl FnMut(&dyn Transport, Duration) -> Result<bool, TransportError>,
     ) -> Result<Worked, TransportError>
     where
         In: Serialize + DeserializeOwned,
         Out: Serialize + DeserializeOwned,
     {
         let keeper = Keeper::new(self.settings.longest);
-        let mut shift = Shift::new(self, &keeper);
+        // Two, since the time of the second one begins when the message that the worker is at has been worked on.
+        let asks = giving_up(&self.transport, &GiveUp::after(stop, DRAIN));
+        let tells = giving_up(&self.transport, &GiveUp::after(stop, DRAIN));
+        let mut shift = Shift::new(self, &*tells, &keeper);
         std::thread::scope(|scope| {
-            let _end = keeper.until_dropped();
-            scope.spawn(|| keeper.run(&*self.transport));
-            let (ahead, fetching) = Ahead::new(&*self.transport, &self.from, self.settings.fetch, &keeper);
+            let end = keeper.until_dropped();
+            let keeping = scope.spawn(|| keeper.run(&*self.transport));
+            let (ahead, fetching) = Ahead::new(&*asks, &self.from, self.settings.fetch, &keeper);
             let fetching = scope.spawn(|| fetching.run(stop, LOOK));
             let wait = self.settings.idle.map_or(LOOK, |idle| idle.min(LOOK));
             let (mut last, mut looked) = (Instant::now(), Instant::now());
-            while !stop.is_cancelled() {
-                let mut fetched = ahead.there()?;
-                if fetched.is_empty() {
-                    // There is time for it, and who waits for the next message may wait for this.
-                    shift.acknowledge(0)?;
-                    fetched = ahead.wait(wait)?;
+            let mut until_over = || {
+                // A thread that ends before it is told to has panicked.
+                while !stop.is_cancelled() && !keeping.is_finished() {
+                    let Some(fetched) = ahead.there() else { break };
+                    let mut fetched = fetched?;
+                    if fetched.is_empty() {
+                        // There is time for it, and who waits for the next message may wait for this.
+                        shift.acknowledge(0)?;
+                        let Some(waited) = ahead.wait(wait) else { break };
+                        fetched = waited?;
+                    }
+                    let mut any = !fetched.is_empty();
+                    shift.take(fetched, stop, route, &mut work)?;
+                    if self.takes_suspects && (!any || looked.elapsed() > LOOK) {
+                        let suspect = asks.fetch(&suspects(&self.from), 1, Duration::ZERO)?;
+                        any |= !suspect.is_empty();
+                        suspect.iter().for_each(|delivery| keeper.hold(delivery));
+                        shift.take(suspect, stop, route, &mut work)?;
+                        looked = Instant::now();
+                    }
+                    if any {
+                        last = Instant::now();
+                    } else if is_over(&*asks, last.elapsed())? {
+                        break;
+                    }
                 }
-                let mut any = !fetched.is_empty();
-                shift.take(fetched, stop, route, &mut work)?;
-                if self.takes_suspects && (!any || looked.elapsed() > LOOK) {
-                    let suspect = self.transport.fetch(&suspects(&self.from), 1, Duration::ZERO)?;
-                    any |= !suspect.is_empty();
-                    suspect.iter().for_each(|delivery| keeper.hold(delivery));
-                    shift.take(suspect, stop, route, &mut work)?;
-                    looked = Instant::now();
-                }
-                if any {
-                    last = Instant::now();
-                } else if is_over(last.elapsed())? {
-                    break;
-                }
-            }
-            shift.acknowledge(0)?;
-            // Not before: it would fetch what is given back.
+                shift.acknowledge(0)
+            };
+            let ended = match until_over() {
+                // Only who is told to stop gives up.
+                Err(TransportError::Stopped) => shift.acknowledge(0),
+                ended => ended,
+            };
+            // Before anything is given back, or that would be fetched.
             drop(ahead);
             let unused = fetching.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-            shift.give_back(unused)
+            let given_back = ended.and_then(|()| shift.give_back(unused));
+            drop(end);
+            keeping.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+            given_back
         })?;
         Ok(shift.worked())
     }
