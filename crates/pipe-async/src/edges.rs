@@ -230,12 +230,16 @@ impl Edges {
 impl Edges {
     /// Wakes the task when anything changes from now on, once.
     pub(crate) fn watch(&self, waker: &Waker) {
-        self.lock().task = Some(waker.clone());
+        // As its wake: to clone it, or to drop another, is foreign code, so not under the lock.
+        let task = Some(waker.clone());
+        let before = std::mem::replace(&mut self.lock().task, task);
+        drop(before);
     }
 
     /// The task comes back without being woken: it has had its turn.
     pub(crate) fn unwatch(&self) {
-        self.lock().task = None;
+        let before = self.lock().task.take();
+        drop(before);
     }
 
     /// Whether a batch may be put; and whether one should, though it is not full: the reader has nothing to do.
