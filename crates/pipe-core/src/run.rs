@@ -180,6 +180,16 @@ impl RunState {
         self.control.cancel()
     }
 
+    /// Ends the waits of the source: nobody wants more of it, though the run goes on. For executors that pull it on a thread of its own, when
+    /// what is behind it has failed or has had enough.
+    pub fn stop_source(&self) {
+        self.control.source().cancel();
+    }
+
+    pub(crate) fn source_stop(&self) -> &Cancel {
+        self.control.source()
+    }
+
     /// The run's time.
     pub fn clock(&self) -> &dyn Clock {
         self.control.clock()
