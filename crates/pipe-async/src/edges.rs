@@ -75,6 +75,7 @@ impl Edges {
             dropped.extend(edge.parcels.drain(..));
         }
         self.tell(state);
+        self.run.stop_source();
         // Not under the lock: it is the items' own code.
         drop(dropped);
     }
@@ -97,6 +98,10 @@ impl Edges {
         state.edges[edge].reader.get_or_insert(how);
         let dropped = std::mem::take(&mut state.edges[edge].parcels);
         self.tell(state);
+        if edge == 0 {
+            // It may wait for others on its thread, and would go on doing so.
+            self.run.stop_source();
+        }
         drop(dropped);
     }
 
