@@ -42,7 +42,7 @@ use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::{Context, Poll, Wake};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// What a run consists of, from the source on.
 pub(crate) enum Part<R: Runtime> {
@@ -59,7 +59,7 @@ pub(crate) struct Conductor<R: Runtime> {
     ends: Arc<Ends>,
     switch: Arc<Switch>,
     timer: R::Timer,
-    /// How many operations are a portion. By the system's clock, also where the runtime's is paused.
+    /// How many operations are a portion. By what the run measures with: the system's clock, also where the runtime's is paused.
     portion: Pace,
     /// On the timer's clock.
     deadline: Option<Duration>,
@@ -96,6 +96,9 @@ pub(crate) struct Ends {
 /// How long the task goes on before it lets others run. A timer beside it is late by this much, and by one portion.
 const TURN: Duration = Duration::from_millis(1);
 
+/// The most rounds in a turn, for clocks that stand still meanwhile.
+const ROUNDS: u32 = 4_096;
+
 /// How long one portion of operations is to take: after it the other stages are looked at, and the clock.
 const PORTION: Duration = Duration::from_micros(250);
 
@@ -105,7 +108,7 @@ const MOST: usize = 1_024;
 impl<R: Runtime> Conductor<R> {
     /// Starts the threads. Part number `n` reads edge `n - 1` and writes edge `n`.
     pub(crate) fn start(parts: Vec<Part<R>>, run: Arc<RunState>) -> Result<Self, RunError> {
-        let edges = Arc::new(Edges::new(parts.len() - 1, run.clone()));
+        let edges = Edges::new(parts.len() - 1, run.clone());
         let ends = Arc::new(Ends::new(parts.len()));
         let switch = Arc::new(Switch { fired: AtomicBool::new(true), edges: Arc::downgrade(&edges) });
         let mut conductor = Conductor {
@@ -164,15 +167,16 @@ impl<R: Runtime> Conductor<R> {
         self.posts.iter_mut().for_each(|seated| seated.count_lack(&self.run));
         // What was left over the last time is handed on first, or a stage that never stands still would keep it.
         let mut hand = Hand::Anything;
-        let began = Instant::now();
-        let mut before = began;
+        let began = self.run.measure();
+        let (mut before, mut rounds) = (began, 0);
         loop {
             let progress = self.round(Round { most: self.portion.items(), hand }, cx);
-            let now = Instant::now();
+            let now = self.run.measure();
+            rounds += 1;
             // What really ran, also where nothing was over: what wakes come singly for says what each of many will cost.
-            self.portion.learn(progress.operations, now - before);
+            self.portion.learn(progress.operations, now.saturating_sub(before));
             // Also where nothing is left to do: a thread may wake it at once, and then again, before others had their turn.
-            if now - began >= TURN {
+            if now.saturating_sub(began) >= TURN || rounds >= ROUNDS {
                 self.edges.unwatch();
                 R::come_back(cx);
                 return Poll::Pending;

@@ -10,8 +10,8 @@
 use pipe_core::plan::{BoxBatch, RunState};
 use pipe_core::{Flow, Permit};
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::task::Waker;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::task::{Wake, Waker};
 use std::time::{Duration, Instant};
 
 /// A batch on its way, and the bytes that it is charged.
@@ -39,6 +39,19 @@ pub(crate) struct Edges {
     state: Mutex<State>,
     changed: Condvar,
     run: Arc<RunState>,
+    /// Rings.
+    bell: Waker,
+}
+
+/// Weak: a clock may keep the bell longer than a run.
+struct Bell(Weak<Edges>);
+
+impl Wake for Bell {
+    fn wake(self: Arc<Self>) {
+        if let Some(edges) = self.0.upgrade() {
+            edges.ring();
+        }
+    }
 }
 
 struct State {
@@ -55,14 +68,20 @@ struct Edge {
     writer: Option<Close>,
     /// `None` while it may read.
     reader: Option<Close>,
+    /// What the run's clock was last asked for by its reader, and whether it rings then.
+    alarm: Option<(Duration, bool)>,
 }
 
 const PARCELS: usize = 8;
 
 impl Edges {
-    pub(crate) fn new(edges: usize, run: Arc<RunState>) -> Self {
+    pub(crate) fn new(edges: usize, run: Arc<RunState>) -> Arc<Self> {
         let edges = std::iter::repeat_with(Edge::default).take(edges).collect();
-        Edges { state: Mutex::new(State { edges, task: None, sleepers: 0 }), changed: Condvar::new(), run }
+        let state = Mutex::new(State { edges, task: None, sleepers: 0 });
+        Arc::new_cyclic(|this| {
+            let bell = Arc::new(Bell(this.clone())).into();
+            Edges { state, changed: Condvar::new(), run, bell }
+        })
     }
 
     /// Closes all edges on both sides and drops what is on them: the run is over.
@@ -75,6 +94,7 @@ impl Edges {
             dropped.extend(edge.parcels.drain(..));
         }
         self.tell(state);
+        self.run.stop_source();
         // Not under the lock: it is the items' own code.
         drop(dropped);
     }
@@ -97,6 +117,10 @@ impl Edges {
         state.edges[edge].reader.get_or_insert(how);
         let dropped = std::mem::take(&mut state.edges[edge].parcels);
         self.tell(state);
+        if edge == 0 {
+            // It may wait for others on its thread, and would go on doing so.
+            self.run.stop_source();
+        }
         drop(dropped);
     }
 
@@ -201,7 +225,13 @@ impl Edges {
                 None => self.sleep(state),
                 Some(due) => {
                     let left = due.saturating_sub(self.run.clock().now());
-                    self.sleep_for(state, (!left.is_zero()).then_some(left)?)
+                    let left = (!left.is_zero()).then_some(left)?;
+                    match state.edges[edge].alarm {
+                        // The time was looked at under the lock, which the bell has to take: it is not missed.
+                        Some((at, true)) if at == due => self.sleep(state),
+                        Some((at, false)) if at == due => self.sleep_for(state, left),
+                        _ => self.ask_clock(state, edge, due),
+                    }
                 }
             };
         }
@@ -214,6 +244,22 @@ impl Edges {
         state
     }
 
+    /// Asks the run's clock to ring: one that stands still, or leaps, tells nobody who waits by real time. The clock is foreign code, so not
+    /// under the lock.
+    fn ask_clock<'e>(
+        &'e self,
+        state: MutexGuard<'e, State>,
+        edge: usize,
+        due: Duration,
+    ) -> MutexGuard<'e, State> {
+        drop(state);
+        let rings = self.run.clock().wake_at(due, &self.bell);
+        let mut state = self.lock();
+        state.edges[edge].alarm = Some((due, rings));
+        state
+    }
+
+    /// For clocks that go with real time.
     fn sleep_for<'e>(&self, mut state: MutexGuard<'e, State>, span: Duration) -> MutexGuard<'e, State> {
         state.sleepers += 1;
         // Rounded up: a clock that lags behind by less than that is not looked at a thousand times.
@@ -230,12 +276,16 @@ impl Edges {
 impl Edges {
     /// Wakes the task when anything changes from now on, once.
     pub(crate) fn watch(&self, waker: &Waker) {
-        self.lock().task = Some(waker.clone());
+        // As its wake: to clone it, or to drop another, is foreign code, so not under the lock.
+        let task = Some(waker.clone());
+        let before = std::mem::replace(&mut self.lock().task, task);
+        drop(before);
     }
 
     /// The task comes back without being woken: it has had its turn.
     pub(crate) fn unwatch(&self) {
-        self.lock().task = None;
+        let before = self.lock().task.take();
+        drop(before);
     }
 
     /// Whether a batch may be put; and whether one should, though it is not full: the reader has nothing to do.

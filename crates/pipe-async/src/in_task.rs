@@ -17,7 +17,7 @@ use std::convert::Infallible;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::Context;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// A stretch as a part of the task, if the runtime permits that: [`Infallible`] where it does not.
 pub(crate) trait Inside {
@@ -151,13 +151,13 @@ impl Work {
                 let Some(permit) = run.budget().try_take(run.batch_bytes()) else {
                     return Ok(Stepped::Waits);
                 };
-                let (started, items) = (Instant::now(), self.pace.items());
+                let (started, items) = (run.measure(), self.pace.items());
                 let read = read(&mut **source, items, permit, run)?;
                 let Some((batch, permit)) = read else { return finish(line, &mut end) };
                 let flow = line.carry(batch, &mut end)?;
                 drop(permit);
                 // Also where there is nothing to do for the line.
-                self.pace.learn(items, started.elapsed());
+                self.pace.learn(items, run.measure().saturating_sub(started));
                 flow
             }
             Input::Edge(edge) => match edges.try_take(*edge) {

@@ -2,10 +2,12 @@
 #![cfg(feature = "tokio")]
 
 use pipe_async::Async;
+use pipe_core::testing::VirtualClock;
 use pipe_core::{BlockingExecutor, RunError, WrongAnswers, from_iter, skip};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// A minute is the longest that anybody waits here; it is not what is tested.
 const LONG: Duration = Duration::from_secs(60);
@@ -49,6 +51,30 @@ fn no_batch_waits_for_an_item_that_does_not_come_on_tokio() {
 #[test]
 fn no_batch_waits_for_an_item_that_does_not_come_on_monoio() {
     no_batch_waits_for_an_item_that_does_not_come(&Async::monoio().blocking());
+}
+
+#[test]
+fn the_age_of_a_batch_goes_by_the_clock_of_the_run_however_that_leaps() {
+    let (clock, (told, arrived)) = (VirtualClock::new(), channel());
+    let (hands, arrived) = (clock.clone(), Mutex::new(arrived));
+    let ages = (0..9u64).inspect(move |n| {
+        let (begun, arrived) = (Instant::now(), arrived.lock().unwrap());
+        // Time leaps until all before this one have arrived; nobody waits that long.
+        while *n > 0 && n % 3 == 0 && arrived.try_recv() != Ok(n - 1) {
+            hands.advance(Duration::from_secs(1_000));
+            assert!(begun.elapsed() < LONG, "the items before {n} are kept back");
+            thread::yield_now();
+        }
+    });
+    let all = Arc::new(Mutex::new(Vec::new()));
+    let seen = all.clone();
+    let run =
+        from_iter(ages).map(|n| n).batch(100).or_after(Duration::from_secs(3_600)).for_each(move |batch| {
+            batch.iter().for_each(|n| _ = told.send(*n));
+            seen.lock().unwrap().extend(batch);
+        });
+    run.clocked_by(clock).run_on(&Async::tokio().blocking()).expect("nothing fails");
+    assert_eq!(*all.lock().unwrap(), (0..9).collect::<Vec<_>>());
 }
 
 #[test]

@@ -3,7 +3,7 @@
 
 use futures_core::Stream;
 use pipe_async::{Async, FromStream, OutputIter, Outputs, from_stream};
-use pipe_core::{BoxError, Inline, RunError, Source, from_iter, merge};
+use pipe_core::{BoxError, Inline, Run, RunError, Source, from_iter, merge};
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -94,6 +94,68 @@ async fn a_stream_that_would_block_the_runtime_is_a_config_error() {
         run()
     };
     assert_eq!(tokio::task::spawn_blocking(made_inside).await.unwrap(), [2, 1, 0]);
+}
+
+/// Has one item, then none for ever; says when it is dropped.
+struct Silent(Option<u64>, mpsc::Sender<()>);
+
+impl Stream for Silent {
+    type Item = u64;
+
+    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<u64>> {
+        self.0.take().map_or(Poll::Pending, |item| Poll::Ready(Some(item)))
+    }
+}
+
+impl Drop for Silent {
+    fn drop(&mut self) {
+        self.1.send(()).unwrap();
+    }
+}
+
+#[test]
+fn a_run_that_ends_early_does_not_wait_for_its_stream_and_drops_it() {
+    for inside in [false, true] {
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        let silent = || {
+            let (sender, dropped) = mpsc::channel();
+            let make = || FromStream::new(Silent(Some(7), sender)).pipeline();
+            // With the handle of a runtime the thread waits in one way, without in another.
+            let items = if inside { runtime.block_on(async { make() }) } else { make() };
+            (items.map_async(|n| async move { n }), dropped)
+        };
+        let is_gone = |dropped: mpsc::Receiver<()>| dropped.recv_timeout(Duration::from_secs(60)).is_ok();
+
+        let (items, dropped) = silent();
+        let enough = runtime.block_on(items.take(1).collect().run_on(&Async::tokio()));
+        assert_eq!((enough.unwrap().value, is_gone(dropped)), (vec![7], true));
+
+        let (items, dropped) = silent();
+        let failed = items.try_map(|_| Err::<u64, _>("no")).collect().run_on(&Async::tokio());
+        assert!(runtime.block_on(failed).is_err() && is_gone(dropped));
+
+        let (items, dropped) = silent();
+        let (sender, mut taken) = channel(1);
+        let run = items.inspect(move |_| sender.try_send(()).unwrap()).collect().run_on(&Async::tokio());
+        runtime.block_on(async {
+            tokio::select! {
+                ended = run => panic!("it has no end: {ended:?}"),
+                // The run is dropped.
+                _ = taken.recv() => {}
+            }
+        });
+        assert!(is_gone(dropped));
+
+        let (items, dropped, handle) = {
+            let (items, dropped) = silent();
+            (items, dropped, Run::new())
+        };
+        let draining = handle.clone();
+        let run =
+            items.inspect(move |_| draining.drain(Duration::from_secs(3_600))).collect().handled_by(&handle);
+        let drained = runtime.block_on(run.run_on(&Async::tokio())).unwrap();
+        assert_eq!((drained.value, drained.drained, is_gone(dropped)), (vec![7], true, true));
+    }
 }
 
 #[test]

@@ -142,6 +142,16 @@ async fn answers_belong_to_their_requests_and_connections_are_used_again() {
 }
 
 #[tokio::test]
+async fn however_a_host_is_written_its_connections_are_shared() {
+    let (server, http) = (Server::start(None).await, client());
+    for host in ["localhost", "LOCALHOST", "LocalHost"] {
+        let url = server.url("/bytes/3").replace("127.0.0.1", host);
+        assert_eq!(http.get(&url).await.unwrap().body(), b"xxx", "{url}");
+    }
+    assert_eq!(server.connections.load(SeqCst), 1);
+}
+
+#[tokio::test]
 async fn a_body_may_come_in_chunks_be_sent_and_be_empty() {
     let (server, http) = (Server::start(None).await, client());
     assert_eq!(http.get(&server.url("/chunked/5000")).await.unwrap().body().len(), 5_000);

@@ -5,7 +5,7 @@ use pipe_async::{
     Async, ConnectionPool, Dial, Endpoint, Framing, ListenSettings, Listener, NetError, PoolSettings, Wire,
     WireLimits, WireSink,
 };
-use pipe_core::{BoxError, Cancel, Inline, RunError, Source, from_iter, skip};
+use pipe_core::{BoxError, Cancel, Inline, Run, RunError, Source, from_iter, skip};
 use std::io::ErrorKind;
 use std::sync::mpsc::channel;
 use std::thread;
@@ -337,6 +337,134 @@ fn a_listener_that_waits_ends_when_it_is_told_to() {
     has_seen.recv_timeout(60 * SECOND).unwrap();
     stop.cancel();
     assert_eq!(run.join().unwrap().value.len(), 1);
+}
+
+/// Until nobody listens there any more: then we can.
+fn wait_until_free(place: &Endpoint) {
+    let begun = std::time::Instant::now();
+    while let Err(error) = Listener::bind(place, Framing::Lines, ListenSettings::default()) {
+        assert!(begun.elapsed() < 60 * SECOND, "{error}");
+        thread::yield_now();
+    }
+}
+
+#[tokio::test]
+async fn a_run_that_is_dropped_while_its_listener_waits_closes_its_port() {
+    let folder = tempfile::tempdir().unwrap();
+    for place in [Endpoint::tcp("127.0.0.1:0"), Endpoint::unix(folder.path().join("socket"))] {
+        for is_polled in [false, true] {
+            let listener = Listener::bind(&place, Framing::Lines, ListenSettings::default()).unwrap();
+            let to = listener.endpoint().clone();
+            let (seen, mut has_seen) = tokio::sync::mpsc::unbounded_channel();
+            let items =
+                listener.pipeline().try_map(|arrived| arrived).inspect(move |_| seen.send(()).unwrap());
+            let mut run = items.map_async(|frame| async { frame }).collect().run_on(&Async::tokio());
+            if is_polled {
+                let mut wire = Dial::new(to.clone(), Framing::Lines, WireLimits::default())
+                    .unwrap()
+                    .dial()
+                    .await
+                    .unwrap();
+                wire.send(b"one").await.unwrap();
+                tokio::select! {
+                    ended = &mut run => panic!("it waits for more: {ended:?}"),
+                    _ = has_seen.recv() => {}
+                }
+                drop(run);
+                // Cut off, and not left open.
+                assert!(matches!(wire.receive().await, Ok(None) | Err(NetError::Io { .. })));
+            } else {
+                drop(run);
+            }
+            wait_until_free(&to);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_run_that_fails_or_has_enough_does_not_wait_for_another_frame() {
+    for fails in [false, true] {
+        let listener =
+            Listener::bind(&Endpoint::tcp("127.0.0.1:0"), Framing::Lines, ListenSettings::default()).unwrap();
+        let to = listener.endpoint().clone();
+        let mut wire =
+            Dial::new(to.clone(), Framing::Lines, WireLimits::default()).unwrap().dial().await.unwrap();
+        wire.send(b"one").await.unwrap();
+        let frames = listener
+            .pipeline()
+            .try_map(|arrived| arrived)
+            .try_map_async(move |frame| async move { if fails { Err("no") } else { Ok(frame.bytes) } });
+        // The peer stays, and says nothing more.
+        let ended = frames.take(1).collect().run_on(&Async::tokio()).await;
+        assert_eq!(ended.is_err(), fails, "{ended:?}");
+        assert!(ended.is_err() || ended.unwrap().value == [b"one"]);
+        wait_until_free(&to);
+    }
+}
+
+#[tokio::test]
+async fn a_run_that_is_drained_or_out_of_time_ends_though_its_listener_waits() {
+    for drains in [false, true] {
+        let listener =
+            Listener::bind(&Endpoint::tcp("127.0.0.1:0"), Framing::Lines, ListenSettings::default()).unwrap();
+        let (to, handle) = (listener.endpoint().clone(), Run::new());
+        let frames = listener.pipeline().try_map(|arrived| arrived).map_async(|frame| async { frame });
+        let span = if drains { 3_600 * SECOND } else { SECOND / 100 };
+        let run = frames.collect().within(span).handled_by(&handle).run_on(&Async::tokio());
+        if drains {
+            handle.drain(3_600 * SECOND);
+        }
+        let ended = run.await;
+        assert!(
+            if drains { ended.is_ok() } else { matches!(ended, Err(RunError::TimedOut)) },
+            "{drains}: {ended:?}"
+        );
+        wait_until_free(&to);
+    }
+}
+
+/// A Unix socket whose line is full: its server accepts nobody.
+#[cfg(target_os = "linux")]
+async fn full_line(at: &std::path::Path) -> (tokio::net::UnixListener, Vec<tokio::net::UnixStream>) {
+    let socket = tokio::net::UnixSocket::new_stream().unwrap();
+    socket.bind(at).unwrap();
+    let (server, mut waiting) = (socket.listen(1).unwrap(), Vec::new());
+    while let Ok(stream) = tokio::net::UnixStream::connect(at).await {
+        waiting.push(stream);
+    }
+    (server, waiting)
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test(start_paused = true)]
+async fn a_dial_waits_for_a_unix_socket_that_is_not_accepted_as_long_as_its_limit_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("socket");
+    let (server, _waiting) = full_line(&path).await;
+    let dial = Dial::new(Endpoint::unix(&path), Framing::Lines, WireLimits::default()).unwrap();
+    let begun = Instant::now();
+    let NetError::Connect { source, waited, .. } = dial.dial().await.unwrap_err() else { unreachable!() };
+    assert_eq!((source.kind(), waited.as_secs(), begun.elapsed().as_secs()), (ErrorKind::TimedOut, 5, 5));
+    // Once there is room it goes through.
+    let (dialled, accepted) = tokio::join!(dial.dial(), server.accept());
+    accepted.unwrap();
+    dialled.unwrap();
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_sink_waits_for_a_unix_socket_that_is_not_accepted_as_long_as_its_limit_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("socket");
+    let _full = full_line(&path).await;
+    let limits = WireLimits { connect_timeout: SECOND / 10, ..WireLimits::default() };
+    // Inside of a runtime, too.
+    let NetError::Connect { source, .. } =
+        WireSink::connect(&Endpoint::unix(&path), Framing::Lines, limits).unwrap_err()
+    else {
+        unreachable!()
+    };
+    assert_eq!(source.kind(), ErrorKind::TimedOut);
 }
 
 #[test]

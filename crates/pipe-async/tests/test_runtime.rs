@@ -2,12 +2,15 @@
 
 use pipe_async::{Async, Test};
 use pipe_core::testing::{Live, Rng, ScriptedSink, WithReactor, laws};
-use pipe_core::{Cancel, Clock, Event, RunError, TookTooLong, exponential, from_iter, per_second, skip};
+use pipe_core::{
+    Cancel, Clock, Event, Observed, RunError, TookTooLong, exponential, from_iter, per_second, skip,
+};
 use std::cell::{Cell, RefCell};
 use std::future::{pending, poll_fn};
 use std::panic::resume_unwind;
+use std::sync::{Arc, Mutex};
 use std::task::Poll;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const MILLI: Duration = Duration::from_millis(1);
 const SECOND: Duration = Duration::from_secs(1);
@@ -135,7 +138,6 @@ fn a_batch_leaves_when_it_is_full_or_old_and_not_later() {
             .for_each(move |batch| {
                 BATCHES.with_borrow_mut(|batches| batches.push((Test::now() - begun, batch)));
             })
-            .clocked_by(Test::clock())
             .run_on(&Async::test())
             .expect("nothing fails");
         let mut expected: Vec<(Duration, Vec<Duration>)> = Vec::new();
@@ -217,6 +219,100 @@ fn a_clock_that_leaps_ahead_ends_what_is_late_and_nothing_else() {
     assert_eq!(report.value, (0..300).collect::<Vec<_>>());
 }
 
+/// Everything that a run tells of itself, in order: each slice of each batch with its times, what was decided, the last report; and what
+/// came out. `burn` is how much real time an item costs in its sync stages, on a virtual clock none.
+fn told(burn: Duration, seed: u64) -> (Vec<String>, Vec<Vec<u64>>) {
+    let (told, burnt) = (Arc::new(Mutex::new(Vec::new())), move || {
+        let until = Instant::now() + burn;
+        while Instant::now() < until {}
+    });
+    let (tell, mut rng) = (told.clone(), Rng::new(seed));
+    let spans: Vec<_> = (0..3_000).map(|_| Duration::from_micros(rng.below(5_000))).collect();
+    let report = from_iter((0..3_000u64).inspect(move |n| {
+        if n % 3 == 0 {
+            burnt();
+        }
+    }))
+    .filter(|n| n % 11 != 0)
+    .edge()
+    .try_map_async(move |n| {
+        let span = spans[n as usize];
+        async move {
+            Test::sleep(span).await;
+            if n % 13 == 0 { Err("down") } else { Ok(n) }
+        }
+    })
+    .concurrency(70)
+    .per_key(|n| n % 40, 3)
+    .timeout(4 * MILLI)
+    .rate(per_second(40_000).burst(20))
+    .retry(exponential(2).first(MILLI))
+    .on_error(skip())
+    .map(move |n| {
+        if n % 5 == 0 {
+            burnt();
+        }
+        n
+    })
+    .batch(16)
+    .or_after(MILLI)
+    .map_async(|batch: Vec<u64>| async move {
+        Test::sleep(MILLI * batch.len() as u32).await;
+        batch
+    })
+    .concurrency(50)
+    .adaptive()
+    .unordered()
+    .collect()
+    .within(600 * SECOND)
+    .observe(move |what: &Observed<'_>| {
+        let line = match what {
+            Observed::Worked(slice) => format!("{slice:?}"),
+            Observed::Noted(event) => format!("{event:?}"),
+            Observed::Ended { report, .. } => format!("{report:?}"),
+            _ => return,
+        };
+        tell.lock().unwrap().push(line);
+    })
+    .run_on(&Async::test())
+    .expect("what fails is skipped");
+    (std::mem::take(&mut *told.lock().unwrap()), report.value)
+}
+
+#[test]
+fn the_same_run_twice_is_the_same_to_its_batches_and_events() {
+    for seed in 0..3 {
+        let (first, batches) = told(Duration::ZERO, seed);
+        let (second, again) = told(Duration::from_micros(30), seed);
+        let differ = first.iter().zip(&second).position(|(first, second)| first != second);
+        assert_eq!(differ.map(|at| (&first[at], &second[at])), None, "seed {seed}, at {differ:?}");
+        assert_eq!((first.len(), batches), (second.len(), again), "seed {seed}");
+    }
+}
+
+#[test]
+fn a_stage_that_never_rests_lets_others_have_their_turn() {
+    // Its operations wake themselves for ever, and the clock stands still: only a bound in rounds ends a turn.
+    POLLS.set(0);
+    let cancel = Cancel::new();
+    let switch = cancel.clone();
+    let ended = from_iter([1u32])
+        .map_async(move |_| {
+            let switch = switch.clone();
+            poll_fn(move |cx| {
+                if POLLS.replace(POLLS.get() + 1) == 20_000 {
+                    switch.cancel();
+                }
+                cx.waker().wake_by_ref();
+                Poll::<u32>::Pending
+            })
+        })
+        .collect()
+        .cancelled_by(&cancel)
+        .run_on(&Async::test());
+    assert!(matches!(ended, Err(RunError::Cancelled)), "{ended:?}");
+}
+
 /// Panics when it is dropped.
 struct Bomb;
 
@@ -260,7 +356,7 @@ fn operations_that_all_panic_when_they_are_dropped_end_the_run_and_not_the_proce
 fn a_deadline_goes_by_the_clock() {
     let begun = Test::now();
     let run = from_iter(0..10u64).map_async(|_| pending::<u64>()).collect();
-    let ended = run.within(SECOND).clocked_by(Test::clock()).run_on(&Async::test());
+    let ended = run.within(SECOND).run_on(&Async::test());
     assert!(matches!(ended, Err(RunError::TimedOut)), "{ended:?}");
     assert!((SECOND..SECOND + 2 * MILLI).contains(&(Test::now() - begun)));
 }

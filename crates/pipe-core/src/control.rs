@@ -14,6 +14,8 @@ use std::time::Duration;
 
 pub(crate) struct Control {
     cancel: Cancel,
+    /// The source's: goes on with that of the run, and alone when nothing more is to be read.
+    source: Cancel,
     /// The run's, once it has begun.
     clock: OnceLock<Arc<dyn Clock>>,
     /// In how much time the run is to end, if that was said before it began. The lock orders this before, or behind, the beginning.
@@ -33,8 +35,10 @@ const NEVER: u64 = u64::MAX;
 
 impl Control {
     pub(crate) fn new() -> Self {
+        let cancel = Cancel::new();
         Control {
-            cancel: Cancel::new(),
+            source: cancel.child(),
+            cancel,
             clock: OnceLock::new(),
             early: Mutex::new(None),
             deadline: AtomicU64::new(NEVER),
@@ -83,6 +87,17 @@ impl Control {
 
     pub(crate) fn cancel(&self) -> &Cancel {
         &self.cancel
+    }
+
+    /// The switch of the source alone.
+    pub(crate) fn source(&self) -> &Cancel {
+        &self.source
+    }
+
+    /// Nothing more is to be read.
+    pub(crate) fn drain(&self) {
+        self.cancel.drain();
+        self.source.cancel();
     }
 
     pub(crate) fn clock(&self) -> &dyn Clock {

@@ -1,6 +1,7 @@
 //! Who runs a plan.
 
 use crate::budget::Budget;
+use crate::clock::{Clock, SystemClock};
 use crate::error::RunError;
 use crate::kernel::{Runner, Scalar, WithKernels};
 use crate::plan::Plan;
@@ -32,6 +33,12 @@ pub trait Executor<'p> {
     /// Who computes kernels in its runs: plain loops, unless it has something better.
     fn runner(&self) -> Arc<dyn Runner> {
         Arc::new(Scalar)
+    }
+
+    /// The clock of its runs, unless [`clocked_by`](crate::Whole::clocked_by) names another, and what batches are measured by: the machine's,
+    /// unless it runs in virtual time.
+    fn clock(&self) -> Arc<dyn Clock> {
+        Arc::new(SystemClock::new())
     }
 
     /// The same executor, where this runner computes kernels: tiled on all workers, or on a device.

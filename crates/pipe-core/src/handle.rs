@@ -67,10 +67,11 @@ impl Run {
     /// Lets it end well and early: nothing more is read, what was read is finished, the sink commits. If that takes longer than
     /// `deadline`, counted from its beginning if it has not begun, the run is stopped with `RunError::TimedOut`.
     ///
-    /// A read that blocks is not interrupted: the run goes on when it gives something.
+    /// A read that blocks is not interrupted: the run goes on when it gives something. Sources that wait for others end their wait, if they
+    /// can ([`Source::stopped_by`](crate::Source::stopped_by)).
     pub fn drain(&self, deadline: Duration) {
         self.control.end_within(deadline);
-        self.control.cancel().drain();
+        self.control.drain();
     }
 }
 

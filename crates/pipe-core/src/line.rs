@@ -10,7 +10,7 @@ use crate::plan::{BoxBatch, Outlet, Ran, RunState, Worker};
 use crate::stage::Flow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// A row of workers, for executors: carries batches from the first to the outlet behind the last, in slices of about 100 us, between
 /// which it looks whether the run was cancelled or has failed elsewhere. Named [`Line`] and [`SerialLine`].
@@ -213,12 +213,14 @@ impl<W: Worker + ?Sized> Stop<W> {
             if feed == Feed::Own {
                 down.end.share(&mut *batch);
             }
-            let started = self.bound.then(Instant::now);
+            let started = self.bound.then(|| down.status.run.measure());
             match self.worker.run(&mut *batch, self.pace.items(), down) {
                 Ok(Ran::More(items)) => {
                     self.taken += items as u64;
                     self.bound = true;
-                    started.inspect(|started| self.pace.learn(items, started.elapsed()));
+                    if let Some(started) = started {
+                        self.pace.learn(items, down.status.run.measure().saturating_sub(started));
+                    }
                     if down.status.run.has_age() {
                         // Behind somebody who is slow what is kept becomes old meanwhile.
                         self.worker.flush(down);

@@ -65,7 +65,8 @@ impl<S: Source> Feed for Start<S> {
 }
 
 impl<'p, X: Executor<'p> + ?Sized, S: Source + 'p> Lower<'p, X> for Start<S> {
-    fn lower(self, _: &mut Vec<Node<'p, X::Async>>, run: &Arc<RunState>) -> Box<dyn AnySource + 'p> {
+    fn lower(mut self, _: &mut Vec<Node<'p, X::Async>>, run: &Arc<RunState>) -> Box<dyn AnySource + 'p> {
+        self.0.stopped_by(run.source_stop());
         Box::new(Counted { source: self.0, run: run.clone() })
     }
 }

@@ -35,6 +35,8 @@ pub struct RunState {
     control: Arc<Control>,
     profile: Profile,
     runner: Arc<dyn Runner>,
+    /// The executor's clock.
+    own: Arc<dyn Clock>,
     budget: Budget,
     started: Duration,
     bytes: AtomicU64,
@@ -91,7 +93,12 @@ fn budget_of(profile: &Profile) -> Budget {
 }
 
 impl RunState {
-    pub(crate) fn new(settings: Settings, profile: Profile, runner: Arc<dyn Runner>) -> Arc<Self> {
+    pub(crate) fn new(
+        settings: Settings,
+        profile: Profile,
+        runner: Arc<dyn Runner>,
+        own: Arc<dyn Clock>,
+    ) -> Arc<Self> {
         let Settings { stages, segments, weighers, stop, observers, .. } = settings;
         let stage = |info: StageInfo| StageState {
             policy: info.policy.clone().unwrap_or_default(),
@@ -118,7 +125,7 @@ impl RunState {
                 enough: AtomicBool::new(false),
             }
         };
-        let control = stop.start();
+        let control = stop.start(&own);
         let run = Arc::new(RunState {
             stages: stages.into_iter().map(stage).collect(),
             segments: segments.into_iter().map(segment).collect(),
@@ -128,6 +135,7 @@ impl RunState {
             budget: budget_of(&profile),
             profile,
             runner,
+            own,
             bytes: AtomicU64::new(0),
             written: AtomicU64::new(0),
             source_busy: AtomicU64::new(0),
@@ -180,9 +188,25 @@ impl RunState {
         self.control.cancel()
     }
 
+    /// Ends the waits of the source: nobody wants more of it, though the run goes on. For executors that pull it on a thread of its own, when
+    /// what is behind it has failed or has had enough.
+    pub fn stop_source(&self) {
+        self.control.source().cancel();
+    }
+
+    pub(crate) fn source_stop(&self) -> &Cancel {
+        self.control.source()
+    }
+
     /// The run's time.
     pub fn clock(&self) -> &dyn Clock {
         self.control.clock()
+    }
+
+    /// What sizes of batches are measured by: the executor's own clock, whatever that of the run is. A test that lets time stand still, or
+    /// leap, does not want batches of one item, or of all.
+    pub fn measure(&self) -> Duration {
+        self.own.now()
     }
 
     /// Waits for `span`, until the run is stopped, or until its deadline.

@@ -1,7 +1,7 @@
 //! What the builder collects beside the types, and checks before a run.
 
 use crate::cancel::Cancel;
-use crate::clock::{Clock, SystemClock};
+use crate::clock::Clock;
 use crate::control::Control;
 use crate::error::RunError;
 use crate::observer::Observers;
@@ -53,11 +53,11 @@ impl Stop {
         self.clock = Some(Arc::new(clock));
     }
 
-    /// The run begins.
-    pub(crate) fn start(self) -> Arc<Control> {
+    /// The run begins, on an executor with this clock.
+    pub(crate) fn start(self, own: &Arc<dyn Clock>) -> Arc<Control> {
         let control = self.control.unwrap_or_else(|| Arc::new(Control::new()));
         self.parents.iter().for_each(|parent| parent.adopt(control.cancel()));
-        control.start(self.clock.unwrap_or_else(|| Arc::new(SystemClock::new())));
+        control.start(self.clock.unwrap_or_else(|| own.clone()));
         if let Some(span) = self.within {
             control.end_within(span);
         }

@@ -2,6 +2,7 @@
 
 use crate::adapters::Identity;
 use crate::batch::{Batch, Items, Spares};
+use crate::cancel::Cancel;
 use crate::error::RunError;
 use crate::item::{Item, Own};
 use crate::lower::{Start, StartIter};
@@ -102,6 +103,16 @@ pub trait Source: Send {
         Vec::new()
     }
 
+    /// Told once, before the run asks it for anything: `stop` is switched on when the run wants nothing more of it, because it was
+    /// cancelled, dropped or drained, has failed, or has had enough. A source that waits for others, for a peer or a stream, ends its
+    /// wait then and returns `None` ([`Cancel::wake`] tells it); else the run goes on until they say something. A source made of sources
+    /// tells these too.
+    ///
+    /// Unless it is written, nothing is done: right for sources that have their items at hand.
+    fn stopped_by(&mut self, stop: &Cancel) {
+        let _ = stop;
+    }
+
     /// Starts a pipeline from it.
     fn pipeline(self) -> Pipeline<Start<Self>, Identity, Self::Item>
     where
@@ -137,6 +148,10 @@ impl<S: Source + ?Sized> Source for Box<S> {
 
     fn take_events(&mut self) -> Vec<Event> {
         (**self).take_events()
+    }
+
+    fn stopped_by(&mut self, stop: &Cancel) {
+        (**self).stopped_by(stop);
     }
 }
 

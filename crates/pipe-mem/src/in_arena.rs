@@ -4,8 +4,8 @@ use crate::arena::Arena;
 use crate::arena_pool::ArenaPool;
 use crate::pool::Pooled;
 use pipe_core::{
-    Batch, BoxError, Event, Flow, Identity, Item, Pipeline, Pulled, Reread, RunError, Source, Start, Want,
-    from_source,
+    Batch, BoxError, Cancel, Event, Flow, Identity, Item, Pipeline, Pulled, Reread, RunError, Source, Start,
+    Want, from_source,
 };
 use std::fmt;
 use std::marker::PhantomData;
@@ -136,6 +136,10 @@ where
 
     fn take_events(&mut self) -> Vec<Event> {
         self.source.take_events()
+    }
+
+    fn stopped_by(&mut self, stop: &Cancel) {
+        self.source.stopped_by(stop);
     }
 }
 

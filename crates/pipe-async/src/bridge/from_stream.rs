@@ -1,12 +1,14 @@
 //! A `Stream` as a source.
 
 use futures_core::Stream;
-use pipe_core::{BoxError, Identity, Items, Own, Pipeline, Pulled, RunError, Source, Start, Want};
+use pipe_core::{BoxError, Cancel, Identity, Items, Own, Pipeline, Pulled, RunError, Source, Start, Want};
 use std::fmt;
 use std::future::{Future, poll_fn};
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::pin::{Pin, pin};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker, ready};
 use std::thread::{self, Thread};
 use tokio::runtime::Handle;
@@ -41,7 +43,8 @@ where
 
 /// A stream as a source, for any executor whose source may block; within a runtime that is [`Async`](crate::Async).
 ///
-/// A run that is cancelled, or out of time, ends with the stream's next item: a stream that may have none for ever needs an end of its own.
+/// A run that is cancelled, dropped or drained, has failed, or has had enough ends the wait for the stream's next item, and drops the
+/// stream. A deadline does on [`Async`](crate::Async); other executors look at the clock between batches.
 ///
 /// It is polled on the thread that pulls, with the timers and sockets of the runtime in which it was made. A batch is what the stream has
 /// ready: it waits for the first item, never for a second. Where the thread must not be blocked, as with `Inline` in the middle of an async
@@ -54,13 +57,52 @@ pub struct FromStream<S: Stream> {
     next: u64,
     /// It has said so, and must not be asked again.
     is_over: bool,
+    stop: Arc<Stop>,
+}
+
+/// Ends the wait for the next item.
+#[derive(Default)]
+struct Stop {
+    is_on: AtomicBool,
+    /// Of who waits.
+    waker: Mutex<Option<Waker>>,
+}
+
+impl Stop {
+    /// Whether it is on. If it is not, who waits is woken when it is.
+    fn poll(&self, cx: &Context<'_>) -> bool {
+        let waker = Some(cx.waker().clone());
+        let before = mem::replace(&mut *self.waker(), waker);
+        drop(before);
+        // Behind the lock: switched on before that, it is seen here; later, it finds the waker.
+        self.is_on.load(SeqCst)
+    }
+
+    fn waker(&self) -> MutexGuard<'_, Option<Waker>> {
+        self.waker.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Wake for Stop {
+    fn wake(self: Arc<Self>) {
+        self.is_on.store(true, SeqCst);
+        let waker = self.waker().take();
+        waker.into_iter().for_each(Waker::wake);
+    }
 }
 
 impl<S: Stream> FromStream<S> {
     /// A stream where a source is asked for. If it needs a runtime, to be made inside of it.
     pub fn new(stream: S) -> Self {
         let runtime = Handle::try_current().ok();
-        FromStream { stream: Box::pin(stream), runtime, weigh: |_| 0, next: 0, is_over: false }
+        FromStream {
+            stream: Box::pin(stream),
+            runtime,
+            weigh: |_| 0,
+            next: 0,
+            is_over: false,
+            stop: Arc::default(),
+        }
     }
 
     /// How many bytes an item owns beside itself, so that the memory limit of the run knows: `Vec::capacity`, say. None unless set.
@@ -85,6 +127,7 @@ impl<S: Stream> FromStream<S> {
                     items.push(item);
                 }
                 Poll::Ready(None) => self.is_over = true,
+                Poll::Pending if items.is_empty() && self.stop.poll(cx) => self.is_over = true,
                 Poll::Pending if items.is_empty() => return Poll::Pending,
                 Poll::Pending => break,
             }
@@ -115,6 +158,10 @@ where
         let runtime = self.runtime.clone();
         let _inside = runtime.as_ref().map(Handle::enter);
         Poll::Ready(Ok(ready!(self.poll_batch(want, &mut Context::from_waker(waker)))))
+    }
+
+    fn stopped_by(&mut self, stop: &Cancel) {
+        stop.wake(self.stop.clone().into());
     }
 }
 

@@ -140,7 +140,8 @@ impl Shared {
         }
     }
 
-    /// The connections to an origin. If there are too many origins, those go whose connections are all idle.
+    /// The connections to an origin. If there are too many origins, those go that no fetch uses: who has their pool may be about to ask it
+    /// for a connection, and the next fetch there would make a second one.
     fn pool(&self, origin: &Origin, url: &str) -> Result<ConnectionPool<Door>, HttpError> {
         let mut origins = self.origins();
         if let Some(pool) = origins.get(origin) {
@@ -148,10 +149,8 @@ impl Shared {
         }
         let limit = self.settings.max_origins;
         if origins.len() >= limit {
-            origins.retain(|_, pool| {
-                let statistics = pool.statistics();
-                statistics.open > statistics.idle || statistics.waiting > 0
-            });
+            // Under the lock, without which nobody gets a pool.
+            origins.retain(|_, pool| pool.is_used());
         }
         if origins.len() >= limit {
             return Err(HttpError::TooManyOrigins { url: url.to_owned(), limit });
@@ -174,5 +173,24 @@ impl fmt::Debug for HttpClient {
             .field("settings", &self.shared.settings)
             .field("origins", &origins)
             .finish()
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_origin_has_one_pool_as_long_as_a_fetch_has_it() {
+        let http = HttpClient::new(HttpSettings { max_origins: 1, ..HttpSettings::default() }).unwrap();
+        let pool = |url: &str| http.shared.pool(&Target::parse(url).unwrap().origin, url);
+        // It has its pool, and has not asked it for a connection yet.
+        let first = pool("http://example.com/").unwrap();
+        assert!(matches!(pool("http://example.org/"), Err(HttpError::TooManyOrigins { limit: 1, .. })));
+        assert!(first.is_same(&pool("http://EXAMPLE.com:80/").unwrap()));
+        drop(first);
+        // Nobody has it any more, so it makes room.
+        drop(pool("http://example.org/").unwrap());
+        assert!(matches!(http.shared.origins().keys().next(), Some(origin) if origin.host == "example.org"));
     }
 }

@@ -3,13 +3,14 @@
 use hyper::Uri;
 use hyper::header::HeaderValue;
 use hyper::http::uri::Authority;
+use std::net::Ipv6Addr;
 use tokio_rustls::rustls::pki_types::ServerName;
 
-/// Scheme, host and port: connections to the same ones may be shared.
+/// Scheme, host and port: connections to the same ones may be shared. There is one for each, however its host is written.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct Origin {
     pub(super) is_secure: bool,
-    /// Without the brackets of an IPv6 address.
+    /// In small letters; an IPv6 address without its brackets, and in its shortest form.
     pub(super) host: String,
     pub(super) port: u16,
 }
@@ -37,7 +38,7 @@ impl Target {
         if authority.as_str().contains('@') {
             return Err("names and passwords are not sent".to_owned());
         }
-        let host = authority.host().trim_start_matches('[').trim_end_matches(']').to_owned();
+        let host = host(authority);
         if is_secure {
             ServerName::try_from(host.as_str()).map_err(|error| format!("{error}"))?;
         }
@@ -46,6 +47,15 @@ impl Target {
         let path = path.parse().map_err(|error| format!("{error}"))?;
         let said = HeaderValue::from_str(authority.as_str()).map_err(|error| format!("{error}"))?;
         Ok(Target { origin: Origin { is_secure, host, port }, path, host: said })
+    }
+}
+
+/// The host in the form that is the same for all of its spellings (RFC 3986, 3.2.2 and 6.2.2.1; RFC 5952 for addresses).
+fn host(authority: &Authority) -> String {
+    let written = authority.host().trim_start_matches('[').trim_end_matches(']');
+    match written.parse::<Ipv6Addr>() {
+        Ok(address) => address.to_string(),
+        Err(_) => written.to_ascii_lowercase(),
     }
 }
 
@@ -71,6 +81,31 @@ mod tests {
         let target = Target::parse("https://[::1]").unwrap();
         let origin = Origin { is_secure: true, host: "::1".to_owned(), port: 443 };
         assert_eq!((target.origin, target.path.to_string().as_str()), (origin, "/"));
+    }
+
+    #[test]
+    fn an_origin_is_the_same_however_it_is_written() {
+        let origins =
+            |urls: &[&str]| urls.iter().map(|url| Target::parse(url).unwrap().origin).collect::<Vec<_>>();
+        for same in [
+            &["http://example.com", "http://Example.COM/", "HTTP://EXAMPLE.com:80/a"][..],
+            &["https://[::1]/", "https://[0:0:0:0:0:0:0:1]:443", "https://[0::0:1]/"],
+            &["http://[2001:DB8::A]/", "http://[2001:db8:0::a]/"],
+        ] {
+            let origins = origins(same);
+            assert!(origins.iter().all(|origin| *origin == origins[0]), "{origins:?}");
+        }
+        let others = origins(&[
+            "http://example.com",
+            "https://example.com",
+            "http://example.com:81",
+            "http://example.org",
+            "https://example.com:80",
+        ]);
+        let distinct: std::collections::HashSet<_> = others.iter().collect();
+        assert_eq!(distinct.len(), others.len());
+        // What the server is told is what was written.
+        assert_eq!(Target::parse("http://Example.com/").unwrap().host, "Example.com");
     }
 
     #[test]

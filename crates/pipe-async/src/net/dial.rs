@@ -5,11 +5,10 @@ use super::error::NetError;
 use super::framing::Framing;
 use super::limits::WireLimits;
 use super::socket::Socket;
-use super::wire::{Wire, deadline};
+use super::wire::Wire;
 use crate::pool::Connect;
 use pipe_core::BoxError;
-use std::io;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 /// Makes connections to one place, each by itself or for a [`ConnectionPool`](crate::ConnectionPool).
 ///
@@ -70,10 +69,7 @@ impl Dial {
     /// [`NetError::Connect`].
     pub async fn dial(&self) -> Result<Wire, NetError> {
         let begun = Instant::now();
-        let connecting =
-            timeout_at(deadline(begun, self.limits.connect_timeout), Socket::connect(&self.endpoint));
-        let connected = connecting.await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
-        match connected {
+        match Socket::connect(&self.endpoint, self.limits.connect_timeout).await {
             Ok(socket) => Ok(Wire::new(socket, self.endpoint.to_string().into(), self.framing, self.limits)),
             Err(source) => {
                 let endpoint = self.endpoint.clone();

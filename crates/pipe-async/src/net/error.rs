@@ -114,6 +114,13 @@ pub enum NetError {
         /// How long it was waited for.
         waited: Duration,
     },
+    /// What reads from a peer, or accepts connections, panicked: a bug. What it would have read is lost, so the run ends.
+    Panicked {
+        /// Who was being read from; where it listens, if it was no connection.
+        peer: Arc<str>,
+        /// What the panic said.
+        message: String,
+    },
     /// The connection broke.
     Io {
         /// Whose.
@@ -163,6 +170,7 @@ impl fmt::Display for NetError {
                     "{peer}: has not closed within {waited:?}, so not all of {frames} frames may be read"
                 )
             }
+            NetError::Panicked { peer, message } => write!(f, "{peer}: its reader panicked: {message}"),
             NetError::Io { peer, frames, source } => write!(f, "{peer}: after {frames} frames: {source}"),
         }
     }

@@ -44,10 +44,14 @@ impl Inbox {
             room.forget();
         }
         let mut state = self.lock();
-        state.frames.push_back(arrived);
-        self.tell(state);
+        // Nobody reads behind the end, and what still came would keep its error back.
+        if state.ended.is_none() {
+            state.frames.push_back(arrived);
+            self.tell(state);
+        }
     }
 
+    /// Ends it: what has come is given, and then how it ended. The first end counts.
     pub(super) fn end(&self, how: Result<(), NetError>) {
         let mut state = self.lock();
         state.ended.get_or_insert(how);
@@ -63,6 +67,8 @@ impl Inbox {
 
     /// What has come, up to so many frames and about so many bytes.
     pub(super) fn look(&self, items: usize, bytes: usize, waker: Option<&Waker>) -> Mail {
+        // Cloned before the lock is taken: a waker is foreign code.
+        let waker = waker.cloned();
         self.collect(self.lock(), items, bytes, waker)
     }
 
@@ -78,7 +84,7 @@ impl Inbox {
         mut state: MutexGuard<'_, State>,
         items: usize,
         bytes: usize,
-        waker: Option<&Waker>,
+        waker: Option<Waker>,
     ) -> Mail {
         let (mut frames, mut taken, mut freed) = (Vec::new(), 0, 0);
         while frames.len() < items.max(1)
@@ -100,7 +106,9 @@ impl Inbox {
                 Mail::End(how)
             }
             None => {
-                state.waker = waker.cloned();
+                let before = std::mem::replace(&mut state.waker, waker);
+                drop(state);
+                drop(before);
                 Mail::Nothing
             }
         }

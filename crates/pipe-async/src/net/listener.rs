@@ -7,13 +7,15 @@ use super::inbox::{Inbox, Mail};
 use super::limits::ListenSettings;
 use super::socket::{Bound, Doors};
 use super::wire::Wire;
-use pipe_core::{BoxError, Cancel, Items, Own, Pulled, Source, Want, Weigh};
+use pipe_core::{BoxError, Cancel, Items, Own, Payload, Pulled, Source, Want, Weigh};
+use std::any::Any;
 use std::fmt;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
-use std::sync::Arc;
-use std::task::{Poll, Waker};
+use std::sync::{Arc, Weak};
+use std::task::{Poll, Wake, Waker};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::runtime::Builder;
@@ -45,8 +47,9 @@ impl Weigh for Frame {
 /// An item is a frame, or how a connection ended if it did not end well: `.try_map(|arrived| arrived)` makes that an error like any other,
 /// which [`on_error`](pipe_core::Pipeline::on_error) may skip. A peer that fails concerns no other.
 ///
-/// It ends with the run, [after so many connections](Listener::connections), or [when it is told to](Listener::until). Who cancels a run
-/// whose source waits for frames tells both; and so does who drops a run, or gives it a deadline: until then it goes on waiting.
+/// It ends [after so many connections](Listener::connections), [when it is told to](Listener::until), and with the run, also where it waits
+/// for frames: cancelled, dropped, drained, failed or satisfied, a run closes its port and all connections. A run that is dropped does so at
+/// once, and is not waited for. A deadline ends the wait on [`Async`](crate::Async); other executors look at the clock between batches.
 ///
 /// ```
 /// use pipe_async::{Endpoint, Framing, ListenSettings, Listener, WireLimits, WireSink};
@@ -135,8 +138,9 @@ impl Listener {
         };
         let stop = self.stop.clone();
         let started = std::thread::Builder::new().name("listener".to_owned()).spawn(move || {
-            let inbox = serve.inbox.clone();
-            inbox.end(serve.run(bound, stop));
+            let (inbox, place) = (serve.inbox.clone(), serve.endpoint.to_string());
+            let ran = catch_unwind(AssertUnwindSafe(|| serve.run(bound, stop)));
+            inbox.end(ran.unwrap_or_else(|thrown| Err(panicked(place.into(), thrown))));
         });
         let started = started.map_err(|source| NetError::Bind { endpoint: self.endpoint.clone(), source })?;
         self.thread = Some(started);
@@ -175,6 +179,21 @@ impl Source for Listener {
         self.start()?;
         let mail = self.inbox.look(want.items, want.bytes, Some(waker));
         self.give(mail)
+    }
+
+    fn stopped_by(&mut self, stop: &Cancel) {
+        stop.wake(Arc::new(Ends(Arc::downgrade(&self.inbox))).into());
+    }
+}
+
+/// Ends the wait of the one who pulls. Weak: a switch may outlive what it stops.
+struct Ends(Weak<Inbox>);
+
+impl Wake for Ends {
+    fn wake(self: Arc<Self>) {
+        if let Some(inbox) = self.0.upgrade() {
+            inbox.end(Ok(()));
+        }
     }
 }
 
@@ -235,7 +254,9 @@ impl Serve {
                 Ok((socket, peer)) => {
                     (come, failed) = (come + 1, 0);
                     let wire = Wire::new(socket, peer.clone(), self.framing, self.settings.limits);
-                    tokio::spawn(read(wire, peer, self.inbox.clone(), seat));
+                    let inbox = self.inbox.clone();
+                    let reading = read(wire, peer.clone(), inbox.clone(), seat);
+                    tokio::spawn(watched(reading, peer, inbox));
                 }
                 Err(source) if failed >= ATTEMPTS => {
                     let endpoint = self.endpoint.clone();
@@ -253,6 +274,22 @@ impl Serve {
         drop(seats.acquire_many(u32::try_from(most).unwrap_or(u32::MAX)).await);
         Ok(())
     }
+}
+
+/// Reads to the end. A panic in it ends the source: it would be a connection lost without a word.
+async fn watched(reading: impl Future<Output = ()>, peer: Arc<str>, inbox: Arc<Inbox>) {
+    let mut reading = pin!(reading);
+    let read = poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| reading.as_mut().poll(cx))) {
+        Ok(polled) => polled.map(Ok),
+        Err(thrown) => Poll::Ready(Err(thrown)),
+    });
+    if let Err(thrown) = read.await {
+        inbox.end(Err(panicked(peer, thrown)));
+    }
+}
+
+fn panicked(peer: Arc<str>, thrown: Box<dyn Any + Send>) -> NetError {
+    NetError::Panicked { peer, message: Payload::new(thrown).message() }
 }
 
 /// All frames of a connection.
@@ -279,5 +316,25 @@ impl fmt::Debug for Listener {
             .field("endpoint", &self.endpoint)
             .field("framing", &self.framing)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_reader_that_panics_is_the_error_of_its_peer_behind_what_had_come() {
+        let inbox = Arc::new(Inbox::new(1_000));
+        let frame = || Ok(Frame { peer: "b".into(), bytes: vec![7] });
+        inbox.put(frame()).await;
+        watched(async {}, "a".into(), inbox.clone()).await;
+        watched(async { panic!("a bug") }, "a".into(), inbox.clone()).await;
+        // The others go on until they are closed; nobody reads that.
+        inbox.put(frame()).await;
+        assert!(matches!(inbox.wait(10, 10), Mail::Frames(frames) if frames.len() == 1));
+        let Mail::End(Err(error)) = inbox.wait(10, 10) else { panic!("it ends with the error") };
+        assert_eq!(error.to_string(), "a: its reader panicked: a bug");
+        assert!(matches!(inbox.wait(10, 10), Mail::End(Ok(()))));
     }
 }

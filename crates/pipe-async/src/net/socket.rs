@@ -1,14 +1,21 @@
 //! A socket of either kind, and the one that they are accepted from.
 
 use super::endpoint::Endpoint;
+use super::wire::deadline;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 #[cfg(unix)]
 use tokio::net::{UnixListener, UnixStream};
+use tokio::time::{Instant, timeout_at};
+
+/// How long to wait before a Unix socket whose line is full is tried again: there is no word for "there is room".
+#[cfg(unix)]
+const AGAIN: Duration = Duration::from_millis(5);
 
 #[derive(Debug)]
 pub(super) enum Socket {
@@ -18,11 +25,25 @@ pub(super) enum Socket {
 }
 
 impl Socket {
-    pub(super) async fn connect(endpoint: &Endpoint) -> io::Result<Self> {
+    /// Within `span`: the look-up of the name and all of its addresses together. Afterwards the error is [`io::ErrorKind::TimedOut`].
+    pub(super) async fn connect(endpoint: &Endpoint, span: Duration) -> io::Result<Self> {
+        let connected = timeout_at(deadline(Instant::now(), span), Self::unbounded(endpoint)).await;
+        connected.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
+    }
+
+    async fn unbounded(endpoint: &Endpoint) -> io::Result<Self> {
         match endpoint {
             Endpoint::Tcp(address) => Self::tcp(TcpStream::connect(address).await?),
             #[cfg(unix)]
-            Endpoint::Unix(path) => UnixStream::connect(path).await.map(Socket::Unix),
+            Endpoint::Unix(path) => loop {
+                match UnixStream::connect(path).await {
+                    // Linux: its server does not accept, and who may block waits for that. Elsewhere it is refused.
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                        tokio::time::sleep(AGAIN).await
+                    }
+                    connected => return connected.map(Socket::Unix),
+                }
+            },
             #[cfg(not(unix))]
             Endpoint::Unix(_) => Err(io::ErrorKind::Unsupported.into()),
         }

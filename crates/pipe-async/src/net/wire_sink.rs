@@ -4,15 +4,19 @@ use super::endpoint::Endpoint;
 use super::error::NetError;
 use super::framing::Framing;
 use super::limits::WireLimits;
+use super::socket::Socket;
 use super::wire::add;
 use pipe_core::{BoxError, Sink};
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{Shutdown, TcpStream, ToSocketAddrs};
+use std::net::{Shutdown, TcpStream};
 #[cfg(unix)]
 use std::os::unix::net::UnixStream;
+use std::panic::resume_unwind;
 use std::sync::Arc;
+use std::thread;
 use std::time::{Duration, Instant};
+use tokio::runtime::Builder;
 
 /// Frames are sent once there are so many bytes of them.
 const BLOCK: usize = 64 << 10;
@@ -22,7 +26,7 @@ const BLOCK: usize = 64 << 10;
 /// The run has ended well only when the peer has closed the connection after the last frame. A [`Listener`](crate::Listener) that breaks off
 /// before that closes a TCP connection in a way that is an error here; a Unix socket has no word for that, and frames that its pipeline had
 /// no time for are not known here either. What the peer did with them only an answer would say; for that, use a [`Dial`](crate::Dial) in an
-/// async stage. To connect to a Unix socket whose server does not accept has no limit in time: the system blocks.
+/// async stage.
 ///
 /// Example: [`Listener`](crate::Listener).
 pub struct WireSink {
@@ -161,22 +165,36 @@ impl<T: AsRef<[u8]>> Sink<T> for WireSink {
     }
 }
 
-fn connect(endpoint: &Endpoint, timeout: Duration) -> io::Result<Box<dyn Blocking>> {
-    match endpoint {
-        Endpoint::Tcp(address) => {
-            let mut refused = io::Error::new(ErrorKind::NotFound, "the name has no address");
-            for address in address.to_socket_addrs()? {
-                match TcpStream::connect_timeout(&address, timeout) {
-                    Ok(stream) => return Ok(Box::new(stream)),
-                    Err(error) => refused = error,
-                }
-            }
-            Err(refused)
+/// As a [`Dial`](crate::Dial) does, for the system's own calls have no limit in time for names, nor for Unix sockets. On a thread of its own,
+/// because this one may be inside of a runtime.
+fn connect(endpoint: &Endpoint, span: Duration) -> io::Result<Box<dyn Blocking>> {
+    let connect = || {
+        let runtime = Builder::new_current_thread().enable_all().build()?;
+        let connected = runtime.block_on(Socket::connect(endpoint, span)).and_then(blocking_again);
+        // A look-up that still hangs is not waited for.
+        runtime.shutdown_background();
+        connected
+    };
+    thread::scope(|scope| {
+        let connecting = thread::Builder::new().name("connect".to_owned()).spawn_scoped(scope, connect)?;
+        connecting.join().unwrap_or_else(|thrown| resume_unwind(thrown))
+    })
+}
+
+/// The same socket without its runtime.
+fn blocking_again(socket: Socket) -> io::Result<Box<dyn Blocking>> {
+    match socket {
+        Socket::Tcp(stream) => {
+            let stream = stream.into_std()?;
+            stream.set_nonblocking(false)?;
+            Ok(Box::new(stream))
         }
         #[cfg(unix)]
-        Endpoint::Unix(path) => Ok(Box::new(UnixStream::connect(path)?)),
-        #[cfg(not(unix))]
-        Endpoint::Unix(_) => Err(ErrorKind::Unsupported.into()),
+        Socket::Unix(stream) => {
+            let stream = stream.into_std()?;
+            stream.set_nonblocking(false)?;
+            Ok(Box::new(stream))
+        }
     }
 }
 

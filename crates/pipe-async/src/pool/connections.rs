@@ -141,6 +141,18 @@ impl<C: Connect> ConnectionPool<C> {
         drop(self.shared.line.expire(|_| true));
     }
 
+    /// Whether anybody but this one has it, or a connection of it on loan.
+    #[cfg(feature = "http")]
+    pub(crate) fn is_used(&self) -> bool {
+        Arc::strong_count(&self.shared) > 1
+    }
+
+    /// Whether it is a clone of the other.
+    #[cfg(all(test, not(loom), feature = "http"))]
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
+    }
+
     /// What it has done so far.
     pub fn statistics(&self) -> ConnectionStatistics {
         let (counts, standing) = (&self.shared.counts, self.shared.line.standing());

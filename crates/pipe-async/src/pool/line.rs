@@ -6,6 +6,8 @@
 //! 2. What becomes free goes to the one who has waited longest, and to nobody else: it is *granted*, before that one wakes up.
 //! 3. A grant that is not fetched, because its owner is gone, is passed on.
 //!
+//! Wakers are woken, cloned and dropped while the lock is free: they are foreign code, which may come here again.
+//!
 //! So nobody overtakes, and nothing lies idle because the one who was told of it never came. That last gap is what makes waits of pools
 //! long that only notify: between notice and fetch another takes the object, and the one who was told goes to the end of the line.
 
@@ -173,6 +175,8 @@ impl<T> Future for Turn<'_, T> {
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Grant<T>> {
         let this = &mut *self;
+        // Before the lock is taken, and what it replaces is dropped behind that: to clone a waker, or to drop one, is foreign code.
+        let mut waker = Some(cx.waker().clone());
         let mut state = this.line.lock();
         if std::mem::take(&mut this.lost) {
             // What this frees is for us: nobody has been told of it.
@@ -187,13 +191,14 @@ impl<T> Future for Turn<'_, T> {
         }
         let is_first = state.waiting.keys().next().is_none_or(|first| ticket <= *first);
         if is_first && let Some(grant) = this.line.free(&mut state) {
-            state.waiting.remove(&ticket);
+            let replaced = state.waiting.remove(&ticket);
+            drop(state);
+            drop(replaced);
             return Poll::Ready(grant);
         }
-        match state.waiting.get_mut(&ticket) {
-            Some(waker) => waker.clone_from(cx.waker()),
-            None => drop(state.waiting.insert(ticket, cx.waker().clone())),
-        }
+        let replaced = waker.take().and_then(|waker| state.waiting.insert(ticket, waker));
+        drop(state);
+        drop(replaced);
         Poll::Pending
     }
 }
@@ -201,12 +206,12 @@ impl<T> Future for Turn<'_, T> {
 impl<T> Drop for Turn<'_, T> {
     fn drop(&mut self) {
         let Some(ticket) = self.ticket else { return };
-        let lost = self.lost;
+        let (lost, mut left) = (self.lost, None);
         self.line.change(|state| {
             if lost {
                 state.places -= 1;
             }
-            state.waiting.remove(&ticket);
+            left = state.waiting.remove(&ticket);
             match state.granted.remove(&ticket) {
                 Some(Grant::Object(object)) => state.idle.push_back(object),
                 Some(Grant::Place) => {
@@ -216,5 +221,78 @@ impl<T> Drop for Turn<'_, T> {
                 None => {}
             }
         });
+        // Its waker, not under the lock.
+        drop(left);
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use std::sync::{Arc, mpsc};
+    use std::task::Wake;
+    use std::time::Duration;
+
+    /// A waker that looks at the line whatever is done with it, and tells what that was.
+    struct Looks {
+        line: Arc<Line<u32>>,
+        looked: mpsc::Sender<&'static str>,
+    }
+
+    impl Looks {
+        fn look(&self, what: &'static str) {
+            self.line.standing();
+            let _ = self.looked.send(what);
+        }
+    }
+
+    impl Wake for Looks {
+        fn wake(self: Arc<Self>) {
+            self.look("woken");
+        }
+    }
+
+    impl Drop for Looks {
+        fn drop(&mut self) {
+            self.look("dropped");
+        }
+    }
+
+    /// Each time with a waker of its own, of which only the line keeps a copy.
+    fn poll(turn: &mut Turn<'_, u32>, line: &Arc<Line<u32>>, looked: &mpsc::Sender<&'static str>) -> bool {
+        let waker = Waker::from(Arc::new(Looks { line: line.clone(), looked: looked.clone() }));
+        Pin::new(turn).poll(&mut Context::from_waker(&waker)).is_ready()
+    }
+
+    fn use_wakers(looked: &mpsc::Sender<&'static str>) {
+        let line = Arc::new(Line::new(1, 1));
+        assert!(poll(&mut line.turn(), &line, looked));
+        line.made();
+        let (mut first, mut second) = (line.turn(), line.turn());
+        assert!(!poll(&mut first, &line, looked) && !poll(&mut second, &line, looked));
+        // Replaces its waker.
+        assert!(!poll(&mut first, &line, looked));
+        // Leaves, and so does its waker.
+        drop(second);
+        line.give(7);
+        assert!(poll(&mut first, &line, looked));
+    }
+
+    #[test]
+    fn a_waker_may_use_the_line_when_it_is_woken_replaced_or_dropped() {
+        let (looked, looks) = mpsc::channel();
+        // On a thread of its own: one that waits for itself does so for ever.
+        let thread = std::thread::spawn(move || use_wakers(&looked));
+        let mut told = Vec::new();
+        loop {
+            match looks.recv_timeout(Duration::from_secs(60)) {
+                Ok(what) => told.push(what),
+                Err(mpsc::RecvTimeoutError::Disconnected) => break,
+                Err(mpsc::RecvTimeoutError::Timeout) => panic!("the line stands still, after {told:?}"),
+            }
+        }
+        thread.join().expect("nothing fails");
+        told.sort_unstable();
+        assert_eq!(told, ["dropped", "dropped", "dropped", "dropped", "dropped", "woken"]);
     }
 }

@@ -20,7 +20,10 @@ use std::time::Duration;
 ///
 /// Each thread has a clock of its own, which starts at zero and goes on from run to run. When nothing can happen any
 /// more it jumps to the next moment at which somebody wants to be woken. So an hour of waits takes no time, and happens
-/// the same way each time; but for the jitter of retries, which is another one in each process.
+/// the same way each time, to the sizes of the batches; but for the jitter of retries, which is another one in each process.
+///
+/// Deadlines, the age of batches and the waits of sync stages go by it too. What computes takes no time on it, and no batch
+/// is small because it did: a run that never waits never comes to its deadline.
 ///
 /// ```
 /// use pipe_async::{Async, Test};
@@ -53,8 +56,8 @@ impl Test {
         TestSleep { timer: TestTimer::start(), span }
     }
 
-    /// The clock of this thread, for [`clocked_by`](pipe_core::Whole::clocked_by): so that deadlines, and the age of
-    /// batches, go by it too. Without it they go by real time, and while one of them is waited for virtual time runs on.
+    /// The clock of this thread: for a stage that lets time pass. Runs on [`Async::test`] go by it unless they are told
+    /// another ([`clocked_by`](pipe_core::Whole::clocked_by)).
     pub fn clock() -> TestClock {
         TestClock::of_thread()
     }
@@ -81,8 +84,7 @@ pub struct TestStage {
 
 impl Async<Test> {
     /// For tests: the calling thread alone, which waits for the run, and [virtual time](Test). Source and sink run in the task as well, so
-    /// no thread races another; how many items a batch has still goes by how long they take. Operations wait with [`Test::sleep`], and need
-    /// not be `Send`.
+    /// no thread races another, and the same run twice is the same. Operations wait with [`Test::sleep`], and need not be `Send`.
     pub fn test() -> Self {
         Async::new()
     }
@@ -94,6 +96,10 @@ impl Executor<'static> for Async<Test> {
 
     fn profile(&self) -> Result<Profile, RunError> {
         self.profile_as("Async in a test")
+    }
+
+    fn clock(&self) -> Arc<dyn Clock> {
+        Arc::new(Test::clock())
     }
 
     fn execute(&self, plan: Plan<'static, TestStage>) -> Result<(), RunError> {
@@ -189,6 +195,19 @@ impl Clock for TestClock {
             self.advance_to(at);
         }
     }
+
+    fn wake_at(&self, at: Duration, waker: &Waker) -> bool {
+        let (waker, mut hands) = (waker.clone(), self.hands());
+        if hands.now < at {
+            hands.numbers += 1;
+            let number = hands.numbers;
+            hands.timers.insert((at, number), waker);
+            return true;
+        }
+        drop(hands);
+        waker.wake();
+        true
+    }
 }
 
 /// A timer on the clock of the thread that made it.
@@ -203,7 +222,9 @@ pub(crate) struct TestTimer {
 impl TestTimer {
     fn unset(&mut self) {
         if let Some(at) = self.set_to.take() {
-            self.clock.hands().timers.remove(&(at, self.number));
+            let waker = self.clock.hands().timers.remove(&(at, self.number));
+            // Not under the lock: a waker is foreign code.
+            drop(waker);
         }
     }
 }
@@ -225,11 +246,11 @@ impl Timer for TestTimer {
     fn poll_until(&mut self, at: Duration, cx: &mut Context<'_>) -> Poll<()> {
         self.unset();
         let at = self.start.saturating_add(at);
-        let mut hands = self.clock.hands();
+        let (waker, mut hands) = (cx.waker().clone(), self.clock.hands());
         if at <= hands.now {
             return Poll::Ready(());
         }
-        hands.timers.insert((at, self.number), cx.waker().clone());
+        hands.timers.insert((at, self.number), waker);
         drop(hands);
         self.set_to = Some(at);
         Poll::Pending

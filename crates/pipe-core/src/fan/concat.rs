@@ -1,5 +1,6 @@
 //! One source after the other.
 
+use crate::cancel::Cancel;
 use crate::error::RunError;
 use crate::fan::tagged::Tagged;
 use crate::opaque::opaque;
@@ -87,5 +88,9 @@ impl<S: Source> Source for Concat<S> {
         let mut events = mem::take(&mut self.events);
         events.extend(self.open.iter_mut().flat_map(Source::take_events));
         events
+    }
+
+    fn stopped_by(&mut self, stop: &Cancel) {
+        self.open.iter_mut().chain(self.inputs.as_mut_slice()).for_each(|input| input.stopped_by(stop));
     }
 }

@@ -1,5 +1,6 @@
 //! Several sources at once.
 
+use crate::cancel::Cancel;
 use crate::error::RunError;
 use crate::fan::bell::Waiter;
 use crate::fan::branch_error::{BranchError, BranchErrorKind};
@@ -113,5 +114,9 @@ impl<S: Source> Source for Merged<S> {
         let mut events = mem::take(&mut self.turns.events);
         events.extend(self.turns.inputs.iter_mut().flat_map(|(_, input)| input.take_events()));
         events
+    }
+
+    fn stopped_by(&mut self, stop: &Cancel) {
+        self.turns.inputs.iter_mut().for_each(|(_, input)| input.stopped_by(stop));
     }
 }

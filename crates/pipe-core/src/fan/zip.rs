@@ -1,6 +1,7 @@
 //! Two sources side by side.
 
 use crate::batch::{Batch, Items};
+use crate::cancel::Cancel;
 use crate::error::RunError;
 use crate::item::Own;
 use crate::opaque::opaque;
@@ -127,5 +128,10 @@ where
         let mut events = self.left.source.take_events();
         events.append(&mut self.right.source.take_events());
         events
+    }
+
+    fn stopped_by(&mut self, stop: &Cancel) {
+        self.left.source.stopped_by(stop);
+        self.right.source.stopped_by(stop);
     }
 }

@@ -1,5 +1,6 @@
 //! An executor with another runner.
 
+use crate::clock::Clock;
 use crate::error::RunError;
 use crate::executor::{Drives, Executor, Profile};
 use crate::kernel::runner::Runner;
@@ -33,6 +34,10 @@ impl<'p, X: Executor<'p>> Executor<'p> for WithKernels<X> {
 
     fn runner(&self) -> Arc<dyn Runner> {
         self.runner.clone()
+    }
+
+    fn clock(&self) -> Arc<dyn Clock> {
+        self.executor.clock()
     }
 
     fn execute(&self, plan: Plan<'p, X::Async>) -> X::Ran {

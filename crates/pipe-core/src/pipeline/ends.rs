@@ -1,6 +1,7 @@
 //! Where a pipeline ends: in a sink, an accumulator, an iterator.
 
 use crate::adapters::Fold;
+use crate::clock::SystemClock;
 use crate::inline::Inline;
 use crate::item::{Item, Own, Owned, Same};
 use crate::iter::Iter;
@@ -104,7 +105,7 @@ impl<U: Feed, C, I: Owned> Pipeline<U, C, I> {
             Ok(profile) => profile,
             Err(error) => return Iter::refused(error),
         };
-        let run = RunState::new(settings, profile, Arc::new(Scalar));
+        let run = RunState::new(settings, profile, Arc::new(Scalar), Arc::new(SystemClock::new()));
         let mut nodes = Vec::new();
         let cut = Cut::<_, _, I::T, Last>::new(up, chain, last);
         let source = Lower::<'p, Inline>::lower(cut, &mut nodes, &run);

@@ -132,7 +132,7 @@ impl<U: Feed, C, I: Owned, S> Whole<U, C, I, S> {
             }
         };
         let last = settings.open();
-        let run = RunState::new(settings, profile, runner);
+        let run = RunState::new(settings, profile, runner, executor.clock());
         events.into_iter().for_each(|event| run.note(event));
         let done = Arc::new(Mutex::new(None));
         let cut = Cut::<_, _, I::T, Last>::new(up, chain, last);

@@ -1,6 +1,7 @@
 //! A source without its first rows.
 
 use crate::batch::Batch;
+use crate::cancel::Cancel;
 use crate::error::RunError;
 use crate::opaque::opaque;
 use crate::report::Event;
@@ -59,5 +60,9 @@ impl<S: Source> Source for SkipRows<S> {
 
     fn take_events(&mut self) -> Vec<Event> {
         self.source.take_events()
+    }
+
+    fn stopped_by(&mut self, stop: &Cancel) {
+        self.source.stopped_by(stop);
     }
 }

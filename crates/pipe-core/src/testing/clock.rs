@@ -3,6 +3,7 @@
 use crate::cancel::Cancel;
 use crate::clock::Clock;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
 use std::time::Duration;
 
 /// A clock that stands still until it is advanced. A wait advances it and returns at once; so a run with an hour of retries takes no
@@ -29,6 +30,8 @@ pub struct VirtualClock {
 struct Hands {
     now: Duration,
     waits: Vec<Duration>,
+    /// Who is to be woken, and when.
+    alarms: Vec<(Duration, Waker)>,
 }
 
 impl VirtualClock {
@@ -41,6 +44,11 @@ impl VirtualClock {
     pub fn advance(&self, span: Duration) {
         let mut hands = self.hands();
         hands.now = hands.now.saturating_add(span);
+        let now = hands.now;
+        let due: Vec<_> = hands.alarms.extract_if(.., |(at, _)| *at <= now).collect();
+        // A waker is foreign code.
+        drop(hands);
+        due.into_iter().for_each(|(_, waker)| waker.wake());
     }
 
     /// How much has passed.
@@ -69,5 +77,16 @@ impl Clock for VirtualClock {
             self.hands().waits.push(span);
             self.advance(span);
         }
+    }
+
+    fn wake_at(&self, at: Duration, waker: &Waker) -> bool {
+        let (waker, mut hands) = (waker.clone(), self.hands());
+        if hands.now < at {
+            hands.alarms.push((at, waker));
+            return true;
+        }
+        drop(hands);
+        waker.wake();
+        true
     }
 }

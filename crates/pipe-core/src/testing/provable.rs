@@ -1,5 +1,6 @@
 //! Any executor, as the laws see it.
 
+use crate::clock::Clock;
 use crate::error::RunError;
 use crate::executor::{BlockingExecutor, Executor, Profile};
 use crate::kernel::Runner;
@@ -22,6 +23,9 @@ pub trait Provable {
     /// [`Executor::runner`].
     fn computes(&self) -> Arc<dyn Runner>;
 
+    /// [`Executor::clock`].
+    fn shows(&self) -> Arc<dyn Clock>;
+
     /// Whether its plans may have async stages. See [`WithReactor`](crate::testing::WithReactor).
     fn has_reactor(&self) -> bool {
         false
@@ -43,6 +47,10 @@ impl<X: BlockingExecutor<'static>> Provable for X {
         self.runner()
     }
 
+    fn shows(&self) -> Arc<dyn Clock> {
+        self.clock()
+    }
+
     fn runs(&self, plan: Plan<'static, Waiting>) -> Result<(), RunError> {
         self.execute(driven(plan, nowhere))
     }
@@ -58,6 +66,10 @@ impl Executor<'static> for dyn Provable + '_ {
 
     fn runner(&self) -> Arc<dyn Runner> {
         self.computes()
+    }
+
+    fn clock(&self) -> Arc<dyn Clock> {
+        self.shows()
     }
 
     fn execute(&self, plan: Plan<'static, Waiting>) -> Result<(), RunError> {

@@ -1,6 +1,7 @@
 //! Async stages of random pipelines, and who drives them.
 
 use crate::async_step::{AsyncStep, MapAsync, TryMapAsync};
+use crate::clock::Clock;
 use crate::error::RunError;
 use crate::executor::{Drives, Executor, Profile};
 use crate::kernel::Runner;
@@ -30,6 +31,10 @@ where
 
     fn computes(&self) -> Arc<dyn Runner> {
         self.0.runner()
+    }
+
+    fn shows(&self) -> Arc<dyn Clock> {
+        self.0.clock()
     }
 
     fn has_reactor(&self) -> bool {

@@ -1,5 +1,6 @@
 //! An executor that is looked over the shoulder.
 
+use crate::clock::Clock;
 use crate::error::RunError;
 use crate::executor::{Executor, Profile};
 use crate::kernel::Runner;
@@ -43,6 +44,10 @@ impl Executor<'static> for Watch<'_> {
 
     fn runner(&self) -> Arc<dyn Runner> {
         self.executor.computes()
+    }
+
+    fn clock(&self) -> Arc<dyn Clock> {
+        self.executor.shows()
     }
 
     fn execute(&self, plan: Plan<'static>) -> Result<(), RunError> {

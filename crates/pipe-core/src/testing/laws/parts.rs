@@ -232,7 +232,12 @@ fn stops<S: Step<In>, In: Clone>(stage: &S, input: &[In], allowed: usize) {
         }
     }
     let profile = Profile { name: "a law", workers: 1, memory_limit: 1 << 20, budget: None };
-    let run = RunState::new(Settings::new(), profile, Executor::<'static>::runner(&Inline));
+    let run = RunState::new(
+        Settings::new(),
+        profile,
+        Executor::<'static>::runner(&Inline),
+        Executor::<'static>::clock(&Inline),
+    );
     let context = Context::new(run.clone(), 0, run.cancel().leash().knife());
     let mut out = Refuses { left: allowed, broken: false, context };
     let mut state = stage.state();
