@@ -6,6 +6,7 @@
 //! cargo run --release -p docs --example fetch_100k -- pages.txt
 //! cargo run --release -p docs --example slow_rpc
 //! cargo run --release -p docs --example copy_tree -- FROM TO
+//! cargo run --release -p docs --example tail_and_batch -- kept.log
 //! cargo run --release -p docs --example live
 //! cargo run --release -p docs --example image -- --show edges photo.png edges.png
 //! cargo run --release -p docs --example signal -- --cutoff 400 speech.wav speech.svg
@@ -28,6 +29,7 @@ pub mod signal;
 pub mod slow_rpc;
 pub mod stations;
 pub mod table;
+pub mod tail_and_batch;
 pub mod word_counts;
 
 /// The front page: its programs are compiled and run, as are those of the guide. One item a page, so that a failure names its line.

@@ -1,7 +1,7 @@
 //! What a command-line program needs around a pipeline: arguments, an executor, Ctrl-C, exit codes.
 
 use pipe_core::plan::Plan;
-use pipe_core::{Executor, Inline, Profile, Report, Run, RunError};
+use pipe_core::{Cancel, Executor, Inline, Profile, Report, Run, RunError};
 use pipe_parallel::Parallel;
 use std::convert::Infallible;
 use std::error::Error;
@@ -88,7 +88,7 @@ const GRACE: Duration = Duration::from_secs(2);
 /// What Ctrl-C does, as long as this lives.
 ///
 /// The first one drains the run: it reads no more and ends well, with what it has read so far. If it has not ended in two seconds, or at
-/// the next Ctrl-C, the process ends. So it does while there is no run.
+/// the next Ctrl-C, the process ends. So it does while there is no run. A run whose source is [stopped](CtrlC::stops) has until the next.
 pub struct CtrlC {
     watched: Arc<Mutex<Watched>>,
 }
@@ -97,6 +97,7 @@ pub struct CtrlC {
 enum Watched {
     Nothing,
     Run(Run),
+    Source(Cancel),
     Drained,
 }
 
@@ -107,8 +108,17 @@ impl CtrlC {
         let watched = Arc::new(Mutex::new(Watched::Nothing));
         let handler = watched.clone();
         ctrlc::set_handler(move || {
-            let before = mem::replace(&mut *lock(&handler), Watched::Drained);
-            let Watched::Run(run) = before else { process::exit(i32::from(INTERRUPTED)) };
+            let mut watching = lock(&handler);
+            let run = match mem::replace(&mut *watching, Watched::Drained) {
+                Watched::Run(run) => run,
+                Watched::Source(stop) => {
+                    // The next Ctrl-C ends the process.
+                    *watching = Watched::Nothing;
+                    return stop.cancel();
+                }
+                Watched::Nothing | Watched::Drained => process::exit(i32::from(INTERRUPTED)),
+            };
+            drop(watching);
             run.drain(GRACE);
             // Not here: the next Ctrl-C is for this thread too.
             let watched = handler.clone();
@@ -125,6 +135,11 @@ impl CtrlC {
     /// The run that it ends.
     pub fn ends(&self, run: Run) {
         *lock(&self.watched) = Watched::Run(run);
+    }
+
+    /// The source that it stops: the run goes on with what that has taken, however long it takes, or until the next Ctrl-C.
+    pub fn stops(&self, source: Cancel) {
+        *lock(&self.watched) = Watched::Source(source);
     }
 }
 

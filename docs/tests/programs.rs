@@ -340,3 +340,41 @@ fn the_live_program_says_where_its_page_is_and_serves_it_while_it_runs() {
     assert!(child.wait().unwrap().success());
     assert!(report.contains("segment 0 (parallel) hash [skip] > check [skip]"), "{report}");
 }
+
+#[test]
+fn the_tail_program_keeps_lines_while_their_peer_is_silent_and_after_ctrl_c_all_that_it_has_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("kept.log");
+    let mut command = program("tail_and_batch");
+    command.args(["--age-ms", "1"]).arg(&file).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut said = BufReader::new(child.stdout.take().unwrap());
+    let mut first = String::new();
+    said.read_line(&mut first).unwrap();
+    let address = first.trim_end().strip_prefix("listening on ").expect("an address");
+    let mut peer = TcpStream::connect(address).unwrap();
+    peer.write_all(b"one\ntwo\n").unwrap();
+    let started = Instant::now();
+    while fs::read(&file).unwrap_or_default() != b"one\ntwo\n" {
+        assert!(started.elapsed() < Duration::from_secs(60), "lines are kept back");
+        thread::sleep(Duration::from_millis(5));
+    }
+    let endless = Endless { child, stdin: None };
+    endless.interrupt();
+    let mut rest = String::new();
+    said.read_to_string(&mut rest).unwrap();
+    let mut child = endless.child;
+    assert_eq!(child.wait().unwrap().code(), Some(130), "{rest}");
+    assert!(rest.starts_with("2 lines, 8 bytes, ") && rest.contains(" 0 broken, "), "{rest}");
+    assert_eq!(fs::read(&file).unwrap(), b"one\ntwo\n");
+}
+
+#[test]
+fn the_tail_program_sends_lines_to_itself_and_ends_with_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("kept.log");
+    let ended = output("tail_and_batch", &["--lines", "1000", file.to_str().unwrap()]);
+    assert_eq!((ended.status.code(), text(&ended.stderr)), (Some(0), ""));
+    assert!(text(&ended.stdout).contains("\n1000 lines, "), "{}", text(&ended.stdout));
+    assert_eq!(fs::read_to_string(&file).unwrap().lines().count(), 1_000);
+}

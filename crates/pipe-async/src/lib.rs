@@ -52,6 +52,7 @@
 //! * `futures`: streams as sources, and outputs as streams and iterators: between programs that block and programs that do not.
 //! * `http`: fetches over HTTP/1.1, with TLS, through pools of connections.
 //! * `net`: TCP and Unix sockets with frames, for pools, as a source and as a sink.
+//! * `tower`: services of tower, called by operations, each on a clone that is ready.
 //! * `transport`: batches as messages between processes, with a transport inside of one process.
 //! * `nats`: the same over machines, on NATS JetStream.
 //!
@@ -97,6 +98,8 @@ mod runtime;
 mod slab;
 mod stretch;
 mod sync;
+#[cfg(feature = "tower")]
+mod tower;
 #[cfg(feature = "transport")]
 mod transport;
 mod wheel;
@@ -130,6 +133,8 @@ pub use runtime::monoio::{LocalStage, Monoio};
 pub use runtime::test::{Test, TestClock, TestSleep, TestStage};
 #[cfg(feature = "tokio")]
 pub use runtime::tokio::{Stage, Tokio};
+#[cfg(feature = "tower")]
+pub use tower::{ServiceCalls, ServiceError};
 #[cfg(feature = "transport")]
 pub use transport::{
     Answer, Delivery, Distribute, DistributeError, Distributed, Done, FrameError, FrameLimits, GiveUp, Keyed,

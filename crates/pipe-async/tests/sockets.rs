@@ -504,6 +504,7 @@ fn a_zero_is_a_config_error_and_a_place_that_is_taken_is_said() {
     for settings in [
         ListenSettings { max_connections: 0, ..ListenSettings::default() },
         ListenSettings { max_queued: 0, ..ListenSettings::default() },
+        ListenSettings { accept_timeout: Duration::ZERO, ..ListenSettings::default() },
     ] {
         assert!(matches!(Listener::bind(&place, Framing::Lines, settings), Err(NetError::Config { .. })));
     }

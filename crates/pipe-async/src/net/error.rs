@@ -27,10 +27,12 @@ pub enum NetError {
         /// What the system said.
         source: io::Error,
     },
-    /// Connections cannot be accepted any more, after many attempts: there are no file descriptors left, say.
+    /// Connections could not be accepted for too long: there are no file descriptors left, say.
     Accept {
         /// Where.
         endpoint: Endpoint,
+        /// For how long.
+        waited: Duration,
         /// Attempts that failed in a row.
         attempts: u32,
         /// What the system said the last time.
@@ -137,8 +139,11 @@ impl fmt::Display for NetError {
         match self {
             NetError::Config { field, value, why } => write!(f, "{field} = {value}: {why}"),
             NetError::Bind { endpoint, source } => write!(f, "cannot listen on {endpoint}: {source}"),
-            NetError::Accept { endpoint, attempts, source } => {
-                write!(f, "no connection accepted on {endpoint} in {attempts} attempts: {source}")
+            NetError::Accept { endpoint, waited, attempts, source } => {
+                write!(
+                    f,
+                    "no connection accepted on {endpoint} for {waited:?}, in {attempts} attempts: {source}"
+                )
             }
             NetError::Connect { endpoint, waited, source } => {
                 write!(f, "no connection to {endpoint}, after {waited:?}: {source}")

@@ -58,11 +58,19 @@ pub struct ListenSettings {
     /// Bytes of frames that have come and have not been pulled. Beyond that nothing is read, so peers are slowed down. 4 MiB. One frame may
     /// exceed it.
     pub max_queued: usize,
+    /// How long the system may refuse to accept, for want of file descriptors, say, before the source fails with [`NetError::Accept`]. It is
+    /// asked ten times a second. 30 s.
+    pub accept_timeout: Duration,
 }
 
 impl Default for ListenSettings {
     fn default() -> Self {
-        ListenSettings { limits: WireLimits::default(), max_connections: 256, max_queued: 4 << 20 }
+        ListenSettings {
+            limits: WireLimits::default(),
+            max_connections: 256,
+            max_queued: 4 << 20,
+            accept_timeout: Duration::from_secs(30),
+        }
     }
 }
 
@@ -75,6 +83,10 @@ impl ListenSettings {
                 let why = "nothing would ever be read, or without end";
                 return Err(NetError::Config { field, value: count.to_string(), why });
             }
+        }
+        if self.accept_timeout.is_zero() {
+            let why = "one refusal would end the run";
+            return Err(NetError::Config { field: "accept_timeout", value: "0s".to_owned(), why });
         }
         Ok(())
     }

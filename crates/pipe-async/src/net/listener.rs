@@ -20,9 +20,9 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::runtime::Builder;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
 
-/// How often accepting may fail in a row, and how long to wait in between: half a minute without a file descriptor ends the run.
-const ATTEMPTS: u32 = 300;
+/// How long to wait when the system has refused to accept.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// A frame, and who sent it.
@@ -246,28 +246,30 @@ impl Serve {
     async fn serve(&self, doors: Doors) -> Result<(), NetError> {
         let most = self.settings.max_connections;
         let seats = Arc::new(Semaphore::new(most));
-        let (mut come, mut failed) = (0, 0);
+        let (mut come, mut refused) = (0, None);
         while self.connections.is_none_or(|all| come < all) {
             // The semaphore is never closed.
             let Ok(seat) = seats.clone().acquire_owned().await else { return Ok(()) };
             match doors.accept().await {
                 Ok((socket, peer)) => {
-                    (come, failed) = (come + 1, 0);
+                    (come, refused) = (come + 1, None);
                     let wire = Wire::new(socket, peer.clone(), self.framing, self.settings.limits);
                     let inbox = self.inbox.clone();
                     let reading = read(wire, peer.clone(), inbox.clone(), seat);
                     tokio::spawn(watched(reading, peer, inbox));
                 }
-                Err(source) if failed >= ATTEMPTS => {
-                    let endpoint = self.endpoint.clone();
-                    return Err(NetError::Accept { endpoint, attempts: failed, source });
-                }
-                // The peer has gone already, which is nothing; or it is the system, which may recover.
-                Err(error) => {
-                    failed += 1;
-                    if error.kind() != io::ErrorKind::ConnectionAborted {
-                        tokio::time::sleep(PAUSE).await;
-                    }
+                Err(error) if is_of_the_peer(&error) => {}
+                Err(source) => {
+                    let (since, attempts) =
+                        refused.map_or((Instant::now(), 1), |(since, before)| (since, before + 1));
+                    let (endpoint, waited) = (self.endpoint.clone(), since.elapsed());
+                    let Some(left) =
+                        self.settings.accept_timeout.checked_sub(waited).filter(|left| !left.is_zero())
+                    else {
+                        return Err(NetError::Accept { endpoint, waited, attempts, source });
+                    };
+                    refused = Some((since, attempts));
+                    tokio::time::sleep(PAUSE.min(left)).await;
                 }
             }
         }
@@ -290,6 +292,12 @@ async fn watched(reading: impl Future<Output = ()>, peer: Arc<str>, inbox: Arc<I
 
 fn panicked(peer: Arc<str>, thrown: Box<dyn Any + Send>) -> NetError {
     NetError::Panicked { peer, message: Payload::new(thrown).message() }
+}
+
+/// Whether a peer has gone before it was accepted, which concerns no other. Any other error is the system's, which may recover.
+fn is_of_the_peer(error: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
 /// All frames of a connection.

@@ -156,7 +156,9 @@ impl Doors {
         match self {
             Doors::Tcp(listener) => {
                 let (stream, address) = listener.accept().await?;
-                Ok((Socket::tcp(stream)?, address.to_string().into()))
+                // If it fails the peer has gone already, and who reads from it will be told.
+                let _ = stream.set_nodelay(true);
+                Ok((Socket::Tcp(stream), address.to_string().into()))
             }
             #[cfg(unix)]
             Doors::Unix(listener) => Ok((Socket::Unix(listener.accept().await?.0), "a local peer".into())),
