@@ -8,6 +8,7 @@ use crate::reduce::{
 };
 use crate::retain::{retain, retain_f32, retain_f64};
 use crate::stencil::{InRegisters, Stencil};
+use crate::windows::{WindowSums, window_sums_in_lanes};
 use pipe_core::kernel::{Compare, Compensated, FloatOp, Moments, Number};
 use pulp::Arch;
 
@@ -25,6 +26,8 @@ pub trait Element: Number {
     fn dot_on(arch: Arch, a: &[Self], b: &[Self]) -> Self::Total;
     #[doc(hidden)]
     fn fir_on(arch: Arch, taps: &[Self], x: &[Self], out: &mut [Self]);
+    #[doc(hidden)]
+    fn window_sums_on(arch: Arch, sums: WindowSums<'_, Self>);
     #[doc(hidden)]
     fn min_max_on(arch: Arch, block: &[Self]) -> Option<(Self, Self)>;
     #[doc(hidden)]
@@ -114,6 +117,10 @@ macro_rules! float {
                 fir_in_lanes(arch, taps, x, out);
             }
 
+            fn window_sums_on(arch: Arch, sums: WindowSums<'_, Self>) {
+                window_sums_in_lanes(arch, sums);
+            }
+
             fn min_max_on(arch: Arch, block: &[Self]) -> Option<(Self, Self)> {
                 extremes_in_lanes(arch, block)
             }
@@ -176,6 +183,10 @@ macro_rules! integer {
 
             fn fir_on(_: Arch, taps: &[Self], x: &[Self], out: &mut [Self]) {
                 fir(taps, x, out);
+            }
+
+            fn window_sums_on(arch: Arch, sums: WindowSums<'_, Self>) {
+                arch.dispatch(sums);
             }
 
             fn min_max_on(arch: Arch, block: &[Self]) -> Option<(Self, Self)> {

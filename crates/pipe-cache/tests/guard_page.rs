@@ -90,8 +90,11 @@ fn no_kernel_touches_what_is_behind_its_numbers() {
         }
         simd.histogram(guarded.last(50_001));
         simd.stencil(&[0.5; 9], 20, guarded.last::<f32>(100), other.last(100));
-        for len in (128..300).step_by(13) {
+        for len in (128..300).step_by(13).chain([783, 1_000, 5_775, 7_003]) {
             simd.fir(&[0.5; 16], guarded.last::<f32>(len), other.last(len - 15));
+            simd.fir(&[0.5; 13], guarded.last::<f64>(len), other.last(len - 12));
+            simd.window_sums(64, guarded.last::<f32>(len), other.last(len - 63));
+            simd.window_sums(20, guarded.last::<f64>(len), other.last(len - 19));
         }
         for len in lengths::<f32>() {
             simd.dot(guarded.last::<f32>(len), other.last(len));

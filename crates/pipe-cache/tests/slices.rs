@@ -86,6 +86,35 @@ fn a_filter_adds_taps_times_numbers_in_the_order_of_the_taps() {
     agree::<f64>();
 }
 
+/// Long ones are computed in streams that lie apart.
+#[test]
+fn a_filter_of_many_numbers_gives_what_it_gives_of_its_parts() {
+    fn agree<T: Sample>() {
+        let all: Vec<T> = numbers(12_345, 22);
+        for simd in levels() {
+            for taps in [3, 4, 5, 8, 15, 16, 17, 40] {
+                let taps: Vec<T> = numbers(taps, 23);
+                for x in [&all[1..], &all[..5_760 + 15], &all[3..5_760 + 17], &all[..900]] {
+                    let outputs = x.len() + 1 - taps.len();
+                    let (mut whole, mut parts) = (vec![T::default(); outputs], vec![T::default(); outputs]);
+                    simd.fir(&taps, x, &mut whole);
+                    for (part, x) in parts.chunks_mut(50).zip((0..).step_by(50).map(|start| &x[start..])) {
+                        simd.fir(&taps, &x[..part.len() + taps.len() - 1], part);
+                    }
+                    assert_same(&whole, &parts, (simd, taps.len()));
+                }
+            }
+        }
+    }
+    agree::<f32>();
+    agree::<f64>();
+}
+
+#[test]
+fn without_taps_there_are_no_outputs() {
+    levels().into_iter().for_each(|simd| simd.fir(&[], &[1.0_f32, 2.0], &mut []));
+}
+
 #[test]
 fn window_sums_of_integers_are_exact() {
     fn agree<T: Sample>() {

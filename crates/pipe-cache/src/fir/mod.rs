@@ -70,10 +70,12 @@ impl<T: Lanes> WithSimd for Fir<'_, T> {
     fn with_simd<S: pulp::Simd>(self, simd: S) {
         let Fir { taps, x, out } = self;
         let group = REGISTERS * size_of::<T::Vector<S>>() / size_of::<T>();
-        let whole = out.len() / group * group;
-        let (front, rest) = out.split_at_mut(whole);
-        for (at, out) in front.chunks_exact_mut(group).enumerate() {
-            let x = &x[at * group..at * group + group + taps.len() - 1];
+        let mut done = 0;
+        while done < out.len() && out.len() >= group {
+            // The last ones begin among outputs that are there, and compute them again.
+            let start = done.min(out.len() - group);
+            done = start + group;
+            let x = &x[start..done + taps.len() - 1];
             let mut sums = [T::splat(simd, T::default()); REGISTERS];
             for (at, tap) in taps.iter().rev().enumerate().rev() {
                 let tap = T::splat(simd, *tap);
@@ -82,10 +84,9 @@ impl<T: Lanes> WithSimd for Fir<'_, T> {
                     *sum = T::mul_add(simd, tap, *x, *sum);
                 }
             }
-            out.copy_from_slice(cast_slice(&sums));
+            out[start..done].copy_from_slice(cast_slice(&sums));
         }
-        for (at, out) in rest.iter_mut().enumerate() {
-            let under = &x[whole + at..whole + at + taps.len()];
+        for (out, under) in out[done..].iter_mut().zip(x[done..].windows(taps.len().max(1))) {
             let pairs = taps.iter().zip(under.iter().rev());
             *out = pairs.fold(T::default(), |sum, (tap, x)| tap.times_plus(*x, sum));
         }
