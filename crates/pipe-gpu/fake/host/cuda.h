@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <math.h>
+#include <string.h>
 #include <type_traits>
 #include <utility>
 
@@ -35,6 +36,18 @@ static inline double __dmul_rn(double x, double y) { return x * y; }
 static inline double __ddiv_rn(double x, double y) { return x / y; }
 static inline double __dsqrt_rn(double x) { return sqrt(x); }
 static inline double __fma_rn(double x, double y, double z) { return fma(x, y, z); }
+
+static inline long long __double_as_longlong(double x) {
+    long long bits;
+    memcpy(&bits, &x, sizeof bits);
+    return bits;
+}
+
+// Nobody else is there meanwhile: threads run one behind the other.
+typedef unsigned long long Word;
+static inline void atomicAdd(Word* to, Word x) { *to += x; }
+static inline void atomicMin(Word* to, Word x) { *to = x < *to ? x : *to; }
+static inline void atomicMax(Word* to, Word x) { *to = x > *to ? x : *to; }
 
 // A kernel as the driver launches it, by the addresses of its parameters.
 namespace host {
