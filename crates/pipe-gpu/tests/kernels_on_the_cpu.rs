@@ -8,7 +8,8 @@ use pipe_core::Event;
 use pipe_core::kernel::{Binary, Compare, Float, KernelWorker, Number, PairProgram, Program, Runner, Scalar};
 use pipe_gpu::{Gate, Gpu};
 
-/// Every launch has one of these; the first one is what would be asked for.
+/// Every launch has one of these. The first one is what would be asked for; in the others the last thread runs first, since the order of threads
+/// must not matter.
 const GRIDS: [Option<(u32, u32)>; 4] = [None, Some((1, 1)), Some((3, 5)), Some((7, 64))];
 
 fn gpu(slot_bytes: usize) -> Gpu {
