@@ -11,6 +11,18 @@ pub(crate) trait Element: Number {
     /// An operation that only this kind has, as the kernel takes it; `None` if the kernel does not know it.
     fn encode_only(op: Self::Only) -> Option<EncodedOp<Self>>;
 
+    /// Its bytes.
+    fn to_bytes(self) -> Vec<u8>;
+
+    /// The number that has these bytes, as many as it has.
+    fn of_bytes(bytes: &[u8]) -> Self;
+
+    /// The number that the kernel has made this word of, so that words compare as numbers do.
+    fn of_key(key: u64) -> Self;
+
+    /// The total of the two words of a sum; `None` where a device does not add up.
+    fn total_of(words: [u64; 2]) -> Option<Self::Total>;
+
     /// Of all workers the one for this type.
     fn of(all: &mut dyn KernelWorkers) -> &mut dyn KernelWorker<Self>;
 }
@@ -27,12 +39,24 @@ pub(crate) enum Family {
     Stencil,
     Fir,
     WindowSums,
+    Count,
+    MinMax,
+    Sum,
 }
 
 impl Family {
     /// All of them, as their names begin in the sources, and the place of the image that has them.
-    pub(crate) const ALL: [(&str, usize); 6] =
-        [("map", 0), ("pair", 1), ("grey", 1), ("stencil", 1), ("fir", 1), ("window_sums", 1)];
+    pub(crate) const ALL: [(&str, usize); 9] = [
+        ("map", 0),
+        ("pair", 1),
+        ("grey", 1),
+        ("stencil", 1),
+        ("fir", 1),
+        ("window_sums", 1),
+        ("count", 2),
+        ("min_max", 2),
+        ("sum", 2),
+    ];
 
     /// The place of its kernel for a type among all kernels.
     pub(crate) fn kernel<T: Element>(self) -> usize {
@@ -40,19 +64,42 @@ impl Family {
     }
 }
 
-/// The kernels by name, each with the place of the image that has it.
-pub(crate) fn kernels() -> impl Iterator<Item = (String, usize)> {
-    let named = |(family, image)| TYPES.map(|of| (format!("pipe_{family}_{of}"), image));
+/// The kernels by name, each with the place of the image that has it. There is none for sums of floats.
+pub(crate) fn kernels() -> impl Iterator<Item = Option<(String, usize)>> {
+    let named = |(family, image)| {
+        TYPES.map(|of| {
+            let is_there = family != "sum" || !of.starts_with('f');
+            is_there.then(|| (format!("pipe_{family}_{of}"), image))
+        })
+    };
     Family::ALL.into_iter().flat_map(named)
 }
 
 macro_rules! elements {
-    ($($type:ty: $place:literal, $only:expr;)+) => { $(
+    ($($type:ty: $place:literal, $only:expr, $key:expr, $total:expr;)+) => { $(
         impl Element for $type {
             const TYPE: usize = $place;
 
             fn encode_only(op: Self::Only) -> Option<EncodedOp<Self>> {
                 $only(op)
+            }
+
+            fn to_bytes(self) -> Vec<u8> {
+                self.to_ne_bytes().to_vec()
+            }
+
+            fn of_bytes(bytes: &[u8]) -> Self {
+                let mut own = [0; size_of::<$type>()];
+                own.copy_from_slice(bytes);
+                <$type>::from_ne_bytes(own)
+            }
+
+            fn of_key(key: u64) -> Self {
+                $key(key) as $type
+            }
+
+            fn total_of(words: [u64; 2]) -> Option<Self::Total> {
+                $total(words)
             }
 
             fn of(all: &mut dyn KernelWorkers) -> &mut dyn KernelWorker<Self> {
@@ -63,12 +110,27 @@ macro_rules! elements {
 }
 // For example: impl Element for f32 { const TYPE: usize = 0; .. }
 elements! {
-    f32: 0, float;
-    f64: 1, float;
-    i32: 2, |op| match op {};
-    i64: 3, |op| match op {};
-    u8: 4, |op| match op {};
-    u16: 5, |op| match op {};
+    f32: 0, float, float_of, |_| None;
+    f64: 1, float, float_of, |_| None;
+    i32: 2, |op| match op {}, integer_of, total;
+    i64: 3, |op| match op {}, integer_of, total;
+    u8: 4, |op| match op {}, integer_of, total;
+    u16: 5, |op| match op {}, integer_of, total;
+}
+
+fn integer_of(key: u64) -> i64 {
+    (key ^ 1 << 63).cast_signed()
+}
+
+/// Of `f32`, too: each is an `f64`, exactly.
+fn float_of(key: u64) -> f64 {
+    f64::from_bits(if key >> 63 == 0 { !key } else { key ^ 1 << 63 })
+}
+
+/// The lower halves of all numbers, and their upper halves with the signs.
+#[expect(clippy::unnecessary_wraps, reason = "there is none for floats")]
+fn total([low, high]: [u64; 2]) -> Option<i128> {
+    Some((i128::from(high.cast_signed()) << 32) + i128::from(low))
 }
 
 fn float<T: Number>(op: FloatOp<T>) -> Option<EncodedOp<T>> {

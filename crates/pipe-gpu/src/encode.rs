@@ -58,6 +58,11 @@ fn encode_op<T: Element>(op: Op<T>) -> Option<EncodedOp<T>> {
     Some(EncodedOp { code, a, b })
 }
 
+/// The code of a comparison in `kernels/totals.cu`, where they begin with 0.
+pub(crate) fn code_of_compare(compare: Compare) -> usize {
+    (code_of(compare) - code_of(Compare::Less)) as usize
+}
+
 fn code_of(compare: Compare) -> u32 {
     match compare {
         Compare::Less => 8,

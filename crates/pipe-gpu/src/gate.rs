@@ -7,7 +7,7 @@
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 #[non_exhaustive]
 pub enum Gate {
-    /// The rates of this machine: the bus is measured once for a device, the CPU on the first blocks of each stage.
+    /// The rates of this machine: the bus is measured once for a device, the CPU on the first blocks of each kernel in each stage.
     #[default]
     Measured,
     /// These rates of the bus; the CPU is still measured.

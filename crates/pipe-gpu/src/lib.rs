@@ -20,8 +20,8 @@
 //!                                --> slot 3:                           copy there | kernels | copy back  --> block, in place
 //! ```
 //!
-//! [`Gpu`] runs a pipeline as `Inline` does, and its kernels on the device: programs over one column and over two, grey, stencils, filters and
-//! sums over windows. Each of them, a program however long, is one way there and back. A slot is a
+//! [`Gpu`] runs a pipeline as `Inline` does, and its kernels on the device: programs over one column and over two, grey, stencils, filters,
+//! sums over windows, counts, extremes and the sums of integers. Each of them, a program however long, is one way there and back. A slot is a
 //! stream, a buffer on the device and a pinned one on the host; slots are made once and used again, within a budget. A block comes back
 //! before the next one is read, so batches stay in order; what overlaps are the pieces of one block. So blocks should be large: of tens of
 //! megabytes.
@@ -38,7 +38,7 @@
 //! | what one result is made of is longer than a slot: three rows of an image, the taps of a filter | as above |
 //!
 //! Results are those of the scalar reference, bit for bit; `exp`, `log`, `tanh`, `sigmoid` and `pow` within their
-//! [bound](pipe_core::kernel::FloatOp). `retain` and reductions are computed on the CPU. All this was checked over a driver that runs the
+//! [bound](pipe_core::kernel::FloatOp). `retain`, histograms, moments and the sums of floats are computed on the CPU. All this was checked over a driver that runs the
 //! kernels' sources on the CPU; nothing was measured on a device yet.
 //!
 //! # Features

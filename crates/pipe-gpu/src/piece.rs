@@ -41,6 +41,7 @@ pub(crate) enum Table<'a, T> {
     None,
     Program(&'a Encoded<T>),
     Weights(&'a [T; 9]),
+    Bound(&'a T),
 }
 
 impl<'a, T> Launch<'a, T> {

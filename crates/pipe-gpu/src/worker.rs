@@ -5,7 +5,7 @@ use crate::encode::encode;
 use crate::error::GpuError;
 use crate::executor::{Gpu, Without};
 use crate::gate::{Gate, Place};
-use crate::job::{Fir, Grey, Job, Map, Pair, Stencil, WindowSums};
+use crate::job::{Count, Fir, Grey, Job, Map, MinMax, Pair, Rule, Stencil, Sum, Total, WindowSums};
 use crate::log::Topic;
 use crate::piece::most_units;
 use crate::pool::Pool;
@@ -46,12 +46,12 @@ impl<T: Element> KernelWorker<T> for Worker {
         if encoded.is_empty() {
             return Ok(());
         }
-        self.compute(Map { program, encoded, block })
+        self.compute(&mut Map { program, encoded, block })
     }
 
     fn run_pair(&mut self, program: &PairProgram<T>, x: &mut [T], y: &[T]) -> Result<(), BoxError> {
         match Pair::new(program, x, y) {
-            Some(pair) => self.compute(pair),
+            Some(mut pair) => self.compute(&mut pair),
             None => {
                 self.note_unknown();
                 T::of(&mut *self.cpu).run_pair(program, x, y)
@@ -62,14 +62,14 @@ impl<T: Element> KernelWorker<T> for Worker {
     // What makes no sense is the CPU's, for these: it says what becomes of it.
     fn fir(&mut self, taps: &[T], x: &[T], out: &mut [T]) -> Result<(), BoxError> {
         match Fir::new(taps, x, out) {
-            Some(fir) => self.compute(fir),
+            Some(mut fir) => self.compute(&mut fir),
             None => T::of(&mut *self.cpu).fir(taps, x, out),
         }
     }
 
     fn window_sums(&mut self, width: usize, x: &[T], out: &mut [T]) -> Result<(), BoxError> {
         match WindowSums::new(width, x, out) {
-            Some(sums) => self.compute(sums),
+            Some(mut sums) => self.compute(&mut sums),
             None => T::of(&mut *self.cpu).window_sums(width, x, out),
         }
     }
@@ -82,22 +82,22 @@ impl<T: Element> KernelWorker<T> for Worker {
         out: &mut [T],
     ) -> Result<(), BoxError> {
         match Stencil::new(weights, width, image, out) {
-            Some(stencil) => self.compute(stencil),
+            Some(mut stencil) => self.compute(&mut stencil),
             None => T::of(&mut *self.cpu).stencil(weights, width, image, out),
         }
     }
 
     fn grey(&mut self, rgb: &[T], grey: &mut [T]) -> Result<(), BoxError> {
-        self.compute(Grey::new(rgb, grey))
+        self.compute(&mut Grey::new(rgb, grey))
     }
 
-    // Numbers that come from the host and become fewer, or one, are done before they could be on the device: see docs/design/gpu.md.
+    // Kept in their order, which is for a scan over the whole block: see docs/design/gpu.md.
     fn retain(&mut self, compare: Compare, bound: T, block: &mut Vec<T>) -> Result<(), BoxError> {
         T::of(&mut *self.cpu).retain(compare, bound, block)
     }
 
     fn count(&mut self, compare: Compare, bound: T, block: &[T]) -> Result<u64, BoxError> {
-        T::of(&mut *self.cpu).count(compare, bound, block)
+        self.total(Count(compare, bound), block)
     }
 
     fn compensated_sum(&mut self, block: &[T]) -> Result<Compensated, BoxError> {
@@ -105,11 +105,15 @@ impl<T: Element> KernelWorker<T> for Worker {
     }
 
     fn sum(&mut self, block: &[T]) -> Result<T::Total, BoxError> {
-        T::of(&mut *self.cpu).sum(block)
+        match T::total_of([0; 2]) {
+            Some(_) => self.total(Sum, block),
+            // In lanes: an order of additions that has no work for a device.
+            None => T::of(&mut *self.cpu).sum(block),
+        }
     }
 
     fn min_max(&mut self, block: &[T]) -> Result<Option<(T, T)>, BoxError> {
-        T::of(&mut *self.cpu).min_max(block)
+        self.total(MinMax, block)
     }
 
     fn moments(&mut self, block: &[T]) -> Result<Moments, BoxError> {
@@ -125,7 +129,7 @@ impl Worker {
     }
 
     /// On the device, if it is there, has room, and is worth the way; and on the CPU what it has not done.
-    fn compute<T: Element, J: Job<T>>(&mut self, mut job: J) -> Result<(), BoxError> {
+    fn compute<T: Element, J: Job<T>>(&mut self, job: &mut J) -> Result<(), BoxError> {
         if job.units() == 0 {
             return Ok(());
         }
@@ -141,12 +145,12 @@ impl Worker {
             });
             return job.on_cpu(T::of(&mut *self.cpu), 0);
         }
-        match self.place(J::FAMILY, bytes_one_way(&job)) {
+        match self.place(J::FAMILY, bytes_one_way(job)) {
             Ok(Place::Device) => {}
             Ok(Place::Cpu) => return self.timed(job),
             Err(error) => return self.without_device(error, job, 0),
         }
-        let (done, failed) = stream(&self.pool, self.gpu.slots, piece, &mut job);
+        let (done, failed) = stream(&self.pool, self.gpu.slots, piece, job);
         if done > 0 {
             let with = || Event::Kernels { runner: "gpu", with: self.pool.facts().to_string() };
             self.gpu.log.note(Topic::Used, with);
@@ -155,6 +159,12 @@ impl Worker {
             None => Ok(()),
             Some(error) => self.without_device(error, job, done),
         }
+    }
+
+    fn total<T: Element, R: Rule<T>>(&mut self, rule: R, block: &[T]) -> Result<R::Result, BoxError> {
+        let mut total = Total::new(rule, block);
+        self.compute(&mut total)?;
+        Ok(total.result())
     }
 
     #[cold]
@@ -190,14 +200,14 @@ impl Worker {
     }
 
     /// Computes on the CPU, and learns from the first blocks how long that takes.
-    fn timed<T: Element, J: Job<T>>(&mut self, mut job: J) -> Result<(), BoxError> {
+    fn timed<T: Element, J: Job<T>>(&mut self, job: &mut J) -> Result<(), BoxError> {
         let clock = &mut self.clocks[J::FAMILY as usize];
         if clock.trials == TRIALS {
             return job.on_cpu(T::of(&mut *self.cpu), 0);
         }
         let started = Instant::now();
         let done = job.on_cpu(T::of(&mut *self.cpu), 0);
-        let seconds = started.elapsed().as_secs_f64() / bytes_one_way(&job) as f64;
+        let seconds = started.elapsed().as_secs_f64() / bytes_one_way(job) as f64;
         clock.seconds = clock.seconds.min(seconds);
         clock.trials += 1;
         done
@@ -208,7 +218,7 @@ impl Worker {
     fn without_device<T: Element, J: Job<T>>(
         &mut self,
         error: GpuError,
-        mut job: J,
+        job: &mut J,
         from: usize,
     ) -> Result<(), BoxError> {
         let topic = match &error {

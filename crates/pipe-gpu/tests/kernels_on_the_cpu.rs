@@ -8,7 +8,8 @@ use pipe_core::Event;
 use pipe_core::kernel::{Binary, Compare, Float, KernelWorker, Number, PairProgram, Program, Runner, Scalar};
 use pipe_gpu::{Gate, Gpu};
 
-/// Every launch has one of these; the first one is what would be asked for.
+/// Every launch has one of these. The first one is what would be asked for; in the others the last thread runs first, since the order of threads
+/// must not matter.
 const GRIDS: [Option<(u32, u32)>; 4] = [None, Some((1, 1)), Some((3, 5)), Some((7, 64))];
 
 fn gpu(slot_bytes: usize) -> Gpu {
@@ -351,4 +352,38 @@ fn a_kernel_writes_nothing_beside_a_slot_that_its_block_fills() {
         drop(gpu);
         fake.assert_clean(format!("slots of {words} words"));
     }
+}
+
+fn totals_of<T: Awkward>() {
+    use Compare::{Equal, Greater, GreaterOrEqual, Less, LessOrEqual, NotEqual};
+    on_both::<T>(|device, reference, when| {
+        for (at, len) in LENGTHS.into_iter().enumerate() {
+            let x = numbers::<T>(len, at);
+            let when = || format!("{len} numbers from {at} on, {when}");
+            for compare in [Less, LessOrEqual, Equal, NotEqual, GreaterOrEqual, Greater] {
+                let bound = T::NUMBERS[(at + 5) % T::NUMBERS.len()];
+                let counts = (device.count(compare, bound, &x), reference.count(compare, bound, &x));
+                assert_eq!(counts.0.unwrap(), counts.1.unwrap(), "{compare:?} {bound:?}, {}", when());
+            }
+            // Zeros of both signs are equal, and either may be told.
+            assert_eq!(device.min_max(&x).unwrap(), reference.min_max(&x).unwrap(), "{}", when());
+            let sums = [device.sum(&x).unwrap(), reference.sum(&x).unwrap()].map(|sum| format!("{sum:?}"));
+            assert_eq!(sums[0], sums[1], "{}", when());
+        }
+        // All alike; of what is not a number, too, where there is such.
+        for x in T::NUMBERS {
+            let block = [*x; 300];
+            assert_eq!(device.min_max(&block).unwrap(), reference.min_max(&block).unwrap(), "{block:?}");
+        }
+    });
+}
+
+#[test]
+fn counts_sums_and_extremes_are_those_of_the_reference() {
+    totals_of::<f32>();
+    totals_of::<f64>();
+    totals_of::<i32>();
+    totals_of::<i64>();
+    totals_of::<u8>();
+    totals_of::<u16>();
 }

@@ -3,7 +3,9 @@
 mod fake;
 
 use fake::{Failure, Fake, LAUNCH_FAILED, NEW_CODE, OUT_OF_MEMORY};
-use pipe_core::kernel::{Blocks, Fir, Grey, Number, Program, Runner, Scalar, Sobel, Sum, WindowSums};
+use pipe_core::kernel::{
+    Blocks, Compare, Fir, Grey, Number, Program, Runner, Scalar, Sobel, Sum, WindowSums,
+};
 use pipe_core::testing::laws;
 use pipe_core::{Event, Executor, Inline, Report, RunError, from_source};
 use pipe_gpu::{Gate, Gpu, GpuError, Rates};
@@ -159,6 +161,42 @@ fn whatever_fails_from_block_to_block_the_results_are_equal_and_nothing_leaks() 
             let report = run_from_block_to_block(&gpu());
             assert_eq!(bits(&report.value.concat()), wanted, "{when}");
             assert!(fallbacks(&report).len() <= 1, "{when}: {:?}", report.events);
+            fake.assert_clean(&when);
+        }
+    }
+}
+
+/// Count, extremes and sum, of several pieces.
+fn totals(gpu: &Gpu) -> (u64, Option<(i32, i32)>, i128) {
+    let numbers: Vec<i32> = (0..40).map(|n| (n * n * 977) % 1_001 - 500).collect();
+    let mut worker = i32::worker(gpu.worker());
+    let count = worker.count(Compare::Greater, 100, &numbers).unwrap();
+    (count, worker.min_max(&numbers).unwrap(), worker.sum(&numbers).unwrap())
+}
+
+#[test]
+fn whatever_fails_totals_are_equal_and_nothing_leaks() {
+    let Some(fake) = Fake::new() else { return };
+    let wanted = {
+        let gpu = gpu().strict();
+        let wanted = totals(&gpu);
+        assert!(gpu.events().iter().all(|event| matches!(event, Event::Kernels { runner: "gpu", .. })));
+        wanted
+    };
+    assert_eq!(
+        wanted,
+        totals(&Gpu::new().gate(Gate::With(Rates { bytes_per_second: 1.0, seconds_per_block: 1.0 })))
+    );
+    fake.again();
+    totals(&gpu());
+    for at in 1..=fake.calls() {
+        for failure in [Failure::Once, Failure::Lost] {
+            let when = format!("call {at} fails, {failure:?}");
+            let fake = fake.again();
+            fake.fail(at, LAUNCH_FAILED, failure);
+            let gpu = gpu();
+            assert_eq!(totals(&gpu), wanted, "{when}");
+            drop(gpu);
             fake.assert_clean(&when);
         }
     }
@@ -337,7 +375,7 @@ fn a_slow_bus_keeps_blocks_on_the_cpu_and_a_fast_one_does_not() {
 }
 
 #[test]
-fn inside_of_another_executor_it_computes_too_and_reductions_are_those_of_the_cpu() {
+fn inside_of_another_executor_it_computes_too_and_sums_of_floats_are_those_of_the_cpu() {
     let Some(fake) = Fake::new() else { return };
     let gpu = gpu();
     for _ in 0..2 {

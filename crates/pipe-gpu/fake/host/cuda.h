@@ -1,11 +1,13 @@
 // What the kernels use of CUDA, as C++ for the CPU: so the sources in `kernels/` are compiled a second time, and run where no device is.
 //
-// The threads of a grid run one behind the other, each to its end: the kernels have no barriers. Every operation that rounds by itself on the
+// The threads of a grid run one behind the other, each to its end: the kernels have no barriers. The first one first or the last one first: a
+// kernel that gives the same in both is not one in which a thread reads what another one has written, or will. Every operation that rounds by itself on the
 // device is an operation of its own here, and the compiler is told to fuse none (`-ffp-contract=off`), so bits are those of the device. But
 // `exp`, `log`, `tanh` and `pow` are those of the system's library here and CUDA's own ones there.
 
 #include <cstddef>
 #include <math.h>
+#include <string.h>
 #include <type_traits>
 #include <utility>
 
@@ -36,6 +38,18 @@ static inline double __ddiv_rn(double x, double y) { return x / y; }
 static inline double __dsqrt_rn(double x) { return sqrt(x); }
 static inline double __fma_rn(double x, double y, double z) { return fma(x, y, z); }
 
+static inline long long __double_as_longlong(double x) {
+    long long bits;
+    memcpy(&bits, &x, sizeof bits);
+    return bits;
+}
+
+// Nobody else is there meanwhile: threads run one behind the other.
+typedef unsigned long long Word;
+static inline void atomicAdd(Word* to, Word x) { *to += x; }
+static inline void atomicMin(Word* to, Word x) { *to = x < *to ? x : *to; }
+static inline void atomicMax(Word* to, Word x) { *to = x > *to ? x : *to; }
+
 // A kernel as the driver launches it, by the addresses of its parameters.
 namespace host {
 
@@ -44,11 +58,13 @@ struct Parameter {
     bool is_pointer;
 };
 
+enum Order : unsigned { FIRST_FIRST, LAST_FIRST };
+
 struct Kernel {
     const char* name;
     const Parameter* parameters;
     size_t len;
-    void (*run)(unsigned blocks, unsigned threads, void* const* parameters);
+    void (*run)(unsigned blocks, unsigned threads, Order order, void* const* parameters);
 };
 
 template <auto kernel> struct Of;
@@ -60,13 +76,13 @@ template <typename... P, void (*kernel)(P...)> struct Of<kernel> {
         kernel(*static_cast<P*>(from[at])...);
     }
 
-    static void run(unsigned blocks, unsigned threads, void* const* from) {
+    static void run(unsigned blocks, unsigned threads, Order order, void* const* from) {
         gridDim = {blocks, 1, 1};
         blockDim = {threads, 1, 1};
         for (unsigned block = 0; block < blocks; block++) {
             for (unsigned thread = 0; thread < threads; thread++) {
-                blockIdx = {block, 0, 0};
-                threadIdx = {thread, 0, 0};
+                blockIdx = {order == LAST_FIRST ? blocks - 1 - block : block, 0, 0};
+                threadIdx = {order == LAST_FIRST ? threads - 1 - thread : thread, 0, 0};
                 call(from, std::index_sequence_for<P...>());
             }
         }

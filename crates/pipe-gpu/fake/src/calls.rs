@@ -4,7 +4,7 @@
     reason = "the functions of a library have names, and some of their parameters are addresses"
 )]
 
-use crate::kernels::{Grid, Kernel, Launch};
+use crate::kernels::{Grid, Kernel, Launch, Order};
 use crate::state::{
     Call, INVALID_DEVICE, INVALID_VALUE, NO_BINARY, NO_DEVICE, NOT_FOUND, OUT_OF_MEMORY, SUCCESS, State,
     Work, call, set_context,
@@ -269,7 +269,7 @@ extern "C" fn cuLaunchKernel(
             state.violated("a launch of nothing, or of no grid");
             return INVALID_VALUE;
         };
-        let grid = state.grid.unwrap_or(Grid { blocks, threads });
+        let grid = state.grid.unwrap_or(Grid { blocks, threads, order: Order::FirstFirst });
         // SAFETY: the parameters are those of the kernel, as the caller promises.
         let launch = unsafe { Launch::new(kernel, grid, parameters) };
         state.queue(stream, Work::Launch(launch))

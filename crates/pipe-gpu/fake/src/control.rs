@@ -1,7 +1,7 @@
 //! What a test tells the driver and asks it.
 #![expect(unsafe_code, reason = "the functions of a library have names")]
 
-use crate::kernels::{Grid, Kernel};
+use crate::kernels::{Grid, Kernel, Order};
 use crate::state::{Failing, reset, state};
 
 /// Back to the beginning: one device, nothing alive, no call made.
@@ -31,10 +31,10 @@ extern "C" fn fake_kernels() -> usize {
     Kernel::all().len()
 }
 
-/// Every launch has this grid from now on, whichever is asked for.
+/// Every launch has this grid from now on, whichever is asked for, and its last thread runs first.
 #[unsafe(no_mangle)]
 extern "C" fn fake_grid(blocks: u32, threads: u32) {
-    state().grid = Some(Grid { blocks, threads });
+    state().grid = Some(Grid { blocks, threads, order: Order::LastFirst });
 }
 
 /// Calls so far.

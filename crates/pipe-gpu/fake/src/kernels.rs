@@ -10,7 +10,7 @@ pub(crate) struct Kernel {
     name: *const c_char,
     parameters: *const Parameter,
     len: usize,
-    run: unsafe extern "C" fn(u32, u32, *const *mut c_void),
+    run: unsafe extern "C" fn(u32, u32, Order, *const *mut c_void),
 }
 
 /// One of its parameters.
@@ -57,6 +57,15 @@ impl Kernel {
 pub(crate) struct Grid {
     pub(crate) blocks: u32,
     pub(crate) threads: u32,
+    pub(crate) order: Order,
+}
+
+/// Which of its threads runs first.
+#[derive(Debug, Clone, Copy)]
+#[repr(u32)]
+pub(crate) enum Order {
+    FirstFirst,
+    LastFirst,
 }
 
 /// A launch with its parameters, which the driver copies when it is asked for.
@@ -98,7 +107,7 @@ impl Launch {
         let values: Vec<*mut c_void> =
             self.values.iter_mut().map(|value| value.as_mut_ptr().cast()).collect();
         // SAFETY: the parameters are those of the kernel, with addresses of memory that is alive. One that writes beyond it is found below.
-        unsafe { (self.kernel.run)(self.grid.blocks, self.grid.threads, values.as_ptr()) };
+        unsafe { (self.kernel.run)(self.grid.blocks, self.grid.threads, self.grid.order, values.as_ptr()) };
         let name = String::from_utf8_lossy(self.kernel.name());
         device.unspoilt().map_err(|what| format!("{name}: {what}"))
     }

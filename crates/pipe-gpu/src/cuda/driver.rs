@@ -36,7 +36,7 @@ const MOST_BLOCKS: u32 = 528;
 /// A device that is open: its context, and the kernels in it.
 pub(crate) struct Driver {
     /// In the order of `kernels`.
-    functions: Vec<Function>,
+    functions: Vec<Option<Function>>,
     // Dropped before the context that they lie in.
     modules: ManuallyDrop<Vec<Module>>,
     context: ManuallyDrop<Context>,
@@ -72,9 +72,10 @@ impl Driver {
         // `Context::new` has done so, too, and thrown the result away.
         called("cuCtxSetCurrent", || CurrentContext::set_current(&context))?;
         let (modules, image) = load(major)?;
-        let function = |(name, image): (String, usize)| {
+        let function = |kernel: Option<(String, usize)>| {
+            let Some((name, image)) = kernel else { return Ok(None) };
             let function = called("cuModuleGetFunction", || modules[image].get_function(&name))?;
-            Ok(Function(function.to_raw()))
+            Ok(Some(Function(function.to_raw())))
         };
         let functions = kernels().map(function).collect::<Result<_, _>>()?;
         let (modules, context) = (ManuallyDrop::new(modules), ManuallyDrop::new(context));
@@ -279,7 +280,8 @@ impl Driver {
     ) -> Result<(), GpuError> {
         let blocks =
             (launch.threads as u64).div_ceil(u64::from(THREADS)).clamp(1, u64::from(MOST_BLOCKS)) as u32;
-        let function = self.functions[launch.family.kernel::<T>()].0;
+        let function =
+            self.functions[launch.family.kernel::<T>()].as_ref().expect("there is such a kernel").0;
         let len = launch.len as u64;
         let mut arguments = [ptr::null_mut::<c_void>(); 3 + 1 + MOST_NUMBERS + 1];
         let places = launch.regions.iter().map(|region| (&raw const regions[*region]).cast());
@@ -288,6 +290,7 @@ impl Driver {
             Table::None => None,
             Table::Program(program) => Some((&raw const *program).cast::<c_void>()),
             Table::Weights(weights) => Some((&raw const *weights).cast()),
+            Table::Bound(bound) => Some((&raw const *bound).cast()),
         };
         let all = places.chain([(&raw const len).cast()]).chain(numbers).chain(table);
         arguments.iter_mut().zip(all).for_each(|(argument, from)| *argument = from.cast_mut());

@@ -5,6 +5,7 @@ mod grey;
 mod map;
 mod pair;
 mod stencil;
+mod total;
 mod window_sums;
 
 pub(crate) use fir::Fir;
@@ -12,6 +13,7 @@ pub(crate) use grey::Grey;
 pub(crate) use map::Map;
 pub(crate) use pair::Pair;
 pub(crate) use stencil::Stencil;
+pub(crate) use total::{Count, MinMax, Rule, Sum, Total};
 pub(crate) use window_sums::WindowSums;
 
 use crate::cuda::Slot;

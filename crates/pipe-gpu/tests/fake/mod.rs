@@ -70,7 +70,7 @@ impl Fake {
         call(devices, capability, bytes);
     }
 
-    /// Every launch has this grid from now on, whichever is asked for.
+    /// Every launch has this grid from now on, whichever is asked for, and its last thread runs first.
     pub(crate) fn grid(&self, blocks: u32, threads: u32) {
         // SAFETY: the function has this type.
         let call = unsafe { self.function::<extern "C" fn(u32, u32)>("fake_grid") };

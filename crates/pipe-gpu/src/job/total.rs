@@ -1,0 +1,180 @@
+//! Of a block a few numbers, which are the same in any order: a count, the sum of integers, the extremes.
+
+use super::Job;
+use crate::cuda::Slot;
+use crate::element::{Element, Family};
+use crate::encode::code_of_compare;
+use crate::error::GpuError;
+use crate::piece::{Launch, Piece, Regions, Table};
+use pipe_core::BoxError;
+use pipe_core::kernel::{Compare, KernelWorker};
+use std::ops::Range;
+
+/// What the kernel makes of a piece, in two words that come with it.
+type Words = [u64; 2];
+
+/// What is made of the numbers.
+pub(crate) trait Rule<T: Element> {
+    const FAMILY: Family;
+    /// The words before the first number.
+    const NOTHING: Words;
+    type Result;
+
+    fn launch(&self, len: usize) -> Launch<'_, T> {
+        Launch::new(Self::FAMILY, &[0, 1], len, &[])
+    }
+
+    /// The words of two pieces as those of both.
+    fn merged(&self, a: Words, b: Words) -> Words {
+        [a[0].wrapping_add(b[0]), a[1].wrapping_add(b[1])]
+    }
+
+    fn result(&self, words: Words) -> Self::Result;
+
+    fn with(&self, a: Self::Result, b: Self::Result) -> Self::Result;
+
+    fn on_cpu(&self, cpu: &mut dyn KernelWorker<T>, block: &[T]) -> Result<Self::Result, BoxError>;
+}
+
+/// A rule over a block. Pieces give words, and what the CPU has done is a result of its own.
+pub(crate) struct Total<'a, T: Element, R: Rule<T>> {
+    rule: R,
+    block: &'a [T],
+    /// Of each piece that has come back, and of one that did not: that one's say nothing.
+    words: Vec<Vec<T>>,
+    of_cpu: Option<R::Result>,
+}
+
+impl<'a, T: Element, R: Rule<T>> Total<'a, T, R> {
+    pub(crate) fn new(rule: R, block: &'a [T]) -> Self {
+        Total { rule, block, words: Vec::new(), of_cpu: None }
+    }
+
+    pub(crate) fn result(self) -> R::Result {
+        let words = self.words.iter().map(|words| words_of(words));
+        let all = words.fold(R::NOTHING, |all, words| self.rule.merged(all, words));
+        let result = self.rule.result(all);
+        match self.of_cpu {
+            Some(rest) => self.rule.with(result, rest),
+            None => result,
+        }
+    }
+}
+
+impl<T: Element, R: Rule<T>> Job<T> for Total<'_, T, R> {
+    const FAMILY: Family = R::FAMILY;
+
+    fn units(&self) -> usize {
+        self.block.len()
+    }
+
+    fn bytes(&self) -> (usize, usize) {
+        (size_of_val(self.block), size_of::<Words>())
+    }
+
+    fn regions(&self, units: usize) -> Regions {
+        [units, size_of::<Words>() / size_of::<T>(), 0]
+    }
+
+    fn begin(&self, slot: &mut Slot, units: Range<usize>) -> Result<(), GpuError> {
+        let regions = self.regions(units.len());
+        let launches = &[self.rule.launch(units.len())];
+        let inputs: &[&[T]] = &[&self.block[units], &numbers_of(R::NOTHING)];
+        slot.begin(&Piece { regions, inputs, output: 1, launches })
+    }
+
+    fn output(&mut self, _: Range<usize>) -> &mut [T] {
+        self.words.push(numbers_of(R::NOTHING));
+        self.words.last_mut().map_or(&mut [], |words| words)
+    }
+
+    fn on_cpu(&mut self, cpu: &mut dyn KernelWorker<T>, from: usize) -> Result<(), BoxError> {
+        self.of_cpu = Some(self.rule.on_cpu(cpu, &self.block[from..])?);
+        Ok(())
+    }
+}
+
+/// Words as numbers that have the same bytes.
+fn numbers_of<T: Element>(words: Words) -> Vec<T> {
+    let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_ne_bytes()).collect();
+    bytes.chunks_exact(size_of::<T>()).map(T::of_bytes).collect()
+}
+
+fn words_of<T: Element>(numbers: &[T]) -> Words {
+    let bytes: Vec<u8> = numbers.iter().flat_map(|x| x.to_bytes()).collect();
+    let mut words = bytes.as_chunks::<8>().0.iter().map(|bytes| u64::from_ne_bytes(*bytes));
+    [words.next().unwrap_or_default(), words.next().unwrap_or_default()]
+}
+
+/// How many compare so with the bound.
+pub(crate) struct Count<T>(pub(crate) Compare, pub(crate) T);
+
+impl<T: Element> Rule<T> for Count<T> {
+    const FAMILY: Family = Family::Count;
+    const NOTHING: Words = [0, 0];
+    type Result = u64;
+
+    fn launch(&self, len: usize) -> Launch<'_, T> {
+        let launch = Launch::new(Family::Count, &[0, 1], len, &[code_of_compare(self.0)]);
+        launch.with(Table::Bound(&self.1))
+    }
+
+    fn result(&self, words: Words) -> u64 {
+        words[0]
+    }
+
+    fn with(&self, a: u64, b: u64) -> u64 {
+        a + b
+    }
+
+    fn on_cpu(&self, cpu: &mut dyn KernelWorker<T>, block: &[T]) -> Result<u64, BoxError> {
+        cpu.count(self.0, self.1, block)
+    }
+}
+
+/// The sum of integers.
+pub(crate) struct Sum;
+
+impl<T: Element> Rule<T> for Sum {
+    const FAMILY: Family = Family::Sum;
+    const NOTHING: Words = [0, 0];
+    type Result = T::Total;
+
+    fn result(&self, words: Words) -> T::Total {
+        T::total_of(words).unwrap_or_else(|| T::default().as_total())
+    }
+
+    fn with(&self, a: T::Total, b: T::Total) -> T::Total {
+        T::add_totals(a, b)
+    }
+
+    fn on_cpu(&self, cpu: &mut dyn KernelWorker<T>, block: &[T]) -> Result<T::Total, BoxError> {
+        cpu.sum(block)
+    }
+}
+
+/// The least number and the greatest.
+pub(crate) struct MinMax;
+
+impl<T: Element> Rule<T> for MinMax {
+    const FAMILY: Family = Family::MinMax;
+    const NOTHING: Words = [u64::MAX, 0];
+    type Result = Option<(T, T)>;
+
+    fn merged(&self, a: Words, b: Words) -> Words {
+        [a[0].min(b[0]), a[1].max(b[1])]
+    }
+
+    fn result(&self, [least, most]: Words) -> Option<(T, T)> {
+        (least <= most).then(|| (T::of_key(least), T::of_key(most)))
+    }
+
+    fn with(&self, a: Option<(T, T)>, b: Option<(T, T)>) -> Option<(T, T)> {
+        let (Some((low, high)), Some((least, most))) = (a, b) else { return a.or(b) };
+        Some((if least < low { least } else { low }, if most > high { most } else { high }))
+    }
+
+    fn on_cpu(&self, cpu: &mut dyn KernelWorker<T>, block: &[T]) -> Result<Option<(T, T)>, BoxError> {
+        cpu.min_max(block)
+    }
+}
