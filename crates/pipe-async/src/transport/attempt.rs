@@ -4,8 +4,9 @@ use super::contract::{Delivery, Message};
 use super::frame::{FrameError, FrameLimits, FrameReader, FrameWriter};
 use super::letter::Letter;
 use super::partition::Route;
-use super::schema::{FNV_OFFSET, Schema, fnv};
+use super::schema::{FNV_OFFSET, Schemas, fnv};
 use super::taken::Taken;
+use super::worker::Worker;
 use pipe_core::{Position, RunError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -18,6 +19,7 @@ pub(super) struct Attempt<'d> {
     from: &'d str,
     max_attempts: u32,
     limits: FrameLimits,
+    schemas: Schemas,
     letters: Vec<Letter>,
 }
 
@@ -50,14 +52,10 @@ pub(super) struct Output {
 }
 
 impl<'d> Attempt<'d> {
-    pub(super) fn new(
-        delivery: &'d Delivery,
-        stage: &'d str,
-        from: &'d str,
-        max_attempts: u32,
-        limits: FrameLimits,
-    ) -> Self {
-        Attempt { delivery, stage, from, max_attempts, limits, letters: Vec::new() }
+    pub(super) fn new(delivery: &'d Delivery, worker: &'d Worker, schemas: Schemas) -> Self {
+        let Worker { stage, from, settings, .. } = worker;
+        let (max_attempts, limits) = (settings.max_attempts, settings.limits);
+        Attempt { delivery, stage, from, max_attempts, limits, schemas, letters: Vec::new() }
     }
 
     pub(super) fn run<In, Out>(
@@ -69,16 +67,17 @@ impl<'d> Attempt<'d> {
         In: Serialize + DeserializeOwned,
         Out: Serialize + DeserializeOwned,
     {
-        let count = match self.items::<In>(&BTreeSet::new()) {
-            Ok(items) => items.len(),
+        let mut failed = BTreeSet::new();
+        let mut items = match self.items::<In>(&failed) {
+            Ok(items) => items,
             // Bytes do not become a frame by waiting.
             Err(why) => return self.all_dead(&why.to_string()),
         };
+        let count = items.len();
         if self.delivery.attempt > self.max_attempts {
             return self.silent::<In>(count);
         }
-        let mut failed = BTreeSet::new();
-        while let Ok(items) = self.items::<In>(&failed) {
+        loop {
             let through = items.len() as u64;
             let taken = Taken::new(items, &self.delivery.message.id, self.delivery.attempt);
             let why = match work(taken) {
@@ -106,14 +105,17 @@ impl<'d> Attempt<'d> {
                 }
                 (_, why) => return self.all_dead(&why),
             }
+            items = match self.items::<In>(&failed) {
+                Ok(items) => items,
+                Err(_) => return self.all_dead("its items could be read once and not again"),
+            };
         }
-        self.all_dead("its items could be read once and not again")
     }
 
     /// The items with their places, without those that failed.
     fn items<In: DeserializeOwned>(&self, failed: &BTreeSet<u64>) -> Result<Vec<(u64, In)>, FrameError> {
         let payload = &self.delivery.message.payload;
-        let items = FrameReader::new(payload, Schema::of::<In>(), self.limits)?.read::<In>()?;
+        let items = FrameReader::new(payload, self.schemas.taken, self.limits)?.read::<In>()?;
         let placed = (0..).zip(items);
         Ok(placed.filter(|(index, _)| !failed.contains(index)).collect())
     }
@@ -142,7 +144,7 @@ impl<'d> Attempt<'d> {
     fn alone<In: Serialize + DeserializeOwned>(&self, index: u64) -> Option<Vec<u8>> {
         let items = self.items::<In>(&BTreeSet::new()).ok()?;
         let (_, item) = items.into_iter().nth(usize::try_from(index).ok()?)?;
-        let mut writer = FrameWriter::new(Schema::of::<In>(), self.limits);
+        let mut writer = FrameWriter::new(self.schemas.taken, self.limits);
         writer.push(&item).ok()?;
         writer.take()
     }
@@ -186,9 +188,10 @@ impl<'d> Attempt<'d> {
         outputs: &[Out],
     ) -> Result<Vec<Output>, FrameError> {
         let Some(route) = route else { return Ok(Vec::new()) };
-        let schema = Schema::of::<Out>();
-        let writer = |_| FrameWriter::new(schema, self.limits);
-        let mut writers: Vec<FrameWriter> = route.streams().iter().map(writer).collect();
+        let streams = route.count();
+        let room = self.delivery.message.payload.len() / streams;
+        let writer = |_| FrameWriter::new(self.schemas.given, self.limits).expecting(room);
+        let mut writers: Vec<FrameWriter> = (0..streams).map(writer).collect();
         let mut frames = Vec::new();
         let mut take = |to: usize, writer: &mut FrameWriter| {
             let items = writer.count();

@@ -166,11 +166,18 @@ pub(crate) struct FrameWriter {
     /// With room for the header in front, which is written at the end.
     bytes: Vec<u8>,
     count: u32,
+    /// Bytes that a frame is begun with: as many as the one before had. All that it may get would be a thousand times what one item needs.
+    room: usize,
 }
 
 impl FrameWriter {
     pub(crate) fn new(schema: Schema, limits: FrameLimits) -> Self {
-        FrameWriter { schema, limits, bytes: Vec::new(), count: 0 }
+        FrameWriter { schema, limits, bytes: Vec::new(), count: 0, room: 0 }
+    }
+
+    /// With room for a frame that is expected to have so many bytes.
+    pub(crate) fn expecting(self, bytes: usize) -> Self {
+        FrameWriter { room: bytes.min(HEADER + self.limits.target_bytes), ..self }
     }
 
     /// Adds an item. `false`: the frame has no room for it, but an empty one may have.
@@ -179,7 +186,7 @@ impl FrameWriter {
     /// No frame is large enough for it, or it cannot be serialized. What was added before stays.
     pub(crate) fn push<T: Serialize>(&mut self, item: &T) -> Result<bool, FrameError> {
         if self.bytes.is_empty() {
-            self.bytes.reserve(HEADER + self.limits.target_bytes.min(self.limits.max_bytes));
+            self.bytes.reserve(self.room.max(2 * HEADER));
             self.bytes.resize(HEADER, 0);
         }
         let before = self.bytes.len();
@@ -218,6 +225,7 @@ impl FrameWriter {
             return None;
         }
         let mut bytes = std::mem::take(&mut self.bytes);
+        self.room = bytes.len();
         let length = (bytes.len() - HEADER) as u32;
         bytes[..4].copy_from_slice(&MAGIC);
         bytes[4] = VERSION;

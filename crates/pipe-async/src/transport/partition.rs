@@ -50,6 +50,11 @@ impl<T> Route<T> {
         }
     }
 
+    /// How many streams.
+    pub(crate) fn count(&self) -> usize {
+        self.by_key.as_ref().map_or(1, |(partitions, _)| *partitions as usize)
+    }
+
     /// The number of the stream that an item goes into.
     pub(crate) fn of(&self, item: &T) -> usize {
         self.by_key.as_ref().map_or(0, |(partitions, key)| (key(item) % u64::from(*partitions)) as usize)

@@ -48,6 +48,19 @@ impl Schema {
     }
 }
 
+/// Those of what a stage takes and gives: looked up once, and not for each message.
+#[derive(Clone, Copy)]
+pub(crate) struct Schemas {
+    pub(crate) taken: Schema,
+    pub(crate) given: Schema,
+}
+
+impl Schemas {
+    pub(crate) fn of<In: DeserializeOwned, Out: DeserializeOwned>() -> Self {
+        Schemas { taken: Schema::of::<In>(), given: Schema::of::<Out>() }
+    }
+}
+
 impl fmt::Display for Schema {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:016x}", self.0)

@@ -6,6 +6,7 @@ use super::error::TransportError;
 use super::keeper::Keeper;
 use super::letter::{Letter, dead};
 use super::partition::Route;
+use super::schema::Schemas;
 use super::taken::Taken;
 use super::worker::{Worked, Worker, is_of_the_message, suspects};
 use pipe_core::{Cancel, RunError};
@@ -21,6 +22,7 @@ pub(super) struct Shift<'w> {
     /// That of the worker, which gives up when this one is to stop.
     transport: &'w dyn Transport,
     keeper: &'w Keeper,
+    schemas: Schemas,
     /// In the order they were taken.
     open: VecDeque<Open>,
     /// Not begun when the worker was stopped, or without the receipts of their results.
@@ -37,15 +39,14 @@ struct Open {
 }
 
 impl<'w> Shift<'w> {
-    pub(super) fn new(worker: &'w Worker, transport: &'w dyn Transport, keeper: &'w Keeper) -> Self {
-        Shift {
-            worker,
-            transport,
-            keeper,
-            open: VecDeque::new(),
-            back: Vec::new(),
-            worked: Worked::default(),
-        }
+    pub(super) fn new(
+        worker: &'w Worker,
+        transport: &'w dyn Transport,
+        keeper: &'w Keeper,
+        schemas: Schemas,
+    ) -> Self {
+        let (open, back, worked) = (VecDeque::new(), Vec::new(), Worked::default());
+        Shift { worker, transport, keeper, schemas, open, back, worked }
     }
 
     pub(super) fn worked(&self) -> Worked {
@@ -118,8 +119,7 @@ impl<'w> Shift<'w> {
     where
         Self: 'd,
     {
-        let Worker { stage, from, settings, .. } = self.worker;
-        Attempt::new(delivery, stage, from, settings.max_attempts, settings.limits)
+        Attempt::new(delivery, self.worker, self.schemas)
     }
 
     fn again(&mut self, delivery: &Delivery) -> Result<(), TransportError> {

@@ -7,6 +7,7 @@ use super::frame::FrameLimits;
 use super::give_up::GiveUp;
 use super::keeper::Keeper;
 use super::partition::{Route, split};
+use super::schema::Schemas;
 use super::settings::{check_items, check_stream};
 use super::shift::Shift;
 use super::taken::Taken;
@@ -219,7 +220,7 @@ impl Worker {
         // Two, since the time of the second one begins when the message that the worker is at has been worked on.
         let asks = giving_up(&self.transport, &GiveUp::after(stop, DRAIN));
         let tells = giving_up(&self.transport, &GiveUp::after(stop, DRAIN));
-        let mut shift = Shift::new(self, &*tells, &keeper);
+        let mut shift = Shift::new(self, &*tells, &keeper, Schemas::of::<In, Out>());
         std::thread::scope(|scope| {
             let end = keeper.until_dropped();
             let keeping = scope.spawn(|| keeper.run(&*self.transport));
