@@ -35,5 +35,8 @@ pub(crate) mod std_iterator;
 pub(crate) mod stops;
 pub(crate) mod text;
 pub(crate) mod tokio;
+pub(crate) mod tokio_files;
+pub(crate) mod tokio_pools;
+pub(crate) mod tokio_sockets;
 pub(crate) mod trivial;
 pub(crate) mod words;

@@ -11,6 +11,7 @@ mod bar;
 mod bench;
 mod contender;
 mod contenders;
+mod echo_server;
 mod host;
 mod inputs;
 mod measure;
@@ -96,6 +97,9 @@ enum Inner {
     /// Be one contender, once, and print what came of it.
     #[command(hide = true)]
     Contend(ContendArgs),
+    /// Be a server that sends everything back, as long as standard input is open; the first line says where.
+    #[command(hide = true)]
+    Echo,
 }
 
 #[derive(clap::Args)]
@@ -131,6 +135,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let result = match cli.inner {
         Some(Inner::Contend(args)) => contend(args).map(|()| ExitCode::SUCCESS),
+        Some(Inner::Echo) => echo_server::serve().map(|()| ExitCode::SUCCESS),
         None if cli.bench.list => bench::list(&cli.bench).map(|()| ExitCode::SUCCESS),
         None => bench::run(&cli.bench),
     };

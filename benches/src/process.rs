@@ -163,7 +163,8 @@ pub(crate) fn contend(contender: &Contender, job: &Job) -> Result<(), BoxError> 
             command
                 .env("NUMEXPR_NUM_THREADS", &workers)
                 .env("NUMBA_CACHE_DIR", host::output_folder().join("numba"));
-            command.env("PYTHONDONTWRITEBYTECODE", "1");
+            // For scripts that ask this program for something: a server.
+            command.env("PIPE_BENCHES", std::env::current_exe()?).env("PYTHONDONTWRITEBYTECODE", "1");
             // The script takes the place of this process, and with it its weight.
             Err(command.exec().into())
         }

@@ -4,6 +4,7 @@
 pub(crate) mod access_log;
 pub(crate) mod blocks;
 pub(crate) mod buffers;
+pub(crate) mod connections;
 pub(crate) mod costed;
 pub(crate) mod csv_sum;
 pub(crate) mod looks;
@@ -18,6 +19,7 @@ pub(crate) mod numeric;
 pub(crate) mod operations;
 pub(crate) mod paced;
 pub(crate) mod panics;
+pub(crate) mod pieces;
 pub(crate) mod records;
 pub(crate) mod reduced;
 pub(crate) mod rows;

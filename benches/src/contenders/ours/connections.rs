@@ -1,0 +1,31 @@
+//! Many operations on few connections of a pool.
+
+use crate::contender::Job;
+use crate::measure::{BoxError, Outcome};
+use crate::tasks::connections::{Connection, MOST, PATIENCE, exchange, waits};
+use crate::tasks::operations::add;
+use pipe_async::{Async, ConnectionPool, PoolSettings};
+use pipe_core::from_iter;
+use std::convert::Infallible;
+
+pub(crate) fn acquire(job: &Job) -> Result<Outcome, BoxError> {
+    let settings = PoolSettings {
+        max_open: MOST,
+        max_connecting: MOST,
+        acquire_timeout: PATIENCE,
+        ..PoolSettings::default()
+    };
+    let pool = ConnectionPool::new(|| async { Ok::<_, Infallible>(Connection::open()) }, settings)?;
+    waits(job, || {
+        let answers = from_iter(0..job.size).map_async(move |n| {
+            let pool = pool.clone();
+            async move {
+                let acquire = async { pool.acquire().await.expect("nobody waits that long") };
+                exchange(n, acquire, |lent| &mut **lent, |lent| lent.reuse()).await
+            }
+        });
+        let answers = answers.concurrency(job.parameter as usize).unordered();
+        let sum = answers.fold(|| 0, |sum, n| *sum = add(*sum, n), |all, part| *all = add(*all, part));
+        Ok(sum.run_on(&Async::tokio().blocking())?.value)
+    })
+}
