@@ -2,6 +2,7 @@
 
 use crate::slab::Thrown;
 use pipe_core::{BoxError, Items, RunError};
+use std::num::NonZeroU32;
 
 /// An item on its way through a stage, beside its operation. Small: it lies in each slot.
 pub(crate) struct Flight<T> {
@@ -13,8 +14,8 @@ pub(crate) struct Flight<T> {
     pub(crate) key: u64,
     /// The item, for another attempt.
     pub(crate) copy: Option<Box<Items<T>>>,
-    /// From 1.
-    pub(crate) attempt: u32,
+    /// Which attempt it is. Never zero, so that a slot without a flight needs no flag beside it: that is eight bytes for each operation.
+    pub(crate) attempt: NonZeroU32,
 }
 
 /// An item that may start, as far as its key goes.

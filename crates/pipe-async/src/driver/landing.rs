@@ -76,12 +76,12 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
         for (flight, landing) in landed.drain(..) {
             let outcome = match landing {
                 Ok(Ok(item)) => Outcome::Ended(Box::new(self.too_large(&item))),
-                Ok(Err(_)) if flight.copy.is_some() && self.try_again(flight.attempt) => {
+                Ok(Err(_)) if flight.copy.is_some() && self.try_again(flight.attempt.get()) => {
                     self.wait(flight);
                     continue;
                 }
                 Ok(Err(error)) => {
-                    Outcome::Failed(Box::new(Failed { at: flight.at, attempts: flight.attempt, error }))
+                    Outcome::Failed(Box::new(Failed { at: flight.at, attempts: flight.attempt.get(), error }))
                 }
                 Err(thrown) => Outcome::Ended(Box::new(self.panicked(flight.at, thrown))),
             };
@@ -99,8 +99,8 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
     fn wait(&mut self, mut flight: Flight<S::In>) {
         let Some(retry) = self.run.retry(self.bounds.stage) else { return };
         self.run.count_retried(self.bounds.stage);
-        let span = retry.wait(flight.attempt, flight.at);
-        flight.attempt += 1;
+        let span = retry.wait(flight.attempt.get(), flight.at);
+        flight.attempt = flight.attempt.saturating_add(1);
         self.waiting += 1;
         self.alarms.look();
         self.alarms.set(span, flight);

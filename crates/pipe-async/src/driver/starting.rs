@@ -8,6 +8,7 @@ use crate::rate::Waited;
 use crate::runtime::Timer;
 use crate::slab::{Started, Thrown};
 use pipe_core::{AsyncStep, Batch, Flow, Items};
+use std::num::NonZeroU32;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// How many items may be let in now, and how many were.
@@ -67,7 +68,7 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
             let (step, calls, exit, begun) = (&self.step, &mut self.calls, &mut self.exit, &mut self.begun);
             let taken = self.input.items.drive(may, |at, item| {
                 let number = exit.window.enter();
-                let flight = || Flight { number, at, key: 0, copy: None, attempt: 1 };
+                let flight = || Flight { number, at, key: 0, copy: None, attempt: NonZeroU32::MIN };
                 match calls.start(|| step.call(item), flight) {
                     Started::Pending(place) if is_timed => begun.push(place),
                     Started::Pending(_) => {}
@@ -188,7 +189,7 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
             let (at, item) = self.input.items.next_at()?;
             fresh.taken += 1;
             let number = self.exit.window.enter();
-            let mut flight = Flight { number, at, key: 0, copy: None, attempt: 1 };
+            let mut flight = Flight { number, at, key: 0, copy: None, attempt: NonZeroU32::MIN };
             match copy.and_then(|copy| Ok((copy, self.key(&item)?))) {
                 Ok((copy, key)) => {
                     (flight.copy, flight.key) = (copy, key);
