@@ -9,7 +9,7 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpSocket};
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::ServerConfig;
 use tokio_rustls::rustls::crypto::ring::default_provider;
@@ -224,9 +224,10 @@ async fn connections_that_servers_close_between_fetches_cost_no_fetch() {
 
 #[tokio::test]
 async fn nobody_there_no_address_and_too_many_origins_are_said() {
-    let gone = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("http://{}/", gone.local_addr().unwrap());
-    drop(gone);
+    // Bound, so that no other test gets the port, and nobody listens.
+    let silent = TcpSocket::new_v4().unwrap();
+    silent.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let url = format!("http://{}/", silent.local_addr().unwrap());
     let error = client().get(&url).await.unwrap_err();
     assert!(matches!(error, HttpError::Connect { .. }), "{error}");
     assert!(matches!(client().get("gopher://x/").await, Err(HttpError::BadUrl { .. })));

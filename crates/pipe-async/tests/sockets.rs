@@ -11,7 +11,7 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::{Instant, sleep};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -191,9 +191,10 @@ async fn a_frame_whose_sending_was_cut_short_is_finished_by_the_next() {
 
 #[tokio::test]
 async fn a_refused_connection_says_where_to() {
-    let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let endpoint = Endpoint::tcp(server.local_addr().unwrap().to_string());
-    drop(server);
+    // Bound, so that no other test gets the port, and nobody listens.
+    let silent = TcpSocket::new_v4().unwrap();
+    silent.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let endpoint = Endpoint::tcp(silent.local_addr().unwrap().to_string());
     let error = Dial::new(endpoint.clone(), Framing::Lines, WireLimits::default()).unwrap().dial().await;
     let error = error.unwrap_err();
     assert!(
