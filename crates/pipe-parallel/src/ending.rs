@@ -59,6 +59,7 @@ impl<'p> Gates<'p> {
             return;
         }
         state.failure = Some(Failure { place, error });
+        state.unwanted = true;
         self.close_behind(state, place, side);
         for (stretch, bar) in self.bars.iter().enumerate() {
             bar.close_finish(match place.seat {
@@ -112,8 +113,13 @@ impl<'p> Gates<'p> {
         self.wake(state);
     }
 
-    /// Drops what was closed, outside of the lock: items may take their time, or panic.
+    /// Drops what was closed and tells the source, outside of the lock: items may take their time, or panic, and wakers are foreign code.
     pub(crate) fn sweep<'g>(&'g self, mut state: Guard<'g, 'p>) -> Guard<'g, 'p> {
+        if std::mem::take(&mut state.unwanted) {
+            drop(state);
+            self.run.stop_source();
+            state = self.lock();
+        }
         while !state.rubbish.is_empty() {
             let rubbish = std::mem::take(&mut state.rubbish);
             drop(state);

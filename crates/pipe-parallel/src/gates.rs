@@ -139,6 +139,8 @@ pub(crate) struct State<'p> {
     pub(crate) abandoned: Option<RunError>,
     /// What was closed, until somebody has left the lock to drop it.
     pub(crate) rubbish: Vec<Part>,
+    /// Nothing more is wanted of the source, and it may wait for others: until somebody has left the lock to tell it.
+    pub(crate) unwanted: bool,
     /// Workers that have come and not left, and those of them that look for a job and find none.
     pub(crate) seated: usize,
     pub(crate) idle: usize,
@@ -193,6 +195,7 @@ impl<'p> Gates<'p> {
             failure: None,
             abandoned: None,
             rubbish: Vec::new(),
+            unwanted: false,
             seated: 0,
             idle: 0,
             resting: 0,
@@ -419,6 +422,7 @@ impl<'p> Gates<'p> {
     /// Notes that nothing more is to be pulled.
     pub(crate) fn end_source(&self, state: &mut State<'p>) {
         self.set_ended();
+        state.unwanted = true;
         state.end_source();
     }
 }

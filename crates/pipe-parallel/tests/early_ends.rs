@@ -4,11 +4,13 @@ mod work;
 
 use pipe_core::testing::{Live, Pull, Rng, ScriptedSink, ScriptedSource};
 use pipe_core::{
-    Cancel, Clock, Emit, Flow, Inline, Run, RunError, Sharing, Stage, Step, from_iter, from_source,
+    BoxError, Cancel, Clock, Emit, Flow, Inline, Items, Own, Run, RunError, Sharing, Source, Stage, Step,
+    Want, from_iter, from_source,
 };
 use pipe_parallel::Parallel;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Condvar, Mutex};
+use std::task::Wake;
 use std::thread;
 use std::time::Duration;
 use work::after;
@@ -270,4 +272,70 @@ fn items_that_panic_when_they_are_dropped_end_the_run_with_an_error() {
     }
     // The executor is usable afterwards, and so is this one thread.
     assert_eq!(from_iter(0..9).skip(1).collect().run_on(&Inline).expect("nothing fails").value.len(), 8);
+}
+
+/// Long enough that it is over only if something is wrong.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Gives one number, then waits for another that never comes, until it is told to stop.
+struct Waits {
+    given: bool,
+    told: Arc<Told>,
+}
+
+#[derive(Default)]
+struct Told {
+    /// Whether it waits, and whether it was told.
+    waits: Mutex<(bool, bool)>,
+    changed: Condvar,
+}
+
+impl Told {
+    fn wait_for(&self, what: fn(&(bool, bool)) -> bool) -> bool {
+        let waits = self.waits.lock().unwrap();
+        let (waits, _) = self.changed.wait_timeout_while(waits, PATIENCE, |waits| !what(waits)).unwrap();
+        what(&waits)
+    }
+}
+
+impl Wake for Told {
+    fn wake(self: Arc<Self>) {
+        self.waits.lock().unwrap().1 = true;
+        self.changed.notify_all();
+    }
+}
+
+impl Source for Waits {
+    type Item = Own<u64>;
+    type Batch = Items<u64>;
+
+    fn pull(&mut self, _: Want) -> Result<Option<Items<u64>>, BoxError> {
+        if !std::mem::replace(&mut self.given, true) {
+            return Ok(Some(Items::new(0, vec![0])));
+        }
+        self.told.waits.lock().unwrap().0 = true;
+        self.told.changed.notify_all();
+        assert!(self.told.wait_for(|(_, told)| *told), "nobody told it");
+        Ok(None)
+    }
+
+    fn stopped_by(&mut self, stop: &Cancel) {
+        stop.wake(self.told.clone().into());
+    }
+}
+
+#[test]
+fn a_source_that_waits_is_told_when_a_stage_has_failed_or_has_had_enough() {
+    let workers = Parallel::new().workers(2).spread_at_once();
+    let (told, too) = (Arc::<Told>::default(), Arc::<Told>::default());
+    let refuse =
+        |_| Err::<u64, _>(if told.wait_for(|(waits, _)| *waits) { "refused" } else { "it does not wait" });
+    let source = Waits { given: false, told: told.clone() };
+    let failed = source.pipeline().try_map(refuse).for_each(drop).run_on(&workers);
+    assert!(matches!(failed, Err(RunError::Stage { .. })), "{failed:?}");
+    assert_eq!(*told.waits.lock().unwrap(), (true, true));
+    let source = Waits { given: false, told: too.clone() };
+    let enough = source.pipeline().inspect(|_| assert!(too.wait_for(|(waits, _)| *waits))).take(1).collect();
+    assert_eq!(enough.run_on(&workers).unwrap().value, [0]);
+    assert_eq!(*too.waits.lock().unwrap(), (true, true));
 }
