@@ -6,17 +6,17 @@ use std::process::ExitCode;
 /// Measure the crates beside their peers, and write target/bench/report.html, report.md and results.json.
 #[derive(clap::Args)]
 #[command(after_help = "\
-Without arguments: every set, at sizes that fit this machine, in about fifteen minutes on two cores.
+Without arguments: every set, at sizes that fit this machine. One set, named, is what is mostly wanted.
 Peers that cargo does not build take part once cargo xtask peers has installed them.
 
   cargo xtask bench --list              what there is: sets, workloads, contenders
-  cargo xtask bench --quick             three minutes
+  cargo xtask bench --quick parallel    smaller sizes: one to three minutes for a set, on two cores
   cargo xtask bench --full parallel     one set at the sizes of the bars; checks the disk first
   cargo xtask bench parallel --scaling  one worker, two, and so on to all cores; fits the scalability law
   cargo xtask bench --filter stations --rounds 15 --peers rust
   cargo xtask bench -- --help           every option of the runner")]
 pub(crate) struct Args {
-    /// Sets (core, mem, parallel, stream) and options, handed to the runner word for word.
+    /// Sets, as --list names them, and options, handed to the runner word for word.
     #[arg(trailing_var_arg = true, allow_hyphen_values = true, value_name = "ARGS")]
     forwarded: Vec<String>,
 }
