@@ -4,14 +4,16 @@
 //! The injected part costs some thirty times what the others do, so a busy machine changes nothing but how long it takes. That a wait is told from
 //! another at all is tested without time, in `crates/pipe-metrics/tests/resources.rs`.
 
+mod five_parts;
+
+use five_parts::{five_parts, work};
 use pipe_async::Async;
-use pipe_core::{BlockingExecutor, FromIter, Limit, Part, Report, Source};
+use pipe_core::{FromIter, Limit, Part, Report, Source};
 use pipe_metrics::{Diagnosis, Doing, Resources};
 use pipe_parallel::Parallel;
 use std::cell::RefCell;
 use std::convert::Infallible;
 use std::fs::File;
-use std::hint::black_box;
 use std::io::{PipeReader, PipeWriter, Read, Write, pipe};
 use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::{Sender, channel};
@@ -30,13 +32,6 @@ impl Draw {
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         (z ^ (z >> 31)) as usize % n
-    }
-}
-
-fn work(units: u64) {
-    let mut x = 1u64;
-    for _ in 0..units * 25 {
-        x = black_box(x.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1));
     }
 }
 
@@ -169,32 +164,6 @@ fn parts(slow: usize, cause: Cause) -> [Arc<dyn Fn() + Send + Sync>; 5] {
     })
 }
 
-fn on_workers<'p>(
-    parts: [Arc<dyn Fn() + Send + Sync>; 5],
-    executor: &impl BlockingExecutor<'p, Async = Infallible>,
-) -> (Report<()>, Resources) {
-    let resources = Resources::new();
-    let [read, parse, number, render, write] = parts;
-    let parsed = FromIter::new((0..ITEMS).inspect(move |_| read())).pipeline().map(move |n| {
-        parse();
-        n
-    });
-    let numbered = parsed.scan(
-        || 0u64,
-        move |sum, n| {
-            number();
-            *sum += n;
-            *sum
-        },
-    );
-    let rendered = numbered.edge().map(move |n| {
-        render();
-        n
-    });
-    let report = rendered.for_each(move |_| write()).observe(resources.clone()).run_on(executor).unwrap();
-    (report, resources)
-}
-
 const PARTS: [Part; 5] = [Part::Source, Part::Segment(0), Part::Segment(1), Part::Segment(2), Part::Sink];
 
 fn told(trial: usize, slow: Part, cause: &str, found: &Diagnosis) {
@@ -208,7 +177,7 @@ fn on_two_workers_of_twenty_causes_part_and_resource_are_right() {
     let mut wrong = Vec::new();
     for trial in 1..=20 {
         let (slow, cause) = (draw.below(5), CAUSES[draw.below(5)]);
-        let (report, resources) = on_workers(parts(slow, cause), &Parallel::new().workers(2));
+        let (report, resources) = five_parts(ITEMS, parts(slow, cause), &Parallel::new().workers(2));
         let found = resources.diagnosis(&report).expect("it stands out");
         told(trial, PARTS[slow], &format!("{cause:?}"), &found);
         if (found.bottleneck.part, found.doing) != (PARTS[slow], Some(cause.expected())) {

@@ -1,25 +1,19 @@
 //! What the report promises of a remedy, beside what it brings: six pipelines made for it, and four real ones. Measures time, so it is run on
 //! request, on a quiet machine: `cargo test -p docs --release --test gains -- --ignored --nocapture`.
 
+mod five_parts;
+
 use docs::access_log::summary;
 use docs::stations::totals;
+use five_parts::{five_parts, work};
 use pipe_core::{BlockingExecutor, FromIter, Inline, Remedy, Report, Run, Source};
-use pipe_metrics::Resources;
 use pipe_parallel::Parallel;
 use pipe_stream::Lines;
 use std::collections::HashMap;
 use std::convert::Infallible;
-use std::hint::black_box;
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
-
-fn work(units: u64) {
-    let mut x = 1u64;
-    for _ in 0..units * 25 {
-        x = black_box(x.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1));
-    }
-}
 
 /// A pipeline on so many workers, one of which is the calling thread alone. The share is that of its work which the slow part still does.
 struct Pipeline {
@@ -70,37 +64,20 @@ fn made(name: &'static str, workers: usize, slow: usize, does: [Does; 5]) -> Pip
         let mut does = does;
         does[slow] = does[slow].less(share);
         match workers {
-            1 => five_parts(does, &Inline),
-            _ => five_parts(does, &Parallel::new().workers(workers)),
+            1 => trial(does, &Inline),
+            _ => trial(does, &Parallel::new().workers(workers)),
         }
     };
     Pipeline { name, workers, run: Box::new(run) }
 }
 
-fn five_parts<'p>(does: [Does; 5], executor: &impl BlockingExecutor<'p, Async = Infallible>) -> Ran {
+fn trial<'p>(does: [Does; 5], executor: &impl BlockingExecutor<'p, Async = Infallible>) -> Ran {
     let lock = Arc::new(Mutex::new(()));
-    let [read, parse, number, render, write] = does.map(|does| {
+    let parts = does.map(|does| -> five_parts::Does {
         let lock = lock.clone();
-        move || does.call(&lock)
+        Arc::new(move || does.call(&lock))
     });
-    let resources = Resources::new();
-    let parsed = FromIter::new((0..ITEMS).inspect(move |_| read())).pipeline().map(move |n| {
-        parse();
-        n
-    });
-    let numbered = parsed.scan(
-        || 0u64,
-        move |sum, n| {
-            number();
-            *sum += n;
-            *sum
-        },
-    );
-    let rendered = numbered.edge().map(move |n| {
-        render();
-        n
-    });
-    let report = rendered.for_each(move |_| write()).observe(resources.clone()).run_on(executor).unwrap();
+    let (report, resources) = five_parts(ITEMS, parts, executor);
     let found = resources.diagnosis(&report).map(|found| found.bottleneck);
     let promised = found.and_then(|found| Some((found.remedy, found.gain?)));
     (report, promised)
