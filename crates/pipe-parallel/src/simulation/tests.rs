@@ -1,3 +1,5 @@
+//! The model against an ideal one, and by itself: what its policies lose on many workers, and when heavy items hold others up.
+
 use super::*;
 
 /// On 2, 4, 8, 16, 32 and 64 workers, by a model of an ideal: batches of 50 us, and any worker without a job has half of somebody's rest at
