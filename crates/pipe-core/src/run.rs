@@ -1,5 +1,11 @@
 //! What all workers of one run share: names, policies, counters, the switches that stop it.
 
+mod counters;
+mod failures;
+mod reports;
+
+pub use failures::Failure;
+
 use crate::budget::Budget;
 use crate::cancel::Cancel;
 use crate::clock::Clock;
@@ -8,21 +14,17 @@ use crate::error::RunError;
 use crate::executor::Profile;
 use crate::handle::Run;
 use crate::kernel::Runner;
-use crate::letters::DeadLetter;
 use crate::observer::{Observed, Observers, Part};
 use crate::opaque::opaque;
 use crate::operations::Operations;
 use crate::order::Order;
 use crate::policy::{ErrorPolicy, Then};
-use crate::position::Position;
-use crate::report::{Event, Report, SegmentReport, StageReport};
-use crate::retry::Retry;
-use crate::settings::{Again, SegmentInfo, SegmentKind, Settings, StageInfo};
+use crate::report::Event;
+use crate::settings::{Again, SegmentInfo, Settings, StageInfo};
 use crate::source::Want;
-use crate::stage::BoxError;
 use crate::waits::Waits;
 use crate::weigh::Weighers;
-use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -75,9 +77,6 @@ struct SegmentState {
     /// A stage had enough: what was still to come was dropped.
     enough: AtomicBool,
 }
-
-/// Whether a stage's share of failures is looked at: from so many items on.
-const RATIO_FROM: u64 = 1_000;
 
 /// [`RunState::batch_bytes`].
 pub(crate) fn batch_bytes(limit: usize, segments: usize) -> usize {
@@ -298,124 +297,6 @@ impl Drop for RunState {
     }
 }
 
-/// Failures. Called by the harness of sync segments, and by the drivers of async stages.
-impl RunState {
-    /// The first stage of a segment: the only one of an async segment.
-    pub fn first_stage(&self, segment: usize) -> Option<u16> {
-        let stage = self.stages.iter().position(|stage| stage.info.segment == segment)?;
-        u16::try_from(stage).ok()
-    }
-
-    /// How stage `stage` retries.
-    pub fn retry(&self, stage: u16) -> Option<Retry> {
-        self.stages[usize::from(stage)].info.retry
-    }
-
-    /// Whether attempt number `attempt` (from 1) of an item at `stage`, which has failed, is followed by another one.
-    pub fn tries_again(&self, stage: u16, attempt: u32) -> bool {
-        let state = &self.stages[usize::from(stage)];
-        let taken = || self.segments[state.info.segment].taken.load(Relaxed);
-        state.info.retry.is_some_and(|retry| retry.allows(attempt, state.retried.load(Relaxed), taken()))
-    }
-
-    /// Counts an attempt that failed and is followed by another one.
-    pub fn count_retried(&self, stage: u16) {
-        self.stages[usize::from(stage)].retried.fetch_add(1, Relaxed);
-    }
-
-    /// Applies the policy of a stage to an item that failed for good. `Ok`: the item is gone, go on.
-    ///
-    /// # Errors
-    /// What ends the run: the stage's error itself, or that the letter could not be written.
-    pub fn failed(&self, stage: u16, failure: Failure<'_>) -> Result<(), RunError> {
-        let state = &self.stages[usize::from(stage)];
-        // A driver has the bare number, and that may be the one of no place.
-        let at = failure.at.and_then(|at| Position::known(at.raw()));
-        match &state.policy.then {
-            Then::Fail => {
-                let stage = state.info.name.clone();
-                return Err(RunError::Stage { stage, at, source: failure.error });
-            }
-            Then::Skip => {
-                state.skipped.fetch_add(1 + failure.more, Release);
-            }
-            Then::DeadLetter(letters) => {
-                let letter = DeadLetter {
-                    stage: &state.info.name,
-                    at,
-                    record: failure.record,
-                    error: &*failure.error,
-                    attempts: failure.attempts,
-                    more: failure.more,
-                };
-                let written = letters.write(&letter);
-                written.map_err(|source| RunError::DeadLetters { stage: state.info.name.clone(), source })?;
-                state.dead_lettered.fetch_add(1 + failure.more, Release);
-            }
-        }
-        Ok(())
-    }
-
-    /// Whether too many items have failed in a stage of this segment. Asked after slices in which one has.
-    ///
-    /// # Errors
-    /// `TooManyFailures`.
-    pub fn check_ratios(&self, segment: usize) -> Result<(), RunError> {
-        self.ratios_are_met(segment, RATIO_FROM)
-    }
-
-    fn ratios_are_met(&self, segment: usize, from: u64) -> Result<(), RunError> {
-        for stage in self.stages.iter().filter(|stage| stage.info.segment == segment) {
-            let Some(ratio) = stage.policy.abort_above else { continue };
-            // In this order: items are counted before their failures, so whoever sees a failure sees its item too. The other way round
-            // a worker that was interrupted in between would compare old items with new failures.
-            let failed = stage.skipped.load(Acquire) + stage.dead_lettered.load(Acquire);
-            let taken = self.segments[segment].taken.load(Relaxed);
-            if failed as f64 > ratio * taken.max(from) as f64 {
-                return Err(RunError::TooManyFailures {
-                    stage: stage.info.name.clone(),
-                    failed,
-                    taken,
-                    ratio,
-                });
-            }
-        }
-        Ok(())
-    }
-
-    /// Before the sink commits: all shares are within their bounds, all dead letters are where they should be.
-    pub(crate) fn close(&self) -> Result<(), RunError> {
-        (0..self.segments.len()).try_for_each(|segment| self.ratios_are_met(segment, 0))?;
-        self.finish_letters()
-    }
-
-    /// Also at the end of a run that failed: then its letters are wanted most.
-    pub(crate) fn finish_letters(&self) -> Result<(), RunError> {
-        let finish = |stage: &StageState| match &stage.policy.then {
-            Then::DeadLetter(letters) => letters
-                .finish()
-                .map_err(|source| RunError::DeadLetters { stage: stage.info.name.clone(), source }),
-            Then::Fail | Then::Skip => Ok(()),
-        };
-        self.stages.iter().map(finish).fold(Ok(()), Result::and)
-    }
-}
-
-/// An item that failed for good.
-#[derive(Debug)]
-pub struct Failure<'a> {
-    /// Where it was.
-    pub at: Option<Position>,
-    /// Its record, if that can be read again.
-    pub record: Option<&'a [u8]>,
-    /// The stage's error.
-    pub error: BoxError,
-    /// How often it was tried.
-    pub attempts: u32,
-    /// How many more failures the same record had.
-    pub more: u64,
-}
-
 /// Names and types.
 impl RunState {
     pub(crate) fn policy(&self, stage: Option<u16>) -> &Then {
@@ -449,156 +330,5 @@ impl RunState {
 
     pub(crate) fn elide(&self, segment: usize) {
         self.segments[segment].elided.store(true, Relaxed);
-    }
-}
-
-/// Counters.
-impl RunState {
-    pub(crate) fn count_skipped(&self, stage: Option<u16>, items: u64) {
-        if let Some(id) = stage {
-            self.stages[usize::from(id)].skipped.fetch_add(items, Release);
-        }
-    }
-
-    pub(crate) fn count_passed(&self, stage: u16, items: u64) {
-        let stage = &self.stages[usize::from(stage)];
-        stage.counted.store(true, Relaxed);
-        stage.passed.fetch_add(items, Relaxed);
-    }
-
-    pub(crate) fn count_pulled(&self, bytes: usize) {
-        self.bytes.fetch_add(bytes as u64, Relaxed);
-    }
-
-    /// Items that came into a segment.
-    pub fn count_taken(&self, segment: usize, items: usize) {
-        self.segments[segment].taken.fetch_add(items as u64, Relaxed);
-    }
-
-    /// Items that left it.
-    pub fn count_emitted(&self, segment: usize, items: usize) {
-        self.segments[segment].emitted.fetch_add(items as u64, Relaxed);
-    }
-
-    pub(crate) fn count_written(&self, items: u64) {
-        self.written.fetch_add(items, Relaxed);
-    }
-
-    /// How long a segment, or behind the last one the sink, was busy. Per batch.
-    pub(crate) fn count_busy(&self, segment: usize, span: Duration) {
-        let busy = self.segments.get(segment).map_or(&self.sink_busy, |segment| &segment.busy);
-        busy.fetch_add(nanoseconds(span), Relaxed);
-    }
-
-    pub(crate) fn count_source_busy(&self, span: Duration) {
-        self.source_busy.fetch_add(nanoseconds(span), Relaxed);
-    }
-
-    /// Of each segment, by its index.
-    pub(crate) fn waits(&self) -> impl Iterator<Item = (SegmentKind, &Waits)> {
-        self.segments.iter().map(|segment| (segment.info.kind, &segment.waits))
-    }
-
-    /// A stage of this segment has had enough: items that were on their way to it are dropped.
-    pub(crate) fn had_enough(&self, segment: usize) {
-        self.segments[segment].enough.store(true, Relaxed);
-    }
-
-    /// Leaves the last progress and report to the handles.
-    pub(crate) fn leave(&self, report: &Report<()>) {
-        self.control.end(self.progress(), report.clone());
-    }
-
-    pub(crate) fn elapsed(&self) -> Duration {
-        self.control.clock().now().saturating_sub(self.started)
-    }
-
-    pub(crate) fn segment_reports(&self) -> Vec<SegmentReport> {
-        let report = |(id, segment): (usize, &SegmentState)| {
-            let stages = self.stages.iter().filter(|stage| stage.info.segment == id);
-            let mut report = SegmentReport {
-                kind: segment.info.kind,
-                order: segment.order,
-                concurrency: (segment.info.kind == SegmentKind::Async)
-                    .then_some(segment.info.operations.concurrency),
-                stages: stages.map(StageState::report).collect(),
-                taken: segment.taken.load(Relaxed),
-                emitted: segment.emitted.load(Relaxed),
-                busy: (segment.info.kind != SegmentKind::Async).then(|| busy(&segment.busy)),
-                starved: Duration::ZERO,
-                blocked: Duration::ZERO,
-                batch_bytes: self.batch_bytes(),
-                had_enough: segment.enough.load(Relaxed),
-            };
-            segment.waits.report(&mut report);
-            report
-        };
-        // As in `explain`. A segment without a stage takes what it emits.
-        let has_stage = |id: usize| self.stages.iter().any(|stage| stage.info.segment == id);
-        self.segments.iter().enumerate().filter(|(id, _)| has_stage(*id)).map(report).collect()
-    }
-
-    /// Items that the first segment took.
-    pub(crate) fn first_taken(&self) -> u64 {
-        let first = self.segments.iter().find(|segment| !segment.elided.load(Relaxed));
-        first.map_or(self.written(), |segment| segment.taken.load(Relaxed))
-    }
-
-    pub(crate) fn report<T>(&self, value: T) -> Report<T> {
-        Report {
-            value,
-            executor: self.profile.name,
-            elapsed: self.elapsed(),
-            bytes: self.bytes.load(Relaxed),
-            peak_bytes: self.budget.peak(),
-            bytes_in_flight: self.budget.in_use(),
-            memory_limit: self.budget.limit(),
-            workers: self.workers.load(Relaxed),
-            segments: self.segment_reports(),
-            written: self.written.load(Relaxed),
-            source_busy: busy(&self.source_busy),
-            sink_busy: busy(&self.sink_busy),
-            drained: self.is_draining(),
-            events: self.all_events(),
-        }
-    }
-
-    /// What was noted so far, and what counters say. Asked at any time, any number of times.
-    fn all_events(&self) -> Vec<Event> {
-        let mut events = self.events.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let times = self.budget.held_back();
-        events.extend((times > 0).then_some(Event::HeldBack { times }));
-        events
-    }
-
-    pub(crate) fn pulled_bytes(&self) -> u64 {
-        self.bytes.load(Relaxed)
-    }
-
-    pub(crate) fn written(&self) -> u64 {
-        self.written.load(Relaxed)
-    }
-}
-
-fn nanoseconds(span: Duration) -> u64 {
-    u64::try_from(span.as_nanos()).unwrap_or(u64::MAX)
-}
-
-fn busy(counter: &AtomicU64) -> Duration {
-    Duration::from_nanos(counter.load(Relaxed))
-}
-
-impl StageState {
-    fn report(&self) -> StageReport {
-        StageReport {
-            name: self.info.name.clone(),
-            emits: self.info.emits,
-            policy: self.policy.to_string(),
-            attempts: self.info.retry.map_or(1, |retry| retry.attempts()),
-            skipped: self.skipped.load(Relaxed),
-            dead_lettered: self.dead_lettered.load(Relaxed),
-            retried: self.retried.load(Relaxed),
-            passed: self.counted.load(Relaxed).then(|| self.passed.load(Relaxed)),
-        }
     }
 }
