@@ -1,11 +1,11 @@
 //! The workers of one run: the source that they share, and what each does.
 
-use crate::apart::Apart;
 use crate::asleep::Asleep;
 use crate::break_even::{Trial, Verdict};
 use crate::ending::Outcome;
 use crate::gates::Gates;
 use crate::hands::{Hands, Row};
+use crate::intake::{Intake, Patience};
 use crate::job::{Job, Rest, Ticket};
 use crate::ledger::Part;
 use crate::loan::Loan;
@@ -21,7 +21,7 @@ use pipe_core::plan::{AnySource, BoxBatch, Outlet, RunState, Segment, Worker};
 use pipe_core::{Event, Flow, Pace, Payload, Permit, RunError, Want};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -31,7 +31,7 @@ pub(crate) const SPAN: Duration = Duration::from_micros(200);
 
 /// Shared by the workers of one run.
 pub(crate) struct Crew<'p> {
-    source: Apart<Mutex<Intake<'p>>>,
+    intake: Intake<'p>,
     rows: Vec<Vec<Arc<dyn Segment<'p> + 'p>>>,
     gates: Gates<'p>,
     bounds: Bounds,
@@ -39,6 +39,8 @@ pub(crate) struct Crew<'p> {
     /// The most items in a batch. Lowered at most once, before the helpers come.
     batch: AtomicUsize,
     seats: Mutex<Seats>,
+    /// How who finds another worker in the source waits for it.
+    patience: Patience,
     run: Arc<RunState>,
 }
 
@@ -49,12 +51,6 @@ struct Seats {
     taken: usize,
     /// How many may come, without stand-ins. Lowered at most once, before the helpers come.
     hired: usize,
-}
-
-/// The source and the tickets it gives. One worker at a time is inside; the others sleep on its lock.
-struct Intake<'p> {
-    source: Box<dyn AnySource + 'p>,
-    next_ticket: u64,
 }
 
 /// How many may work, and on how much.
@@ -92,12 +88,13 @@ impl<'p> Crew<'p> {
         run: Arc<RunState>,
     ) -> Self {
         let (gates, deques) = Gates::new(&mut stretches, strength, &run);
-        let Strength { bounds, max_delay, .. } = strength;
-        let source = Apart(Mutex::new(Intake { source, next_ticket: 0 }));
+        let Strength { bounds, max_delay, processors } = strength;
+        let patience = if bounds.workers <= processors { Patience::Awake } else { Patience::Asleep };
+        let intake = Intake::new(source);
         let rows = stretches.into_iter().map(|stretch| stretch.row).collect();
         let seats = Mutex::new(Seats { free: deques, taken: 0, hired: bounds.workers });
         let batch = AtomicUsize::new(bounds.batch);
-        Crew { source, rows, gates, bounds, max_delay, batch, seats, run }
+        Crew { intake, rows, gates, bounds, max_delay, batch, seats, patience, run }
     }
 
     /// The calling thread's part. `invite` lets helpers come, and says whether all will.
@@ -257,14 +254,10 @@ impl<'p> Crew<'p> {
 
     /// The next batch and its ticket. `None`: there is none.
     fn pull(&self, want: Want, mut permit: Permit, hands: &mut Hands<'_, 'p>) -> Option<Ticket> {
-        let mut intake = match self.source.0.try_lock() {
-            Ok(intake) => intake,
-            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            Err(TryLockError::WouldBlock) => {
-                let wait = || self.source.0.lock().unwrap_or_else(PoisonError::into_inner);
-                self.gates.count(Asleep::NoJob { full: None }, wait)
-            }
-        };
+        let mut intake = self.intake.try_enter().unwrap_or_else(|| {
+            let enter = || self.intake.enter(self.patience);
+            self.gates.count(Asleep::NoJob { full: None }, enter)
+        });
         let span = Span::of(intake.next_ticket);
         let pulled = match self.gates.has_ended() {
             true => Ok(None),

@@ -59,6 +59,7 @@ mod ending;
 mod gates;
 mod hands;
 mod hunger;
+mod intake;
 mod job;
 mod ledger;
 mod loan;

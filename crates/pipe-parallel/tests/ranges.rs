@@ -1,6 +1,6 @@
 //! Ranges on many workers: each index once, in order, merged whole.
 
-use pipe_core::{Event, RunError, from_range};
+use pipe_core::{Event, RunError, from_chunks, from_range};
 use pipe_parallel::Parallel;
 
 fn of(workers: usize) -> Parallel {
@@ -22,6 +22,16 @@ fn a_reduction_over_borrowed_data_is_that_of_a_loop() {
     for workers in [1, 2, 5] {
         let sum = from_range(0..data.len()).fold(|| 0, |sum, i| *sum += data[i], |all, part| *all += part);
         assert_eq!(sum.run_on(&of(workers)).expect("nothing fails").value, data.iter().sum::<u64>());
+    }
+}
+
+#[test]
+fn parts_of_a_slice_come_once_and_in_order_on_any_number_of_workers() {
+    let data: Vec<u64> = (0..100_001).collect();
+    for workers in [1, 2, 5] {
+        let parts = from_chunks(&data, 7).map(<[u64]>::to_vec).collect();
+        let report = parts.run_on(&of(workers)).expect("nothing fails");
+        assert_eq!(report.value.concat(), data);
     }
 }
 

@@ -37,9 +37,10 @@ fn over_range() -> [Contender; 6] {
     ]
 }
 
-fn over_slice() -> [Contender; 5] {
+fn over_slice() -> [Contender; 6] {
     [
         contender!("ours", Ours, "ours/reduce.rs", ours::reduce::slice),
+        contender!("ours-by-index", Ours, "ours/reduce.rs", ours::reduce::slice_by_index),
         contender!("rayon-slice", Peer, "reduce.rs", reduce::rayon_slice),
         contender!("orx-slice", Peer, "orx.rs", orx::reduce_slice),
         contender!("paralight-slice", Peer, "paralight.rs", paralight::reduce_slice),
