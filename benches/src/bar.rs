@@ -11,6 +11,8 @@ use serde::Serialize;
 pub(crate) enum Bar {
     /// So many times as good as the best of a role, whatever the unit: 1.25 is faster by a quarter, 0.98 worse by 2 %.
     Times { figure: Figure, against: Role, least: f64 },
+    /// The workload's own figure, so many times as good as that of one contender: where several have bars of their own.
+    Of { name: &'static str, least: f64 },
     /// At most so much more than the best of a role, in the unit of the workload.
     Above { against: Role, most: f64 },
     /// At most so much, in the unit of the workload.
@@ -96,6 +98,11 @@ fn row(measured: &Measured, ours: &Series, bar: Bar, seed: u64) -> Option<BarRow
     let unit = workload.metric.unit();
     // The hardest of its role: a ratio is above 1 where ours is better, a difference below 0.
     let (text, against, found, is_floor, at) = match bar {
+        Bar::Of { name, least } => {
+            let theirs = measured.series.iter().find(|series| series.contender.name == name)?;
+            let ratio = Ratio::of(&ratios(workload.metric, Figure::Value, ours, theirs), seed)?;
+            (format!("{least:.2} of {name}"), Some(name), ratio, true, least)
+        }
         Bar::Times { figure, against, least } => {
             let each = of_role(against).filter_map(|theirs| {
                 let ratio = Ratio::of(&ratios(workload.metric, figure, ours, theirs), seed)?;
@@ -207,6 +214,14 @@ mod tests {
         assert_eq!(came(Metric::ItemsPerSecond, 1.0, 9.0, cpu), Some(Came::Reached));
         assert_eq!(came(Metric::ItemsPerSecond, 1.0, 9.0, Bar::memory_of_peers()), None);
         assert_eq!(came(Metric::ItemsPerSecond, 1.0, 9.0, Bar::limit(1.0)), None);
+    }
+
+    #[test]
+    fn one_contender_can_have_a_bar_of_its_own_whatever_its_role() {
+        let of = |name, least| came(Metric::ItemsPerSecond, 200.0, 100.0, Bar::Of { name, least });
+        assert_eq!(of("peer", 2.0), Some(Came::Reached));
+        assert_eq!(of("peer", 2.5), Some(Came::Missed));
+        assert_eq!(of("nobody", 2.0), None);
     }
 
     #[test]

@@ -45,6 +45,10 @@ pub(crate) enum Metric {
     ReadsPerChunk,
     /// How long something took that happened many times in one run, at its 99th percentile, in seconds.
     Percentile99,
+    /// How long one call takes, which handles as many items as the workload's parameter says.
+    NanosecondsPerCall,
+    /// Of the items that were looked up, those that were not found.
+    PercentMissed,
     /// What all cores together spent on an item.
     CpuNanosecondsPerItem,
     /// Processor time over elapsed time, in percent of one core.
@@ -66,6 +70,8 @@ impl Metric {
             Metric::PeakOver { .. } => "bytes over the budget",
             Metric::ReadsPerChunk => "reads/chunk",
             Metric::Percentile99 => "s at p99",
+            Metric::NanosecondsPerCall => "ns/call",
+            Metric::PercentMissed => "% missed",
             Metric::CpuNanosecondsPerItem => "CPU ns/item",
             Metric::CpuPercent => "% of a core",
             Metric::InstructionsPerItem => "instructions/item",

@@ -49,6 +49,8 @@ pub(crate) fn run(
         Metric::PeakOver { budget } => peak()? as f64 - budget as f64,
         Metric::ReadsPerChunk => outcome.counted.ok_or("it has not counted its reads")?,
         Metric::Percentile99 => outcome.counted.ok_or("it has no percentile")?,
+        Metric::NanosecondsPerCall => outcome.seconds * 1e9 * job.parameter as f64 / outcome.items as f64,
+        Metric::PercentMissed => outcome.counted.ok_or("it has not counted what it missed")?,
         Metric::CpuNanosecondsPerItem => cpu()? * 1e9 / outcome.items as f64,
         Metric::CpuPercent => cpu()? * 100.0 / outcome.seconds,
         _ => outcome.seconds,

@@ -112,6 +112,7 @@ pub(crate) fn fitted(mode: Mode, input: Input, rows: u64, capacity: Capacity) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bar::Bar;
     use crate::contender::{Program, Role, line_of};
     use crate::host;
     use std::collections::BTreeSet;
@@ -130,6 +131,20 @@ mod tests {
             names.insert(workload.name);
             let kebab = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
             assert!(names.iter().all(|name| name.chars().all(kebab)), "{names:?}");
+        }
+    }
+
+    #[test]
+    fn who_has_a_bar_of_its_own_takes_part() {
+        for workload in all(Mode::Full, ROOMY) {
+            for bar in &workload.bars {
+                let there = |name: &str| workload.contenders.iter().any(|contender| contender.name == name);
+                assert!(
+                    !matches!(bar, Bar::Of { name, .. } if !there(name)),
+                    "{} has no {bar:?}",
+                    workload.title()
+                );
+            }
         }
     }
 

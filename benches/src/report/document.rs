@@ -428,6 +428,8 @@ fn value_text(value: f64, metric: Metric) -> String {
         }
         Metric::Percentile99 if value < 1e-3 => format!("{:.1} us at p99", value * 1e6),
         Metric::Percentile99 => format!("{:.2} ms at p99", value * 1e3),
+        Metric::NanosecondsPerCall => format!("{value:.1} ns/call"),
+        Metric::PercentMissed => format!("{value:.1} % missed"),
         Metric::CpuNanosecondsPerItem => format!("{value:.1} CPU ns/item"),
         Metric::CpuPercent => format!("{value:.2} % of a core"),
         Metric::Seconds if value < 0.1 => format!("{:.2} ms", value * 1e3),

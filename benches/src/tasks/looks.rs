@@ -21,6 +21,11 @@ pub(crate) fn computed(key: u64, rounds: u64) -> u64 {
     (0..rounds).fold(key, |x, round| mix(x ^ round))
 }
 
+/// Adds a result to those before.
+pub(crate) fn add(sum: &mut u64, result: u64) {
+    *sum = sum.wrapping_add(result);
+}
+
 /// Where a key belongs in a table of so many places, of which there is a power of two.
 #[inline(always)]
 pub(crate) fn place(key: u64, places: usize) -> usize {

@@ -7,6 +7,7 @@ use crate::contender::Job;
 use crate::measure::{BoxError, Outcome, fastest, fastest_of};
 use crate::rng::mix;
 use pipe_cache::{AlignedVec, Level};
+use pipe_core::Event;
 use std::hint::black_box;
 
 /// Numbers repeat after so many: enough that no branch predictor learns them.
@@ -73,21 +74,66 @@ pub(crate) fn in_place(job: &Job, mut kernel: impl FnMut(&mut [f32])) -> Result<
 }
 
 /// Calls `kernel(call, x, y)`, which changes `y`.
-pub(crate) fn on_two(
+pub(crate) fn on_two(job: &Job, kernel: impl FnMut(u64, &[f32], &mut [f32])) -> Result<Outcome, BoxError> {
+    let (x, mut y) = (numbers(job.parameter as usize, 1), numbers(job.parameter as usize, 2));
+    on_these(job, kernel, &x, &mut y)
+}
+
+/// The same with buffers that begin four bytes behind the begin of a line.
+pub(crate) fn on_two_unaligned(
+    job: &Job,
+    kernel: impl FnMut(u64, &[f32], &mut [f32]),
+) -> Result<Outcome, BoxError> {
+    let shifted = |seed| {
+        let mut all: AlignedVec<f32> = [0.0].into_iter().collect();
+        all.extend_from_slice(&numbers(job.parameter as usize, seed));
+        all
+    };
+    let (x, mut y) = (shifted(1), shifted(2));
+    on_these(job, kernel, &x[1..], &mut y[1..])
+}
+
+fn on_these(
     job: &Job,
     mut kernel: impl FnMut(u64, &[f32], &mut [f32]),
+    x: &[f32],
+    y: &mut [f32],
 ) -> Result<Outcome, BoxError> {
-    let (x, mut y) = (numbers(job.parameter as usize, 1), numbers(job.parameter as usize, 2));
-    kernel(0, &x, &mut y);
-    let first = checksum(&y);
+    kernel(0, x, y);
+    let first = checksum(y);
     let (calls, mut call) = (job.size / job.parameter, 0);
     let times = fastest(job.size, BLOCKS, || {
         (0..calls).for_each(|_| {
             call += 1;
-            kernel(call, black_box(&x), black_box(&mut y));
+            kernel(call, black_box(x), black_box(&mut *y));
         });
     });
     Ok(times.answered(first))
+}
+
+/// Numbers in a block of those that a pipeline works on: 256 KiB, which stay in the second level of the cache of a worker.
+pub(crate) const BLOCK: usize = 1 << 16;
+
+/// Calls `run(call, blocks)`, which gives the blocks back, each changed: all together they are the buffer of [`numbers`].
+pub(crate) fn in_blocks(
+    job: &Job,
+    seed: u64,
+    mut run: impl FnMut(u64, Vec<Vec<f32>>) -> Result<Vec<Vec<f32>>, BoxError>,
+) -> Result<Outcome, BoxError> {
+    let blocks = numbers(job.parameter as usize, seed).chunks(BLOCK).map(<[f32]>::to_vec).collect();
+    let mut held = run(0, blocks)?;
+    let (first, mut failed) = (checksum_of(held.iter().flatten()), None);
+    let (calls, mut call) = (job.size / job.parameter, 0);
+    let times = fastest(job.size, BLOCKS, || {
+        for _ in 0..calls {
+            call += 1;
+            match run(call, std::mem::take(&mut held)) {
+                Ok(blocks) => held = blocks,
+                Err(error) => failed = Some(error),
+            }
+        }
+    });
+    failed.map_or_else(|| Ok(times.answered(first)), Err)
 }
 
 /// Calls a kernel that reads two buffers, of which it may leave one aside, and has one result.
@@ -142,8 +188,12 @@ pub(crate) fn restored(
 
 /// Every bit of every number counts, and where it is.
 pub(crate) fn checksum(numbers: &[f32]) -> String {
+    checksum_of(numbers)
+}
+
+fn checksum_of<'n>(numbers: impl IntoIterator<Item = &'n f32>) -> String {
     let weighed = |(index, x): (usize, &f32)| u64::from(x.to_bits()).wrapping_mul(index as u64 % 1024 + 1);
-    let sum = numbers.iter().enumerate().map(weighed).fold(0, u64::wrapping_add);
+    let sum = numbers.into_iter().enumerate().map(weighed).fold(0, u64::wrapping_add);
     format!("{sum:016x}")
 }
 
@@ -165,15 +215,37 @@ pub(crate) fn copied(
     bytes_per_number: usize,
     plain: impl Fn(&Job) -> Result<Outcome, BoxError>,
 ) -> Result<Outcome, BoxError> {
-    let once = plain(&Job { size: job.parameter, ..job.clone() })?;
+    // No block of calls: the answer is of a call before these.
+    let once = plain(&Job { size: 0, ..job.clone() })?;
     let len = (job.parameter as usize * bytes_per_number).div_ceil(2 * size_of::<f32>());
     let (mut from, mut to) = (numbers(len, 1), numbers(len, 2));
     let calls = job.size / job.parameter;
     let times = fastest(job.size, BLOCKS, || {
-        (0..calls).for_each(|_| black_box(&mut to).copy_from_slice(black_box(&from)));
+        (0..calls).for_each(|_| copy(black_box(&from), black_box(&mut to), job.workers));
         std::mem::swap(&mut from, &mut to);
     });
     Ok(times.answered(once.answer))
+}
+
+/// On so many threads, each of which has its part; one is the caller.
+fn copy(from: &[f32], to: &mut [f32], threads: usize) {
+    let part = from.len().div_ceil(threads.max(1));
+    std::thread::scope(|scope| {
+        let mut parts = from.chunks(part).zip(to.chunks_mut(part));
+        let first = parts.next();
+        parts.for_each(|(from, to)| _ = scope.spawn(|| to.copy_from_slice(from)));
+        first.into_iter().for_each(|(from, to)| to.copy_from_slice(from));
+    });
+}
+
+/// Fails unless the run says that its kernels were computed with the widest instructions.
+pub(crate) fn tiled_with_widest<T>(report: pipe_core::Report<T>) -> Result<T, BoxError> {
+    let level = widest()?.level().to_string();
+    let tiled = |event: &Event| matches!(event, Event::Kernels { with, .. } if with.starts_with(&level));
+    match report.events.iter().any(tiled) {
+        true => Ok(report.value),
+        false => Err(format!("no kernels were tiled with {level}: {:?}", report.events).into()),
+    }
 }
 
 /// Fails where ours would not compute with the widest instructions that the processor has: nothing else but the clock would say so.

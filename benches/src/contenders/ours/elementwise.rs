@@ -3,13 +3,20 @@
 use crate::contender::Job;
 use crate::measure::{BoxError, Outcome};
 use crate::tasks::numeric::{
-    chain5, checksum, factor, in_place, mean, normalised, on_two, polynomial, restored, widest,
+    chain5, checksum, factor, in_place, mean, normalised, on_two, on_two_unaligned, polynomial, restored,
+    widest,
 };
 use pipe_core::kernel::{Compare, Program};
 
 pub(crate) fn axpy(job: &Job) -> Result<Outcome, BoxError> {
     let simd = widest()?;
     on_two(job, |call, x, y| simd.axpy(factor(call), x, y))
+}
+
+/// The same on numbers that begin beside the lines of the cache.
+pub(crate) fn axpy_unaligned(job: &Job) -> Result<Outcome, BoxError> {
+    let simd = widest()?;
+    on_two_unaligned(job, |call, x, y| simd.axpy(factor(call), x, y))
 }
 
 pub(crate) fn polynomial_fused(job: &Job) -> Result<Outcome, BoxError> {

@@ -2,7 +2,7 @@
 
 use crate::contender::Job;
 use crate::measure::{BoxError, Outcome, timed};
-use crate::tasks::numeric::{numbers, scored};
+use crate::tasks::numeric::{numbers, scored, tiled_with_widest};
 use pipe_cache::Tiled;
 use pipe_core::kernel::{Blocks, Program, Sum};
 use pipe_core::{Executor, RunError, from_source};
@@ -24,6 +24,6 @@ fn run<'p, X: Executor<'p, Ran = Result<(), RunError>>>(job: &Job, on: &X) -> Re
     timed(job.size, || {
         let score = Program::new().sub(0.125).scale(0.5).clamp(-1.0, 1.0).exp();
         let sum = from_source(Blocks::new(readings, BLOCK)).kernel(score).reduce(Sum).run_on(on)?;
-        Ok(scored(sum.value.unwrap_or_default(), job.size))
+        Ok(scored(tiled_with_widest(sum)?.unwrap_or_default(), job.size))
     })
 }
