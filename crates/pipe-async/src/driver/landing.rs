@@ -20,7 +20,7 @@ impl<T, U: Send + 'static> Exit<T, U> {
     pub(super) fn over(&mut self, flight: Flight<T>, landing: Landing<U>) {
         match landing {
             Ok(Ok(item)) => match self.output.expect(&item) {
-                Ok(true) => self.emit(flight.number, flight.at, item),
+                Ok(true) => self.emit(flight.mark, item),
                 Ok(false) => self.keep(flight, Ok(Ok(item))),
                 Err(thrown) => self.keep(flight, Err(thrown)),
             },
@@ -34,12 +34,12 @@ impl<T, U: Send + 'static> Exit<T, U> {
     }
 
     #[inline(always)]
-    fn emit(&mut self, number: u64, at: u64, item: U) {
-        if self.window.passes(number) {
+    fn emit(&mut self, mark: u64, item: U) {
+        if let Some(at) = self.window.pass(mark) {
             self.output.push(at, item);
         } else {
             self.output.wait();
-            self.window.settle(number, Outcome::Emitted { at, item });
+            self.window.settle(mark, Outcome::Emitted(item));
         }
     }
 }
@@ -49,8 +49,9 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
     pub(super) fn poll(&mut self, most: usize) -> Progress {
         let (exit, keys, deadlines) = (&mut self.exit, &mut self.keys, &mut self.deadlines);
         let (before, is_timed) = (self.calls.len(), self.bounds.timeout.is_some());
-        let (adaptive, now) = (&mut self.adaptive, self.alarms.now());
-        let (polled, more) = self.calls.poll(most, |place, flight, ended| {
+        let (adaptive, flights, now) = (&mut self.adaptive, &mut self.flights, self.alarms.now());
+        let (polled, more) = self.calls.poll(most, |place, mark, ended| {
+            let flight = flights.take(place, mark);
             if is_timed {
                 deadlines.remove(place);
             }
@@ -80,12 +81,13 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
                     self.wait(flight);
                     continue;
                 }
-                Ok(Err(error)) => {
-                    Outcome::Failed(Box::new(Failed { at: flight.at, attempts: flight.attempt.get(), error }))
+                Ok(Err(error)) => Outcome::Failed(Box::new(Failed { attempts: flight.attempt.get(), error })),
+                Err(thrown) => {
+                    let at = self.exit.window.position(flight.mark);
+                    Outcome::Ended(Box::new(self.panicked(at, thrown)))
                 }
-                Err(thrown) => Outcome::Ended(Box::new(self.panicked(flight.at, thrown))),
             };
-            self.exit.window.settle(flight.number, outcome);
+            self.exit.window.settle(flight.mark, outcome);
         }
         self.exit.landed = landed;
         true
@@ -99,7 +101,7 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
     fn wait(&mut self, mut flight: Flight<S::In>) {
         let Some(retry) = self.run.retry(self.bounds.stage) else { return };
         self.run.count_retried(self.bounds.stage);
-        let span = retry.wait(flight.attempt.get(), flight.at);
+        let span = retry.wait(flight.attempt.get(), flight.mark);
         flight.attempt = flight.attempt.saturating_add(1);
         self.waiting += 1;
         self.alarms.look();
@@ -129,13 +131,14 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
         {
             late += 1;
             // It may be over, and this task have been late: so it is asked once more.
-            let (flight, landing) = if let Some((flight, ended)) = self.calls.poll_one(place) {
-                (flight, ended.and_then(settle::<S>))
-            } else if let Some((flight, dropped)) = self.calls.remove(place) {
-                (flight, dropped.map(|()| Err(TookTooLong::new(timeout).into())))
+            let (mark, landing) = if let Some((mark, ended)) = self.calls.poll_one(place) {
+                (mark, ended.and_then(settle::<S>))
+            } else if let Some((mark, dropped)) = self.calls.remove(place) {
+                (mark, dropped.map(|()| Err(TookTooLong::new(timeout).into())))
             } else {
                 continue;
             };
+            let flight = self.flights.take(place, mark);
             if let Some(keys) = &mut self.keys {
                 keys.leave(flight.key);
             }
@@ -164,15 +167,15 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
     pub(super) fn release(&mut self) -> bool {
         let mut released = false;
         while self.failure.is_none()
-            && let Some(outcome) = self.exit.window.leave()
+            && let Some((at, outcome)) = self.exit.window.leave()
         {
             released = true;
             let failed = match outcome {
-                Outcome::Emitted { at, item } => {
+                Outcome::Emitted(item) => {
                     self.exit.output.push_waited(at, item);
                     continue;
                 }
-                Outcome::Failed(failed) => self.failed(*failed),
+                Outcome::Failed(failed) => self.failed(at, *failed),
                 Outcome::Ended(error) => Err(*error),
             };
             if let Err(error) = failed {
@@ -182,7 +185,7 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
         released
     }
 
-    fn failed(&self, Failed { at, attempts, error }: Failed) -> Result<(), RunError> {
+    fn failed(&self, at: u64, Failed { attempts, error }: Failed) -> Result<(), RunError> {
         let at = Some(Position::from_raw(at));
         self.run.failed(self.bounds.stage, Failure { at, record: None, error, attempts, more: 0 })?;
         self.run.check_ratios(self.bounds.segment)
