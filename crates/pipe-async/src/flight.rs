@@ -44,11 +44,10 @@ impl<T> Flights<T> {
         kept[place] = Some(flight);
     }
 
-    /// The operation at `place`, which had this mark, is over.
+    /// The operation at `place` is over: what there is of it beside its mark.
     #[inline]
-    pub(crate) fn take(&mut self, place: usize, mark: u64) -> Flight<T> {
-        let kept = self.kept.as_mut().and_then(|kept| kept.get_mut(place)?.take());
-        kept.unwrap_or_else(|| Flight::new(mark))
+    pub(crate) fn take(&mut self, place: usize) -> Option<Flight<T>> {
+        self.kept.as_mut()?.get_mut(place)?.take()
     }
 }
 

@@ -57,7 +57,7 @@ impl<T> Window<T> {
     }
 
     /// If it is the turn of the item with this mark, of which nothing came yet: its position. Then it has left with this.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn pass(&mut self, mark: u64) -> Option<u64> {
         match self {
             Window::Ordered { head, places } => {

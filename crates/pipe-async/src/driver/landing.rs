@@ -15,17 +15,35 @@ pub(super) fn settle<S: AsyncStep>(output: <S::Future as Future>::Output) -> Lan
 }
 
 impl<T, U: Send + 'static> Exit<T, U> {
-    /// An operation is over. Inlined, and all that is rare is not: then a flight that ends well is never put together in memory.
+    /// An operation is over, of which there is no more than its mark. Inlined, and all that is rare is not: then a flight that ends well is
+    /// never put together in memory.
     #[inline(always)]
-    pub(super) fn over(&mut self, flight: Flight<T>, landing: Landing<U>) {
-        match landing {
-            Ok(Ok(item)) => match self.output.expect(&item) {
-                Ok(true) => self.emit(flight.mark, item),
-                Ok(false) => self.keep(flight, Ok(Ok(item))),
-                Err(thrown) => self.keep(flight, Err(thrown)),
-            },
-            other => self.keep(flight, other),
+    pub(super) fn over(&mut self, mark: u64, landing: Landing<U>) {
+        if let Err(landing) = self.deliver(mark, landing) {
+            self.keep(Flight::new(mark), landing);
         }
+    }
+
+    /// As `over`, of one that has a key, a copy or attempts behind it.
+    pub(super) fn flight_over(&mut self, flight: Flight<T>, landing: Landing<U>) {
+        if let Err(landing) = self.deliver(flight.mark, landing) {
+            self.keep(flight, landing);
+        }
+    }
+
+    /// Hands an output on; gives back what is none, or too large.
+    #[inline(always)]
+    fn deliver(&mut self, mark: u64, landing: Landing<U>) -> Result<(), Landing<U>> {
+        let item = match landing {
+            Ok(Ok(item)) => item,
+            other => return Err(other),
+        };
+        match self.output.expect(&item) {
+            Ok(true) => self.emit(mark, item),
+            Ok(false) => return Err(Ok(Ok(item))),
+            Err(thrown) => return Err(Err(thrown)),
+        }
+        Ok(())
     }
 
     #[cold]
@@ -51,17 +69,22 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
         let (before, is_timed) = (self.calls.len(), self.bounds.timeout.is_some());
         let (adaptive, flights, now) = (&mut self.adaptive, &mut self.flights, self.alarms.now());
         let (polled, more) = self.calls.poll(most, |place, mark, ended| {
-            let flight = flights.take(place, mark);
             if is_timed {
                 deadlines.remove(place);
             }
             if let Some(adaptive) = adaptive {
                 adaptive.ended(place, now);
             }
-            if let Some(keys) = keys {
-                keys.leave(flight.key);
+            let landing = ended.and_then(settle::<S>);
+            match flights.take(place) {
+                None => exit.over(mark, landing),
+                Some(flight) => {
+                    if let Some(keys) = keys {
+                        keys.leave(flight.key);
+                    }
+                    exit.flight_over(flight, landing);
+                }
             }
-            exit.over(flight, ended.and_then(settle::<S>));
         });
         // A place that became free lets another one start.
         let freed = self.calls.len() < before;
@@ -138,14 +161,14 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
             } else {
                 continue;
             };
-            let flight = self.flights.take(place, mark);
+            let flight = self.flights.take(place).unwrap_or_else(|| Flight::new(mark));
             if let Some(keys) = &mut self.keys {
                 keys.leave(flight.key);
             }
             if let Some(adaptive) = &mut self.adaptive {
                 adaptive.ended(place, self.alarms.now());
             }
-            self.exit.over(flight, landing);
+            self.exit.flight_over(flight, landing);
         }
         self.land();
         late

@@ -70,7 +70,7 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
                 match calls.start(|| step.call(item), mark) {
                     Started::Pending(place) if is_timed => begun.push(place),
                     Started::Pending(_) => {}
-                    Started::Over(ended) => exit.over(Flight::new(mark), ended.and_then(settle::<S>)),
+                    Started::Over(ended) => exit.over(mark, ended.and_then(settle::<S>)),
                 }
                 Flow::Continue(())
             });
@@ -109,7 +109,7 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
                 if let Some(keys) = &mut self.keys {
                     keys.leave(flight.key);
                 }
-                self.exit.over(flight, ended.and_then(settle::<S>));
+                self.exit.flight_over(flight, ended.and_then(settle::<S>));
             }
             Started::Pending(place) => {
                 self.flights.put(place, flight);
@@ -176,7 +176,7 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
                     let (_, item) = items.next_at()?;
                     return Some((flight, item));
                 }
-                Err(thrown) => self.exit.over(flight, Err(thrown)),
+                Err(thrown) => self.exit.flight_over(flight, Err(thrown)),
             }
         }
     }
@@ -195,7 +195,7 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
                     (flight.copy, flight.key) = (copy, key);
                     return Some((flight, item));
                 }
-                Err(thrown) => self.exit.over(flight, Err(thrown)),
+                Err(thrown) => self.exit.flight_over(flight, Err(thrown)),
             }
         }
     }
