@@ -24,7 +24,7 @@ mod starting;
 use crate::adaptive::Adaptive;
 use crate::alarms::Alarms;
 use crate::deadlines::Deadlines;
-use crate::flight::{Candidate, Flight, Landing, Outcome};
+use crate::flight::{Candidate, Flight, Flights, Landing, Outcome};
 use crate::keys::Keys;
 use crate::output::Output;
 use crate::rate::{Throttle, Waited};
@@ -116,7 +116,9 @@ pub(crate) struct Driver<S: AsyncStep, C> {
     /// Makes a copy of the next item, where a failed one is tried again.
     again: Option<Again<S::In>>,
     input: Input<S::In>,
-    calls: Slab<S::Future, Flight<S::In>>,
+    calls: Slab<S::Future>,
+    /// What there is of each beside its mark.
+    flights: Flights<S::In>,
     /// Where there is a limit per key.
     keys: Option<Keys<Candidate<S::In>>>,
     throttle: Option<Throttle>,
@@ -171,13 +173,15 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
         let operations = run.operations(segment);
         let concurrency = operations.concurrency;
         let window = operations.window.unwrap_or(concurrency.saturating_mul(WINDOW));
+        let (again, key_limit) = (run.again(segment), operations.key_limit::<S::In>());
         Driver {
             step,
             bounds: Bounds { segment, stage, window, timeout: operations.timeout },
-            again: run.again(segment),
+            again,
             input: Input { items: Items::new(0, Vec::new()), mean_bytes: size_of::<S::In>() },
             calls: Slab::new(concurrency),
-            keys: operations.key_limit::<S::In>().map(|limit| Keys::new(limit.most)),
+            flights: Flights::new(again.is_some() || key_limit.is_some()),
+            keys: key_limit.map(|limit| Keys::new(limit.most)),
             throttle: operations.rate.map(Throttle::new),
             adaptive: operations.adaptive.then(|| Adaptive::new(concurrency)),
             throttled: None,
@@ -206,6 +210,7 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
         let window = Window::new(self.run.order(self.bounds.segment));
         // Each by itself: what one throws says nothing new, for the first failure is that of the run, and must not keep the others.
         discard(replace(&mut self.calls, Slab::new(0)));
+        discard(replace(&mut self.flights, Flights::new(false)));
         discard(replace(&mut self.alarms, Alarms::new()));
         discard((self.keys.take(), self.throttled.take()));
         discard(take(&mut self.due));

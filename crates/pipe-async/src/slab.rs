@@ -26,28 +26,31 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, RawWaker, RawWakerVTable, Waker};
 
-/// Futures, each with a tag that says what it is for.
-pub(crate) struct Slab<F, T> {
-    chunks: Vec<Chunk<F, T>>,
+/// Futures, each with a mark that says what it is for.
+pub(crate) struct Slab<F> {
+    chunks: Vec<Chunk<F>>,
     ready: Ready,
-    /// Slots without a future. The last one is used next.
-    free: Vec<usize>,
+    /// The slot that is used next: the last one that became free. Those without a future are a list through their marks.
+    free: u64,
     len: usize,
     /// How many there may be: the last chunk need not have room for more.
     most: usize,
 }
 
 /// 64 slots, or as many as are left, and their bits.
-struct Chunk<F, T> {
+struct Chunk<F> {
     group: Arc<Group>,
-    slots: Vec<Slot<F, T>>,
+    slots: Vec<Slot<F>>,
 }
 
-/// Both are there, or none.
-struct Slot<F, T> {
+struct Slot<F> {
     future: Option<F>,
-    tag: Option<T>,
+    /// With a future: what it is for. Without: the slot that is free after this one, or `NONE`.
+    mark: u64,
 }
+
+/// The end of the list of free slots.
+const NONE: u64 = u64::MAX;
 
 /// What came of a future: its output, or what it threw.
 pub(crate) type Thrown<R> = Result<R, Box<dyn Any + Send>>;
@@ -60,10 +63,10 @@ pub(crate) enum Started<R> {
     Pending(usize),
 }
 
-impl<F: Future, T> Slab<F, T> {
+impl<F: Future> Slab<F> {
     /// None yet, and at most `most` at once.
     pub(crate) fn new(most: usize) -> Self {
-        Slab { chunks: Vec::new(), ready: Ready::new(), free: Vec::new(), len: 0, most }
+        Slab { chunks: Vec::new(), ready: Ready::new(), free: NONE, len: 0, most }
     }
 
     /// How many futures there are.
@@ -76,20 +79,19 @@ impl<F: Future, T> Slab<F, T> {
         self.most - self.len
     }
 
-    /// Takes a future in and polls it for the first time. `tag` is asked for if it is not over then. What `make` throws is its end.
+    /// Takes a future in and polls it for the first time. What `make` throws is its end.
     ///
     /// # Panics
     /// There is no room.
     #[inline]
-    pub(crate) fn start(&mut self, make: impl FnOnce() -> F, tag: impl FnOnce() -> T) -> Started<F::Output> {
-        let index = self.free.last().copied().unwrap_or_else(|| self.grow());
+    pub(crate) fn start(&mut self, make: impl FnOnce() -> F, mark: u64) -> Started<F::Output> {
+        let index = if self.free == NONE { self.grow() } else { self.free as usize };
         let chunk = &mut self.chunks[index / Group::BITS];
         let slot = &mut chunk.slots[index % Group::BITS];
         match slot.poll(&chunk.group, index % Group::BITS, |mut future| future.set(Some(make()))) {
             Some(ended) => Started::Over(ended),
             None => {
-                slot.tag = Some(tag());
-                self.free.pop();
+                self.free = std::mem::replace(&mut slot.mark, mark);
                 self.len += 1;
                 Started::Pending(index)
             }
@@ -108,26 +110,25 @@ impl<F: Future, T> Slab<F, T> {
         }
         let slots = &mut self.chunks[index / Group::BITS].slots;
         debug_assert!(slots.len() < slots.capacity(), "a vector that grows moves what it holds");
-        slots.push(Slot { future: None, tag: None });
-        self.free.push(index);
+        slots.push(Slot { future: None, mark: NONE });
+        self.free = index as u64;
         index
     }
 
     /// Polls the future at this place, whether it wants it or not.
-    pub(crate) fn poll_one(&mut self, index: usize) -> Option<(T, Thrown<F::Output>)> {
-        let ended = self.chunks[index / Group::BITS].poll(index % Group::BITS)?;
-        self.free.push(index);
+    pub(crate) fn poll_one(&mut self, index: usize) -> Option<(u64, Thrown<F::Output>)> {
+        let (slot, ended) = self.chunks[index / Group::BITS].poll(index % Group::BITS)?;
         self.len -= 1;
-        Some(ended)
+        Some((slot.leave(&mut self.free, index), ended))
     }
 
     /// Drops the future at this place. What it throws then is its end.
-    pub(crate) fn remove(&mut self, index: usize) -> Option<(T, Thrown<()>)> {
+    pub(crate) fn remove(&mut self, index: usize) -> Option<(u64, Thrown<()>)> {
         let slot = &mut self.chunks[index / Group::BITS].slots[index % Group::BITS];
-        let tag = slot.tag.take()?;
-        self.free.push(index);
+        slot.future.as_ref()?;
+        let dropped = catch_unwind(AssertUnwindSafe(|| slot.future().set(None)));
         self.len -= 1;
-        Some((tag, catch_unwind(AssertUnwindSafe(|| slot.future().set(None)))))
+        Some((slot.leave(&mut self.free, index), dropped))
     }
 
     /// Polls the futures that want it, `most` of them, and gives away what came of those that are over, with their places. Returns how many
@@ -135,17 +136,16 @@ impl<F: Future, T> Slab<F, T> {
     pub(crate) fn poll(
         &mut self,
         most: usize,
-        mut over: impl FnMut(usize, T, Thrown<F::Output>),
+        mut over: impl FnMut(usize, u64, Thrown<F::Output>),
     ) -> (usize, bool) {
         let (chunks, free, len) = (&mut self.chunks, &mut self.free, &mut self.len);
         let mut polled = 0;
         let more = self.ready.take(most, |index| {
             polled += 1;
             // Without one: a waker that outlived its future.
-            if let Some((tag, ended)) = chunks[index / Group::BITS].poll(index % Group::BITS) {
-                free.push(index);
+            if let Some((slot, ended)) = chunks[index / Group::BITS].poll(index % Group::BITS) {
                 *len -= 1;
-                over(index, tag, ended);
+                over(index, slot.leave(free, index), ended);
             }
         });
         (polled, more)
@@ -164,13 +164,12 @@ impl<F: Future, T> Slab<F, T> {
 
 /// Each future by itself: when two of them panic in their `Drop`, the second panic would end the process. Of all that
 /// is thrown the first goes on.
-impl<F, T> Drop for Slab<F, T> {
+impl<F> Drop for Slab<F> {
     fn drop(&mut self) {
         let mut thrown = None;
         for slot in self.chunks.iter_mut().flat_map(|chunk| &mut chunk.slots) {
-            let future = catch_unwind(AssertUnwindSafe(|| slot.future().set(None)));
-            let tag = catch_unwind(AssertUnwindSafe(|| drop(slot.tag.take())));
-            thrown = thrown.or(future.err()).or(tag.err());
+            let dropped = catch_unwind(AssertUnwindSafe(|| slot.future().set(None)));
+            thrown = thrown.or(dropped.err());
         }
         if let Some(thrown) = thrown.filter(|_| !std::thread::panicking()) {
             resume_unwind(thrown);
@@ -178,25 +177,33 @@ impl<F, T> Drop for Slab<F, T> {
     }
 }
 
-impl<F: Future, T> Chunk<F, T> {
+impl<F: Future> Chunk<F> {
+    /// The slot of this bit, if its future is over with this poll.
     #[inline]
-    fn poll(&mut self, bit: usize) -> Option<(T, Thrown<F::Output>)> {
+    fn poll(&mut self, bit: usize) -> Option<(&mut Slot<F>, Thrown<F::Output>)> {
         // A slot may be empty, but a bit behind the last slot has no waker.
         let slot = &mut self.slots[bit];
-        slot.tag.as_ref()?;
+        slot.future.as_ref()?;
         let ended = slot.poll(&self.group, bit, |_| ())?;
-        slot.tag.take().map(|tag| (tag, ended))
+        Some((slot, ended))
     }
 }
 
-impl<F, T> Slot<F, T> {
+impl<F> Slot<F> {
+    /// Its future is over: the slot, which is number `index`, is the first in the list of free ones. Returns what the future was for.
+    #[inline]
+    fn leave(&mut self, free: &mut u64, index: usize) -> u64 {
+        let next = std::mem::replace(free, index as u64);
+        std::mem::replace(&mut self.mark, next)
+    }
+
     fn future(&mut self) -> Pin<&mut Option<F>> {
         // SAFETY: a slot stays where it is until it is dropped, and this is the only way to its future (see the head of this file).
         unsafe { Pin::new_unchecked(&mut self.future) }
     }
 }
 
-impl<F: Future, T> Slot<F, T> {
+impl<F: Future> Slot<F> {
     /// Polls its future, which there is after `prepare`, and drops it if it is over. One look for panics: it is passed a million times a second.
     #[inline]
     fn poll(
@@ -313,11 +320,11 @@ mod tests {
         .await;
     }
 
-    fn poll<F: Future<Output = ()>>(slab: &mut Slab<F, usize>, most: usize) -> (Vec<usize>, bool) {
+    fn poll<F: Future<Output = ()>>(slab: &mut Slab<F>, most: usize) -> (Vec<u64>, bool) {
         let mut over = Vec::new();
-        let (_, more) = slab.poll(most, |_, tag, ended| {
+        let (_, more) = slab.poll(most, |_, mark, ended| {
             ended.expect("none panics");
-            over.push(tag);
+            over.push(mark);
         });
         (over, more)
     }
@@ -326,16 +333,16 @@ mod tests {
     fn only_futures_that_were_woken_are_polled_and_slots_are_used_again() {
         let (polls, wakers) = (Cell::new(0), Wakers::default());
         let mut slab = Slab::new(200);
-        for tag in 0..200 {
-            assert!(matches!(slab.start(|| after(2, &polls, wakers.clone()), || tag), Started::Pending(_)));
+        for mark in 0..200 {
+            assert!(matches!(slab.start(|| after(2, &polls, wakers.clone()), mark), Started::Pending(_)));
         }
         assert_eq!(slab.room(), 0);
         assert_eq!((poll(&mut slab, 150), polls.get(), slab.len()), ((vec![], false), 200, 200));
         wakers.borrow()[7].wake_by_ref();
         wakers.borrow()[7].wake_by_ref();
         assert_eq!((poll(&mut slab, 150), polls.get(), slab.len()), ((vec![7], false), 201, 199));
-        assert!(matches!(slab.start(|| after(1, &polls, wakers.clone()), || 1_000), Started::Over(Ok(()))));
-        let Started::Pending(place) = slab.start(|| after(2, &polls, wakers.clone()), || 1_001) else {
+        assert!(matches!(slab.start(|| after(1, &polls, wakers.clone()), 1_000), Started::Over(Ok(()))));
+        let Started::Pending(place) = slab.start(|| after(2, &polls, wakers.clone()), 1_001) else {
             panic!()
         };
         // The place of number 7, whose waker now is one too many.
@@ -354,20 +361,20 @@ mod tests {
     fn a_future_that_panics_is_dropped_and_the_others_go_on() {
         let (alive, polls, wakers) = (Rc::new(()), Cell::new(0), Wakers::default());
         let mut slab = Slab::new(3);
-        for tag in 0..3 {
+        for mark in 0..3 {
             let (held, wait) = (alive.clone(), after(2, &polls, wakers.clone()));
             let future = async move {
                 let _held = held;
                 wait.await;
-                if tag == 1 {
+                if mark == 1 {
                     std::panic::resume_unwind(Box::new("one"));
                 }
             };
-            slab.start(|| future, || tag);
+            slab.start(|| future, mark);
         }
         wakers.borrow().iter().for_each(Waker::wake_by_ref);
         let mut ends = Vec::new();
-        slab.poll(9, |place, tag, ended| ends.push((place, tag, ended.is_ok())));
+        slab.poll(9, |place, mark, ended| ends.push((place, mark, ended.is_ok())));
         assert_eq!(ends, [(0, 0, true), (1, 1, false), (2, 2, true)]);
         assert_eq!((slab.len(), Rc::strong_count(&alive)), (0, 1));
     }
@@ -376,10 +383,10 @@ mod tests {
     fn a_waker_outlives_its_future_and_its_slab_on_any_thread() {
         let (polls, wakers) = (Cell::new(0), Wakers::default());
         let mut slab = Slab::new(65);
-        for tag in 0..65 {
-            slab.start(|| after(9, &polls, wakers.clone()), || tag);
+        for mark in 0..65 {
+            slab.start(|| after(9, &polls, wakers.clone()), mark);
         }
-        assert!(slab.remove(64).is_some_and(|(tag, dropped)| tag == 64 && dropped.is_ok()));
+        assert!(slab.remove(64).is_some_and(|(mark, dropped)| mark == 64 && dropped.is_ok()));
         let groups: Vec<_> = slab.chunks.iter().map(|chunk| Arc::downgrade(&chunk.group)).collect();
         drop(slab);
         let kept = std::mem::take(&mut *wakers.borrow_mut());
@@ -403,13 +410,13 @@ mod tests {
         }
         let dropped = Cell::new(0);
         let mut slab = Slab::new(70);
-        for tag in 0..70 {
+        for mark in 0..70 {
             let bomb = Bomb(&dropped);
             let future = async move {
                 let _bomb = bomb;
                 std::future::pending::<()>().await;
             };
-            slab.start(|| future, || tag);
+            slab.start(|| future, mark);
         }
         let thrown = catch_unwind(AssertUnwindSafe(|| drop(slab))).expect_err("they panic");
         assert_eq!((thrown.downcast_ref::<usize>(), dropped.get()), (Some(&1), 70));
@@ -419,11 +426,11 @@ mod tests {
     fn a_place_that_is_dropped_or_polled_out_of_turn_is_free() {
         let (polls, wakers) = (Cell::new(0), Wakers::default());
         let mut slab = Slab::new(2);
-        slab.start(|| after(2, &polls, wakers.clone()), || 0);
-        slab.start(|| after(3, &polls, wakers.clone()), || 1);
+        slab.start(|| after(2, &polls, wakers.clone()), 0);
+        slab.start(|| after(3, &polls, wakers.clone()), 1);
         assert!(slab.poll_one(1).is_none());
-        assert!(slab.poll_one(0).is_some_and(|(tag, ended)| tag == 0 && ended.is_ok()));
+        assert!(slab.poll_one(0).is_some_and(|(mark, ended)| mark == 0 && ended.is_ok()));
         assert!(slab.poll_one(0).is_none() && slab.remove(0).is_none());
-        assert_eq!((slab.remove(1).map(|(tag, _)| tag), slab.len()), (Some(1), 0));
+        assert_eq!((slab.remove(1).map(|(mark, _)| mark), slab.len()), (Some(1), 0));
     }
 }

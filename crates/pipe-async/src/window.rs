@@ -5,10 +5,16 @@ use std::collections::VecDeque;
 
 /// Keeps outcomes until their turn: that of their items, or at once.
 pub(crate) enum Window<T> {
-    /// One place for each item that was let in and has not left, in their order; the first is number `head`.
-    Ordered { head: u64, places: VecDeque<Option<T>> },
-    /// As they come, and how many have not come yet.
-    Any { missing: usize, come: VecDeque<T> },
+    /// One place for each item that was let in and has not left, in their order; the first is number `head`. They are known by their numbers.
+    Ordered { head: u64, places: VecDeque<Place<T>> },
+    /// As they come, and how many have not come yet. Items are known by their positions.
+    Any { missing: usize, come: VecDeque<(u64, T)> },
+}
+
+/// Where an item was in the source, and what came of it.
+pub(crate) struct Place<T> {
+    at: u64,
+    outcome: Option<T>,
 }
 
 impl<T> Window<T> {
@@ -27,59 +33,68 @@ impl<T> Window<T> {
         }
     }
 
-    /// Lets an item in. Returns its number.
+    /// Lets in an item that was at this position. Returns the mark that it is known by.
     #[inline]
-    pub(crate) fn enter(&mut self) -> u64 {
+    pub(crate) fn enter(&mut self, at: u64) -> u64 {
         match self {
             Window::Ordered { head, places } => {
-                places.push_back(None);
+                places.push_back(Place { at, outcome: None });
                 *head + places.len() as u64 - 1
             }
             Window::Any { missing, .. } => {
                 *missing += 1;
-                0
+                at
             }
         }
     }
 
-    /// Whether it is the turn of item `number`, of which nothing came yet. Then it has left with this.
-    #[inline]
-    pub(crate) fn passes(&mut self, number: u64) -> bool {
+    /// Where the item with this mark was, of which nothing came yet.
+    pub(crate) fn position(&self, mark: u64) -> u64 {
+        match self {
+            Window::Ordered { head, places } => places[(mark - *head) as usize].at,
+            Window::Any { .. } => mark,
+        }
+    }
+
+    /// If it is the turn of the item with this mark, of which nothing came yet: its position. Then it has left with this.
+    #[inline(always)]
+    pub(crate) fn pass(&mut self, mark: u64) -> Option<u64> {
         match self {
             Window::Ordered { head, places } => {
-                if number != *head {
-                    return false;
-                }
-                places.pop_front();
+                let first = if mark == *head { places.pop_front() } else { None }?;
                 *head += 1;
+                Some(first.at)
             }
-            Window::Any { missing, .. } => *missing -= 1,
+            Window::Any { missing, .. } => {
+                *missing -= 1;
+                Some(mark)
+            }
         }
-        true
     }
 
-    /// What came of item `number`.
-    pub(crate) fn settle(&mut self, number: u64, outcome: T) {
+    /// What came of the item with this mark.
+    pub(crate) fn settle(&mut self, mark: u64, outcome: T) {
         match self {
             Window::Ordered { head, places } => {
                 // It has not left, so it is in the window, which is far smaller than the address space.
-                places[(number - *head) as usize] = Some(outcome);
+                places[(mark - *head) as usize].outcome = Some(outcome);
             }
             Window::Any { missing, come } => {
                 *missing -= 1;
-                come.push_back(outcome);
+                come.push_back((mark, outcome));
             }
         }
     }
 
-    /// The next outcome whose turn it is.
-    pub(crate) fn leave(&mut self) -> Option<T> {
+    /// The next outcome whose turn it is, and the position of its item.
+    pub(crate) fn leave(&mut self) -> Option<(u64, T)> {
         match self {
             Window::Ordered { head, places } => {
-                let outcome = places.front_mut()?.take()?;
+                let first = places.front_mut()?;
+                let left = (first.at, first.outcome.take()?);
                 places.pop_front();
                 *head += 1;
-                Some(outcome)
+                Some(left)
             }
             Window::Any { come, .. } => come.pop_front(),
         }
@@ -93,10 +108,12 @@ mod tests {
     fn order_of(order: Order) -> Vec<u64> {
         let mut window = Window::new(order);
         let mut left = Vec::new();
-        let numbers: Vec<u64> = (0..4).map(|_| window.enter()).collect();
-        for (at, number) in [2, 0, 1, 3].into_iter().map(|at| (at, numbers[at as usize])) {
-            window.settle(number, at);
-            left.extend(std::iter::from_fn(|| window.leave()));
+        let marks: Vec<u64> = (0..4).map(|n| window.enter(10 * n)).collect();
+        for (n, mark) in [2, 0, 1, 3].into_iter().map(|n| (n, marks[n as usize])) {
+            assert_eq!(window.position(mark), 10 * n);
+            window.settle(mark, n);
+            let left_now = std::iter::from_fn(|| window.leave());
+            left.extend(left_now.map(|(at, n)| if at == 10 * n { n } else { panic!("{n} was at {at}") }));
         }
         assert_eq!(window.len(), 0);
         left
@@ -105,17 +122,17 @@ mod tests {
     #[test]
     fn an_item_passes_when_all_before_it_have_left() {
         let mut window = Window::new(Order::Preserve);
-        let numbers = [window.enter(), window.enter(), window.enter()];
-        assert!(!window.passes(numbers[1]));
-        window.settle(numbers[1], 'b');
+        let marks = [window.enter(7), window.enter(8), window.enter(9)];
+        assert_eq!(window.pass(marks[1]), None);
+        window.settle(marks[1], 'b');
         assert_eq!(window.leave(), None);
-        assert!(window.passes(numbers[0]));
-        assert_eq!((window.leave(), window.leave()), (Some('b'), None));
-        assert!(window.passes(numbers[2]));
+        assert_eq!(window.pass(marks[0]), Some(7));
+        assert_eq!((window.leave(), window.leave()), (Some((8, 'b')), None));
+        assert_eq!(window.pass(marks[2]), Some(9));
         assert_eq!(window.len(), 0);
         let mut any = Window::<char>::new(Order::Any);
-        let numbers = [any.enter(), any.enter()];
-        assert!(any.passes(numbers[1]) && any.passes(numbers[0]));
+        let marks = [any.enter(7), any.enter(8)];
+        assert_eq!((any.pass(marks[1]), any.pass(marks[0])), (Some(8), Some(7)));
         assert_eq!(any.len(), 0);
     }
 

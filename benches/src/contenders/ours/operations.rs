@@ -7,7 +7,7 @@ use pipe_async::Async;
 use pipe_core::from_iter;
 use tokio::time::sleep;
 
-fn unordered<Fut>(job: &Job, operation: fn(u64) -> Fut) -> Result<u64, BoxError>
+fn unordered<Fut>(job: &Job, operation: impl Fn(u64) -> Fut + Send + Sync + 'static) -> Result<u64, BoxError>
 where
     Fut: Future<Output = u64> + Send + 'static,
 {

@@ -15,17 +15,35 @@ pub(super) fn settle<S: AsyncStep>(output: <S::Future as Future>::Output) -> Lan
 }
 
 impl<T, U: Send + 'static> Exit<T, U> {
-    /// An operation is over. Inlined, and all that is rare is not: then a flight that ends well is never put together in memory.
+    /// An operation is over, of which there is no more than its mark. Inlined, and all that is rare is not: then a flight that ends well is
+    /// never put together in memory.
     #[inline(always)]
-    pub(super) fn over(&mut self, flight: Flight<T>, landing: Landing<U>) {
-        match landing {
-            Ok(Ok(item)) => match self.output.expect(&item) {
-                Ok(true) => self.emit(flight.number, flight.at, item),
-                Ok(false) => self.keep(flight, Ok(Ok(item))),
-                Err(thrown) => self.keep(flight, Err(thrown)),
-            },
-            other => self.keep(flight, other),
+    pub(super) fn over(&mut self, mark: u64, landing: Landing<U>) {
+        if let Err(landing) = self.deliver(mark, landing) {
+            self.keep(Flight::new(mark), landing);
         }
+    }
+
+    /// As `over`, of one that has a key, a copy or attempts behind it.
+    pub(super) fn flight_over(&mut self, flight: Flight<T>, landing: Landing<U>) {
+        if let Err(landing) = self.deliver(flight.mark, landing) {
+            self.keep(flight, landing);
+        }
+    }
+
+    /// Hands an output on; gives back what is none, or too large.
+    #[inline(always)]
+    fn deliver(&mut self, mark: u64, landing: Landing<U>) -> Result<(), Landing<U>> {
+        let item = match landing {
+            Ok(Ok(item)) => item,
+            other => return Err(other),
+        };
+        match self.output.expect(&item) {
+            Ok(true) => self.emit(mark, item),
+            Ok(false) => return Err(Ok(Ok(item))),
+            Err(thrown) => return Err(Err(thrown)),
+        }
+        Ok(())
     }
 
     #[cold]
@@ -34,12 +52,12 @@ impl<T, U: Send + 'static> Exit<T, U> {
     }
 
     #[inline(always)]
-    fn emit(&mut self, number: u64, at: u64, item: U) {
-        if self.window.passes(number) {
+    fn emit(&mut self, mark: u64, item: U) {
+        if let Some(at) = self.window.pass(mark) {
             self.output.push(at, item);
         } else {
             self.output.wait();
-            self.window.settle(number, Outcome::Emitted { at, item });
+            self.window.settle(mark, Outcome::Emitted(item));
         }
     }
 }
@@ -49,18 +67,24 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
     pub(super) fn poll(&mut self, most: usize) -> Progress {
         let (exit, keys, deadlines) = (&mut self.exit, &mut self.keys, &mut self.deadlines);
         let (before, is_timed) = (self.calls.len(), self.bounds.timeout.is_some());
-        let (adaptive, now) = (&mut self.adaptive, self.alarms.now());
-        let (polled, more) = self.calls.poll(most, |place, flight, ended| {
+        let (adaptive, flights, now) = (&mut self.adaptive, &mut self.flights, self.alarms.now());
+        let (polled, more) = self.calls.poll(most, |place, mark, ended| {
             if is_timed {
                 deadlines.remove(place);
             }
             if let Some(adaptive) = adaptive {
                 adaptive.ended(place, now);
             }
-            if let Some(keys) = keys {
-                keys.leave(flight.key);
+            let landing = ended.and_then(settle::<S>);
+            match flights.take(place) {
+                None => exit.over(mark, landing),
+                Some(flight) => {
+                    if let Some(keys) = keys {
+                        keys.leave(flight.key);
+                    }
+                    exit.flight_over(flight, landing);
+                }
             }
-            exit.over(flight, ended.and_then(settle::<S>));
         });
         // A place that became free lets another one start.
         let freed = self.calls.len() < before;
@@ -80,12 +104,13 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
                     self.wait(flight);
                     continue;
                 }
-                Ok(Err(error)) => {
-                    Outcome::Failed(Box::new(Failed { at: flight.at, attempts: flight.attempt.get(), error }))
+                Ok(Err(error)) => Outcome::Failed(Box::new(Failed { attempts: flight.attempt.get(), error })),
+                Err(thrown) => {
+                    let at = self.exit.window.position(flight.mark);
+                    Outcome::Ended(Box::new(self.panicked(at, thrown)))
                 }
-                Err(thrown) => Outcome::Ended(Box::new(self.panicked(flight.at, thrown))),
             };
-            self.exit.window.settle(flight.number, outcome);
+            self.exit.window.settle(flight.mark, outcome);
         }
         self.exit.landed = landed;
         true
@@ -99,7 +124,7 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
     fn wait(&mut self, mut flight: Flight<S::In>) {
         let Some(retry) = self.run.retry(self.bounds.stage) else { return };
         self.run.count_retried(self.bounds.stage);
-        let span = retry.wait(flight.attempt.get(), flight.at);
+        let span = retry.wait(flight.attempt.get(), flight.mark);
         flight.attempt = flight.attempt.saturating_add(1);
         self.waiting += 1;
         self.alarms.look();
@@ -129,20 +154,21 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
         {
             late += 1;
             // It may be over, and this task have been late: so it is asked once more.
-            let (flight, landing) = if let Some((flight, ended)) = self.calls.poll_one(place) {
-                (flight, ended.and_then(settle::<S>))
-            } else if let Some((flight, dropped)) = self.calls.remove(place) {
-                (flight, dropped.map(|()| Err(TookTooLong::new(timeout).into())))
+            let (mark, landing) = if let Some((mark, ended)) = self.calls.poll_one(place) {
+                (mark, ended.and_then(settle::<S>))
+            } else if let Some((mark, dropped)) = self.calls.remove(place) {
+                (mark, dropped.map(|()| Err(TookTooLong::new(timeout).into())))
             } else {
                 continue;
             };
+            let flight = self.flights.take(place).unwrap_or_else(|| Flight::new(mark));
             if let Some(keys) = &mut self.keys {
                 keys.leave(flight.key);
             }
             if let Some(adaptive) = &mut self.adaptive {
                 adaptive.ended(place, self.alarms.now());
             }
-            self.exit.over(flight, landing);
+            self.exit.flight_over(flight, landing);
         }
         self.land();
         late
@@ -164,15 +190,15 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
     pub(super) fn release(&mut self) -> bool {
         let mut released = false;
         while self.failure.is_none()
-            && let Some(outcome) = self.exit.window.leave()
+            && let Some((at, outcome)) = self.exit.window.leave()
         {
             released = true;
             let failed = match outcome {
-                Outcome::Emitted { at, item } => {
+                Outcome::Emitted(item) => {
                     self.exit.output.push_waited(at, item);
                     continue;
                 }
-                Outcome::Failed(failed) => self.failed(*failed),
+                Outcome::Failed(failed) => self.failed(at, *failed),
                 Outcome::Ended(error) => Err(*error),
             };
             if let Err(error) = failed {
@@ -182,7 +208,7 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
         released
     }
 
-    fn failed(&self, Failed { at, attempts, error }: Failed) -> Result<(), RunError> {
+    fn failed(&self, at: u64, Failed { attempts, error }: Failed) -> Result<(), RunError> {
         let at = Some(Position::from_raw(at));
         self.run.failed(self.bounds.stage, Failure { at, record: None, error, attempts, more: 0 })?;
         self.run.check_ratios(self.bounds.segment)

@@ -8,7 +8,6 @@ use crate::rate::Waited;
 use crate::runtime::Timer;
 use crate::slab::{Started, Thrown};
 use pipe_core::{AsyncStep, Batch, Flow, Items};
-use std::num::NonZeroU32;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// How many items may be let in now, and how many were.
@@ -67,12 +66,11 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
             let may = places.min(self.room()).min(fresh.left - fresh.taken);
             let (step, calls, exit, begun) = (&self.step, &mut self.calls, &mut self.exit, &mut self.begun);
             let taken = self.input.items.drive(may, |at, item| {
-                let number = exit.window.enter();
-                let flight = || Flight { number, at, key: 0, copy: None, attempt: NonZeroU32::MIN };
-                match calls.start(|| step.call(item), flight) {
+                let mark = exit.window.enter(at);
+                match calls.start(|| step.call(item), mark) {
                     Started::Pending(place) if is_timed => begun.push(place),
                     Started::Pending(_) => {}
-                    Started::Over(ended) => exit.over(flight(), ended.and_then(settle::<S>)),
+                    Started::Over(ended) => exit.over(mark, ended.and_then(settle::<S>)),
                 }
                 Flow::Continue(())
             });
@@ -105,17 +103,20 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
     }
 
     fn call(&mut self, flight: Flight<S::In>, item: S::In) {
-        let (step, key, mut flight) = (&self.step, flight.key, Some(flight));
-        let started = self.calls.start(|| step.call(item), || flight.take().expect("asked for once"));
-        match (started, flight) {
-            (Started::Over(ended), Some(flight)) => {
+        let step = &self.step;
+        match self.calls.start(|| step.call(item), flight.mark) {
+            Started::Over(ended) => {
                 if let Some(keys) = &mut self.keys {
-                    keys.leave(key);
+                    keys.leave(flight.key);
                 }
-                self.exit.over(flight, ended.and_then(settle::<S>));
+                self.exit.flight_over(flight, ended.and_then(settle::<S>));
             }
-            (Started::Pending(place), _) if self.is_timed() => self.begun.push(place),
-            _ => {}
+            Started::Pending(place) => {
+                self.flights.put(place, flight);
+                if self.is_timed() {
+                    self.begun.push(place);
+                }
+            }
         }
     }
 
@@ -175,7 +176,7 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
                     let (_, item) = items.next_at()?;
                     return Some((flight, item));
                 }
-                Err(thrown) => self.exit.over(flight, Err(thrown)),
+                Err(thrown) => self.exit.flight_over(flight, Err(thrown)),
             }
         }
     }
@@ -188,14 +189,13 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
             let copy = self.copy(&self.input.items);
             let (at, item) = self.input.items.next_at()?;
             fresh.taken += 1;
-            let number = self.exit.window.enter();
-            let mut flight = Flight { number, at, key: 0, copy: None, attempt: NonZeroU32::MIN };
+            let mut flight = Flight::new(self.exit.window.enter(at));
             match copy.and_then(|copy| Ok((copy, self.key(&item)?))) {
                 Ok((copy, key)) => {
                     (flight.copy, flight.key) = (copy, key);
                     return Some((flight, item));
                 }
-                Err(thrown) => self.exit.over(flight, Err(thrown)),
+                Err(thrown) => self.exit.flight_over(flight, Err(thrown)),
             }
         }
     }
