@@ -94,9 +94,9 @@ impl Serve<Read, io::Result<Buffer>> for Line {
         &self.queue
     }
 
-    /// Rings, if the thread sleeps and nobody has rung: so there is never more than a byte in the pipe.
+    /// Rings, if the thread sleeps until it is told and nobody has rung: so there is never more than a byte in the pipe.
     fn changed(&self, mut queue: MutexGuard<'_, Queue<Read, io::Result<Buffer>>>) {
-        let rings = queue.asleep > 0 && !queue.is_called;
+        let rings = (queue.asleep > 0 || queue.is_closed) && !queue.is_called;
         queue.is_called |= rings;
         drop(queue);
         if rings {
@@ -156,7 +156,8 @@ impl Flights {
             std::mem::swap(&mut queue.woken, &mut woken);
             // Who is woken may call at once, and need not ring for that.
             let sleeps = woken.is_empty();
-            queue.asleep = usize::from(sleeps);
+            // Without room a call need not ring either: a read that is over wakes the thread before it could be made.
+            queue.asleep = usize::from(sleeps && !self.free.is_empty());
             let is_closed = queue.is_closed;
             drop(queue);
             // Foreign code, and therefore without the lock.
