@@ -52,6 +52,7 @@
 //! * `futures`: streams as sources, and outputs as streams and iterators: between programs that block and programs that do not.
 //! * `http`: fetches over HTTP/1.1, with TLS, through pools of connections.
 //! * `net`: TCP and Unix sockets with frames, for pools, as a source and as a sink.
+//! * `uring` (Linux): reads of files through io_uring.
 //! * `tower`: services of tower, called by operations, each on a clone that is ready.
 //! * `transport`: batches as messages between processes, with a transport inside of one process.
 //! * `nats`: the same over machines, on NATS JetStream.
@@ -110,7 +111,7 @@ pub use blocking::Blocking;
 pub use bridge::{FromStream, OutputIter, OutputSink, Outputs, from_stream};
 pub use executor::Async;
 #[cfg(feature = "tokio")]
-pub use files::{Call, FileReader, HopSettings, Hops, ReadError, ReaderSettings};
+pub use files::{Call, FileEngine, FileReader, HopSettings, Hops, ReadError, ReaderSettings};
 #[cfg(feature = "http")]
 pub use http::{HttpClient, HttpError, HttpSettings, Response};
 #[cfg(all(feature = "monoio", target_os = "linux"))]

@@ -3,10 +3,11 @@
 #![cfg(all(feature = "net", target_os = "linux"))]
 
 use pipe_async::{
-    Async, BufferClass, BufferPool, ConnectionPool, Dial, Endpoint, FileReader, Framing, HopSettings, Hops,
-    ListenSettings, Listener, NetError, PoolError, PoolSettings, ReaderSettings, WireLimits, WireSink,
+    Async, BufferClass, BufferPool, ConnectionPool, Dial, Endpoint, FileEngine, FileReader, Framing,
+    HopSettings, Hops, ListenSettings, Listener, NetError, PoolError, PoolSettings, ReaderSettings,
+    WireLimits, WireSink,
 };
-use pipe_core::{Inline, RunError, Source, exponential, from_iter};
+use pipe_core::{Event, Inline, RunError, Source, exponential, from_iter};
 use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::fs::File;
@@ -230,6 +231,28 @@ fn what_is_open_is_read_without_descriptors_and_what_is_to_be_opened_fails_once(
             let again = Arc::new(opens.call(()).await.unwrap());
             assert_eq!(reader.read_at(&again, 8192, 4096).await.unwrap().len(), 10_000 - 8192);
             assert_eq!(tries.load(SeqCst), 2);
+        });
+    });
+}
+
+#[test]
+fn a_ring_without_descriptors_is_threads_and_the_reader_says_so() {
+    alone("a_ring_without_descriptors_is_threads_and_the_reader_says_so", || {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&[7; 100]).unwrap();
+        let file = Arc::new(file);
+        let settings = ReaderSettings { engine: FileEngine::Ring, ..ReaderSettings::default() };
+        runtime().block_on(async {
+            let none_left = NoneLeft::new();
+            let reader = FileReader::new(settings, BufferPool::default()).unwrap();
+            assert_eq!(reader.engine(), FileEngine::Threads);
+            let Some(told @ Event::Fallback { wanted, got, .. }) = reader.fallback() else { unreachable!() };
+            assert_eq!((wanted.as_str(), got.as_str()), ("io_uring", "threads"), "{told}");
+            assert_eq!(reader.read_at(&file, 0, 4096).await.unwrap()[..], [7; 100]);
+            drop(none_left);
+            // Without the feature, or where the system refuses it, there is none either.
+            let again = FileReader::new(settings, BufferPool::default()).unwrap();
+            assert_eq!(again.fallback().is_some(), again.engine() == FileEngine::Threads);
         });
     });
 }

@@ -2,16 +2,17 @@
 #![cfg(feature = "tokio")]
 
 use pipe_async::{
-    Async, BufferClass, BufferPool, FileReader, HopSettings, Hops, PoolError, ReadError, ReaderSettings,
+    Async, BufferClass, BufferPool, FileEngine, FileReader, HopSettings, Hops, PoolError, ReadError,
+    ReaderSettings,
 };
 use pipe_core::{RunError, from_iter};
 use std::collections::HashSet;
 use std::fs::File;
 use std::future::Future;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Barrier, Mutex};
-use std::task::{Context, Waker};
+use std::task::{Context, Wake, Waker};
 use std::thread;
 use std::time::Duration;
 
@@ -23,6 +24,19 @@ fn hops<I: Send + 'static, O: Send + 'static>(
     function: impl Fn(I) -> O + Send + Sync + 'static,
 ) -> Hops<I, O> {
     Hops::new(HopSettings { threads, hop }, function).unwrap()
+}
+
+/// A reader for each engine that there is here: io_uring may be refused, or not built in.
+fn readers(buffers: &BufferPool) -> Vec<FileReader> {
+    let reader = |engine| {
+        FileReader::new(ReaderSettings { engine, ..ReaderSettings::default() }, buffers.clone()).unwrap()
+    };
+    let all = [reader(FileEngine::Threads), reader(FileEngine::Ring)];
+    all.into_iter()
+        .enumerate()
+        .filter(|(at, reader)| *at == 0 || reader.fallback().is_none())
+        .map(|(_, r)| r)
+        .collect()
 }
 
 /// A file of so many pages, each full of its number.
@@ -137,23 +151,28 @@ fn the_threads_end_with_the_last_clone_and_the_last_call() {
 
 #[tokio::test]
 async fn pieces_of_files_are_read_to_their_end_and_not_beyond() {
-    let (file, expected) = (pages(200), (0..200u8).chain([0]));
-    let reader = FileReader::new(ReaderSettings::default(), BufferPool::default()).unwrap();
-    let report = from_iter(0..=200u64)
-        .try_map_async(move |page| {
-            let (reader, file) = (reader.clone(), file.clone());
-            async move {
-                let read = reader.read_at(&file, page * 4096, 4096).await?;
-                let first = read.first().copied().unwrap_or(0);
-                Ok::<_, ReadError>((read.len(), first, read.iter().all(|byte| *byte == first)))
-            }
-        })
-        .collect()
-        .run_on(&Async::tokio())
-        .await
-        .unwrap();
-    let expected = expected.enumerate().map(|(at, first)| (if at < 200 { 4096 } else { 0 }, first, true));
-    assert_eq!(report.value, expected.collect::<Vec<_>>());
+    let file = pages(200);
+    let expected = (0..200u8).chain([0]).enumerate();
+    let expected: Vec<_> =
+        expected.map(|(at, first)| (if at < 200 { 4096 } else { 0 }, first, true)).collect();
+    for reader in readers(&BufferPool::default()) {
+        let (engine, file) = (reader.engine(), file.clone());
+        let report = from_iter(0..=200u64)
+            .try_map_async(move |page| {
+                let (reader, file) = (reader.clone(), file.clone());
+                async move {
+                    let read = reader.read_at(&file, page * 4096, 4096).await?;
+                    let first = read.first().copied().unwrap_or(0);
+                    Ok::<_, ReadError>((read.len(), first, read.iter().all(|byte| *byte == first)))
+                }
+            })
+            .concurrency(300)
+            .collect()
+            .run_on(&Async::tokio())
+            .await
+            .unwrap();
+        assert_eq!(report.value, expected, "{engine:?}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -180,16 +199,76 @@ async fn what_the_system_says_is_told_with_the_place() {
     let folder = tempfile::tempdir().unwrap();
     let file = Arc::new(File::open(folder.path()).unwrap());
     let buffers = BufferPool::default();
-    let reader = FileReader::new(ReaderSettings::default(), buffers.clone()).unwrap();
-    let refused = reader.read_at(&file, 12, 34).await.unwrap_err();
-    assert!(refused.to_string().starts_with("read 34 bytes at 12: "), "{refused}");
-    assert_eq!(buffers.idle(), 1, "its buffer came back");
+    for reader in readers(&buffers) {
+        let refused = reader.read_at(&file, 12, 34).await.unwrap_err();
+        assert!(refused.to_string().starts_with("read 34 bytes at 12: "), "{refused}");
+        // Past the end of what any file may have: the kernel's own word for "where it stands".
+        let refused = reader.read_at(&file, u64::MAX, 1).await.unwrap_err();
+        assert!(matches!(&refused, ReadError::Io { source, .. } if source.kind() == ErrorKind::InvalidInput));
+        assert_eq!(buffers.idle(), 1, "its buffer came back");
+    }
 }
 
 #[test]
 fn a_zero_is_a_config_error() {
     for (threads, hop) in [(0, 1), (1, 0)] {
-        let refused = Hops::new(HopSettings { threads, hop }, |n: u64| n).unwrap_err();
+        let hops = HopSettings { threads, hop };
+        let refused = Hops::new(hops, |n: u64| n).unwrap_err();
+        assert!(matches!(refused, RunError::Config { .. }), "{refused}");
+        let settings = ReaderSettings { hops, ..ReaderSettings::default() };
+        let refused = FileReader::new(settings, BufferPool::default()).unwrap_err();
         assert!(matches!(refused, RunError::Config { .. }), "{refused}");
     }
+    for depth in [0, 8_193] {
+        let settings = ReaderSettings { engine: FileEngine::Ring, depth, ..ReaderSettings::default() };
+        let refused = FileReader::new(settings, BufferPool::default()).unwrap_err();
+        assert!(matches!(refused, RunError::Config { field: "reader.depth", .. }), "{refused}");
+    }
+}
+
+/// A waker that looks at the line when it is dropped, and tells that it did.
+struct Looks(Hops<u64, u64>, Sender<()>);
+
+impl Wake for Looks {
+    fn wake(self: Arc<Self>) {}
+}
+
+impl Drop for Looks {
+    fn drop(&mut self) {
+        // Takes the lock.
+        let _ = format!("{:?}", self.0);
+        let _ = self.1.send(());
+    }
+}
+
+#[test]
+fn a_waker_that_is_replaced_may_use_the_line() {
+    let (looked, looks) = channel();
+    let (entered, gate) = (Arc::new(Barrier::new(2)), Arc::new(Barrier::new(2)));
+    let (enters, waits) = (entered.clone(), gate.clone());
+    let hops = hops(1, 32, move |n: u64| {
+        enters.wait();
+        waits.wait();
+        n
+    });
+    // On a thread of its own: one that waits for itself does so for ever.
+    let thread = thread::spawn(move || {
+        let mut call = Box::pin(hops.call(1));
+        let mut poll = || {
+            let waker = Waker::from(Arc::new(Looks(hops.clone(), looked.clone())));
+            call.as_mut().poll(&mut Context::from_waker(&waker))
+        };
+        assert!(poll().is_pending());
+        entered.wait();
+        // It is at the thread, and its waker is replaced.
+        assert!(poll().is_pending() && poll().is_pending());
+        gate.wait();
+        while poll().is_pending() {
+            thread::yield_now();
+        }
+    });
+    for _ in 0..4 {
+        looks.recv_timeout(60 * SECOND).expect("the line stands still");
+    }
+    thread.join().unwrap();
 }

@@ -1,13 +1,11 @@
 //! A function that blocks, called by operations: many calls for one change of threads.
 
+use super::call::{Call, Open, Serve};
 use super::queue::Queue;
 use pipe_core::RunError;
 use std::fmt;
-use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::pin::Pin;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
 use std::thread;
 use std::time::Duration;
 
@@ -36,6 +34,7 @@ const WATCH: Duration = Duration::from_millis(1);
 /// ```
 pub struct Hops<I: Send + 'static, O: Send + 'static> {
     open: Arc<Open<I, O>>,
+    settings: HopSettings,
 }
 
 /// How [`Hops`] work. A zero is a `Config` error.
@@ -65,8 +64,6 @@ impl HopSettings {
     }
 }
 
-struct Open<I: Send + 'static, O: Send + 'static>(Arc<Shared<I, O>>);
-
 struct Shared<I, O> {
     queue: Mutex<Queue<I, O>>,
     /// There is work for a thread that sleeps.
@@ -95,25 +92,25 @@ impl<I: Send + 'static, O: Send + 'static> Hops<I, O> {
             settings,
         });
         // Dropped on failure, it ends the threads.
-        let open = Arc::new(Open(shared));
+        let open = Arc::new(Open(shared.clone()));
         for number in 0..=settings.threads {
-            let shared = open.0.clone();
+            let shared = shared.clone();
             let run = move || if number == 0 { shared.watch() } else { shared.work() };
             if let Err(error) = thread::Builder::new().name(format!("hops-{number}")).spawn(run) {
                 let why = "the system refused a thread";
                 return Err(RunError::Config { field: "hops.threads", value: error.to_string(), why });
             }
         }
-        Ok(Hops { open })
+        Ok(Hops { open, settings })
     }
 
     /// One call: a future of what the function gives. It is put in the line when it is polled first. A panic of the function goes on in it.
     pub fn call(&self, input: I) -> Call<I, O> {
-        Call { open: self.open.clone(), place: Place::Before(Some(input)) }
+        Call::new(self.open.clone(), input)
     }
 }
 
-impl<I, O> Shared<I, O> {
+impl<I: Send, O: Send> Shared<I, O> {
     /// What each thread does: a call after the other, and one lock in between. Who waits for them is woken when the line is empty, or
     /// [`HopSettings::hop`] of them have gathered.
     fn work(&self) {
@@ -191,9 +188,20 @@ impl<I, O> Shared<I, O> {
             }
         }
     }
+}
 
-    /// Wakes a thread for a new call, unless one is awake.
-    fn called(&self, mut queue: MutexGuard<'_, Queue<I, O>>) {
+impl<I: Send, O: Send> Serve<I, O> for Shared<I, O> {
+    fn queue(&self) -> &Mutex<Queue<I, O>> {
+        &self.queue
+    }
+
+    /// Wakes a thread for a new call, unless one is awake. The threads of a line that was closed end after the call that they are at.
+    fn changed(&self, mut queue: MutexGuard<'_, Queue<I, O>>) {
+        if queue.is_closed {
+            drop(queue);
+            self.work.notify_all();
+            return self.quiet.notify_all();
+        }
         let is_asleep = queue.running == 0 && queue.asleep > 0 && !queue.is_called;
         let is_unwatched = !queue.is_watched;
         queue.is_called |= is_asleep;
@@ -207,94 +215,25 @@ impl<I, O> Shared<I, O> {
             self.quiet.notify_one();
         }
     }
-
-    fn lock(&self) -> MutexGuard<'_, Queue<I, O>> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// What is thrown by the `Drop` of an output that nobody waits for, or by a waker, must not end a thread: calls would wait for it for ever.
-fn contained(foreign: impl FnOnce()) {
+pub(super) fn contained(foreign: impl FnOnce()) {
     if let Err(thrown) = catch_unwind(AssertUnwindSafe(foreign)) {
         // Its own `Drop` may panic as well.
         std::mem::forget(thrown);
     }
 }
 
-/// The threads end after the call that they are at; nobody can wait for another.
-impl<I: Send + 'static, O: Send + 'static> Drop for Open<I, O> {
-    fn drop(&mut self) {
-        self.0.lock().is_closed = true;
-        self.0.work.notify_all();
-        self.0.quiet.notify_all();
-    }
-}
-
-/// Becomes what the function gives. Dropped before, it leaves the line.
-#[must_use = "a call is made only when it is polled"]
-pub struct Call<I: Send + 'static, O: Send + 'static> {
-    open: Arc<Open<I, O>>,
-    place: Place<I>,
-}
-
-enum Place<I> {
-    Before(Option<I>),
-    At(usize),
-    After,
-}
-
-/// Nothing in it is pinned.
-impl<I: Send + 'static, O: Send + 'static> Unpin for Call<I, O> {}
-
-impl<I: Send + 'static, O: Send + 'static> Future for Call<I, O> {
-    type Output = O;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<O> {
-        let this = &mut *self;
-        let shared = &*this.open.0;
-        let mut queue = shared.lock();
-        match &mut this.place {
-            Place::Before(input) => {
-                let input = input.take().expect("it was not polled before");
-                this.place = Place::At(queue.add(input, cx.waker()));
-                shared.called(queue);
-                Poll::Pending
-            }
-            Place::At(at) => {
-                let Poll::Ready(output) = queue.poll(*at, cx) else { return Poll::Pending };
-                drop(queue);
-                this.place = Place::After;
-                Poll::Ready(output.unwrap_or_else(|thrown| resume_unwind(thrown)))
-            }
-            Place::After => panic!("a call that is over was polled again"),
-        }
-    }
-}
-
-impl<I: Send + 'static, O: Send + 'static> Drop for Call<I, O> {
-    fn drop(&mut self) {
-        if let Place::At(at) = self.place {
-            let dropped = self.open.0.lock().give_up(at);
-            drop(dropped);
-        }
-    }
-}
-
 impl<I: Send + 'static, O: Send + 'static> Clone for Hops<I, O> {
     fn clone(&self) -> Self {
-        Hops { open: self.open.clone() }
+        Hops { open: self.open.clone(), settings: self.settings }
     }
 }
 
 impl<I: Send + 'static, O: Send + 'static> fmt::Debug for Hops<I, O> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let waiting = self.open.0.lock().waiting();
-        f.debug_struct("Hops").field("settings", &self.open.0.settings).field("waiting", &waiting).finish()
-    }
-}
-
-impl<I: Send + 'static, O: Send + 'static> fmt::Debug for Call<I, O> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Call").finish_non_exhaustive()
+        f.debug_struct("Hops").field("settings", &self.settings).field("waiting", &waiting).finish()
     }
 }

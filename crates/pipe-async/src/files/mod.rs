@@ -1,8 +1,15 @@
-//! Calls that block, and reads of files among them, for operations.
+//! Calls that block, and reads of files, for operations.
 
+mod call;
+mod engine;
 mod hops;
 mod queue;
+mod read;
 mod reader;
+#[cfg(all(feature = "uring", target_os = "linux"))]
+mod ring;
 
-pub use hops::{Call, HopSettings, Hops};
-pub use reader::{FileReader, ReadError, ReaderSettings};
+pub use call::Call;
+pub use engine::{FileEngine, ReaderSettings};
+pub use hops::{HopSettings, Hops};
+pub use reader::{FileReader, ReadError};

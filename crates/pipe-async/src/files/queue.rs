@@ -1,7 +1,7 @@
 //! Calls that wait for a thread, are at one, or are over.
 
 use std::collections::VecDeque;
-use std::task::{Context, Poll, Waker};
+use std::task::{Poll, Waker};
 use std::thread;
 
 /// All calls, under one lock.
@@ -62,8 +62,8 @@ impl<I, O> Queue<I, O> {
     }
 
     /// A new call at the end of the line.
-    pub(super) fn add(&mut self, input: I, waker: &Waker) -> usize {
-        let slot = Slot::Waiting(input, waker.clone());
+    pub(super) fn add(&mut self, input: I, waker: Waker) -> usize {
+        let slot = Slot::Waiting(input, waker);
         let at = match self.free.pop() {
             Some(at) => {
                 self.slots[at] = slot;
@@ -78,18 +78,25 @@ impl<I, O> Queue<I, O> {
         at
     }
 
-    /// What a call has given, if it is over; then its slot is free.
-    pub(super) fn poll(&mut self, at: usize, cx: &Context<'_>) -> Poll<thread::Result<O>> {
-        match &mut self.slots[at] {
-            Slot::Waiting(_, waker) | Slot::Running(Some(waker)) => {
-                waker.clone_from(cx.waker());
+    /// What a call has given, if it is over; then its slot is free. If not, `waker` is told when it is: the line needs a clone of it in
+    /// `spare`, unless it has one, and asks for that with `None`. The waker that the clone replaces comes back in `spare`.
+    pub(super) fn poll(
+        &mut self,
+        at: usize,
+        waker: &Waker,
+        spare: &mut Option<Waker>,
+    ) -> Poll<Option<thread::Result<O>>> {
+        if let Slot::Waiting(_, known) | Slot::Running(Some(known)) = &mut self.slots[at] {
+            if known.will_wake(waker) {
                 return Poll::Pending;
             }
-            _ => {}
+            let Some(clone) = spare.take() else { return Poll::Ready(None) };
+            *spare = Some(std::mem::replace(known, clone));
+            return Poll::Pending;
         }
         self.free.push(at);
         match std::mem::replace(&mut self.slots[at], Slot::Free) {
-            Slot::Over(output) => Poll::Ready(output),
+            Slot::Over(output) => Poll::Ready(Some(output)),
             _ => unreachable!("a call is polled by its owner, who has not given it up"),
         }
     }

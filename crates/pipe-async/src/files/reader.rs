@@ -1,19 +1,24 @@
 //! Reads at any place of any file.
 
-use super::hops::{HopSettings, Hops};
+use super::engine::{Engine, FileEngine, ReaderSettings};
+use super::read::Read;
 use crate::pool::{Buffer, BufferPool, PoolError};
-use pipe_core::RunError;
+use pipe_core::{Event, RunError};
 use std::error::Error;
 use std::fmt;
 use std::fs::File;
-use std::io::{self, ErrorKind};
+use std::io;
 use std::sync::Arc;
 
 /// Reads pieces of files for operations, into buffers that it lends. Clones share threads and buffers.
 ///
-/// Made for many small reads of files that the system mostly has in its cache: a read of 4 KiB then takes a microsecond, and to have it
-/// made by another thread five to ten, unless many share the change of threads. For one large file from start to end `pipe-stream` is
-/// the better place.
+/// Made for many small reads at once. Of files that the system mostly has in its cache a read of 4 KiB takes a microsecond, and to have it
+/// made by another thread five to ten, unless many share the change of threads: that is [`FileEngine::Threads`]. Where reads wait for the
+/// device, [`FileEngine::Ring`] has many of them under way with one thread. For one large file from start to end `pipe-stream` is the
+/// better place.
+///
+/// Files that are opened past the cache (`custom_flags(libc::O_DIRECT)`) are read as others are: buffers are aligned to pages, and offset
+/// and length have to be as the device asks, 4 KiB as a rule. The end of the file may lie anywhere.
 ///
 /// ```
 /// use pipe_async::{Async, BufferPool, FileReader, ReaderSettings};
@@ -34,70 +39,47 @@ use std::sync::Arc;
 /// ```
 #[derive(Clone)]
 pub struct FileReader {
-    hops: Hops<Read, (Buffer, io::Result<usize>)>,
+    engine: Engine,
+    fallback: Option<Event>,
     buffers: BufferPool,
-}
-
-/// How a [`FileReader`] works: [`HopSettings`].
-pub type ReaderSettings = HopSettings;
-
-struct Read {
-    file: Arc<File>,
-    offset: u64,
-    buffer: Buffer,
 }
 
 impl FileReader {
     /// With buffers from this pool. Those that have been read and not been dropped are what bounds the reads ahead.
     ///
     /// # Errors
-    /// [`RunError::Config`] as [`Hops::new`].
+    /// [`RunError::Config`] if a setting is zero or out of range, or if the system refuses the threads.
     pub fn new(settings: ReaderSettings, buffers: BufferPool) -> Result<Self, RunError> {
-        Ok(FileReader { hops: Hops::new(settings, Read::run)?, buffers })
+        let (engine, fallback) = Engine::new(settings)?;
+        Ok(FileReader { engine, fallback, buffers })
+    }
+
+    /// Who reads.
+    pub fn engine(&self) -> FileEngine {
+        self.engine.kind()
+    }
+
+    /// That it is not the one that was asked for, and why.
+    pub fn fallback(&self) -> Option<&Event> {
+        self.fallback.as_ref()
     }
 
     /// The bytes of `file` from `offset` on: `bytes` of them, or as many as there are before its end.
     ///
-    /// To be awaited inside a tokio runtime with timers. Dropped, it is not made if it has not begun.
+    /// To be awaited inside a tokio runtime with timers. Dropped, it is not made if it has not begun; if it has, its buffer comes back when
+    /// the system is done with it.
     ///
     /// # Errors
     /// [`ReadError::Buffer`] if there is no buffer of that size, or none came back in time; [`ReadError::Io`].
     pub async fn read_at(&self, file: &Arc<File>, offset: u64, bytes: usize) -> Result<Buffer, ReadError> {
         let buffer = self.buffers.get(bytes).await.map_err(ReadError::Buffer)?;
-        let (mut buffer, read) = self.hops.call(Read { file: file.clone(), offset, buffer }).await;
-        match read {
-            Ok(read) => {
-                buffer.truncate(read);
-                Ok(buffer)
-            }
-            Err(source) => Err(ReadError::Io { offset, bytes, source }),
+        let failed = |source| ReadError::Io { offset, bytes, source };
+        // No file is so long, and the kernel has meanings of its own for such numbers.
+        if offset > i64::MAX as u64 - bytes as u64 {
+            return Err(failed(io::ErrorKind::InvalidInput.into()));
         }
+        self.engine.call(Read::new(file.clone(), offset, buffer)).await.map_err(failed)
     }
-}
-
-impl Read {
-    fn run(mut self) -> (Buffer, io::Result<usize>) {
-        let mut filled = 0;
-        while filled < self.buffer.len() {
-            match read_at(&self.file, &mut self.buffer[filled..], self.offset + filled as u64) {
-                Ok(0) => break,
-                Ok(read) => filled += read,
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return (self.buffer, Err(error)),
-            }
-        }
-        (self.buffer, Ok(filled))
-    }
-}
-
-#[cfg(unix)]
-fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-    std::os::unix::fs::FileExt::read_at(file, buffer, offset)
-}
-
-#[cfg(windows)]
-fn read_at(file: &File, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
-    std::os::windows::fs::FileExt::seek_read(file, buffer, offset)
 }
 
 /// Why a piece of a file was not read.
@@ -138,6 +120,9 @@ impl Error for ReadError {
 
 impl fmt::Debug for FileReader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FileReader").field("hops", &self.hops).field("buffers", &self.buffers).finish()
+        f.debug_struct("FileReader")
+            .field("engine", &self.engine.kind())
+            .field("buffers", &self.buffers)
+            .finish()
     }
 }
