@@ -99,14 +99,13 @@ impl<S: Source> Counted<S> {
         if self.run.is_draining() {
             return Ok(None);
         }
-        let watched = Watched::begin(&self.run, Some(Part::Source));
-        let started = self.run.clock().now();
+        let mut watched = Watched::begin(&self.run, Some(Part::Source));
         let pulled = catch_unwind(AssertUnwindSafe(|| {
             let pulled = pull(&mut self.source);
             self.source.take_events().into_iter().for_each(|event| self.run.note(event));
             pulled
         }));
-        self.run.count_source_busy(self.run.clock().now().saturating_sub(started));
+        self.run.count_source_busy(watched.stop());
         let pulled = pulled.map_err(|thrown| RunError::Panicked {
             stage: "source".to_owned(),
             at: None,
@@ -118,9 +117,7 @@ impl<S: Source> Counted<S> {
         };
         let bytes = batch.payload();
         self.run.count_pulled(bytes);
-        if let Some(watched) = watched {
-            watched.end(0, bytes, Duration::ZERO);
-        }
+        watched.tell(0, bytes, Duration::ZERO);
         Ok(Some(Box::new(batch)))
     }
 }

@@ -200,46 +200,57 @@ impl RunState {
     }
 }
 
-/// One slice, while it lasts. Does nothing where nobody observes.
+/// One slice, while it lasts. The clock is looked at when it begins and when it ends, for the account and for those who observe.
 pub(crate) struct Watched<'r> {
-    /// `None` once it was told.
-    run: Option<&'r RunState>,
-    slice: Slice,
+    run: &'r RunState,
+    /// Of whom to tell: `None` where nobody observes, for segments without a stage, and once it was told.
+    part: Option<Part>,
+    started: Duration,
+    /// `None` while it lasts.
+    ended: Option<Duration>,
 }
 
 impl<'r> Watched<'r> {
-    /// Before the first look at the clock. `part`: `None` for segments without a stage, of which nothing is told.
     #[inline]
-    pub(crate) fn begin(run: &'r RunState, part: Option<Part>) -> Option<Self> {
-        if run.observers().is_empty() { None } else { Watched::observed(run, part?) }
+    pub(crate) fn begin(run: &'r RunState, part: Option<Part>) -> Self {
+        let part = if run.observers().is_empty() { None } else { part };
+        if let Some(part) = part {
+            run.tell(&Observed::Working(part));
+        }
+        Watched { run, part, started: run.clock().now(), ended: None }
+    }
+
+    /// It is over: how long it took, for the account. Those who observe are told afterwards, so they find it there.
+    #[inline]
+    pub(crate) fn stop(&mut self) -> Duration {
+        let ended = self.run.clock().now();
+        self.ended = Some(ended);
+        ended.saturating_sub(self.started)
+    }
+
+    /// Tells of it, where somebody observes.
+    #[inline]
+    pub(crate) fn tell(mut self, items: usize, bytes: usize, away: Duration) {
+        if let Some(part) = self.part.take() {
+            self.worked(part, (items as u64, bytes as u64), away);
+        }
     }
 
     #[cold]
-    fn observed(run: &'r RunState, part: Part) -> Option<Self> {
-        run.tell(&Observed::Working(part));
-        let (items, bytes, away) = (0, 0, Duration::ZERO);
-        let started = run.clock().now();
-        Some(Watched { run: Some(run), slice: Slice { part, items, bytes, started, ended: started, away } })
-    }
-
-    /// It is over.
-    #[cold]
-    pub(crate) fn end(mut self, items: usize, bytes: usize, away: Duration) {
-        (self.slice.items, self.slice.bytes, self.slice.away) = (items as u64, bytes as u64, away);
-        self.tell();
-    }
-
-    fn tell(&mut self) {
-        let Some(run) = self.run.take() else { return };
-        let since = |at: Duration| at.saturating_sub(run.started());
-        let (started, ended) = (since(self.slice.started), since(run.clock().now()));
-        run.tell(&Observed::Worked(Slice { started, ended, ..self.slice }));
+    fn worked(&self, part: Part, (items, bytes): (u64, u64), away: Duration) {
+        let since = |at: Duration| at.saturating_sub(self.run.started());
+        let ended = self.ended.unwrap_or_else(|| self.run.clock().now());
+        let (started, ended) = (since(self.started), since(ended));
+        self.run.tell(&Observed::Worked(Slice { part, items, bytes, started, ended, away }));
     }
 }
 
-/// A slice that unwinds, because the drop of an item panicked, is over too.
+/// A slice that unwinds, because the drop of an item panicked, or of which nothing came, is over too.
 impl Drop for Watched<'_> {
+    #[inline]
     fn drop(&mut self) {
-        self.tell();
+        if let Some(part) = self.part.take() {
+            self.worked(part, (0, 0), Duration::ZERO);
+        }
     }
 }

@@ -148,10 +148,6 @@ where
         self.sink.commit()
     }
 
-    fn count_busy(&self, started: Duration) {
-        self.run.count_busy(0, self.run.clock().now().saturating_sub(started));
-    }
-
     /// An accumulator counts against the memory limit.
     fn weigh(&mut self) -> Result<(), RunError> {
         let Some(state) = &mut self.state else { return Ok(()) };
@@ -180,25 +176,19 @@ where
     /// Source, stages and sink are one loop, so their time is one: it is written down as that of the segment.
     fn run(&mut self, limit: usize) -> Result<Ran, RunError> {
         let run = self.run.clone();
-        let watched = Watched::begin(&run, self.part);
-        let started = run.clock().now();
+        let mut watched = Watched::begin(&run, self.part);
         let ran = self.slice(limit);
-        self.count_busy(started);
-        if let Some(watched) = watched {
-            watched.end(timed::items(&ran), 0, Duration::ZERO);
-        }
+        run.count_busy(0, watched.stop());
+        watched.tell(timed::items(&ran), 0, Duration::ZERO);
         ran
     }
 
     fn finish(&mut self) -> Result<(), RunError> {
         let run = self.run.clone();
-        let watched = Watched::begin(&run, self.part);
-        let started = run.clock().now();
+        let mut watched = Watched::begin(&run, self.part);
         let finished = self.end();
-        self.count_busy(started);
-        if let Some(watched) = watched {
-            watched.end(0, 0, Duration::ZERO);
-        }
+        run.count_busy(0, watched.stop());
+        watched.tell(0, 0, Duration::ZERO);
         finished
     }
 

@@ -50,13 +50,10 @@ impl<W: Worker + ?Sized> Timed<W> {
         items: impl FnOnce(&R) -> usize,
     ) -> R {
         let (run, mut away) = (&*self.run, Duration::ZERO);
-        let watched = Watched::begin(run, self.part);
-        let started = run.clock().now();
+        let mut watched = Watched::begin(run, self.part);
         let result = call(&mut self.worker, &mut Away { next, run, away: &mut away });
-        run.count_busy(self.id, run.clock().now().saturating_sub(started + away));
-        if let Some(watched) = watched {
-            watched.end(items(&result), 0, away);
-        }
+        run.count_busy(self.id, watched.stop().saturating_sub(away));
+        watched.tell(items(&result), 0, away);
         result
     }
 }

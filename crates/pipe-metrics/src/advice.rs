@@ -14,6 +14,7 @@
 use crate::head::{Cost, Measured};
 use pipe_core::{Part, SegmentKind};
 use std::fmt;
+use std::sync::OnceLock;
 use std::thread;
 use std::time::Duration;
 
@@ -73,8 +74,11 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
+    /// Asked once: the answer is in files, and takes longer than a short run.
     pub(crate) fn here() -> Self {
-        Machine { processors: thread::available_parallelism().map_or(1, usize::from) }
+        static PROCESSORS: OnceLock<usize> = OnceLock::new();
+        let ask = || thread::available_parallelism().map_or(1, usize::from);
+        Machine { processors: *PROCESSORS.get_or_init(ask) }
     }
 }
 
@@ -85,7 +89,7 @@ const MOVE_NS: f64 = 0.5;
 /// Several workers have to save a fifth of the time, or they are not worth their processors.
 const GAIN: f64 = 0.8;
 
-/// Of two numbers of workers of which one is not better by more than this, the smaller one is taken.
+/// Of two numbers of workers, both of which have a processor each, of which one is not better by more than this, the smaller one is taken.
 const LEVEL: f64 = 0.95;
 
 /// More workers than this are not proposed.
@@ -93,28 +97,15 @@ const MOST_WORKERS: usize = 1_024;
 
 /// The choice among `candidates`, of which there is one at least.
 pub(crate) fn advise(measured: &Measured, candidates: &[Candidate], machine: Machine) -> Advice {
-    let items = measured.parts.get(1).map_or(0, |first| first.items).max(1);
+    let items = measured.items();
     let parts = part_costs(measured, items);
-    let one = seconds(&parts, 1, machine);
-    let better = |best: (usize, f64), next: (usize, usize)| {
-        let (at, workers) = next;
-        let time = seconds(&parts, workers, machine);
-        let least = if candidates[best.0].workers == 1 { GAIN } else { LEVEL };
-        // Fewer workers for the same are better.
-        let fewer = workers < candidates[best.0].workers && time * LEVEL < best.1;
-        if time < least * best.1 || fewer { (at, time) } else { best }
-    };
-    // From the fewest workers on; of equally many the one that was named first.
-    let mut order: Vec<_> = candidates.iter().map(|candidate| candidate.workers).enumerate().collect();
-    order.sort_by_key(|(at, workers)| (*workers, *at));
-    let (first, workers) = order[0];
-    let (chosen, time) = order.into_iter().skip(1).fold((first, seconds(&parts, workers, machine)), better);
+    let chosen = choose(&parts, candidates, machine);
     let Candidate { executor, workers } = candidates[chosen];
     Advice {
         executor,
         workers,
         chosen,
-        gain: one / time,
+        gain: seconds(&parts, 1, machine) / seconds(&parts, workers, machine),
         best_workers: best_workers(&parts, machine),
         head: measured.elapsed,
         items,
@@ -122,6 +113,44 @@ pub(crate) fn advise(measured: &Measured, candidates: &[Candidate], machine: Mac
         variation: measured.variation,
         parts,
     }
+}
+
+/// The choice for several workers that stays the same if the measured shares are wrong by a factor of two: that of the serial parts, and that
+/// of waits. `None` where more has to be seen; to see more on one thread costs nothing where one thread is right.
+pub(crate) fn clear_choice(measured: &Measured, candidates: &[Candidate], machine: Machine) -> Option<usize> {
+    let parts = part_costs(measured, measured.items());
+    let chosen = choose(&parts, candidates, machine);
+    let is_same = |(serial, waits)| choose(&otherwise(&parts, serial, waits), candidates, machine) == chosen;
+    let others = [(0.5, 0.5), (0.5, 2.0), (2.0, 0.5), (2.0, 2.0)];
+    (candidates[chosen].workers > 1 && others.into_iter().all(is_same)).then_some(chosen)
+}
+
+/// The same parts, if serial ones took so many times as long, and waits.
+fn otherwise(parts: &[PartCost], serial: f64, waits: f64) -> Vec<PartCost> {
+    let change = |cost: &PartCost| {
+        let all = cost.ns_per_item * if cost.kind == SegmentKind::Serial { serial } else { 1.0 };
+        let (computed, waited) = (all * (1.0 - cost.waits), all * cost.waits * waits);
+        PartCost { ns_per_item: computed + waited, waits: waited / (computed + waited).max(1e-12), ..*cost }
+    };
+    parts.iter().map(change).collect()
+}
+
+/// The place of the best candidate.
+fn choose(parts: &[PartCost], candidates: &[Candidate], machine: Machine) -> usize {
+    let better = |best: (usize, f64), at: usize| {
+        let (Candidate { workers, .. }, before) = (candidates[at], candidates[best.0].workers);
+        let time = seconds(parts, workers, machine);
+        // Beyond the processors they take turns, unless they wait: so what they save has to be seen.
+        let least = if before == 1 || workers > machine.processors { GAIN } else { LEVEL };
+        // Fewer workers for the same are better.
+        let fewer = workers < before && time * LEVEL < best.1;
+        if time < least * best.1 || fewer { (at, time) } else { best }
+    };
+    // From the fewest workers on; of equally many the one that was named first.
+    let mut order: Vec<_> = (0..candidates.len()).collect();
+    order.sort_by_key(|at| (candidates[*at].workers, *at));
+    let first = (order[0], seconds(parts, candidates[order[0]].workers, machine));
+    order.into_iter().skip(1).fold(first, better).0
 }
 
 /// Per item of the input. What a thread was ready for and did not get is left out: another run gets it.
@@ -174,7 +203,7 @@ impl fmt::Display for Advice {
             1 => write!(f, "{executor}, one thread")?,
             _ => write!(f, "{executor} with {workers} workers, up to {gain:.1} times as fast as one")?,
         }
-        write!(f, ": of {items} items in {:.0} ms each cost", head.as_secs_f64() * 1e3)?;
+        write!(f, ": of {items} items in {:.1} ms each cost", head.as_secs_f64() * 1e3)?;
         for (at, cost) in self.parts.iter().enumerate() {
             write!(f, "{} {} {}", if at == 0 { "" } else { "," }, cost.part, span_text(cost.ns_per_item))?;
             if cost.waits >= 0.1 {
@@ -256,6 +285,35 @@ mod tests {
     }
 
     #[test]
+    fn workers_beyond_the_processors_have_to_save_a_fifth() {
+        // A tenth of the time waits: more workers could use it, and it might as well be noise.
+        assert_eq!(choice(&head([(1, 1), (98, 88), (1, 1)]), &[4, 64]), 4);
+        assert_eq!(choice(&head([(1, 1), (98, 60), (1, 1)]), &[4, 64]), 64);
+    }
+
+    /// What is clear after this head, of one thread, four and 64 workers.
+    fn clear(measured: &Measured) -> Option<usize> {
+        let candidates = [1, 4, 64].map(|workers| Candidate { executor: "X", workers });
+        clear_choice(measured, &candidates, MACHINE)
+    }
+
+    #[test]
+    fn a_choice_is_clear_if_shares_that_are_wrong_by_a_factor_of_two_do_not_change_it() {
+        assert_eq!(clear(&head([(1, 1), (98, 98), (1, 1)])), Some(1));
+        assert_eq!(clear(&head([(1, 1), (98, 2), (1, 1)])), Some(2));
+        // If the source took twice as long, one thread would be as good; if waits were as much more, 64 workers would be better.
+        assert_eq!(choice(&head([(70, 70), (28, 28), (1, 1)]), &[1, 4, 64]), 4);
+        assert_eq!(clear(&head([(70, 70), (28, 28), (1, 1)])), None);
+        assert_eq!(choice(&head([(1, 1), (98, 84), (1, 1)]), &[1, 4, 64]), 4);
+        assert_eq!(clear(&head([(1, 1), (98, 84), (1, 1)])), None);
+    }
+
+    #[test]
+    fn one_thread_is_never_clear_before_the_end_of_the_head() {
+        assert_eq!(clear(&head([(98, 98), (1, 1), (1, 1)])), None);
+    }
+
+    #[test]
     fn time_that_others_took_on_this_processor_is_no_wait() {
         let mut disturbed = head([(1, 1), (98, 49), (1, 1)]);
         assert_eq!(choice(&disturbed, &[1, 4, 64]), 64);
@@ -277,7 +335,7 @@ mod tests {
             &[Candidate { executor: "Inline", workers: 1 }],
             MACHINE,
         );
-        let text = "Inline, one thread: of 1000 items in 100 ms each cost source 1.0 us, segment 0 95.0 us (99% of it waits), sink 1.0 us";
+        let text = "Inline, one thread: of 1000 items in 100.0 ms each cost source 1.0 us, segment 0 95.0 us (99% of it waits), sink 1.0 us";
         assert!(advice.to_string().starts_with(text), "{advice}");
     }
 }

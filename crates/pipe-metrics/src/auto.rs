@@ -2,14 +2,14 @@
 //!
 //! ```text
 //! | loop, 100 us a slice |  batches, each part measured  |  the executor that was chosen        |
-//!   cheap? to its end         at most 200 ms: the head       the rest of the same source
+//!   cheap? to its end        until it is clear: the head     the rest of the same source
 //! ```
 //!
 //! The head is a part of the run: its items are worked on once, by the definition that the user wrote, and their outputs are delivered. What
 //! the chosen executor gets is the rest of the source, the serial workers as the head has left them, and the worker of the first parallel segment.
 //! Workers of later parallel segments emit what they have gathered when the head ends, as any worker does when it ends.
 
-use crate::advice::{Advice, Candidate, Machine, advise};
+use crate::advice::{Advice, Candidate, Machine, advise, clear_choice};
 use crate::head::{Head, Measured};
 use pipe_core::kernel::{Runner, Scalar};
 use pipe_core::plan::{Loop, Nodes, Plan, Ran, RunState};
@@ -62,8 +62,14 @@ const HEAD: Duration = Duration::from_millis(200);
 /// as batches cost; so it is not tried where that is more than an eighth.
 const OPEN_NS: f64 = 25.0;
 
-/// Slices in a row that say so: one alone may have been interrupted.
+/// Slices in a row that say so: one alone may have been interrupted, or was the first.
 const EVIDENCE: u32 = 4;
+
+/// From here on two are enough: an interruption does not look like this twice, and four items of a millisecond would be a long wait.
+const CLEAR_NS: f64 = 1_000.0;
+
+/// From so many items on slices may become eight times as long as the one before, as in `Parallel`: each costs a tenth of a microsecond.
+const FEW: usize = 8;
 
 impl Auto {
     /// With one executor to choose from: where no other is better.
@@ -97,12 +103,12 @@ impl Auto {
         self
     }
 
-    /// Runs it as one loop while that is cheap. Returns what is left of it, if it is not.
+    /// Runs it as one loop while that is cheap. Returns what is left of it, if it is not, and how many items make a batch.
     fn alone<'p>(
         &self,
         mut whole: Box<dyn Loop<'p> + 'p>,
         run: &RunState,
-    ) -> Result<Option<Nodes<'p>>, RunError> {
+    ) -> Result<Option<(Nodes<'p>, Pace)>, RunError> {
         let (mut pace, mut evidence, mut items) = (Pace::new(Pace::BATCH, usize::MAX), 0, 0);
         let (began, mut least) = (Instant::now(), f64::INFINITY);
         loop {
@@ -111,7 +117,7 @@ impl Auto {
             let ran = whole.run(pace.items())?;
             let elapsed = started.elapsed();
             let (Ran::More(n) | Ran::Done(n) | Ran::Enough(n)) = ran;
-            pace.learn(n, elapsed);
+            (0..if n < FEW { 1 } else { 3 }).for_each(|_| pace.learn(n, elapsed));
             items += n;
             let ns = elapsed.as_nanos() as f64 / n.max(1) as f64;
             if !matches!(ran, Ran::More(_)) {
@@ -127,31 +133,38 @@ impl Auto {
                 whole.finish()?;
                 return Ok(None);
             }
-            if elapsed * 2 >= Pace::BATCH || n == 1 {
+            if elapsed * 2 >= Pace::BATCH {
                 least = least.min(ns);
-                evidence = if ns >= OPEN_NS { evidence + 1 } else { 0 };
+                evidence = match ns {
+                    CLEAR_NS.. => evidence + EVIDENCE / 2,
+                    OPEN_NS.. => evidence + 1,
+                    _ => 0,
+                };
             }
             if evidence >= EVIDENCE || self.head.is_zero() {
-                return Ok(Some(whole.open()));
+                return Ok(Some((whole.open(), pace)));
             }
         }
     }
 
+    fn candidates(&self) -> Result<Vec<Candidate>, RunError> {
+        let candidate = |choice: &Arc<dyn Choice>| {
+            let Profile { name, workers, .. } = choice.profile()?;
+            Ok(Candidate { executor: name, workers })
+        };
+        self.choices.iter().map(candidate).collect()
+    }
+
     /// Which choice runs the rest.
-    fn choose(&self, measured: &Measured, run: &RunState) -> Result<usize, RunError> {
+    fn choose(&self, measured: &Measured, candidates: &[Candidate], run: &RunState) -> usize {
         if self.head.is_zero() {
-            return Ok(self.choices.len() - 1);
+            return self.choices.len() - 1;
         }
-        let profiles: Vec<_> =
-            self.choices.iter().map(|choice| choice.profile()).collect::<Result<_, _>>()?;
-        let candidate =
-            |Profile { name, workers, .. }: &Profile| Candidate { executor: name, workers: *workers };
-        let candidates: Vec<_> = profiles.iter().map(candidate).collect();
-        let advice = advise(measured, &candidates, Machine::here());
+        let advice = advise(measured, candidates, Machine::here());
         note(run, &advice.to_string());
         let chosen = advice.chosen;
         *self.advice.lock().unwrap_or_else(PoisonError::into_inner) = Some(advice);
-        Ok(chosen)
+        chosen
     }
 }
 
@@ -183,18 +196,20 @@ impl<'p> Executor<'p> for Auto {
             return only.execute(plan);
         }
         let run = plan.run().clone();
-        let nodes = match plan.into_loop() {
-            Err(nodes) => nodes,
+        let (nodes, pace) = match plan.into_loop() {
+            Err(nodes) => (nodes, Pace::new(Pace::BATCH, usize::MAX)),
             Ok(whole) => match self.alone(whole, &run)? {
                 None => return Ok(()),
-                Some(nodes) => nodes,
+                Some(opened) => opened,
             },
         };
-        let Some((nodes, measured)) = Head::new(nodes, &run)?.run(self.head)? else {
+        let (candidates, machine) = (self.candidates()?, Machine::here());
+        let judge = |measured: &Measured| clear_choice(measured, &candidates, machine);
+        let Some((nodes, measured)) = Head::new(nodes, pace, &run)?.run(self.head, judge)? else {
             note(&run, "stayed on the calling thread: the input ended within the head");
             return Ok(());
         };
-        let chosen = self.choose(&measured, &run)?;
+        let chosen = self.choose(&measured, &candidates, &run);
         self.choices[chosen].execute(Plan::from_nodes(nodes, run))
     }
 }

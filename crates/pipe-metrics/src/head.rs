@@ -1,6 +1,10 @@
 //! The head of a run: the first batches, on the calling thread, with the time of each part.
 //!
-//! Who works is known at each moment: a part that hands on a batch is not at work until the part behind it comes back. So one look at the
+//! ```text
+//! |-- look --|-- look --|----- look -----|------- look -------| ..      enough, or as soon as two in a row say the same
+//! ```
+//!
+//! Who works is known at each moment: a part that hands on a batch is not at work until the part behind it comes back. So one reading of the
 //! clocks for each change is enough, and each of them ends what was before.
 
 use pipe_core::plan::{
@@ -29,6 +33,30 @@ pub(crate) struct Measured {
     pub(crate) variation: f64,
 }
 
+impl Measured {
+    /// Of the input, one at least.
+    pub(crate) fn items(&self) -> u64 {
+        self.parts.get(1).map_or(0, |first| first.items).max(1)
+    }
+
+    /// What came after `earlier`.
+    fn since(&self, earlier: &Measured) -> Measured {
+        let cost = |(now, then): (&Cost, &Cost)| Cost {
+            busy: now.busy.saturating_sub(then.busy),
+            computed: now.computed.saturating_sub(then.computed),
+            items: now.items - then.items,
+            ..*now
+        };
+        Measured {
+            parts: self.parts.iter().zip(&earlier.parts).map(cost).collect(),
+            bytes: self.bytes - earlier.bytes,
+            elapsed: self.elapsed.saturating_sub(earlier.elapsed),
+            ready: self.ready.saturating_sub(earlier.ready),
+            variation: self.variation,
+        }
+    }
+}
+
 /// What a part has cost.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Cost {
@@ -48,14 +76,16 @@ pub(crate) struct Head<'p> {
     line: Line<'p>,
     lent: Vec<Lent<'p>>,
     meter: Rc<Meter>,
+    pace: Pace,
     run: Arc<RunState>,
 }
 
-/// So much is enough, if it was in so many batches: a fortieth of it is lost to a wrong choice.
+/// So much is enough, if it was in so many batches.
 const ENOUGH: (Duration, u64) = (Duration::from_millis(4), 16);
 
 impl<'p> Head<'p> {
-    pub(crate) fn new(nodes: Nodes<'p>, run: &Arc<RunState>) -> Result<Self, RunError> {
+    /// `pace`: what is known of the cost of an item.
+    pub(crate) fn new(nodes: Nodes<'p>, pace: Pace, run: &Arc<RunState>) -> Result<Self, RunError> {
         let Nodes { source, nodes, first } = nodes;
         let last = nodes.len();
         let part = |at: usize| if at + 1 == last { Part::Sink } else { Part::Segment(at) };
@@ -75,18 +105,23 @@ impl<'p> Head<'p> {
             lent.push(Lent::new(segment, at, worker, &meter));
         }
         let workers = lent.iter().map(|lent| Box::new(lent.clone()) as Box<dyn Worker + 'p>).collect();
-        Ok(Head { source, line: Line::new(run.clone(), workers), lent, meter, run: run.clone() })
+        Ok(Head { source, line: Line::new(run.clone(), workers), lent, meter, pace, run: run.clone() })
     }
 
-    /// Runs batches for `most`, or until that says enough. What is left, for an executor; `None`: nothing, the run has ended well.
-    pub(crate) fn run(mut self, most: Duration) -> Result<Option<(Nodes<'p>, Measured)>, RunError> {
-        let (began, waited) = (Instant::now(), ready());
-        let (mut pace, mut rates) = (Pace::new(Pace::BATCH, Want::MOST.items), Rates::default());
-        let (mut batches, mut bytes) = (0, 0);
+    /// Runs batches for `most`, until that is enough, or until `judge` says the same of two looks in a row. What is left, for an executor, with
+    /// what was measured; `None`: nothing is left, the run has ended well.
+    pub(crate) fn run(
+        mut self,
+        most: Duration,
+        judge: impl Fn(&Measured) -> Option<usize>,
+    ) -> Result<Option<(Nodes<'p>, Measured)>, RunError> {
+        let began = Instant::now();
+        let mut looks = Looks::new(self.meter.read());
+        let (mut rates, mut batches, mut bytes) = (Rates::default(), 0, 0);
         loop {
             self.run.check()?;
             let started = Instant::now();
-            let want = Want { items: pace.items(), bytes: self.run.batch_bytes() };
+            let want = Want { items: self.pace.items().min(Want::MOST.items), bytes: self.run.batch_bytes() };
             let before = self.meter.enter(Meter::SOURCE);
             let pulled = self.source.pull(want);
             self.meter.enter(before);
@@ -95,20 +130,21 @@ impl<'p> Head<'p> {
             (batches, bytes) = (batches + 1, bytes + batch.bytes() as u64);
             let flow = self.line.carry(batch, &mut NoEnd)?;
             let (items, elapsed) = (self.line.taken() - taken, started.elapsed());
-            pace.learn(items as usize, elapsed);
+            self.pace.learn(items as usize, elapsed);
             rates.learn(items, elapsed);
             if flow.is_break() {
                 return self.end();
             }
             let elapsed = began.elapsed();
-            if elapsed >= most || elapsed >= ENOUGH.0 && batches >= ENOUGH.1 {
-                break;
+            let is_enough = elapsed >= most || elapsed >= ENOUGH.0 && batches >= ENOUGH.1;
+            if is_enough || looks.is_time(elapsed) {
+                let so_far = Measured { bytes, elapsed, variation: rates.variation(), ..self.meter.read() };
+                if looks.is_clear(so_far, &judge) || is_enough {
+                    break;
+                }
             }
         }
-        let mut measured =
-            Measured { bytes, elapsed: began.elapsed(), variation: rates.variation(), ..self.meter.read() };
-        measured.ready = ready().saturating_sub(waited);
-        Ok(self.hand_on()?.map(|nodes| (nodes, measured)))
+        Ok(self.hand_on()?.map(|nodes| (nodes, looks.measured())))
     }
 
     /// The input is at its end.
@@ -298,8 +334,9 @@ impl Meter {
         }
     }
 
+    /// So far, while nobody is at work.
     fn read(&self) -> Measured {
-        Measured { parts: self.costs.borrow().clone(), ..Measured::default() }
+        Measured { parts: self.costs.borrow().clone(), ready: ready(), ..Measured::default() }
     }
 }
 
@@ -315,7 +352,53 @@ fn ready() -> Duration {
     Duration::from_nanos(nanoseconds.unwrap_or(0))
 }
 
-/// What an item takes, from batch to batch.
+/// What was measured up to each look. The first one is of cold caches and files that were opened: it tells less than the others.
+struct Looks {
+    /// The first is from before the head.
+    all: Vec<Measured>,
+    /// What was said of the last one.
+    said: Option<usize>,
+    is_clear: bool,
+}
+
+/// From one look to the next, and half of what there was so far: each reads a file of the system, some 5 us.
+const LOOK: Duration = Duration::from_micros(100);
+
+impl Looks {
+    fn new(before: Measured) -> Self {
+        Looks { all: vec![before], said: None, is_clear: false }
+    }
+
+    fn last(&self) -> &Measured {
+        self.all.last().expect("there is one from the start")
+    }
+
+    fn is_time(&self, elapsed: Duration) -> bool {
+        let last = self.last().elapsed;
+        elapsed.saturating_sub(last) >= LOOK.max(last / 2)
+    }
+
+    /// Whether of this look and of the one before the same is said.
+    fn is_clear(&mut self, so_far: Measured, judge: impl Fn(&Measured) -> Option<usize>) -> bool {
+        let said = judge(&so_far.since(self.last()));
+        self.is_clear = said.is_some() && said == self.said;
+        self.said = said;
+        self.all.push(so_far);
+        self.is_clear
+    }
+
+    /// Of the two that agree, or of all but the first.
+    fn measured(&self) -> Measured {
+        let from = match self.all.len() {
+            looks if self.is_clear => looks - 3,
+            2 => 0,
+            _ => 1,
+        };
+        self.last().since(&self.all[from])
+    }
+}
+
+/// What an item takes, from batch to batch. Of short batches nothing is learned: each has costs of its own.
 #[derive(Default)]
 struct Rates {
     batches: f64,
@@ -325,6 +408,9 @@ struct Rates {
 
 impl Rates {
     fn learn(&mut self, items: u64, elapsed: Duration) {
+        if elapsed * 2 < Pace::BATCH {
+            return;
+        }
         let each = elapsed.as_secs_f64() / items.max(1) as f64;
         (self.batches, self.sum, self.squares) =
             (self.batches + 1.0, self.sum + each, self.squares + each * each);
@@ -335,5 +421,61 @@ impl Rates {
         let mean = self.sum / self.batches.max(1.0);
         let variance = self.squares / self.batches.max(1.0) - mean * mean;
         if mean > 0.0 { variance.max(0.0).sqrt() / mean } else { 0.0 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LOOKED: Duration = Duration::from_micros(150);
+
+    /// So many looks later, so many items were taken.
+    fn so_far(looks: u32, items: u64) -> Measured {
+        let (part, kind) = (Part::Segment(0), SegmentKind::Parallel);
+        let (busy, computed) = (LOOKED * looks, LOOKED * looks);
+        let source = Cost { part: Part::Source, kind: SegmentKind::Serial, busy, computed, items: 0 };
+        let parts = vec![source, Cost { part, kind, busy, computed, items }];
+        Measured { parts, elapsed: LOOKED * looks, ..Measured::default() }
+    }
+
+    /// After looks that took so many items each, of which `judge` says what: which of them decided, and how many items are in what was measured.
+    fn looks(items: &[u64], judge: impl Fn(u64) -> Option<usize>) -> (Option<usize>, u64) {
+        let mut looks = Looks::new(so_far(0, 0));
+        let (mut all, mut decided) = (0, None);
+        for (at, items) in items.iter().enumerate() {
+            all += items;
+            if looks.is_clear(so_far(at as u32 + 1, all), |measured| judge(measured.items())) {
+                decided = Some(at);
+                break;
+            }
+        }
+        (decided, looks.measured().items())
+    }
+
+    #[test]
+    fn two_looks_in_a_row_that_say_the_same_are_clear_and_are_what_was_measured() {
+        assert_eq!(looks(&[1, 10, 20, 20, 70], |items| (items >= 10).then_some(2)), (Some(2), 30));
+        assert_eq!(looks(&[9, 8, 9, 9, 7], |items| Some(items as usize)), (Some(3), 18));
+    }
+
+    #[test]
+    fn where_nothing_is_clear_all_but_the_first_look_count() {
+        assert_eq!(looks(&[1, 10, 20], |_| None), (None, 30));
+        assert_eq!(looks(&[1, 10, 20, 10], |items| Some(items as usize)), (None, 40));
+        assert_eq!(looks(&[5], |_| Some(0)), (None, 5));
+    }
+
+    #[test]
+    fn looks_come_less_and_less_often() {
+        let mut looks = Looks::new(so_far(0, 0));
+        let mut at = Vec::new();
+        for tick in 1..=60 {
+            if looks.is_time(so_far(tick, 0).elapsed) {
+                at.push(tick);
+                let _ = looks.is_clear(so_far(tick, 1), |_| None);
+            }
+        }
+        assert_eq!(at, [1, 2, 3, 5, 8, 12, 18, 27, 41]);
     }
 }
