@@ -32,18 +32,30 @@ impl<T: Number> Step<Vec<T>> for PrefixSum<T> {
 
     #[inline(always)]
     fn push<O: Emit<Vec<T>>>(&self, sum: &mut T, mut block: Vec<T>, out: &mut O) -> Flow {
-        for x in &mut block {
-            *sum = sum.plus(*x);
-            *x = *sum;
+        // A worker stays on its thread, and this state does not: it is made anew.
+        let mut worker = T::worker(out.context().runner().worker());
+        match worker.prefix_sum(*sum, &mut block) {
+            Ok(last) => {
+                *sum = last;
+                out.emit(block)
+            }
+            Err(error) => out.fail(error),
         }
-        out.emit(block)
     }
+}
+
+/// The reference.
+pub(super) fn prefix_sum<T: Number>(before: T, block: &mut [T]) -> T {
+    block.iter_mut().fold(before, |sum, x| {
+        *x = sum.plus(*x);
+        *x
+    })
 }
 
 impl<U, C, T: Number> Pipeline<U, C, Own<Vec<T>>> {
     /// Puts in the place of each number the sum of all numbers until it, over all blocks in their order (NumPy's `cumsum`). Added one after the
     /// other, floats in their own precision, integers wrap around: so it does not depend on where blocks begin. Each addition waits for
-    /// the one before; no runner does it faster.
+    /// the one before. Only a device adds integers in another order, which gives the same.
     ///
     /// ```
     /// use pipe_core::kernel::{Blocks, Program};

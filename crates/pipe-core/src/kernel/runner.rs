@@ -6,12 +6,14 @@ use crate::kernel::grey::grey;
 use crate::kernel::number::Number;
 use crate::kernel::op::Compare;
 use crate::kernel::pair::{PairProgram, run_pair};
+use crate::kernel::prefix_sum::prefix_sum;
 use crate::kernel::program::Program;
-use crate::kernel::reduce::{Compensated, Moments, extremes};
+use crate::kernel::reduce::{Bins, Compensated, Histogram, Moments, extremes};
 use crate::kernel::stencil::stencil;
 use crate::kernel::window_sums::window_sums;
 use crate::report::Event;
 use crate::stage::BoxError;
+use std::any::Any;
 
 /// Makes the workers that compute programs: in scalar code, in tiles, on a device.
 ///
@@ -20,7 +22,8 @@ pub trait Runner: Send + Sync {
     /// Its name, for reports.
     fn name(&self) -> &'static str;
 
-    /// One worker's own: built on the thread that uses it, once per stage and worker.
+    /// One worker's own: built on the thread that uses it, once per stage and worker; by a serial stage, which goes from thread to thread, for
+    /// each block.
     fn worker(&self) -> Box<dyn KernelWorkers>;
 
     /// Asked once before each run: what it will use, for the report.
@@ -119,6 +122,25 @@ pub trait KernelWorker<T: Number> {
         Ok(block.iter().map(|x| u64::from(compare.holds(*x, bound))).sum())
     }
 
+    /// Puts in the place of each number the sum of `before` and all until it, added one after the other, see [`PrefixSum`]; gives the last one, with
+    /// which the next block goes on.
+    ///
+    /// [`PrefixSum`]: crate::kernel::PrefixSum
+    ///
+    /// # Errors
+    /// As `run`.
+    fn prefix_sum(&mut self, before: T, block: &mut [T]) -> Result<T, BoxError> {
+        Ok(prefix_sum(before, block))
+    }
+
+    /// How many numbers of a block there are in each part of a range, see [`Histogram`].
+    ///
+    /// # Errors
+    /// As `run`.
+    fn histogram(&mut self, histogram: &Histogram, block: &[T]) -> Result<Bins, BoxError> {
+        Ok(histogram.count(block))
+    }
+
     /// The sum of a block with what its additions lose, see [`CompensatedSum`](crate::kernel::CompensatedSum).
     ///
     /// # Errors
@@ -149,6 +171,12 @@ pub trait KernelWorker<T: Number> {
     /// As `run`.
     fn moments(&mut self, block: &[T]) -> Result<Moments, BoxError> {
         Ok(Moments::of(block))
+    }
+
+    /// The worker itself, for a [`Kernel`](crate::kernel::Kernel) that comes with its runner and asks for more than there are words for here: a
+    /// function of one's own on a device. Such a kernel has to do without, too.
+    fn as_any(&mut self) -> Option<&mut dyn Any> {
+        None
     }
 }
 

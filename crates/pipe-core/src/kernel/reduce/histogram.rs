@@ -7,7 +7,7 @@ use crate::kernel::runner::KernelWorker;
 use crate::stage::BoxError;
 
 /// Counts the numbers in each of some parts of a range, all of one width, as [`Bins`]. Number x is in part `(x - low) * (parts / (high - low))`, computed as
-/// `f64` and rounded down; `high` itself is in the last one. A loop on every runner: it is bound by its additions in memory, which no
+/// `f64` and rounded down; `high` itself is in the last one. A loop on every CPU: it is bound by its additions in memory, which no
 /// register does faster.
 ///
 /// ```
@@ -47,13 +47,25 @@ impl Histogram {
         }
         Ok(Histogram { low, high, bins, scale })
     }
-}
 
-impl<T: Number> Reduction<T> for Histogram {
-    type Partial = Bins;
+    /// The lowest and the highest number of the range.
+    pub fn range(&self) -> (f64, f64) {
+        (self.low, self.high)
+    }
 
-    fn reduce(&self, _: &mut dyn KernelWorker<T>, block: &[T]) -> Result<Bins, BoxError> {
-        let mut bins = Bins { counts: vec![0; self.bins], below: 0, above: 0, not_a_number: 0 };
+    /// How many parts it has.
+    pub fn bins(&self) -> usize {
+        self.bins
+    }
+
+    /// Parts per unit: what a distance to the lowest number is multiplied by.
+    pub fn scale(&self) -> f64 {
+        self.scale
+    }
+
+    /// The reference.
+    pub(crate) fn count<T: Number>(&self, block: &[T]) -> Bins {
+        let mut bins = Bins::new(vec![0; self.bins], 0, 0, 0);
         for x in block {
             let x = x.as_f64();
             if x >= self.low && x <= self.high {
@@ -67,7 +79,15 @@ impl<T: Number> Reduction<T> for Histogram {
                 bins.not_a_number += 1;
             }
         }
-        Ok(bins)
+        bins
+    }
+}
+
+impl<T: Number> Reduction<T> for Histogram {
+    type Partial = Bins;
+
+    fn reduce(&self, worker: &mut dyn KernelWorker<T>, block: &[T]) -> Result<Bins, BoxError> {
+        worker.histogram(self, block)
     }
 
     fn merge(&self, all: &mut Bins, next: Bins) {
@@ -88,6 +108,11 @@ pub struct Bins {
 }
 
 impl Bins {
+    /// With these counts, the lowest part first: for runners.
+    pub fn new(counts: Vec<u64>, below: u64, above: u64, not_a_number: u64) -> Self {
+        Bins { counts, below, above, not_a_number }
+    }
+
     /// Of each part, the lowest first.
     pub fn counts(&self) -> &[u64] {
         &self.counts
