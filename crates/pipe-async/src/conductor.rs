@@ -32,6 +32,7 @@
 
 use crate::driver::{AsyncWorker, Progress, Released, Standing};
 use crate::edges::{Close, Edges, Next, Parcel, Room};
+use crate::ends::Ends;
 use crate::in_task::Inside;
 use crate::runtime::{Runtime, Seat, Timer};
 use crate::stretch::{End, Stretch, dropping};
@@ -39,7 +40,7 @@ use pipe_core::plan::{RunState, Wait};
 use pipe_core::{Pace, Permit, RunError};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::task::{Context, Poll, Wake};
 use std::thread;
 use std::time::Duration;
@@ -88,22 +89,17 @@ impl<R: Runtime> Seated<R> {
     }
 }
 
-/// How each part ended, in order.
-pub(crate) struct Ends {
-    ends: Mutex<Vec<Option<End>>>,
-}
-
 /// How long the task goes on before it lets others run. A timer beside it is late by this much, and by one portion.
-const TURN: Duration = Duration::from_millis(1);
+pub(crate) const TURN: Duration = Duration::from_millis(1);
 
 /// The most rounds in a turn, for clocks that stand still meanwhile.
-const ROUNDS: u32 = 4_096;
+pub(crate) const ROUNDS: u32 = 4_096;
 
 /// How long one portion of operations is to take: after it the other stages are looked at, and the clock.
-const PORTION: Duration = Duration::from_micros(250);
+pub(crate) const PORTION: Duration = Duration::from_micros(250);
 
 /// The most operations in a portion, however cheap: their outputs stay in the cache.
-const MOST: usize = 1_024;
+pub(crate) const MOST: usize = 1_024;
 
 impl<R: Runtime> Conductor<R> {
     /// Starts the threads. Part number `n` reads edge `n - 1` and writes edge `n`.
@@ -126,7 +122,8 @@ impl<R: Runtime> Conductor<R> {
         let mut threads = 0;
         for (place, part) in parts.into_iter().enumerate() {
             match part {
-                Part::Driver(worker) => {
+                Part::Driver(mut worker) => {
+                    threads += worker.begin(&conductor.edges, &conductor.ends)?;
                     let permit = conductor.run.budget().overdraw(0);
                     let post = Post { place, worker: Some(worker), permit, input: None, lacked: None };
                     conductor.posts.push(Seated::Driver(post));
@@ -265,34 +262,6 @@ impl Wake for Switch {
         if let Some(edges) = self.edges.upgrade() {
             edges.ring();
         }
-    }
-}
-
-impl Ends {
-    fn new(parts: usize) -> Self {
-        Ends { ends: Mutex::new(std::iter::repeat_with(|| None).take(parts).collect()) }
-    }
-
-    pub(crate) fn set(&self, place: usize, end: End) {
-        self.ends.lock().unwrap_or_else(PoisonError::into_inner)[place].get_or_insert(end);
-    }
-
-    /// The result of the run, once all its parts have ended.
-    fn result(&self, stopped: &mut Option<RunError>) -> Option<Result<(), RunError>> {
-        let mut ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
-        if ends.iter().any(Option::is_none) {
-            return None;
-        }
-        // The sink has been committed. What happened before it after it had enough is nobody's business any more.
-        if matches!(ends.last(), Some(Some(End::Finished))) {
-            return Some(Ok(()));
-        }
-        let failed = ends.drain(..).rev().find_map(|end| match end {
-            Some(End::Failed(error)) => Some(error),
-            _ => None,
-        });
-        // A part stops by itself only where another one, or the run, has a reason.
-        Some(Err(failed.or_else(|| stopped.take()).unwrap_or(RunError::Cancelled)))
     }
 }
 

@@ -18,22 +18,25 @@
 //! With nothing under way one operation is always started, and what is tried again always is, so a small limit slows a stage down and
 //! never stops it.
 
+mod exit;
 mod landing;
 mod starting;
 
 use crate::adaptive::Adaptive;
 use crate::alarms::Alarms;
 use crate::deadlines::Deadlines;
-use crate::flight::{Candidate, Flight, Flights, Landing, Outcome};
+use crate::edges::Edges;
+use crate::ends::Ends;
+use crate::flight::{Candidate, Flight, Flights, Outcome};
 use crate::keys::Keys;
 use crate::output::Output;
 use crate::rate::{Throttle, Waited};
 use crate::runtime::Timer;
 use crate::slab::Slab;
-use crate::window::Window;
+pub(crate) use exit::Exit;
 use landing::settle;
 use pipe_core::plan::{BoxBatch, RunState, Wait};
-use pipe_core::{AsyncStep, Batch, Event, Items, RunError};
+use pipe_core::{AsyncStep, Batch, Event, Items, Operations, Order, RunError};
 use std::collections::VecDeque;
 use std::mem::{replace, take};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -43,6 +46,12 @@ use std::time::Duration;
 
 /// An async stage at work, whatever its types. The conductor calls it.
 pub(crate) trait AsyncWorker {
+    /// Starts the threads that it needs, before anything else is called. Returns how many.
+    fn begin(&mut self, edges: &Arc<Edges>, ends: &Arc<Ends>) -> Result<usize, RunError> {
+        let _ = (edges, ends);
+        Ok(0)
+    }
+
     /// Whether it has no more input to start with.
     fn wants(&self) -> bool;
 
@@ -139,6 +148,8 @@ pub(crate) struct Driver<S: AsyncStep, C> {
     /// Their wait is over; they start before new items do.
     due: VecDeque<Flight<S::In>>,
     exit: Exit<S::In, S::Out>,
+    /// In a shard: what came of items that gave no output, by their marks. Policies are applied where all of them are seen.
+    others: Option<Vec<(u64, Outcome<S::Out>)>>,
     failure: Option<RunError>,
     run: Arc<RunState>,
 }
@@ -153,18 +164,27 @@ struct Bounds {
 }
 
 /// Items that were not started.
-struct Input<T> {
-    items: Items<T>,
+pub(crate) struct Input<T> {
+    pub(crate) items: Items<T>,
     /// What one item of the last batch weighed.
-    mean_bytes: usize,
+    pub(crate) mean_bytes: usize,
 }
 
-/// Where items go whose operations are over.
-struct Exit<T, U> {
-    window: Window<Outcome<U>>,
-    output: Output<U>,
-    /// Those that are no outputs, or too large, until somebody looks at them.
-    landed: Vec<(Flight<T>, Landing<U>)>,
+impl<T: Send + 'static> Input<T> {
+    pub(crate) fn new() -> Self {
+        Input { items: Items::new(0, Vec::new()), mean_bytes: size_of::<T>() }
+    }
+
+    pub(crate) fn offer(&mut self, mut batch: BoxBatch) {
+        let items = batch.as_any().downcast_mut::<Items<T>>();
+        let items = items.expect("the edge was built for this batch type");
+        self.accept(replace(items, Items::new(0, Vec::new())));
+    }
+
+    fn accept(&mut self, items: Items<T>) {
+        self.mean_bytes = Batch::bytes(&items) / items.len().max(1);
+        self.items = items;
+    }
 }
 
 impl<S: AsyncStep, C: Timer> Driver<S, C> {
@@ -172,13 +192,17 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
         let stage = run.first_stage(segment).expect("an async segment is one stage");
         let operations = run.operations(segment);
         let concurrency = operations.concurrency;
-        let window = operations.window.unwrap_or(concurrency.saturating_mul(WINDOW));
         let (again, key_limit) = (run.again(segment), operations.key_limit::<S::In>());
         Driver {
             step,
-            bounds: Bounds { segment, stage, window, timeout: operations.timeout },
+            bounds: Bounds {
+                segment,
+                stage,
+                window: Self::window_of(operations),
+                timeout: operations.timeout,
+            },
             again,
-            input: Input { items: Items::new(0, Vec::new()), mean_bytes: size_of::<S::In>() },
+            input: Input::new(),
             calls: Slab::new(concurrency),
             flights: Flights::new(again.is_some() || key_limit.is_some()),
             keys: key_limit.map(|limit| Keys::new(limit.most)),
@@ -192,14 +216,41 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
             begun: Vec::new(),
             waiting: 0,
             due: VecDeque::new(),
-            exit: Exit {
-                window: Window::new(run.order(segment)),
-                output: Output::new(run),
-                landed: Vec::new(),
-            },
+            exit: Exit::new(run, run.order(segment)),
+            others: None,
             failure: None,
             run: run.clone(),
         }
+    }
+
+    /// The driver of a shard: what it is given is in a window already, whose marks are its positions.
+    pub(crate) fn of_shard(step: S, segment: usize, run: &Arc<RunState>, concurrency: usize) -> Self {
+        let mut driver = Driver::new(step, segment, run);
+        driver.bounds.window = usize::MAX;
+        driver.calls = Slab::new(concurrency);
+        driver.exit = Exit::new(run, Order::Any);
+        driver.others = Some(Vec::new());
+        driver
+    }
+
+    /// How many items may be between start and release.
+    pub(crate) fn window_of(operations: &Operations) -> usize {
+        operations.window.unwrap_or(operations.concurrency.saturating_mul(WINDOW))
+    }
+
+    /// As `offer`, in a shard.
+    pub(crate) fn accept(&mut self, items: Items<S::In>) {
+        self.input.accept(items);
+    }
+
+    /// As `take`, in a shard.
+    pub(crate) fn take_items(&mut self, most: usize) -> Option<Items<S::Out>> {
+        self.exit.output.take(most)
+    }
+
+    /// In a shard: what came of items that gave no output, by their marks.
+    pub(crate) fn take_others(&mut self) -> Vec<(u64, Outcome<S::Out>)> {
+        self.others.as_mut().map(take).unwrap_or_default()
     }
 
     /// Drops all that comes behind the failure. What came before it waits in `output`.
@@ -207,17 +258,14 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
     fn fail(&mut self, error: RunError) {
         self.failure = Some(error);
         (self.waiting, self.deadlines) = (0, Deadlines::new());
-        let window = Window::new(self.run.order(self.bounds.segment));
         // Each by itself: what one throws says nothing new, for the first failure is that of the run, and must not keep the others.
         discard(replace(&mut self.calls, Slab::new(0)));
         discard(replace(&mut self.flights, Flights::new(false)));
         discard(replace(&mut self.alarms, Alarms::new()));
         discard((self.keys.take(), self.throttled.take()));
         discard(take(&mut self.due));
-        discard(take(&mut self.exit.landed));
-        discard(replace(&mut self.exit.window, window));
         discard(replace(&mut self.input.items, Items::new(0, Vec::new())));
-        self.exit.output.forget_waiting();
+        self.exit.forget(self.run.order(self.bounds.segment));
     }
 }
 
@@ -234,7 +282,7 @@ impl<S: AsyncStep, C> Drop for Driver<S, C> {
 }
 
 /// Drops what a failure has made useless, whatever that throws.
-fn discard<T>(useless: T) {
+pub(crate) fn discard<T>(useless: T) {
     let _ = catch_unwind(AssertUnwindSafe(|| drop(useless)));
 }
 
@@ -243,12 +291,8 @@ impl<S: AsyncStep, C: Timer> AsyncWorker for Driver<S, C> {
         self.failure.is_none() && self.input.items.is_empty()
     }
 
-    fn offer(&mut self, mut batch: BoxBatch) {
-        let items = batch.as_any().downcast_mut::<Items<S::In>>();
-        let items = items.expect("the edge was built for this batch type");
-        self.input.items = replace(items, Items::new(0, Vec::new()));
-        let items = &self.input.items;
-        self.input.mean_bytes = Batch::bytes(items) / items.len().max(1);
+    fn offer(&mut self, batch: BoxBatch) {
+        self.input.offer(batch);
     }
 
     fn advance(&mut self, most: usize, task: &Waker) -> Progress {
@@ -309,13 +353,6 @@ impl<S: AsyncStep, C: Timer> AsyncWorker for Driver<S, C> {
     }
 
     fn standing(&mut self) -> Standing {
-        if self.exit.output.len() > 0 {
-            return Standing::Busy;
-        }
-        match self.failure.take() {
-            Some(error) => Standing::Failed(error),
-            None if self.exit.window.len() == 0 && self.input.items.is_empty() => Standing::Idle,
-            None => Standing::Busy,
-        }
+        self.exit.standing(&mut self.failure, self.input.items.is_empty())
     }
 }

@@ -13,12 +13,13 @@ use std::marker::PhantomData;
 #[derive(Debug, Clone)]
 pub struct Async<R> {
     memory: MemorySettings,
+    pub(crate) shards: usize,
     runtime: PhantomData<fn() -> R>,
 }
 
 impl<R> Async<R> {
     pub(crate) fn new() -> Self {
-        Async { memory: MemorySettings::default(), runtime: PhantomData }
+        Async { memory: MemorySettings::default(), shards: 1, runtime: PhantomData }
     }
 
     /// How many bytes may be in flight between source and sink: batches on edges, items whose operations are in flight, these operations
@@ -45,17 +46,26 @@ impl<R> Async<R> {
     }
 
     pub(crate) fn profile_as(&self, name: &'static str) -> Result<Profile, RunError> {
+        if self.shards == 0 {
+            let (field, value) = ("shards", "0".to_owned());
+            return Err(RunError::Config { field, value, why: "no operation could be started" });
+        }
         self.memory.profile(name, 1)
+    }
+
+    pub(crate) fn with_shards(mut self, shards: usize) -> Self {
+        self.shards = shards;
+        self
     }
 }
 
 /// The run of a plan, to be polled on `R`.
 ///
 /// The plan is taken apart at once and not in the future: it is not `Send`, its parts are.
-pub(crate) fn running<R: Runtime, A>(
+pub(crate) fn running<R: Runtime, A, D: Fn(A) -> Box<R::Worker>>(
     plan: Plan<'static, A>,
-    driver: fn(A) -> Box<R::Worker>,
-) -> impl Future<Output = Result<(), RunError>> + use<R, A> {
+    driver: D,
+) -> impl Future<Output = Result<(), RunError>> + use<R, A, D> {
     let run = plan.run().clone();
     let parts = parts::<R, A>(plan.into_nodes(), &run, driver);
     async move {
@@ -69,7 +79,7 @@ pub(crate) fn running<R: Runtime, A>(
 fn parts<R: Runtime, A>(
     plan: Nodes<'static, A>,
     run: &RunState,
-    driver: fn(A) -> Box<R::Worker>,
+    driver: impl Fn(A) -> Box<R::Worker>,
 ) -> Vec<Part<R>> {
     debug_assert!(plan.first.is_none(), "nobody has run a part of this plan");
     let mut parts = Vec::new();

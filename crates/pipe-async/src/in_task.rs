@@ -6,9 +6,9 @@
 //! An output edge is asked for room before a batch is taken, not before each that comes of it: one item that explodes fills its edge with
 //! all of it.
 
-use crate::conductor::Ends;
 use crate::driver::Progress;
 use crate::edges::{Close, Edges, Next, Parcel, Room};
+use crate::ends::Ends;
 use crate::runtime::Timer;
 use crate::stretch::{End, Input, Stretch, dropping, read, workers};
 use pipe_core::plan::{BoxBatch, Line, Node, Outlet, RunState};

@@ -43,7 +43,8 @@
 //! # When not to use it
 //!
 //! For work that computes: an operation that does not wait keeps all others from going on. Put it behind the async stage, into a sync one.
-//! Each stretch of sync stages has one thread; if that is the bottleneck, `pipe-parallel` has many, and no operations.
+//! Each stretch of sync stages has one thread; if that is the bottleneck, `pipe-parallel` has many, and no operations. Where waiting and
+//! computing cannot be told apart, [`Async::shards`] drives each async stage on several threads.
 //!
 //! # Features
 //!
@@ -72,6 +73,7 @@ mod conductor;
 mod deadlines;
 mod driver;
 mod edges;
+mod ends;
 mod executor;
 #[cfg(feature = "tokio")]
 mod files;
@@ -96,6 +98,7 @@ mod ready;
 #[cfg(feature = "tokio")]
 mod running;
 mod runtime;
+mod shards;
 mod slab;
 mod stretch;
 mod sync;

@@ -48,14 +48,6 @@ impl<T> Window<T> {
         }
     }
 
-    /// Where the item with this mark was, of which nothing came yet.
-    pub(crate) fn position(&self, mark: u64) -> u64 {
-        match self {
-            Window::Ordered { head, places } => places[(mark - *head) as usize].at,
-            Window::Any { .. } => mark,
-        }
-    }
-
     /// If it is the turn of the item with this mark, of which nothing came yet: its position. Then it has left with this.
     #[inline(always)]
     pub(crate) fn pass(&mut self, mark: u64) -> Option<u64> {
@@ -110,7 +102,6 @@ mod tests {
         let mut left = Vec::new();
         let marks: Vec<u64> = (0..4).map(|n| window.enter(10 * n)).collect();
         for (n, mark) in [2, 0, 1, 3].into_iter().map(|n| (n, marks[n as usize])) {
-            assert_eq!(window.position(mark), 10 * n);
             window.settle(mark, n);
             let left_now = std::iter::from_fn(|| window.leave());
             left.extend(left_now.map(|(at, n)| if at == 10 * n { n } else { panic!("{n} was at {at}") }));

@@ -20,8 +20,23 @@ fn with_a_small_limit_it_obeys_all_laws() {
 }
 
 #[test]
+fn on_several_shards_it_obeys_all_laws() {
+    obeys_all_laws(Async::tokio().shards(3).blocking());
+}
+
+#[test]
+fn on_several_shards_with_a_small_limit_it_obeys_all_laws() {
+    obeys_all_laws(Async::tokio().shards(2).memory_limit(1 << 20).blocking());
+}
+
+#[test]
 fn it_stays_within_any_limit() {
     laws::within_limits(&|limit| Box::new(Async::tokio().memory_limit(limit).blocking()), &|_| 0);
+}
+
+#[test]
+fn on_several_shards_it_stays_within_any_limit() {
+    laws::within_limits(&|limit| Box::new(Async::tokio().shards(2).memory_limit(limit).blocking()), &|_| 0);
 }
 
 #[test]
@@ -41,4 +56,5 @@ fn memory_settings_mean_what_they_mean_on_all_executors() {
 #[test]
 fn a_stopped_run_returns() {
     laws::a_stopped_run_returns(|| Async::tokio().blocking());
+    laws::a_stopped_run_returns(|| Async::tokio().shards(2).blocking());
 }

@@ -19,6 +19,12 @@ fn it_obeys_all_laws() {
 }
 
 #[test]
+fn on_several_shards_it_obeys_all_laws() {
+    let coverage = laws::executor(&WithReactor(Async::monoio().shards(2).blocking()));
+    assert_eq!(coverage.missing(), [], "not covered:\n{}", coverage.table());
+}
+
+#[test]
 fn it_stays_within_any_limit() {
     laws::within_limits(&|limit| Box::new(Async::monoio().memory_limit(limit).blocking()), &|_| 0);
 }
@@ -60,6 +66,21 @@ fn operations_need_not_be_send() {
         .expect("nothing fails");
     assert_eq!(report.value, (0..1_000).collect::<Vec<_>>());
     assert_eq!(SEEN.with(|seen| seen.get()), 1_000);
+}
+
+#[test]
+fn operations_of_shards_need_not_be_send_and_wait_on_the_runtime_of_their_shard() {
+    let report = from_iter(0..1_000u64)
+        .map_async(|n| async move {
+            let held = Rc::new(n);
+            monoio::time::sleep(Duration::from_millis(1)).await;
+            *held
+        })
+        .concurrency(100)
+        .collect()
+        .run_on(&Async::monoio().shards(3).blocking())
+        .expect("nothing fails");
+    assert_eq!(report.value, (0..1_000).collect::<Vec<_>>());
 }
 
 #[test]

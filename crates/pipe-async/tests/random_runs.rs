@@ -44,6 +44,7 @@ struct Case {
     window: usize,
     per_key: usize,
     limit: usize,
+    shards: usize,
 }
 
 impl Case {
@@ -57,7 +58,8 @@ impl Case {
         let limit = [64, 1 << 10, 64 << 10, 16 << 20][rng.below(4) as usize];
         let (times, failing, dropped) = (rng.below(8), 2 + rng.below(9), 2 + rng.below(9));
         let (window, per_key) = (1 + rng.below(200) as usize, 1 + rng.below(20) as usize);
-        Case { batches, times, failing, dropped, concurrency, window, per_key, limit }
+        let shards = 1 + rng.below(3) as usize;
+        Case { batches, times, failing, dropped, concurrency, window, per_key, limit, shards }
     }
 
     fn expected(&self) -> Vec<u64> {
@@ -71,7 +73,7 @@ impl Case {
     }
 
     async fn outputs(self, seed: u64) -> Result<Vec<u64>, RunError> {
-        let Case { batches, times, failing, dropped, window, per_key, limit, .. } = self;
+        let Case { batches, times, failing, dropped, window, per_key, limit, shards, .. } = self;
         let [first, second, third] = self.concurrency;
         let source = ScriptedSource::new(batches.into_iter().map(Pull::Give));
         let passing = move |n| async move {
@@ -106,7 +108,7 @@ impl Case {
             .map_async(passing)
             .concurrency(third)
             .collect();
-        Ok(run.run_on(&Async::tokio().memory_limit(limit)).await?.value)
+        Ok(run.run_on(&Async::tokio().memory_limit(limit).shards(shards)).await?.value)
     }
 }
 
@@ -138,6 +140,7 @@ async fn is_stopped(seed: u64) {
     let (live, cancel, (sink, log)) = (Live::new(), Cancel::new(), ScriptedSink::new());
     let (source, out, concurrency) = (live.clone(), live.clone(), 1 + rng.below(100) as usize);
     let span = Duration::from_micros(rng.below(3_000));
+    let shards = 1 + rng.below(3) as usize;
     let fails = if matches!(stop, Stop::Fail) { rng.below(3_000) } else { u64::MAX };
     let run = from_iter((0u64..).map(move |n| source.item(n)))
         .map_async(move |item| async move {
@@ -154,7 +157,7 @@ async fn is_stopped(seed: u64) {
         .to(sink)
         .cancelled_by(&cancel);
     let run = if matches!(stop, Stop::Deadline) { run.within(span) } else { run };
-    let run = tokio::spawn(run.run_on(&Async::tokio().memory_limit(1 << 16)));
+    let run = tokio::spawn(run.run_on(&Async::tokio().memory_limit(1 << 16).shards(shards)));
     sleep(span).await;
     match stop {
         Stop::Cancel => cancel.cancel(),

@@ -109,10 +109,12 @@ async fn timers_on_the_same_thread_are_punctual_while_a_pipeline_fills_the_proce
     let count = Arc::new(AtomicU64::new(0));
     for _ in 0..5 {
         ours = ours.min(lateness_beside(pipeline(count.clone()), &count).await);
+        println!("of 100 timers 99 are late by less than {ours:?} beside a pipeline");
         if ours < LATE {
             return;
         }
         by_hands = by_hands.min(lateness_beside(by_hand(count.clone()), &count).await);
+        println!("and by less than {by_hands:?} beside a loop");
     }
     assert!(ours < 3 * by_hands.max(LATE), "{ours:?} late beside a pipeline, {by_hands:?} beside a loop");
 }
@@ -160,5 +162,10 @@ async fn median_of_turns_waited() -> usize {
     let mut waited: Vec<usize> = rings.into_iter().map(between).collect();
     waited.sort_unstable();
     assert!(turns.len() > 10, "the pipeline had its turns: {}", turns.len());
+    println!(
+        "half of the timers waited for {} turns, 99 of 100 for {}",
+        waited[waited.len() / 2],
+        p99(waited.clone())
+    );
     waited[waited.len() / 2]
 }

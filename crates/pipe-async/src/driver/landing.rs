@@ -1,65 +1,16 @@
 //! How operations end: outputs go on their way, failures are tried again or follow their policy.
 
-use super::{Driver, Exit, Progress};
-use crate::flight::{Failed, Flight, Landing, Outcome};
+use super::{Driver, Progress};
+use crate::alarms::Alarms;
+use crate::flight::{Flight, Landing};
 use crate::runtime::Timer;
-use pipe_core::plan::Failure;
-use pipe_core::{AsyncStep, Payload, Position, RunError, TookTooLong};
-use std::any::Any;
+use pipe_core::{AsyncStep, Retry, TookTooLong};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::{Context, Waker};
 
 /// Turning an output into an item is the step's own code as well.
 pub(super) fn settle<S: AsyncStep>(output: <S::Future as Future>::Output) -> Landing<S::Out> {
     catch_unwind(AssertUnwindSafe(|| S::settle(output)))
-}
-
-impl<T, U: Send + 'static> Exit<T, U> {
-    /// An operation is over, of which there is no more than its mark. Inlined, and all that is rare is not: then a flight that ends well is
-    /// never put together in memory.
-    #[inline(always)]
-    pub(super) fn over(&mut self, mark: u64, landing: Landing<U>) {
-        if let Err(landing) = self.deliver(mark, landing) {
-            self.keep(Flight::new(mark), landing);
-        }
-    }
-
-    /// As `over`, of one that has a key, a copy or attempts behind it.
-    pub(super) fn flight_over(&mut self, flight: Flight<T>, landing: Landing<U>) {
-        if let Err(landing) = self.deliver(flight.mark, landing) {
-            self.keep(flight, landing);
-        }
-    }
-
-    /// Hands an output on; gives back what is none, or too large.
-    #[inline(always)]
-    fn deliver(&mut self, mark: u64, landing: Landing<U>) -> Result<(), Landing<U>> {
-        let item = match landing {
-            Ok(Ok(item)) => item,
-            other => return Err(other),
-        };
-        match self.output.expect(&item) {
-            Ok(true) => self.emit(mark, item),
-            Ok(false) => return Err(Ok(Ok(item))),
-            Err(thrown) => return Err(Err(thrown)),
-        }
-        Ok(())
-    }
-
-    #[cold]
-    fn keep(&mut self, flight: Flight<T>, landing: Landing<U>) {
-        self.landed.push((flight, landing));
-    }
-
-    #[inline(always)]
-    fn emit(&mut self, mark: u64, item: U) {
-        if let Some(at) = self.window.pass(mark) {
-            self.output.push(at, item);
-        } else {
-            self.output.wait();
-            self.window.settle(mark, Outcome::Emitted(item));
-        }
-    }
 }
 
 impl<S: AsyncStep, C: Timer> Driver<S, C> {
@@ -93,42 +44,17 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
 
     /// What to do about the operations that gave no output. True if there were any.
     fn land(&mut self) -> bool {
-        if self.exit.landed.is_empty() {
-            return false;
-        }
-        let mut landed = std::mem::take(&mut self.exit.landed);
-        for (flight, landing) in landed.drain(..) {
-            let outcome = match landing {
-                Ok(Ok(item)) => Outcome::Ended(Box::new(self.too_large(&item))),
-                Ok(Err(_)) if flight.copy.is_some() && self.try_again(flight.attempt.get()) => {
-                    self.wait(flight);
-                    continue;
-                }
-                Ok(Err(error)) => Outcome::Failed(Box::new(Failed { attempts: flight.attempt.get(), error })),
-                Err(thrown) => {
-                    let at = self.exit.window.position(flight.mark);
-                    Outcome::Ended(Box::new(self.panicked(at, thrown)))
-                }
-            };
-            self.exit.window.settle(flight.mark, outcome);
-        }
-        self.exit.landed = landed;
-        true
-    }
-
-    fn try_again(&self, attempt: u32) -> bool {
-        self.run.tries_again(self.bounds.stage, attempt)
-    }
-
-    /// Puts an item aside until its next attempt. It makes room for another operation meanwhile.
-    fn wait(&mut self, mut flight: Flight<S::In>) {
-        let Some(retry) = self.run.retry(self.bounds.stage) else { return };
-        self.run.count_retried(self.bounds.stage);
-        let span = retry.wait(flight.attempt.get(), flight.mark);
-        flight.attempt = flight.attempt.saturating_add(1);
-        self.waiting += 1;
-        self.alarms.look();
-        self.alarms.set(span, flight);
+        let (run, segment, stage) = (&self.run, self.bounds.segment, self.bounds.stage);
+        let (waiting, alarms) = (&mut self.waiting, &mut self.alarms);
+        self.exit.land(run, segment, |flight| match run.retry(stage) {
+            Some(retry) if flight.copy.is_some() && run.tries_again(stage, flight.attempt.get()) => {
+                run.count_retried(stage);
+                *waiting += 1;
+                wait(retry, flight, alarms);
+                Ok(())
+            }
+            _ => Err(flight),
+        })
     }
 
     /// Does what is due; ends `most` operations that take too long. It moved if there was anything.
@@ -174,43 +100,24 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
         late
     }
 
-    #[cold]
-    fn panicked(&self, at: u64, thrown: Box<dyn Any + Send>) -> RunError {
-        let (stage, at) = (self.run.name(Some(self.bounds.stage)), Some(Position::from_raw(at)));
-        RunError::Panicked { stage, at, payload: Payload::new(thrown) }
-    }
-
-    #[cold]
-    fn too_large(&self, item: &S::Out) -> RunError {
-        let (budget, stage) = (self.run.budget(), self.run.name(Some(self.bounds.stage)));
-        budget.refusal(stage, self.exit.output.weigh(item), budget.in_use())
-    }
-
-    /// Lets out of the window what may leave it, and applies the policy to what failed.
+    /// Lets out of the window what may leave it. True if there was anything.
     pub(super) fn release(&mut self) -> bool {
-        let mut released = false;
-        while self.failure.is_none()
-            && let Some((at, outcome)) = self.exit.window.leave()
-        {
-            released = true;
-            let failed = match outcome {
-                Outcome::Emitted(item) => {
-                    self.exit.output.push_waited(at, item);
-                    continue;
-                }
-                Outcome::Failed(failed) => self.failed(at, *failed),
-                Outcome::Ended(error) => Err(*error),
-            };
-            if let Err(error) = failed {
-                self.fail(error);
-            }
+        if let Some(others) = &mut self.others {
+            let before = others.len();
+            others.extend(std::iter::from_fn(|| self.exit.window.leave()));
+            return others.len() > before;
         }
-        released
+        self.exit.release(&self.run, self.bounds.segment).unwrap_or_else(|error| {
+            self.fail(error);
+            true
+        })
     }
+}
 
-    fn failed(&self, at: u64, Failed { attempts, error }: Failed) -> Result<(), RunError> {
-        let at = Some(Position::from_raw(at));
-        self.run.failed(self.bounds.stage, Failure { at, record: None, error, attempts, more: 0 })?;
-        self.run.check_ratios(self.bounds.segment)
-    }
+/// Puts an item aside until its next attempt. It makes room for another operation meanwhile.
+fn wait<C: Timer, T>(retry: Retry, mut flight: Flight<T>, alarms: &mut Alarms<C, Flight<T>>) {
+    let span = retry.wait(flight.attempt.get(), flight.mark);
+    flight.attempt = flight.attempt.saturating_add(1);
+    alarms.look();
+    alarms.set(span, flight);
 }

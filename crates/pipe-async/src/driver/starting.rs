@@ -3,7 +3,6 @@
 use super::{Driver, Progress, settle};
 use crate::flight::{Candidate, Flight};
 use crate::keys::Keys;
-use crate::output::Output;
 use crate::rate::Waited;
 use crate::runtime::Timer;
 use crate::slab::{Started, Thrown};
@@ -27,25 +26,21 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
             // A batch that was taken from still weighs what its items owned. Kept, it would hold the budget while nothing is under way.
             self.input.items = Items::new(0, Vec::new());
         }
-        self.run.count_taken(self.bounds.segment, fresh.taken);
+        if self.others.is_none() {
+            self.run.count_taken(self.bounds.segment, fresh.taken);
+        }
         Progress { moved: started + fresh.taken > 0, operations: started }
     }
 
     /// How many items may be let in now. Those that are due are in memory already, and others may wait behind them: they are not held up.
     fn fresh(&self, most: usize) -> Fresh {
-        let output = &self.exit.output;
-        if output.len() >= Output::<S::Out>::ENOUGH {
-            return Fresh { left: 0, taken: 0 };
+        if self.others.is_some() {
+            // Whoever dealt them to this shard has seen to that.
+            return Fresh { left: most, taken: 0 };
         }
-        let budget = self.run.budget();
-        let nothing_under_way = self.exit.window.len() + output.len() == 0;
-        let each = size_of::<S::Future>() + output.mean_bytes();
-        let fit = budget.free() / each;
-        if fit == 0 && self.window_has_room() && !self.input.items.is_empty() {
-            // A request, refused as a rule: so that runs that share the budget and have more than their parts leave room for it.
-            drop(budget.try_take(each));
-        }
-        Fresh { left: fit.max(usize::from(nothing_under_way)).min(most), taken: 0 }
+        let wanted = if self.window_has_room() { self.input.items.len() } else { 0 };
+        let each = size_of::<S::Future>() + self.exit.output.mean_bytes();
+        Fresh { left: self.exit.fresh(each, wanted, &self.run).min(most), taken: 0 }
     }
 
     fn window_has_room(&self) -> bool {

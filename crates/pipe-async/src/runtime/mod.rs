@@ -10,6 +10,7 @@ pub(crate) mod tokio;
 use crate::driver::AsyncWorker;
 use crate::in_task::Inside;
 use crate::stretch::Stretch;
+use pipe_core::RunError;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -29,6 +30,9 @@ pub(crate) trait Runtime: 'static {
         let _ = place;
         Seat::Thread(stretch)
     }
+
+    /// Runs a future on this thread, on a runtime made for it.
+    fn block_on<F: Future>(future: F) -> Result<F::Output, RunError>;
 
     /// Wakes the task that is being polled, once the runtime has let other tasks run and has looked at its timers and its I/O.
     fn come_back(cx: &Context<'_>);

@@ -6,6 +6,7 @@ use crate::executor::{Async, running};
 use crate::local_running::LocalRunning;
 use crate::runtime::Runtime;
 use crate::runtime::clock::{Clock, SleepUntil};
+use crate::shards::{Shards, shards_of};
 use monoio::time::{Sleep, sleep_until};
 use monoio::{FusionDriver, RuntimeBuilder};
 use pipe_core::plan::{Plan, RunState};
@@ -27,6 +28,10 @@ impl Runtime for Monoio {
     type Inside = Infallible;
     type Worker = dyn AsyncWorker;
 
+    fn block_on<F: Future>(future: F) -> Result<F::Output, RunError> {
+        block_on(future)
+    }
+
     fn come_back(cx: &Context<'_>) {
         cx.waker().wake_by_ref();
     }
@@ -34,7 +39,8 @@ impl Runtime for Monoio {
 
 /// An async stage, ready to be driven on monoio.
 pub struct LocalStage {
-    driver: Box<dyn AsyncWorker>,
+    /// Given how many shards are wanted.
+    make: Box<dyn FnOnce(usize) -> Box<dyn AsyncWorker>>,
 }
 
 impl Async<Monoio> {
@@ -44,6 +50,31 @@ impl Async<Monoio> {
     /// The threads of sync stages wake the runtime's thread, so a program that sets monoio's features itself leaves `sync` on.
     pub fn monoio() -> Self {
         Async::new()
+    }
+
+    /// Each async stage is driven by so many shards: drivers that each have a thread and a runtime of their own, and share the stage's
+    /// operations and its window. For operations that compute: one driver, in the task that awaits the run, keeps one core busy. Operations
+    /// that only wait are dealt out and brought back at a cost, and gain nothing.
+    ///
+    /// What may be in flight, the order, the limits in bytes and which failure is that of the run stay as they are. A stage has never more shards
+    /// than operations; with a rate, a limit for each key or an adaptive concurrency it has one driver, in the task, as with one shard.
+    /// Zero is a config error when the pipeline is run.
+    ///
+    /// Operations run on the shard's runtime: what they spawn there ends with the run.
+    ///
+    /// ```
+    /// use pipe_async::Async;
+    /// use pipe_core::from_iter;
+    ///
+    /// let report = from_iter(0..1_000u64)
+    ///     .map_async(|n| async move { (0..n).fold(n, |hash, k| hash.rotate_left(5) ^ k) })
+    ///     .collect()
+    ///     .run_on(&Async::monoio().shards(2).blocking())?;
+    /// assert_eq!(report.value.len(), 1_000);
+    /// # Ok::<(), pipe_core::RunError>(())
+    /// ```
+    pub fn shards(self, shards: usize) -> Self {
+        self.with_shards(shards)
     }
 }
 
@@ -56,13 +87,21 @@ impl Executor<'static> for Async<Monoio> {
     }
 
     fn execute(&self, plan: Plan<'static, LocalStage>) -> LocalRunning {
-        LocalRunning::new(running::<Monoio, _>(plan, |stage| stage.driver))
+        let shards = self.shards;
+        LocalRunning::new(running::<Monoio, _, _>(plan, move |stage| (stage.make)(shards)))
     }
 }
 
 impl<S: AsyncStep + 'static> Drives<'static, S> for Async<Monoio> {
     fn drive(step: S, segment: usize, run: &Arc<RunState>) -> LocalStage {
-        LocalStage { driver: Box::new(Driver::<S, Clock<Sleep>>::new(step, segment, run)) }
+        let run = run.clone();
+        let make = move |shards| -> Box<dyn AsyncWorker> {
+            match shards_of::<S::In>(run.operations(segment), shards) {
+                0 | 1 => Box::new(Driver::<S, Clock<Sleep>>::new(step, segment, &run)),
+                shards => Box::new(Shards::<S, Monoio>::new(step, segment, &run, shards)),
+            }
+        };
+        LocalStage { make: Box::new(make) }
     }
 }
 

@@ -68,6 +68,10 @@ impl Runtime for Test {
     type Worker = dyn AsyncWorker;
     type Inside = InTask<TestTimer>;
 
+    fn block_on<F: Future>(future: F) -> Result<F::Output, RunError> {
+        Ok(block_on(future))
+    }
+
     fn come_back(cx: &Context<'_>) {
         cx.waker().wake_by_ref();
     }
@@ -103,7 +107,7 @@ impl Executor<'static> for Async<Test> {
     }
 
     fn execute(&self, plan: Plan<'static, TestStage>) -> Result<(), RunError> {
-        block_on(running::<Test, _>(plan, |stage| stage.driver))
+        block_on(running::<Test, _, _>(plan, |stage| stage.driver))
     }
 }
 

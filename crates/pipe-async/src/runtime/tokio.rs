@@ -6,6 +6,7 @@ use crate::executor::{Async, running};
 use crate::running::Running;
 use crate::runtime::Runtime;
 use crate::runtime::clock::{Clock, SleepUntil};
+use crate::shards::{Shards, shards_of};
 use pipe_core::plan::{Plan, RunState};
 use pipe_core::{AsyncStep, Drives, Executor, Profile, RunError};
 use std::convert::Infallible;
@@ -26,6 +27,10 @@ impl Runtime for Tokio {
     type Inside = Infallible;
     type Worker = dyn AsyncWorker + Send;
 
+    fn block_on<F: Future>(future: F) -> Result<F::Output, RunError> {
+        block_on(unconstrained(future))
+    }
+
     /// A waker puts the task at the end of the queue, and tokio looks at timers after 61 polls: at a millisecond each that is late. What yields
     /// is woken behind such a look.
     fn come_back(cx: &Context<'_>) {
@@ -38,7 +43,8 @@ impl Runtime for Tokio {
 
 /// An async stage, ready to be driven on tokio.
 pub struct Stage {
-    driver: Box<dyn AsyncWorker + Send>,
+    /// Given how many shards are wanted.
+    make: Box<dyn FnOnce(usize) -> Box<dyn AsyncWorker + Send> + Send>,
 }
 
 impl Async<Tokio> {
@@ -46,6 +52,31 @@ impl Async<Tokio> {
     /// deadlines need the runtime's timers (`enable_time`), and panic without.
     pub fn tokio() -> Self {
         Async::new()
+    }
+
+    /// Each async stage is driven by so many shards: drivers that each have a thread and a runtime of their own, and share the stage's
+    /// operations and its window. For operations that compute: one driver, in the task that awaits the run, keeps one core busy. Operations
+    /// that only wait are dealt out and brought back at a cost, and gain nothing.
+    ///
+    /// What may be in flight, the order, the limits in bytes and which failure is that of the run stay as they are. A stage has never more shards
+    /// than operations; with a rate, a limit for each key or an adaptive concurrency it has one driver, in the task, as with one shard.
+    /// Zero is a config error when the pipeline is run.
+    ///
+    /// Operations run on the shard's runtime: what they spawn there ends with the run.
+    ///
+    /// ```
+    /// use pipe_async::Async;
+    /// use pipe_core::from_iter;
+    ///
+    /// let report = from_iter(0..1_000u64)
+    ///     .map_async(|n| async move { (0..n).fold(n, |hash, k| hash.rotate_left(5) ^ k) })
+    ///     .collect()
+    ///     .run_on(&Async::tokio().shards(2).blocking())?;
+    /// assert_eq!(report.value.len(), 1_000);
+    /// # Ok::<(), pipe_core::RunError>(())
+    /// ```
+    pub fn shards(self, shards: usize) -> Self {
+        self.with_shards(shards)
     }
 }
 
@@ -58,7 +89,8 @@ impl Executor<'static> for Async<Tokio> {
     }
 
     fn execute(&self, plan: Plan<'static, Stage>) -> Running {
-        let run = running::<Tokio, _>(plan, |stage| stage.driver);
+        let shards = self.shards;
+        let run = running::<Tokio, _, _>(plan, move |stage| (stage.make)(shards));
         Running::new(unconstrained(async move {
             check()?;
             run.await
@@ -72,7 +104,14 @@ where
     S::Future: Send,
 {
     fn drive(step: S, segment: usize, run: &Arc<RunState>) -> Stage {
-        Stage { driver: Box::new(Driver::<S, Clock<Sleep>>::new(step, segment, run)) }
+        let run = run.clone();
+        let make = move |shards| -> Box<dyn AsyncWorker + Send> {
+            match shards_of::<S::In>(run.operations(segment), shards) {
+                0 | 1 => Box::new(Driver::<S, Clock<Sleep>>::new(step, segment, &run)),
+                shards => Box::new(Shards::<S, Tokio>::new(step, segment, &run, shards)),
+            }
+        };
+        Stage { make: Box::new(make) }
     }
 }
 
