@@ -1,15 +1,15 @@
 //! One program on every machine: a job of named parts, of which each process does one, or all.
 
-use super::contract::{Message, Receipt, Transport};
+use super::contract::{Message, Receipt, Transport, giving_up};
 use super::ends::Ends;
 use super::error::TransportError;
 use super::frame::FrameLimits;
+use super::give_up::GiveUp;
 use super::partition::{Key, Route, check_partitions, names};
 use super::role::Role;
 use super::settings::check_stream;
 use super::stream_sink::{Sent, StreamSink};
 use super::taken::Taken;
-use super::until_stopped::UntilStopped;
 use super::worker::{Worked, Worker, WorkerSettings, suspects};
 use pipe_core::{Cancel, RunError};
 use serde::Serialize;
@@ -18,6 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Begins a job: its source, its stages and its sink, joined by streams of a transport. Every process has the same program, and its [`Role`]
 /// says which part it does. Workers of a stage may be added and taken away while the job goes on.
@@ -348,15 +349,15 @@ impl Place {
         source: impl FnOnce(StreamSink<T>) -> Result<Sent, RunError>,
         route: Route<T>,
     ) -> Result<Done, DistributeError> {
-        let transport = Arc::new(UntilStopped::new(&self.transport, &self.stop));
-        let sink = StreamSink::along(transport.clone(), route, &self.job, self.settings.limits)?;
-        let sent = match source(sink) {
+        let sink = StreamSink::along(self.transport.clone(), route, &self.job, self.settings.limits)?;
+        let sent = match source(sink.cancelled_by(&self.stop)) {
             Ok(sent) => sent,
             // It is not at its end; who stopped it knows why.
             Err(_) if self.stop.is_cancelled() => return Ok(Done::default()),
             Err(error) => return Err(DistributeError::Source(error)),
         };
         let end = Message { id: format!("{}/end", self.job), payload: Vec::new() };
+        let transport = giving_up(&self.transport, &GiveUp::after(&self.stop, Duration::ZERO));
         match transport.publish(&self.end(), end).and_then(Receipt::wait) {
             Ok(_) => Ok(Done { sent: Some(sent), ..Done::default() }),
             Err(TransportError::Stopped) => Ok(Done::default()),

@@ -28,7 +28,6 @@ mod settings;
 mod shift;
 mod stream_sink;
 mod taken;
-mod until_stopped;
 mod worker;
 
 pub use contract::{Answer, Delivery, Message, Published, Receipt, Transport, Verdict};
