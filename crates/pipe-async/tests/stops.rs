@@ -1,17 +1,19 @@
 //! What is told to stop while it waits for room or for a server, over each transport: it ends, and nothing is lost or there twice.
 #![cfg(feature = "transport")]
 
+mod meddled;
 #[cfg(feature = "nats")]
 mod nats_server;
 
+use meddled::{Meddle, meddled};
 use pipe_async::{
-    Delivery, FrameLimits, GiveUp, LocalTransport, Message, Receipt, Role, StreamSettings, StreamSink, Taken,
+    Delivery, FrameLimits, LocalTransport, Message, Receipt, Role, StreamSettings, StreamSink, Taken,
     Transport, TransportError, Verdict, Worker, WorkerSettings, distribute,
 };
 use pipe_core::{Cancel, Inline, RunError, from_iter};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
@@ -57,36 +59,29 @@ fn within_the_limit<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static
 
 /// Tells of each message that is to be published into a stream.
 struct Tells {
-    transport: Arc<dyn Transport>,
     stream: &'static str,
     publishes: Mutex<Sender<()>>,
 }
 
-impl Transport for Tells {
-    fn publish(&self, stream: &str, message: Message) -> Result<Receipt, TransportError> {
+impl Meddle for Tells {
+    fn publish(
+        &self,
+        through: &dyn Transport,
+        stream: &str,
+        message: Message,
+    ) -> Result<Receipt, TransportError> {
         if stream == self.stream {
             let _ = self.publishes.lock().unwrap().send(());
         }
-        self.transport.publish(stream, message)
+        through.publish(stream, message)
     }
+}
 
-    fn fetch(&self, stream: &str, most: usize, wait: Duration) -> Result<Vec<Delivery>, TransportError> {
-        self.transport.fetch(stream, most, wait)
-    }
-
-    fn settle(&self, delivery: &Delivery, verdict: Verdict) -> Result<(), TransportError> {
-        self.transport.settle(delivery, verdict)
-    }
-
-    fn left(&self, stream: &str) -> Result<u64, TransportError> {
-        self.transport.left(stream)
-    }
-
-    fn giving_up(&self, when: &GiveUp) -> Option<Arc<dyn Transport>> {
-        let transport = self.transport.giving_up(when)?;
-        let publishes = Mutex::new(self.publishes.lock().unwrap().clone());
-        Some(Arc::new(Tells { transport, stream: self.stream, publishes }))
-    }
+/// The transport, and where it is told that something is to be published into the stream.
+fn telling(transport: &Arc<dyn Transport>, stream: &'static str) -> (Arc<dyn Transport>, Receiver<()>) {
+    let (publishes, published) = channel();
+    let tells = Tells { stream, publishes: Mutex::new(publishes) };
+    (meddled(transport, &Arc::new(tells)), published)
 }
 
 fn fill(transport: &dyn Transport, stream: &str) {
@@ -124,10 +119,8 @@ fn a_source_that_waits_for_room_ends_when_it_is_stopped_and_goes_on_when_it_is_s
                 })
         };
         fill(&*transport, "job-count");
-        let ((publishes, published), stop) = (channel(), Cancel::new());
-        let tells =
-            Tells { transport: transport.clone(), stream: "job-count", publishes: Mutex::new(publishes) };
-        let (source, stopped) = (job(Arc::new(tells)), stop.clone());
+        let ((tells, published), stop) = (telling(&transport, "job-count"), Cancel::new());
+        let (source, stopped) = (job(tells), stop.clone());
         let stopping = thread::spawn(move || {
             published.recv_timeout(LIMIT).expect("the source has sent nothing");
             stop.cancel();
@@ -149,8 +142,7 @@ fn a_source_that_waits_for_room_ends_when_it_is_stopped_and_goes_on_when_it_is_s
 fn a_sink_of_a_pipeline_that_waits_for_room_ends_the_run_when_it_is_stopped() {
     fn law(transport: Arc<dyn Transport>) {
         fill(&*transport, "in");
-        let ((publishes, published), stop) = (channel(), Cancel::new());
-        let tells = Tells { transport: transport.clone(), stream: "in", publishes: Mutex::new(publishes) };
+        let ((tells, published), stop) = (telling(&transport, "in"), Cancel::new());
         let sink = StreamSink::new(Arc::new(tells), "in", "test", FRAMES).unwrap().cancelled_by(&stop);
         let stopping = thread::spawn(move || {
             published.recv_timeout(LIMIT).expect("nothing was sent");
@@ -171,9 +163,7 @@ fn a_worker_whose_results_have_no_room_ends_when_it_is_stopped_and_gives_its_mes
         let sink = StreamSink::new(Arc::new(transport.clone()), "in", "test", FRAMES).unwrap();
         from_iter(items()).to(sink).run_on(&Inline).unwrap();
         fill(&*transport, "out");
-        let ((publishes, published), stop) = (channel(), Cancel::new());
-        let tells: Arc<dyn Transport> =
-            Arc::new(Tells { transport: transport.clone(), stream: "out", publishes: Mutex::new(publishes) });
+        let ((tells, published), stop) = (telling(&transport, "out"), Cancel::new());
         let worker = |transport: &Arc<dyn Transport>| {
             let worker = Worker::new(Arc::new(transport.clone()), "stage", "in", settings()).unwrap();
             worker.into_stream("out").unwrap()
@@ -206,33 +196,35 @@ fn a_worker_whose_results_have_no_room_ends_when_it_is_stopped_and_gives_its_mes
 
 /// Of a user, with a fault: panics when a stream is fetched from, or when a message is marked.
 struct Faulty {
-    transport: LocalTransport,
     fetches: bool,
     /// Told of the mark at which it panics.
     marks: Mutex<Option<Sender<()>>>,
 }
 
-impl Transport for Faulty {
-    fn publish(&self, stream: &str, message: Message) -> Result<Receipt, TransportError> {
-        self.transport.publish(stream, message)
-    }
-
-    fn fetch(&self, stream: &str, most: usize, wait: Duration) -> Result<Vec<Delivery>, TransportError> {
+impl Meddle for Faulty {
+    fn fetch(
+        &self,
+        through: &dyn Transport,
+        stream: &str,
+        most: usize,
+        wait: Duration,
+    ) -> Result<Vec<Delivery>, TransportError> {
         assert!(!self.fetches || stream != "in", "no fetching");
-        self.transport.fetch(stream, most, wait)
+        through.fetch(stream, most, wait)
     }
 
-    fn settle(&self, delivery: &Delivery, verdict: Verdict) -> Result<(), TransportError> {
+    fn settle(
+        &self,
+        through: &dyn Transport,
+        delivery: &Delivery,
+        verdict: Verdict,
+    ) -> Result<(), TransportError> {
         let marked = if verdict == Verdict::InProgress { self.marks.lock().unwrap().take() } else { None };
         if let Some(marked) = marked {
             let _ = marked.send(());
             panic!("no marks");
         }
-        self.transport.settle(delivery, verdict)
-    }
-
-    fn left(&self, stream: &str) -> Result<u64, TransportError> {
-        self.transport.left(stream)
+        through.settle(delivery, verdict)
     }
 }
 
@@ -240,13 +232,14 @@ impl Transport for Faulty {
 fn a_transport_that_panics_beside_the_work_ends_its_worker_with_that_panic() {
     for (fetches, panic) in [(true, "no fetching"), (false, "no marks")] {
         let lease = Duration::from_millis(30);
-        let transport = LocalTransport::new(StreamSettings { lease, ..STREAMS }).unwrap();
+        let transport: Arc<dyn Transport> =
+            Arc::new(LocalTransport::new(StreamSettings { lease, ..STREAMS }).unwrap());
         let sink = StreamSink::new(Arc::new(transport.clone()), "in", "test", FRAMES).unwrap();
         from_iter(items()).to(sink).run_on(&Inline).unwrap();
         // Nobody cancels it, and it has no time after which it would end by itself.
         let settings = WorkerSettings { idle: None, fetch: 1, ..settings() };
         let (marks, marked) = channel();
-        let faulty = Faulty { transport, fetches, marks: Mutex::new(Some(marks)) };
+        let faulty = meddled(&transport, &Arc::new(Faulty { fetches, marks: Mutex::new(Some(marks)) }));
         let worker = Worker::new(Arc::new(faulty), "stage", "in", settings).unwrap();
         let thrown = within_the_limit(move || {
             let work = |items: Taken<String>| {

@@ -1,6 +1,6 @@
 //! One client on a thread of its own.
 
-use super::in_flight::InFlight;
+use super::lane::{ANSWER, Lane};
 use super::options::NatsOptions;
 use super::streams::Streams;
 use crate::transport::{GiveUp, StreamSettings, TICK, TransportError};
@@ -22,8 +22,8 @@ pub(super) struct Connection {
     pub(super) streams: Arc<Streams>,
     pub(super) settings: StreamSettings,
     pub(super) connected: watch::Receiver<bool>,
-    /// By stream: one that is full must not keep those from sending that make room in it.
-    pub(super) in_flight: Mutex<HashMap<String, Arc<InFlight>>>,
+    /// By stream.
+    pub(super) lanes: Mutex<HashMap<String, Arc<Lane>>>,
     pub(super) runtime: Handle,
     /// Dropped, it ends the thread.
     stop: Option<oneshot::Sender<()>>,
@@ -76,10 +76,8 @@ impl Connection {
         let client = opened??;
         // It spawns a task.
         let inside = handle.enter();
-        let context = jetstream::ContextBuilder::new()
-            .timeout(Duration::from_secs(5))
-            .ack_timeout(Duration::from_secs(5))
-            .build(client.clone());
+        let context =
+            jetstream::ContextBuilder::new().timeout(ANSWER).ack_timeout(ANSWER).build(client.clone());
         drop(inside);
         let streams = Streams::new(context.clone(), settings, options.replicas, options.storage);
         Ok(Connection {
@@ -88,7 +86,7 @@ impl Connection {
             streams: Arc::new(streams),
             settings,
             connected,
-            in_flight: Mutex::default(),
+            lanes: Mutex::default(),
             runtime: handle,
             stop: Some(stop),
             thread: Some(thread),

@@ -4,6 +4,7 @@ mod connection;
 mod fetching;
 mod gate;
 mod in_flight;
+mod lane;
 mod options;
 mod publishing;
 mod refusal;

@@ -3,12 +3,16 @@
 use super::gate::Attempts;
 use super::streams::Streams;
 use crate::transport::{Published, TransportError};
-use async_nats::jetstream::context::{PublishError, PublishErrorKind};
+use async_nats::jetstream::context::{PublishAckFuture, PublishError, PublishErrorKind};
 use async_nats::jetstream::message::PublishMessage;
+use async_nats::jetstream::publish::PublishAck;
 use async_nats::jetstream::{self, Context, ErrorCode};
 use bytes::Bytes;
+use futures_util::FutureExt;
 use pipe_core::BoxError;
 use std::error::Error;
+use std::time::Duration;
+use tokio::time::error::Elapsed;
 
 /// A message, kept until it is acknowledged: the bytes are shared with each attempt.
 pub(super) struct Publishing {
@@ -17,8 +21,11 @@ pub(super) struct Publishing {
     pub(super) payload: Bytes,
 }
 
+/// What became of an attempt.
+pub(super) type Attempted = Result<Published, Failed>;
+
 /// Why an attempt failed.
-enum Failed {
+pub(super) enum Failed {
     /// The stream has no room; the connection is fine.
     Full,
     /// It will not do at another time.
@@ -32,20 +39,30 @@ impl From<BoxError> for Failed {
     }
 }
 
+impl From<Elapsed> for Failed {
+    fn from(late: Elapsed) -> Self {
+        Failed::Other(late.into())
+    }
+}
+
 impl Publishing {
+    /// Attempts until the stream has it or patience is over; `first` is what became of the first attempt, if there was one.
     pub(super) async fn run(
         &self,
         context: &Context,
         streams: &Streams,
         mut attempts: Attempts,
+        mut first: Option<Attempted>,
     ) -> Result<Published, TransportError> {
         loop {
-            // While there is no connection the client reads no more of its queue, and to send waits for room in it.
-            let failed = match tokio::time::timeout(attempts.left(), self.attempt(context, streams)).await {
-                Ok(Ok(published)) => return Ok(published),
-                Ok(Err(Failed::ForGood(error))) => return Err(error),
-                Ok(Err(failed)) => failed,
-                Err(late) => Failed::Other(late.into()),
+            let attempted = match first.take() {
+                Some(attempted) => attempted,
+                None => self.attempt(context, streams, attempts.left()).await,
+            };
+            let failed = match attempted {
+                Ok(published) => return Ok(published),
+                Err(Failed::ForGood(error)) => return Err(error),
+                Err(failed) => failed,
             };
             if let Failed::Other(error) = &failed {
                 attempts.failed(error);
@@ -62,14 +79,32 @@ impl Publishing {
         }
     }
 
-    async fn attempt(&self, context: &Context, streams: &Streams) -> Result<Published, Failed> {
-        streams.ensure(&self.stream).await?;
-        let message = PublishMessage::build().message_id(&self.id).payload(self.payload.clone());
-        let sent = context.send_publish(self.stream.clone(), message).await;
-        let answer = match sent {
-            Ok(acknowledged) => acknowledged.await,
-            Err(error) => Err(error),
+    /// While there is no connection the client reads no more of its queue, and to send waits for room in it; so an attempt has a limit.
+    async fn attempt(&self, context: &Context, streams: &Streams, limit: Duration) -> Attempted {
+        let attempt = async {
+            streams.ensure(&self.stream).await?;
+            let answer = match self.send(context).await {
+                Ok(acknowledged) => acknowledged.await,
+                Err(error) => Err(error),
+            };
+            self.answer(answer, streams)
         };
+        tokio::time::timeout(limit, attempt).await.map_err(Failed::from)?
+    }
+
+    /// The first attempt, if it can begin without waiting. Within the runtime of the client.
+    pub(super) fn send_now(&self, context: &Context, streams: &Streams) -> Option<PublishAckFuture> {
+        // What fails is tried again by `run`, which knows what to do about it.
+        streams.is_known(&self.stream).then(|| self.send(context).now_or_never())??.ok()
+    }
+
+    async fn send(&self, context: &Context) -> Result<PublishAckFuture, PublishError> {
+        let message = PublishMessage::build().message_id(&self.id).payload(self.payload.clone());
+        context.send_publish(self.stream.clone(), message).await
+    }
+
+    /// What an answer of the server means.
+    pub(super) fn answer(&self, answer: Result<PublishAck, PublishError>, streams: &Streams) -> Attempted {
         match answer {
             Ok(stored) if stored.duplicate => Ok(Published::Duplicate),
             Ok(_) => Ok(Published::Stored),

@@ -71,8 +71,12 @@ impl Streams {
 
     /// Sees to it that a stream is there.
     pub(super) async fn ensure(&self, name: &str) -> Result<(), BoxError> {
-        let is_known = self.known().contains_key(name);
-        if is_known { Ok(()) } else { self.consumer(name).await.map(drop) }
+        if self.is_known(name) { Ok(()) } else { self.consumer(name).await.map(drop) }
+    }
+
+    /// Whether it was there when it was asked for last.
+    pub(super) fn is_known(&self, name: &str) -> bool {
+        self.known().contains_key(name)
     }
 
     /// The largest message that a stream takes, if it is known and has such a limit.

@@ -4,11 +4,12 @@ use super::connection::{Connection, on};
 use super::fetching::fetch;
 use super::gate::Attempts;
 use super::in_flight::InFlight;
+use super::lane::{Lane, Underway};
 use super::options::NatsOptions;
 use super::publishing::Publishing;
 use super::streams::Streams;
 use crate::transport::{
-    Answer, Delivery, GiveUp, LONGEST, Message, Receipt, StreamSettings, Transport, TransportError, Verdict,
+    Delivery, GiveUp, LONGEST, Message, Receipt, StreamSettings, Transport, TransportError, Verdict,
     check_stream,
 };
 use async_nats::jetstream::AckKind;
@@ -51,11 +52,15 @@ impl Nats {
         Ok(Nats { connection: Arc::new(Connection::open(options, settings)?), give_up: None })
     }
 
-    fn in_flight(&self, stream: &str) -> Arc<InFlight> {
-        let mut all = self.connection.in_flight.lock().unwrap_or_else(PoisonError::into_inner);
+    fn lane(&self, stream: &str) -> Arc<Lane> {
+        let Connection { lanes, runtime, context, streams, .. } = &*self.connection;
+        let mut all = lanes.lock().unwrap_or_else(PoisonError::into_inner);
         match all.get(stream) {
             Some(there) => there.clone(),
-            None => all.entry(stream.to_owned()).or_default().clone(),
+            None => {
+                let lane = Arc::new(Lane::new(runtime, context, streams));
+                all.entry(stream.to_owned()).or_insert(lane).clone()
+            }
         }
     }
 
@@ -98,25 +103,19 @@ impl Nats {
 impl Transport for Nats {
     fn publish(&self, stream: &str, message: Message) -> Result<Receipt, TransportError> {
         check_stream(stream)?;
-        let (bytes, limit) =
-            (message.payload.len() + message.id.len(), self.connection.client.server_info().max_payload);
+        let Connection { client, context, streams, settings, runtime, .. } = &*self.connection;
+        let (bytes, limit) = (message.payload.len() + message.id.len(), client.max_payload());
         if bytes + HEADERS > limit {
             let limit = limit.saturating_sub(HEADERS);
             return Err(TransportError::TooLarge { stream: stream.to_owned(), bytes, limit });
         }
-        let most = self.connection.settings.in_flight;
-        let seat = InFlight::enter(&self.in_flight(stream), most, self.give_up.as_ref())?;
+        let lane = self.lane(stream);
+        let seat = InFlight::enter(&lane.in_flight, settings.in_flight, self.give_up.as_ref())?;
         let (answer, receipt) = Receipt::pending();
         let publishing =
             Publishing { stream: stream.to_owned(), id: message.id, payload: Bytes::from(message.payload) };
-        // Not the connection: its thread would wait for itself when the last one drops it.
-        let (context, streams) = (self.connection.context.clone(), self.connection.streams.clone());
-        let attempts = self.attempts();
-        self.connection.runtime.spawn(async move {
-            let published = publishing.run(&context, &streams, attempts).await;
-            drop(seat);
-            Answer::give(answer, published);
-        });
+        let message = Underway { publishing, attempts: self.attempts(), seat, answer };
+        lane.send(runtime, context, streams, message);
         Ok(receipt.giving_up(self.give_up.clone()))
     }
 

@@ -3,8 +3,7 @@
 use super::error::TransportError;
 use super::give_up::{GiveUp, TICK};
 use std::fmt;
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
 /// Carries messages between processes, in named streams. A stream is a work queue: each message goes to one of those who fetch, and is gone
@@ -149,19 +148,34 @@ pub enum Published {
 #[must_use = "a message is safe only when its receipt says so"]
 #[derive(Debug)]
 pub struct Receipt {
-    answer: Receiver<Result<Published, TransportError>>,
+    place: Arc<Place>,
     give_up: Option<GiveUp>,
 }
 
 /// Where a transport puts the answer. Dropped without one it means [`TransportError::Closed`].
 #[derive(Debug)]
-pub struct Answer(Sender<Result<Published, TransportError>>);
+pub struct Answer(Arc<Place>);
+
+/// For one answer. A channel would have room for many, which is most of what a small message allocates.
+#[derive(Debug, Default)]
+struct Place {
+    answer: Mutex<Option<Result<Published, TransportError>>>,
+    is_there: Condvar,
+}
+
+impl Place {
+    /// The first one counts.
+    fn put(&self, answer: Result<Published, TransportError>) {
+        self.answer.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(answer);
+        self.is_there.notify_one();
+    }
+}
 
 impl Receipt {
     /// A receipt, and where its answer is put.
     pub fn pending() -> (Answer, Receipt) {
-        let (send, answer) = channel();
-        (Answer(send), Receipt { answer, give_up: None })
+        let place = Arc::<Place>::default();
+        (Answer(place.clone()), Receipt { place, give_up: None })
     }
 
     /// Waits no longer than this.
@@ -174,18 +188,18 @@ impl Receipt {
     /// # Errors
     /// The message may not be in the stream.
     pub fn wait(self) -> Result<Published, TransportError> {
-        let Some(when) = self.give_up else {
-            return self.answer.recv().unwrap_or(Err(TransportError::Closed));
-        };
+        let Place { answer, is_there } = &*self.place;
+        let mut answer = answer.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
-            let is_over = when.is_due();
-            // What is there counts, also when it is too late to wait.
-            match self.answer.recv_timeout(if is_over { Duration::ZERO } else { TICK }) {
-                Ok(answer) => return answer,
-                Err(RecvTimeoutError::Disconnected) => return Err(TransportError::Closed),
-                Err(RecvTimeoutError::Timeout) if is_over => return Err(TransportError::Stopped),
-                Err(RecvTimeoutError::Timeout) => {}
+            if let Some(answer) = answer.take() {
+                return answer;
             }
+            answer = match &self.give_up {
+                // Only now: what is there counts, also when it is too late to wait.
+                Some(when) if when.is_due() => return Err(TransportError::Stopped),
+                Some(_) => is_there.wait_timeout(answer, TICK).unwrap_or_else(PoisonError::into_inner).0,
+                None => is_there.wait(answer).unwrap_or_else(PoisonError::into_inner),
+            };
         }
     }
 }
@@ -193,6 +207,43 @@ impl Receipt {
 impl Answer {
     /// Answers. Who does not want to know has dropped the receipt.
     pub fn give(self, answer: Result<Published, TransportError>) {
-        let _ = self.0.send(answer);
+        self.0.put(answer);
+    }
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        self.0.put(Err(TransportError::Closed));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pipe_core::Cancel;
+
+    #[test]
+    fn a_receipt_has_the_answer_that_was_given_and_closed_if_none_was() {
+        let (answer, receipt) = Receipt::pending();
+        let waiting = std::thread::spawn(|| receipt.wait());
+        answer.give(Ok(Published::Duplicate));
+        assert!(matches!(waiting.join(), Ok(Ok(Published::Duplicate))));
+
+        let (answer, receipt) = Receipt::pending();
+        let waiting = std::thread::spawn(|| receipt.wait());
+        drop(answer);
+        assert!(matches!(waiting.join(), Ok(Err(TransportError::Closed))));
+    }
+
+    #[test]
+    fn who_is_told_to_stop_takes_an_answer_that_is_there_and_waits_for_none() {
+        let stop = Cancel::new();
+        let when = GiveUp::after(&stop, Duration::ZERO);
+        stop.cancel();
+        let (answer, receipt) = Receipt::pending();
+        answer.give(Ok(Published::Stored));
+        assert!(matches!(receipt.giving_up(Some(when.clone())).wait(), Ok(Published::Stored)));
+        let (_answer, receipt) = Receipt::pending();
+        assert!(matches!(receipt.giving_up(Some(when)).wait(), Err(TransportError::Stopped)));
     }
 }

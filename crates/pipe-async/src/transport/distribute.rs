@@ -1,21 +1,20 @@
 //! One program on every machine: a job of named parts, of which each process does one, or all.
 
-use super::contract::{Message, Receipt, Transport};
-use super::ends::Ends;
+use super::contract::Transport;
+use super::done::{DistributeError, Done};
 use super::error::TransportError;
 use super::frame::FrameLimits;
 use super::partition::{Key, Route, check_partitions, names};
+use super::place::{END, Place, Run};
 use super::role::Role;
 use super::settings::check_stream;
 use super::stream_sink::{Sent, StreamSink};
 use super::taken::Taken;
-use super::until_stopped::UntilStopped;
-use super::worker::{Worked, Worker, WorkerSettings, suspects};
+use super::worker::{WorkerSettings, suspects};
 use pipe_core::{Cancel, RunError};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::collections::{BTreeMap, BTreeSet};
-use std::error::Error;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -199,7 +198,7 @@ pub struct Distributed<'j> {
 struct Part<'j> {
     name: String,
     from: Vec<String>,
-    run: Box<dyn FnOnce(Place) -> Result<Done, DistributeError> + Send + 'j>,
+    run: Run<'j>,
 }
 
 impl<'j> Distributed<'j> {
@@ -266,11 +265,6 @@ impl<'j> Distributed<'j> {
     }
 }
 
-type Run<'j> = Box<dyn FnOnce(Place) -> Result<Done, DistributeError> + Send + 'j>;
-
-/// The name of the stream that says that the source is at its end.
-const END: &str = "end";
-
 /// Roles and streams that are no stages.
 const TAKEN: [&str; 4] = ["all", END, "dead", "suspect"];
 
@@ -295,182 +289,6 @@ fn check_names(job: &str, parts: Vec<&str>) -> Result<(), TransportError> {
         }
     }
     Ok(())
-}
-
-/// Where a part does its work.
-struct Place {
-    transport: Arc<dyn Transport>,
-    job: String,
-    name: String,
-    from: Vec<String>,
-    /// All from the source down to its own.
-    streams: Vec<String>,
-    settings: WorkerSettings,
-    stop: Cancel,
-}
-
-/// Stops the others of this process, unless told that all is well: also while a panic unwinds.
-struct StopsOthers(Option<Cancel>);
-
-impl StopsOthers {
-    fn new(stop: &Cancel) -> Self {
-        StopsOthers(Some(stop.clone()))
-    }
-
-    fn not(mut self) {
-        self.0 = None;
-    }
-}
-
-impl Drop for StopsOthers {
-    fn drop(&mut self) {
-        if let Some(stop) = &self.0 {
-            stop.cancel();
-        }
-    }
-}
-
-impl Place {
-    /// Runs a part; if it fails or panics, the others of this process are stopped.
-    fn until_done(self, run: Run<'_>) -> Result<Done, DistributeError> {
-        let stops = StopsOthers::new(&self.stop);
-        let done = run(self)?;
-        stops.not();
-        Ok(done)
-    }
-
-    fn end(&self) -> String {
-        format!("{}-{END}", self.job)
-    }
-
-    fn run_source<T: Serialize + DeserializeOwned>(
-        self,
-        source: impl FnOnce(StreamSink<T>) -> Result<Sent, RunError>,
-        route: Route<T>,
-    ) -> Result<Done, DistributeError> {
-        let transport = Arc::new(UntilStopped::new(&self.transport, &self.stop));
-        let sink = StreamSink::along(transport.clone(), route, &self.job, self.settings.limits)?;
-        let sent = match source(sink) {
-            Ok(sent) => sent,
-            // It is not at its end; who stopped it knows why.
-            Err(_) if self.stop.is_cancelled() => return Ok(Done::default()),
-            Err(error) => return Err(DistributeError::Source(error)),
-        };
-        let end = Message { id: format!("{}/end", self.job), payload: Vec::new() };
-        match transport.publish(&self.end(), end).and_then(Receipt::wait) {
-            Ok(_) => Ok(Done { sent: Some(sent), ..Done::default() }),
-            Err(TransportError::Stopped) => Ok(Done::default()),
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    fn run_stage<In: Serialize + DeserializeOwned, Out: Serialize + DeserializeOwned>(
-        self,
-        route: Option<&Route<Out>>,
-        work: impl FnMut(Taken<In>) -> Result<Vec<Out>, RunError>,
-    ) -> Result<Done, DistributeError> {
-        let worked = self.work_on(&self.from[0], route, work);
-        self.done(worked)
-    }
-
-    fn run_partitions<In: Serialize + DeserializeOwned, Out: Serialize + DeserializeOwned>(
-        self,
-        route: Option<&Route<Out>>,
-        work: impl Fn(Taken<In>) -> Result<Vec<Out>, RunError> + Sync,
-    ) -> Result<Done, DistributeError> {
-        let (place, work) = (&self, &work);
-        let all = std::thread::scope(|scope| {
-            let mut running = Vec::new();
-            for from in &self.from {
-                running.push(scope.spawn(move || {
-                    let stops = StopsOthers::new(&place.stop);
-                    let worked = place.work_on(from, route, work)?;
-                    stops.not();
-                    Ok(worked)
-                }));
-            }
-            let ended: Vec<Result<_, _>> = running
-                .into_iter()
-                .map(|one| one.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)))
-                .collect();
-            ended.into_iter().try_fold(Worked::default(), |all, worked| Ok(all.and(worked?)))
-        });
-        self.done(all)
-    }
-
-    fn work_on<In: Serialize + DeserializeOwned, Out: Serialize + DeserializeOwned>(
-        &self,
-        from: &str,
-        route: Option<&Route<Out>>,
-        work: impl FnMut(Taken<In>) -> Result<Vec<Out>, RunError>,
-    ) -> Result<Worked, TransportError> {
-        let settings = WorkerSettings { idle: None, ..self.settings };
-        let worker = Worker::new(Arc::new(self.transport.clone()), &self.name, from, settings)?;
-        let mut ends = Ends::new(self.end(), self.streams.clone());
-        worker.run_until(&self.stop, route, work, |transport, _| ends.is_over(transport))
-    }
-
-    fn done(&self, worked: Result<Worked, TransportError>) -> Result<Done, DistributeError> {
-        let worked = BTreeMap::from([(self.name.clone(), worked?)]);
-        Ok(Done { sent: None, worked })
-    }
-}
-
-/// What this process did of a job.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Done {
-    /// What the source sent. `None`: it was not here, or was stopped before its end.
-    pub sent: Option<Sent>,
-    /// What the workers that were here did, by the names of their stages.
-    pub worked: BTreeMap<String, Worked>,
-}
-
-impl Done {
-    fn and(mut self, other: Done) -> Done {
-        self.worked.extend(other.worked);
-        Done { sent: self.sent.or(other.sent), worked: self.worked }
-    }
-
-    /// Letters that were written here: items, or whole messages, that failed for good.
-    pub fn letters(&self) -> u64 {
-        self.worked.values().map(|worked| worked.letters).sum()
-    }
-}
-
-/// Why a process could not do its part of a job.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum DistributeError {
-    /// The source failed. What it sent before is in the stream; started again, it sends the rest.
-    Source(RunError),
-    /// A setting makes no sense, or a stream was not to be reached.
-    Transport(TransportError),
-}
-
-impl From<TransportError> for DistributeError {
-    fn from(error: TransportError) -> Self {
-        DistributeError::Transport(error)
-    }
-}
-
-impl fmt::Display for DistributeError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            DistributeError::Source(error) => write!(f, "the source: {error}"),
-            DistributeError::Transport(error) => write!(f, "{error}"),
-        }
-    }
-}
-
-impl Error for DistributeError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        // Both are printed by `Display`, so the chain goes on below them.
-        match self {
-            DistributeError::Source(error) => error.source(),
-            DistributeError::Transport(error) => error.source(),
-        }
-    }
 }
 
 impl fmt::Debug for Distributed<'_> {

@@ -1,12 +1,12 @@
 //! The end of a pipeline whose items go on in a stream.
 
-use super::contract::{Message, Published, Receipt, Transport};
+use super::contract::{Message, Published, Receipt, Transport, giving_up};
 use super::error::TransportError;
 use super::frame::{FrameLimits, FrameWriter};
+use super::give_up::GiveUp;
 use super::partition::{Route, check_partitions, names, split};
 use super::schema::Schema;
 use super::settings::{LONGEST, check_items};
-use super::until_stopped::UntilStopped;
 use pipe_core::{BoxError, Cancel, Sink};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -14,7 +14,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Frames that are sent before the first of them has its receipt. More gain nothing, and are lost work if the run fails.
 const IN_FLIGHT: usize = 64;
@@ -61,6 +61,8 @@ pub struct Sent {
 
 struct Shared {
     transport: Arc<dyn Transport>,
+    /// From when on nothing is sent.
+    stop: Option<Cancel>,
     limits: FrameLimits,
     open: Mutex<Open>,
     /// A frame was begun, or the sink is over.
@@ -113,7 +115,7 @@ impl<T: Serialize + DeserializeOwned> StreamSink<T> {
         check_partitions(partitions)?;
         names(self.route.stream(), partitions).iter().try_for_each(|name| check_items(name))?;
         let route = Route::by_key(self.route.stream(), partitions, Arc::new(key));
-        Self::along(self.shared.transport.clone(), route, &self.name, self.shared.limits)
+        self.changed(Arc::new(route), self.shared.limits)
     }
 
     /// With other limits for its frames. Fewer items in a frame are smaller parts of the work: for items that take long.
@@ -121,28 +123,41 @@ impl<T: Serialize + DeserializeOwned> StreamSink<T> {
     /// # Errors
     /// [`TransportError::Config`]: a limit that leaves no room for an item.
     pub fn limits(self, limits: FrameLimits) -> Result<Self, TransportError> {
-        Self::along(self.shared.transport.clone(), self.route.clone(), &self.name, limits)
+        self.changed(self.route.clone(), limits)
     }
 
     /// Until `stop` is on. From then on nothing is sent, and a write or an end that waits for room ends with [`TransportError::Stopped`]: the run
     /// fails, and sent again under the same name, the items that are there already are not there twice.
     #[must_use]
     pub fn cancelled_by(self, stop: &Cancel) -> Self {
-        let transport = Arc::new(UntilStopped::new(&self.shared.transport, stop));
-        Self::open(transport, self.route.clone(), &self.name, self.shared.limits)
+        let transport = giving_up(&self.shared.transport, &GiveUp::after(stop, Duration::ZERO));
+        Self::open(transport, self.route.clone(), &self.name, self.shared.limits, Some(stop.clone()))
+    }
+
+    /// The same items on another way, or in other frames.
+    fn changed(&self, route: Arc<Route<T>>, limits: FrameLimits) -> Result<Self, TransportError> {
+        limits.check()?;
+        let Shared { transport, stop, .. } = &*self.shared;
+        Ok(Self::open(transport.clone(), route, &self.name, limits, stop.clone()))
     }
 
     pub(super) fn along(
         transport: Arc<dyn Transport>,
-        route: impl Into<Arc<Route<T>>>,
+        route: Route<T>,
         name: &str,
         limits: FrameLimits,
     ) -> Result<Self, TransportError> {
         limits.check()?;
-        Ok(Self::open(transport, route.into(), name, limits))
+        Ok(Self::open(transport, Arc::new(route), name, limits, None))
     }
 
-    fn open(transport: Arc<dyn Transport>, route: Arc<Route<T>>, name: &str, limits: FrameLimits) -> Self {
+    fn open(
+        transport: Arc<dyn Transport>,
+        route: Arc<Route<T>>,
+        name: &str,
+        limits: FrameLimits,
+        stop: Option<Cancel>,
+    ) -> Self {
         let schema = Schema::of::<T>();
         let lane = |stream: String| {
             let (in_flight, name) = match split(&stream).1 {
@@ -155,7 +170,7 @@ impl<T: Serialize + DeserializeOwned> StreamSink<T> {
         };
         let lanes = route.streams().into_iter().map(lane).collect();
         let open = Mutex::new(Open { lanes, failed: None, over: false });
-        let shared = Shared { transport, limits, open, begun: Condvar::new() };
+        let shared = Shared { transport, stop, limits, open, begun: Condvar::new() };
         StreamSink { shared: Arc::new(shared), route, name: name.to_owned(), linger: None }
     }
 }
@@ -172,11 +187,11 @@ impl<T: Serialize + DeserializeOwned> Sink<T> for StreamSink<T> {
         }
         let lane = &mut open.lanes[lane];
         if !lane.writer.push(&item)? {
-            lane.send(&*self.shared.transport)?;
+            lane.send(&self.shared)?;
             lane.writer.push(&item)?;
         }
         if lane.writer.is_full() {
-            lane.send(&*self.shared.transport)?;
+            lane.send(&self.shared)?;
         } else if lane.writer.count() == 1 && self.shared.limits.linger.is_some() {
             self.shared.begun.notify_all();
             if self.linger.is_none() {
@@ -194,7 +209,7 @@ impl<T: Serialize + DeserializeOwned> Sink<T> for StreamSink<T> {
         if let Some(error) = open.failed.take() {
             return Err(error.into());
         }
-        open.lanes.iter_mut().try_for_each(|lane| lane.send(&*self.shared.transport))?;
+        open.lanes.iter_mut().try_for_each(|lane| lane.send(&self.shared))?;
         let mut all = Sent::default();
         for lane in &mut open.lanes {
             lane.wait_for(0)?;
@@ -208,12 +223,15 @@ impl<T: Serialize + DeserializeOwned> Sink<T> for StreamSink<T> {
 
 impl Lane {
     /// Sends the frame, if there is one.
-    fn send(&mut self, transport: &dyn Transport) -> Result<(), TransportError> {
+    fn send(&mut self, shared: &Shared) -> Result<(), TransportError> {
         let count = self.writer.count();
         let Some(payload) = self.writer.take() else { return Ok(()) };
         self.wait_for(self.in_flight)?;
+        if shared.stop.as_ref().is_some_and(Cancel::is_cancelled) {
+            return Err(TransportError::Stopped);
+        }
         let id = format!("{}/{}+{count}", self.name, self.sent.items);
-        self.receipts.push_back(transport.publish(&self.stream, Message { id, payload })?);
+        self.receipts.push_back(shared.transport.publish(&self.stream, Message { id, payload })?);
         self.sent.items += u64::from(count);
         self.sent.messages += 1;
         Ok(())
@@ -259,7 +277,7 @@ impl Shared {
                 if *over || begun(lane).is_none() || begun(lane) != *frame {
                     continue;
                 }
-                if let Err(error) = lane.send(&*self.transport) {
+                if let Err(error) = lane.send(self) {
                     *failed = Some(error);
                     return;
                 }
