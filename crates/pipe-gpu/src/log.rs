@@ -15,6 +15,8 @@ pub(crate) enum Topic {
     Memory,
     /// A program has an operation that it does not know.
     Vocabulary,
+    /// A kernel of one's own that the driver does not take.
+    Custom,
     /// A piece of a block has no room in a slot.
     Slot,
     /// The CPU is faster.

@@ -1,9 +1,10 @@
-//! The slots of a device, lent to the workers of a run.
+//! The slots of a device, lent to the workers of a run, and how many bytes there may be.
 //!
 //! They are made when they are first wanted and used again; so pinned memory, which is slow to get, is got once. How many there may be is
 //! what the budget has room for. Nobody waits for one: who gets none computes on the CPU.
 
 use crate::cuda::{Driver, Slot};
+use crate::custom::CudaFunction;
 use crate::error::GpuError;
 use crate::facts::DeviceFacts;
 use crate::gate::Rates;
@@ -27,6 +28,8 @@ struct Slots {
     idle: Vec<Slot>,
     /// Idle or lent.
     made: usize,
+    /// Bytes on the device that numbers stay in.
+    staying: usize,
 }
 
 impl Pool {
@@ -48,6 +51,14 @@ impl Pool {
 
     pub(crate) fn facts(&self) -> &DeviceFacts {
         self.driver.facts()
+    }
+
+    /// Sees to it that a function of one's own is there; on a device that is not used any more it need not be.
+    ///
+    /// # Errors
+    /// What the driver says of it.
+    pub(crate) fn load(&self, function: CudaFunction) -> Result<(), GpuError> {
+        if self.failure().is_some() { Ok(()) } else { self.driver.load(function) }
     }
 
     /// Why the device is not used any more, if it is not.
@@ -85,19 +96,42 @@ impl Pool {
         if let Some(slot) = slots.idle.pop() {
             return Ok(slot);
         }
-        let in_use = slots.made * self.slot_bytes;
-        let full = GpuError::OutOfMemory { wanted: self.slot_bytes, in_use, limit: self.limit };
-        if self.slot_bytes > self.limit.saturating_sub(in_use) {
-            return Err(full);
-        }
+        let full = self.full(&slots, self.slot_bytes)?;
         slots.made += 1;
         drop(slots);
         Slot::new(&self.driver, self.slot_bytes).map_err(|error| {
             self.lock().made -= 1;
-            let is_full =
-                matches!(&error, GpuError::Driver { name, .. } if name == "CUDA_ERROR_OUT_OF_MEMORY");
-            if is_full { full } else { error }
+            if is_out_of_memory(&error) { full } else { error }
         })
+    }
+
+    /// What to say if the device has no room for so many bytes though the limit has.
+    ///
+    /// # Errors
+    /// The same, if the limit has no room for them.
+    fn full(&self, slots: &Slots, wanted: usize) -> Result<GpuError, GpuError> {
+        let in_use = slots.made * self.slot_bytes + slots.staying;
+        let full = GpuError::OutOfMemory { wanted, in_use, limit: self.limit };
+        if wanted > self.limit.saturating_sub(in_use) { Err(full) } else { Ok(full) }
+    }
+
+    /// A slot with so many bytes on the device for numbers that stay there, and the room that it takes.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub(crate) fn staying(self: &Arc<Self>, bytes: usize) -> Result<(Slot, Room), GpuError> {
+        if let Some(error) = self.failure() {
+            return Err(error.clone());
+        }
+        let mut slots = self.lock();
+        let full = self.full(&slots, bytes)?;
+        slots.staying += bytes;
+        drop(slots);
+        let room = Room { pool: self.clone(), bytes };
+        match Slot::with_device_bytes(&self.driver, self.slot_bytes, bytes) {
+            Ok(slot) => Ok((slot, room)),
+            Err(error) => Err(if is_out_of_memory(&error) { full } else { error }),
+        }
     }
 
     /// How fast its bus is: measured once.
@@ -113,6 +147,22 @@ impl Pool {
     fn lock(&self) -> MutexGuard<'_, Slots> {
         self.slots.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Bytes on the device that are among those that are limited until it is dropped: after what lies in them.
+pub(crate) struct Room {
+    pub(crate) pool: Arc<Pool>,
+    bytes: usize,
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.pool.lock().staying -= self.bytes;
+    }
+}
+
+fn is_out_of_memory(error: &GpuError) -> bool {
+    matches!(error, GpuError::Driver { name, .. } if name == "CUDA_ERROR_OUT_OF_MEMORY")
 }
 
 /// Slots, until it is dropped.

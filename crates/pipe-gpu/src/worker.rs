@@ -1,16 +1,23 @@
 //! One worker's kernels: blocks cut into pieces, which go to the device and back on several streams at once.
 
+use crate::custom::CustomKernel;
 use crate::element::{Element, Family};
 use crate::encode::encode;
 use crate::error::GpuError;
 use crate::executor::{Gpu, Without};
 use crate::gate::{Gate, Place};
-use crate::job::{Count, Fir, Grey, Job, Map, MinMax, Pair, Rule, Stencil, Sum, Total, WindowSums};
+use crate::job::{
+    Count, Custom, Fir, Grey, Histogram, Job, Map, MinMax, Pair, PrefixSum, Retain, Rule, Stencil, Sum,
+    Total, WindowSums,
+};
 use crate::log::Topic;
 use crate::piece::most_units;
 use crate::pool::Pool;
-use pipe_core::kernel::{Compare, Compensated, KernelWorker, KernelWorkers, Moments, PairProgram, Program};
+use pipe_core::kernel::{
+    self, Bins, Compare, Compensated, KernelWorker, KernelWorkers, Moments, PairProgram, Program,
+};
 use pipe_core::{BoxError, Event};
+use std::any::Any;
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
@@ -91,9 +98,28 @@ impl<T: Element> KernelWorker<T> for Worker {
         self.compute(&mut Grey::new(rgb, grey))
     }
 
-    // Kept in their order, which is for a scan over the whole block: see docs/design/gpu.md.
     fn retain(&mut self, compare: Compare, bound: T, block: &mut Vec<T>) -> Result<(), BoxError> {
-        T::of(&mut *self.cpu).retain(compare, bound, block)
+        let mut retain = Retain::new(compare, bound, block);
+        self.compute(&mut retain)?;
+        retain.finish();
+        Ok(())
+    }
+
+    fn prefix_sum(&mut self, before: T, block: &mut [T]) -> Result<T, BoxError> {
+        match PrefixSum::new(before, block) {
+            Some(mut sum) => {
+                self.compute(&mut sum)?;
+                Ok(sum.last())
+            }
+            // One after the other: an order of additions that has no work for a device.
+            None => T::of(&mut *self.cpu).prefix_sum(before, block),
+        }
+    }
+
+    fn histogram(&mut self, histogram: &kernel::Histogram, block: &[T]) -> Result<Bins, BoxError> {
+        let mut bins = Histogram::new(histogram, self.pool.slot_bytes(), block);
+        self.compute(&mut bins)?;
+        Ok(bins.result())
     }
 
     fn count(&mut self, compare: Compare, bound: T, block: &[T]) -> Result<u64, BoxError> {
@@ -118,6 +144,10 @@ impl<T: Element> KernelWorker<T> for Worker {
 
     fn moments(&mut self, block: &[T]) -> Result<Moments, BoxError> {
         T::of(&mut *self.cpu).moments(block)
+    }
+
+    fn as_any(&mut self) -> Option<&mut dyn Any> {
+        Some(self)
     }
 }
 
@@ -161,8 +191,26 @@ impl Worker {
         }
     }
 
+    /// A kernel of one's own. One that the driver does not take is the CPU's from then on, and others stay on the device.
+    pub(crate) fn custom<T: Element>(
+        &mut self,
+        kernel: &impl CustomKernel<T>,
+        x: &[T],
+        out: &mut [T],
+    ) -> Result<(), BoxError> {
+        let mut job = Custom::new(kernel, x, out);
+        match self.pool.load(kernel.cuda()) {
+            Ok(()) => self.compute(&mut job),
+            Err(error) if self.gpu.without == Without::Fail => Err(error.into()),
+            Err(error) => {
+                self.gpu.note(Topic::Custom, || format!("{}: {error}", kernel.cuda().entry));
+                job.on_cpu(T::of(&mut *self.cpu), 0)
+            }
+        }
+    }
+
     fn total<T: Element, R: Rule<T>>(&mut self, rule: R, block: &[T]) -> Result<R::Result, BoxError> {
-        let mut total = Total::new(rule, block);
+        let mut total = Total::new(rule, self.pool.slot_bytes(), block);
         self.compute(&mut total)?;
         Ok(total.result())
     }
@@ -265,11 +313,11 @@ fn stream<T: Element>(
         if at >= slots.len()
             && let Some((slot, range)) = under_way.pop_front()
         {
-            let end = range.end;
-            if let Err(error) = slots[slot].end(job.output(range)) {
-                return (done, Some(error));
+            done = range.end;
+            match slots[slot].end() {
+                Ok(came) => job.take(range, came),
+                Err(error) => return (range.start, Some(error)),
             }
-            done = end;
         }
         if at < pieces {
             let range = at * piece..units.min((at + 1) * piece);
