@@ -60,13 +60,13 @@ pub struct Column<T: Element> {
 }
 
 impl Gpu {
-    /// Copies numbers to the device, where they stay.
+    /// Copies numbers to the device, where they stay; of several devices to the one that has the least to do.
     ///
     /// # Errors
     /// Why there is no device, or no room on it.
     pub fn column<T: Element>(&self, numbers: &[T]) -> Result<Column<T>, GpuError> {
-        let pool = self.opened()?;
-        let mut column = Column::of_capacity(&pool, numbers.len())?;
+        let fleet = self.opened()?;
+        let mut column = Column::of_capacity(fleet.least_busy(), numbers.len())?;
         column.refill(numbers)?;
         Ok(column)
     }

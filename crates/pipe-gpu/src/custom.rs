@@ -133,9 +133,9 @@ impl Gpu {
     ) -> Result<(), GpuError> {
         let mut gpu = self.clone();
         (gpu.gate, gpu.without, gpu.log) = (Gate::Open, Without::Fail, Arc::default());
-        let pool = gpu.opened()?;
-        let mut worker = Worker::new(gpu.clone(), pool.clone());
-        let piece = pool.slot_bytes() / size_of::<T>();
+        let fleet = gpu.opened()?;
+        let mut worker = Worker::new(gpu.clone(), fleet.clone());
+        let piece = fleet.slot_bytes() / size_of::<T>();
         let around = [piece / 2, piece, 3 * piece];
         let lengths = (0..70).chain([255, 256, 257, 1_000, 4_095, 4_096, 4_097]);
         for len in lengths.chain(around.into_iter().flat_map(|len| [len.saturating_sub(1), len, len + 1])) {

@@ -37,6 +37,7 @@
 //! | --- | --- |
 //! | no driver, no device, no feature `cuda` | the CPU computes; one event says why. An error with [`Gpu::strict`] |
 //! | the driver refuses a call in mid-run | the CPU does what is left of the block, and the rest of the run: as above |
+//! | one of several devices fails in mid-run | the CPU does what is left of the block, the others the rest of the run; one event says so |
 //! | the device's memory has no room | as above, for this block |
 //! | the CPU is faster, as [`Gate`] finds | the CPU computes; one event says so |
 //! | an operation that the kernels do not know | as above |
@@ -68,6 +69,8 @@ mod custom;
 mod element;
 #[cfg(feature = "cuda")]
 mod encode;
+#[cfg(feature = "cuda")]
+mod fleet;
 #[cfg(feature = "cuda")]
 mod images;
 #[cfg(feature = "cuda")]

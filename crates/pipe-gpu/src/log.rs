@@ -11,6 +11,8 @@ pub(crate) enum Topic {
     Used,
     /// There is none, or it is not used any more.
     Device,
+    /// One of several is not used any more.
+    Others,
     /// It has no room.
     Memory,
     /// A program has an operation that it does not know.

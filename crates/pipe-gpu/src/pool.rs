@@ -70,28 +70,37 @@ impl Pool {
     pub(crate) fn fail(&self, error: GpuError) {
         self.failure.get_or_init(|| error);
         // None is made any more either, and those that are lent are dropped when they come back.
-        let idle = std::mem::take(&mut self.lock().idle);
+        let mut slots = self.lock();
+        let idle = std::mem::take(&mut slots.idle);
+        slots.made -= idle.len();
+        drop(slots);
         drop(idle);
     }
 
-    /// Slots for blocks that are under way together: as many as are wanted, or fewer, but one at least.
+    /// The device is not used any more, unless it only lacked memory, which somebody else may give back.
+    pub(crate) fn fail_if_lost(&self, error: &GpuError) {
+        if !matches!(error, GpuError::OutOfMemory { .. }) {
+            self.fail(error.clone());
+        }
+    }
+
+    /// How many slots are lent.
+    pub(crate) fn lent(&self) -> usize {
+        let slots = self.lock();
+        slots.made - slots.idle.len()
+    }
+
+    /// Slots that are lent, and bytes that columns have.
+    pub(crate) fn business(&self) -> (usize, usize) {
+        let slots = self.lock();
+        (slots.made - slots.idle.len(), slots.staying)
+    }
+
+    /// A slot, until it is taken back.
     ///
     /// # Errors
     /// Why there is none.
-    pub(crate) fn lend(&self, wanted: usize) -> Result<Lent<'_>, GpuError> {
-        let mut lent = Lent { pool: self, slots: Vec::with_capacity(wanted) };
-        while lent.slots.len() < wanted {
-            match self.one() {
-                Ok(slot) => lent.slots.push(slot),
-                // It does with fewer.
-                Err(GpuError::OutOfMemory { .. }) if !lent.slots.is_empty() => break,
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(lent)
-    }
-
-    fn one(&self) -> Result<Slot, GpuError> {
+    pub(crate) fn one(&self) -> Result<Slot, GpuError> {
         let mut slots = self.lock();
         if let Some(slot) = slots.idle.pop() {
             return Ok(slot);
@@ -103,6 +112,18 @@ impl Pool {
             self.lock().made -= 1;
             if is_out_of_memory(&error) { full } else { error }
         })
+    }
+
+    /// Keeps a slot for the next one who wants it, unless something may be under way in it.
+    pub(crate) fn take_back(&self, slot: Slot) {
+        let mut slots = self.lock();
+        if slot.is_idle() && self.failure().is_none() {
+            slots.idle.push(slot);
+        } else {
+            drop(slots);
+            drop(slot);
+            self.lock().made -= 1;
+        }
     }
 
     /// What to say if the device has no room for so many bytes though the limit has.
@@ -139,8 +160,10 @@ impl Pool {
         if let Some(rates) = self.rates.get() {
             return Ok(*rates);
         }
-        let mut lent = self.lend(1)?;
-        let measured = lent.slots[0].rates()?;
+        let mut slot = self.one()?;
+        let measured = slot.rates();
+        self.take_back(slot);
+        let measured = measured?;
         Ok(*self.rates.get_or_init(|| measured))
     }
 
@@ -163,35 +186,4 @@ impl Drop for Room {
 
 fn is_out_of_memory(error: &GpuError) -> bool {
     matches!(error, GpuError::Driver { name, .. } if name == "CUDA_ERROR_OUT_OF_MEMORY")
-}
-
-/// Slots, until it is dropped.
-pub(crate) struct Lent<'a> {
-    pool: &'a Pool,
-    slots: Vec<Slot>,
-}
-
-impl Lent<'_> {
-    pub(crate) fn slots(&mut self) -> &mut [Slot] {
-        &mut self.slots
-    }
-}
-
-impl Drop for Lent<'_> {
-    fn drop(&mut self) {
-        let slots = std::mem::take(&mut self.slots);
-        let (idle, spent): (Vec<_>, Vec<_>) = slots.into_iter().partition(Slot::is_idle);
-        let mut pool = self.pool.lock();
-        pool.made -= spent.len();
-        let failed = self.pool.failure().is_some();
-        if failed {
-            pool.made -= idle.len();
-            drop(pool);
-            drop(idle);
-        } else {
-            pool.idle.extend(idle);
-            drop(pool);
-        }
-        drop(spent);
-    }
 }
