@@ -3,34 +3,40 @@
 use crate::encode::EncodedOp;
 use pipe_core::kernel::{FloatOp, KernelWorker, KernelWorkers, Number};
 
-/// A type that there is a kernel for: all that programs are about.
-pub(crate) trait Element: Number {
-    /// Its place in [`TYPES`].
+/// The numbers that a device computes with: all that pipe-core has.
+pub trait Element: Number {
+    // Its place in `TYPES`.
+    #[doc(hidden)]
     const TYPE: usize;
 
-    /// An operation that only this kind has, as the kernel takes it; `None` if the kernel does not know it.
+    // An operation that only this kind has, as the kernel takes it; `None` if the kernel does not know it.
+    #[doc(hidden)]
     fn encode_only(op: Self::Only) -> Option<EncodedOp<Self>>;
 
-    /// Its bytes.
+    #[doc(hidden)]
     fn to_bytes(self) -> Vec<u8>;
 
-    /// The number that has these bytes, as many as it has.
+    // The number that has these bytes, as many as it has.
+    #[doc(hidden)]
     fn of_bytes(bytes: &[u8]) -> Self;
 
-    /// The number that the kernel has made this word of, so that words compare as numbers do.
+    // The number that the kernel has made this word of, so that words compare as numbers do.
+    #[doc(hidden)]
     fn of_key(key: u64) -> Self;
 
-    /// The total of the two words of a sum; `None` where a device does not add up.
+    // The total of the two words of a sum; `None` where a device does not add up in any order.
+    #[doc(hidden)]
     fn total_of(words: [u64; 2]) -> Option<Self::Total>;
 
-    /// Of all workers the one for this type.
+    // Of all workers the one for this type.
+    #[doc(hidden)]
     fn of(all: &mut dyn KernelWorkers) -> &mut dyn KernelWorker<Self>;
 }
 
 /// The types that there are kernels for, as their names end.
 const TYPES: [&str; 6] = ["f32", "f64", "i32", "i64", "u8", "u16"];
 
-/// What kernels do; there is one for each type.
+/// What kernels do; there is one for each type, or for each of some.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Family {
     Map,
@@ -42,20 +48,44 @@ pub(crate) enum Family {
     Count,
     MinMax,
     Sum,
+    Histogram,
+    Lanes,
+    PrefixUp,
+    PrefixDown,
+    RetainCount,
+    Retain,
+    /// Kernels of one's own, which are in no image of this crate.
+    Custom,
+}
+
+/// The types that a family has kernels for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Types {
+    All,
+    Integers,
+    Floats,
+    None,
 }
 
 impl Family {
-    /// All of them, as their names begin in the sources, and the place of the image that has them.
-    pub(crate) const ALL: [(&str, usize); 9] = [
-        ("map", 0),
-        ("pair", 1),
-        ("grey", 1),
-        ("stencil", 1),
-        ("fir", 1),
-        ("window_sums", 1),
-        ("count", 2),
-        ("min_max", 2),
-        ("sum", 2),
+    /// All of them, as their names begin in the sources, with the place of the image that has them.
+    pub(crate) const ALL: [(&str, usize, Types); 16] = [
+        ("map", 0, Types::All),
+        ("pair", 1, Types::All),
+        ("grey", 1, Types::All),
+        ("stencil", 1, Types::All),
+        ("fir", 1, Types::All),
+        ("window_sums", 1, Types::All),
+        ("count", 2, Types::All),
+        ("min_max", 2, Types::All),
+        ("sum", 2, Types::Integers),
+        ("histogram", 2, Types::All),
+        ("lanes", 2, Types::Floats),
+        ("prefix_up", 3, Types::Integers),
+        ("prefix_down", 3, Types::Integers),
+        ("retain_count", 3, Types::All),
+        ("retain", 3, Types::All),
+        ("custom", 0, Types::None),
     ];
 
     /// The place of its kernel for a type among all kernels.
@@ -64,11 +94,16 @@ impl Family {
     }
 }
 
-/// The kernels by name, each with the place of the image that has it. There is none for sums of floats.
+/// The kernels by name, each with the place of the image that has it; `None` where a family has none for a type.
 pub(crate) fn kernels() -> impl Iterator<Item = Option<(String, usize)>> {
-    let named = |(family, image)| {
+    let named = |(family, image, types)| {
         TYPES.map(|of| {
-            let is_there = family != "sum" || !of.starts_with('f');
+            let is_there = match types {
+                Types::All => true,
+                Types::Integers => !of.starts_with('f'),
+                Types::Floats => of.starts_with('f'),
+                Types::None => false,
+            };
             is_there.then(|| (format!("pipe_{family}_{of}"), image))
         })
     };

@@ -12,7 +12,7 @@ pub(crate) const MOST_OPS: usize = 32;
 /// One operation: its code and its operands.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[repr(C)]
-pub(crate) struct EncodedOp<T> {
+pub struct EncodedOp<T> {
     pub(crate) code: u32,
     pub(crate) a: T,
     pub(crate) b: T,

@@ -30,11 +30,29 @@ pub enum GpuError {
         /// The driver's words for it.
         text: String,
     },
+    /// The device has no kernel for this.
+    NoKernel {
+        /// What was asked for.
+        what: &'static str,
+    },
+    /// A kernel of one's own is not equal on both.
+    Differs {
+        /// The name of the function.
+        entry: &'static str,
+        /// How many numbers were to come out.
+        len: usize,
+        /// Which one differs, from 0.
+        at: usize,
+        /// What the CPU has made of it.
+        cpu: String,
+        /// What the device has made of it.
+        device: String,
+    },
     /// The device's memory, or the part of it that may be used, is taken.
     OutOfMemory {
-        /// Bytes that one slot takes.
+        /// Bytes that a slot takes, or a column.
         wanted: usize,
-        /// Bytes that slots of this run have.
+        /// Bytes that slots and columns have.
         in_use: usize,
         /// The limit, in bytes.
         limit: usize,
@@ -50,6 +68,13 @@ impl fmt::Display for GpuError {
                 write!(f, "there is no CUDA device {wanted}, the machine has {found}")
             }
             GpuError::Driver { call, name, text } => write!(f, "{call}: {name}, {text}"),
+            GpuError::NoKernel { what } => write!(f, "the device has no kernel for {what}"),
+            GpuError::Differs { entry, len, at, cpu, device } => {
+                write!(
+                    f,
+                    "{entry} over {len} numbers: number {at} is {cpu} on the CPU, and {device} on the device"
+                )
+            }
             GpuError::OutOfMemory { wanted, in_use, limit } => {
                 write!(
                     f,

@@ -12,7 +12,7 @@ use std::fmt;
 use std::sync::{Arc, OnceLock};
 
 #[cfg(feature = "cuda")]
-type Device = Arc<crate::pool::Pool>;
+type Device = Arc<crate::fleet::Fleet>;
 #[cfg(not(feature = "cuda"))]
 type Device = Infallible;
 
@@ -31,7 +31,7 @@ pub(crate) enum Without {
 /// device and its memory.
 #[derive(Clone)]
 pub struct Gpu {
-    ordinal: u32,
+    ordinals: Vec<u32>,
     memory: MemorySettings,
     device_memory: usize,
     slot_bytes: usize,
@@ -48,7 +48,7 @@ impl Gpu {
     /// The first device, with up to 256 MiB of its memory, and plain loops where it is not used.
     pub fn new() -> Self {
         Gpu {
-            ordinal: 0,
+            ordinals: vec![0],
             memory: MemorySettings::default(),
             device_memory: 256 << 20,
             slot_bytes: 4 << 20,
@@ -62,8 +62,20 @@ impl Gpu {
     }
 
     /// Which device, from 0, in the order of the driver.
-    pub fn device(mut self, ordinal: u32) -> Self {
-        self.ordinal = ordinal;
+    pub fn device(self, ordinal: u32) -> Self {
+        self.devices([ordinal])
+    }
+
+    /// Which devices, each once. The pieces of a block go to all of them, each to the one that has the fewest under way; [`Gpu::slots`] and
+    /// [`Gpu::device_memory`] are those of each. One that fails in mid-run leaves the work to the others, and one event says so. None is a config error
+    /// when the pipeline is run; if one of them cannot be opened, none is used.
+    pub fn devices(mut self, ordinals: impl IntoIterator<Item = u32>) -> Self {
+        self.ordinals.clear();
+        for ordinal in ordinals {
+            if !self.ordinals.contains(&ordinal) {
+                self.ordinals.push(ordinal);
+            }
+        }
         self.reopened()
     }
 
@@ -121,13 +133,13 @@ impl Gpu {
         self
     }
 
-    /// What is known of the device. Opens it, if no run has done so.
+    /// What is known of the device, of several the first. Opens it, if no run has done so.
     ///
     /// # Errors
     /// Why there is none.
     pub fn device_facts(&self) -> Result<DeviceFacts, GpuError> {
         #[cfg(feature = "cuda")]
-        return self.opened().map(|pool| pool.facts().clone());
+        return self.opened().map(|fleet| fleet.first().facts().clone());
         #[cfg(not(feature = "cuda"))]
         self.opened().map(|never| match never {})
     }
@@ -155,8 +167,8 @@ impl Gpu {
 
     #[cfg(feature = "cuda")]
     fn open(&self) -> Result<Device, GpuError> {
-        let driver = crate::cuda::Driver::open(self.ordinal)?;
-        Ok(Arc::new(crate::pool::Pool::new(driver, self.slot_bytes, self.device_memory)))
+        let fleet = crate::fleet::Fleet::open(&self.ordinals, self.slot_bytes, self.device_memory)?;
+        Ok(Arc::new(fleet))
     }
 
     #[cfg(not(feature = "cuda"))]
@@ -167,6 +179,9 @@ impl Gpu {
     /// Settings that make no sense.
     pub(crate) fn refusal(&self) -> Option<RunError> {
         let config = |field, value: String, why| Some(RunError::Config { field, value, why });
+        if self.ordinals.is_empty() {
+            return config("devices", "[]".to_owned(), "no device would be used");
+        }
         if self.slot_bytes == 0 {
             return config("slot_bytes", "0".to_owned(), "nothing could be copied to the device");
         }
@@ -194,7 +209,7 @@ impl Default for Gpu {
 impl fmt::Debug for Gpu {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Gpu")
-            .field("device", &self.ordinal)
+            .field("devices", &self.ordinals)
             .field("device_memory", &self.device_memory)
             .field("slot_bytes", &self.slot_bytes)
             .field("slots", &self.slots)

@@ -20,11 +20,16 @@
 //!                                --> slot 3:                           copy there | kernels | copy back  --> block, in place
 //! ```
 //!
-//! [`Gpu`] runs a pipeline as `Inline` does, and its kernels on the device: programs over one column and over two, grey, stencils, filters,
-//! sums over windows, counts, extremes and the sums of integers. Each of them, a program however long, is one way there and back. A slot is a
+//! [`Gpu`] runs a pipeline as `Inline` does, and its kernels on the device: programs over one column and over two, `retain`, grey, stencils, filters,
+//! sums over windows, counts, extremes, histograms, the sums and running totals of integers. Each of them, a program however long, is one way there and back. A slot is a
 //! stream, a buffer on the device and a pinned one on the host; slots are made once and used again, within a budget. A block comes back
 //! before the next one is read, so batches stay in order; what overlaps are the pieces of one block. So blocks should be large: of tens of
 //! megabytes.
+//!
+#![cfg_attr(
+    feature = "cuda",
+    doc = "What is computed over again, or in steps, can stay on the device: [`Column`]."
+)]
 //!
 //! # When the device is not used
 //!
@@ -32,18 +37,20 @@
 //! | --- | --- |
 //! | no driver, no device, no feature `cuda` | the CPU computes; one event says why. An error with [`Gpu::strict`] |
 //! | the driver refuses a call in mid-run | the CPU does what is left of the block, and the rest of the run: as above |
+//! | one of several devices fails in mid-run | the CPU does what is left of the block, the others the rest of the run; one event says so |
 //! | the device's memory has no room | as above, for this block |
 //! | the CPU is faster, as [`Gate`] finds | the CPU computes; one event says so |
 //! | an operation that the kernels do not know | as above |
+//! | the driver does not take a kernel of one's own | as above, for this kernel |
 //! | what one result is made of is longer than a slot: three rows of an image, the taps of a filter | as above |
 //!
 //! Results are those of the scalar reference, bit for bit; `exp`, `log`, `tanh`, `sigmoid` and `pow` within their
-//! [bound](pipe_core::kernel::FloatOp). `retain`, histograms, moments and the sums of floats are computed on the CPU. All this was checked over a driver that runs the
+//! [bound](pipe_core::kernel::FloatOp). Moments, the sums of floats and their running totals are computed on the CPU. All this was checked over a driver that runs the
 //! kernels' sources on the CPU; nothing was measured on a device yet.
 //!
 //! # Features
 //!
-//! * `cuda`: the device. Without it, all of this is there, and there is no device. Linux only.
+//! * `cuda`: the device. Without it, all of this but `Column` and `Custom` is there, and there is no device. Linux only.
 
 mod error;
 mod executor;
@@ -53,11 +60,17 @@ mod log;
 mod runner;
 
 #[cfg(feature = "cuda")]
+mod column;
+#[cfg(feature = "cuda")]
 mod cuda;
+#[cfg(feature = "cuda")]
+mod custom;
 #[cfg(feature = "cuda")]
 mod element;
 #[cfg(feature = "cuda")]
 mod encode;
+#[cfg(feature = "cuda")]
+mod fleet;
 #[cfg(feature = "cuda")]
 mod images;
 #[cfg(feature = "cuda")]
@@ -69,6 +82,12 @@ mod pool;
 #[cfg(feature = "cuda")]
 mod worker;
 
+#[cfg(feature = "cuda")]
+pub use column::Column;
+#[cfg(feature = "cuda")]
+pub use custom::{CudaFunction, Custom, CustomKernel};
+#[cfg(feature = "cuda")]
+pub use element::Element;
 pub use error::GpuError;
 pub use executor::Gpu;
 pub use facts::DeviceFacts;

@@ -11,10 +11,14 @@ pub(crate) enum Topic {
     Used,
     /// There is none, or it is not used any more.
     Device,
+    /// One of several is not used any more.
+    Others,
     /// It has no room.
     Memory,
     /// A program has an operation that it does not know.
     Vocabulary,
+    /// A kernel of one's own that the driver does not take.
+    Custom,
     /// A piece of a block has no room in a slot.
     Slot,
     /// The CPU is faster.

@@ -1,5 +1,6 @@
 //! A piece of a block on its way through a slot: what lies where, and which kernels run over it.
 
+use crate::custom::{CudaFunction, PARAMETERS};
 use crate::element::{Element, Family};
 use crate::encode::Encoded;
 
@@ -21,7 +22,7 @@ pub(crate) struct Piece<'a, T> {
 
 /// A kernel over some regions. Its parameters come in the order of these fields.
 pub(crate) struct Launch<'a, T> {
-    pub(crate) family: Family,
+    pub(crate) function: Function,
     /// The regions whose addresses it takes.
     pub(crate) regions: &'a [usize],
     pub(crate) len: usize,
@@ -33,6 +34,15 @@ pub(crate) struct Launch<'a, T> {
     pub(crate) threads: usize,
 }
 
+/// The function of a launch.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Function {
+    /// By its place among all kernels.
+    Ours(usize),
+    /// Of one's own.
+    Own(CudaFunction),
+}
+
 /// The most numbers besides the length that a kernel takes.
 pub(crate) const MOST_NUMBERS: usize = 4;
 
@@ -42,18 +52,40 @@ pub(crate) enum Table<'a, T> {
     Program(&'a Encoded<T>),
     Weights(&'a [T; 9]),
     Bound(&'a T),
+    /// The lowest number of a range, the highest one, and the parts per unit.
+    Range(&'a [f64; 3]),
+    /// What a kernel of one's own is given.
+    Parameters(&'a [T; PARAMETERS]),
 }
 
-impl<'a, T> Launch<'a, T> {
+impl<'a, T: Element> Launch<'a, T> {
     /// Without a table; as many threads as numbers.
     pub(crate) fn new(family: Family, regions: &'a [usize], len: usize, numbers: &[usize]) -> Self {
         let mut all = [0; MOST_NUMBERS];
         all.iter_mut().zip(numbers).for_each(|(all, number)| *all = *number as u64);
-        Launch { family, regions, len, numbers: all, takes: numbers.len(), table: Table::None, threads: len }
+        let (function, takes) = (Function::Ours(family.kernel::<T>()), numbers.len());
+        Launch { function, regions, len, numbers: all, takes, table: Table::None, threads: len }
     }
 
     pub(crate) fn with(mut self, table: Table<'a, T>) -> Self {
         self.table = table;
+        self
+    }
+
+    /// Over numbers of another type: words that belong to them.
+    pub(crate) fn over<U: Element>(mut self, family: Family) -> Self {
+        self.function = Function::Ours(family.kernel::<U>());
+        self
+    }
+
+    /// With a kernel of one's own.
+    pub(crate) fn of_own(mut self, function: CudaFunction) -> Self {
+        self.function = Function::Own(function);
+        self
+    }
+
+    pub(crate) fn with_threads(mut self, threads: usize) -> Self {
+        self.threads = threads;
         self
     }
 

@@ -15,7 +15,7 @@ impl Runner for Gpu {
     fn worker(&self) -> Box<dyn KernelWorkers> {
         let error = match self.opened() {
             #[cfg(feature = "cuda")]
-            Ok(pool) => return Box::new(crate::worker::Worker::new(self.clone(), pool)),
+            Ok(fleet) => return Box::new(crate::worker::Worker::new(self.clone(), fleet)),
             #[cfg(not(feature = "cuda"))]
             Ok(never) => match never {},
             Err(error) => error,
@@ -48,6 +48,18 @@ impl Gpu {
         self.log.note(topic, || Event::Fallback {
             wanted: "kernels on the device".to_owned(),
             got: format!("kernels on the CPU ({})", self.cpu.name()),
+            why: why(),
+        });
+    }
+}
+
+#[cfg(feature = "cuda")]
+impl Gpu {
+    /// Says, once in a run, why one device of several is not used any more.
+    pub(crate) fn note_others(&self, why: impl FnOnce() -> String) {
+        self.log.note(Topic::Others, || Event::Fallback {
+            wanted: "kernels on all devices".to_owned(),
+            got: "kernels on the other devices".to_owned(),
             why: why(),
         });
     }

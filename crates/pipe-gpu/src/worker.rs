@@ -1,16 +1,23 @@
 //! One worker's kernels: blocks cut into pieces, which go to the device and back on several streams at once.
 
+use crate::custom::CustomKernel;
 use crate::element::{Element, Family};
 use crate::encode::encode;
 use crate::error::GpuError;
 use crate::executor::{Gpu, Without};
+use crate::fleet::Fleet;
 use crate::gate::{Gate, Place};
-use crate::job::{Count, Fir, Grey, Job, Map, MinMax, Pair, Rule, Stencil, Sum, Total, WindowSums};
+use crate::job::{
+    Count, Custom, Fir, Grey, Histogram, Job, Map, MinMax, Pair, PrefixSum, Retain, Rule, Stencil, Sum,
+    Total, WindowSums,
+};
 use crate::log::Topic;
 use crate::piece::most_units;
-use crate::pool::Pool;
-use pipe_core::kernel::{Compare, Compensated, KernelWorker, KernelWorkers, Moments, PairProgram, Program};
+use pipe_core::kernel::{
+    self, Bins, Compare, Compensated, KernelWorker, KernelWorkers, Moments, PairProgram, Program,
+};
 use pipe_core::{BoxError, Event};
+use std::any::Any;
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
@@ -22,7 +29,7 @@ const TRIALS: u32 = 2;
 /// The kernels of one stage, for one worker.
 pub(crate) struct Worker {
     gpu: Gpu,
-    pool: Arc<Pool>,
+    fleet: Arc<Fleet>,
     cpu: Box<dyn KernelWorkers>,
     /// A stage may use more than one kernel: each is measured by itself.
     clocks: [Clock; Family::ALL.len()],
@@ -91,9 +98,28 @@ impl<T: Element> KernelWorker<T> for Worker {
         self.compute(&mut Grey::new(rgb, grey))
     }
 
-    // Kept in their order, which is for a scan over the whole block: see docs/design/gpu.md.
     fn retain(&mut self, compare: Compare, bound: T, block: &mut Vec<T>) -> Result<(), BoxError> {
-        T::of(&mut *self.cpu).retain(compare, bound, block)
+        let mut retain = Retain::new(compare, bound, block);
+        self.compute(&mut retain)?;
+        retain.finish();
+        Ok(())
+    }
+
+    fn prefix_sum(&mut self, before: T, block: &mut [T]) -> Result<T, BoxError> {
+        match PrefixSum::new(before, block) {
+            Some(mut sum) => {
+                self.compute(&mut sum)?;
+                Ok(sum.last())
+            }
+            // One after the other: an order of additions that has no work for a device.
+            None => T::of(&mut *self.cpu).prefix_sum(before, block),
+        }
+    }
+
+    fn histogram(&mut self, histogram: &kernel::Histogram, block: &[T]) -> Result<Bins, BoxError> {
+        let mut bins = Histogram::new(histogram, self.fleet.slot_bytes(), block);
+        self.compute(&mut bins)?;
+        Ok(bins.result())
     }
 
     fn count(&mut self, compare: Compare, bound: T, block: &[T]) -> Result<u64, BoxError> {
@@ -119,13 +145,17 @@ impl<T: Element> KernelWorker<T> for Worker {
     fn moments(&mut self, block: &[T]) -> Result<Moments, BoxError> {
         T::of(&mut *self.cpu).moments(block)
     }
+
+    fn as_any(&mut self) -> Option<&mut dyn Any> {
+        Some(self)
+    }
 }
 
 impl Worker {
-    pub(crate) fn new(gpu: Gpu, pool: Arc<Pool>) -> Self {
+    pub(crate) fn new(gpu: Gpu, fleet: Arc<Fleet>) -> Self {
         let cpu = gpu.cpu.worker();
         let clocks = [Clock { trials: 0, seconds: f64::INFINITY }; Family::ALL.len()];
-        Worker { gpu, pool, cpu, clocks }
+        Worker { gpu, fleet, cpu, clocks }
     }
 
     /// On the device, if it is there, has room, and is worth the way; and on the CPU what it has not done.
@@ -133,13 +163,13 @@ impl Worker {
         if job.units() == 0 {
             return Ok(());
         }
-        if let Some(error) = self.pool.failure() {
+        if let Some(error) = self.fleet.failure() {
             let error = error.clone();
             return self.without_device(error, job, 0);
         }
-        let piece = most_units::<T>(job.units(), self.pool.slot_bytes(), |units| job.regions(units));
+        let piece = most_units::<T>(job.units(), self.fleet.slot_bytes(), |units| job.regions(units));
         if piece == 0 {
-            let slot = self.pool.slot_bytes();
+            let slot = self.fleet.slot_bytes();
             self.gpu.note(Topic::Slot, || {
                 format!("what one result is made of has no room in a slot of {slot} bytes")
             });
@@ -150,9 +180,9 @@ impl Worker {
             Ok(Place::Cpu) => return self.timed(job),
             Err(error) => return self.without_device(error, job, 0),
         }
-        let (done, failed) = stream(&self.pool, self.gpu.slots, piece, job);
+        let (done, failed) = stream(&self.fleet, self.gpu.slots, piece, job);
         if done > 0 {
-            let with = || Event::Kernels { runner: "gpu", with: self.pool.facts().to_string() };
+            let with = || Event::Kernels { runner: "gpu", with: self.fleet.facts().to_string() };
             self.gpu.log.note(Topic::Used, with);
         }
         match failed {
@@ -161,8 +191,26 @@ impl Worker {
         }
     }
 
+    /// A kernel of one's own. One that the driver does not take is the CPU's from then on, and others stay on the device.
+    pub(crate) fn custom<T: Element>(
+        &mut self,
+        kernel: &impl CustomKernel<T>,
+        x: &[T],
+        out: &mut [T],
+    ) -> Result<(), BoxError> {
+        let mut job = Custom::new(kernel, x, out);
+        match self.fleet.load(kernel.cuda()) {
+            Ok(()) => self.compute(&mut job),
+            Err(error) if self.gpu.without == Without::Fail => Err(error.into()),
+            Err(error) => {
+                self.gpu.note(Topic::Custom, || format!("{}: {error}", kernel.cuda().entry));
+                job.on_cpu(T::of(&mut *self.cpu), 0)
+            }
+        }
+    }
+
     fn total<T: Element, R: Rule<T>>(&mut self, rule: R, block: &[T]) -> Result<R::Result, BoxError> {
-        let mut total = Total::new(rule, block);
+        let mut total = Total::new(rule, self.fleet.slot_bytes(), block);
         self.compute(&mut total)?;
         Ok(total.result())
     }
@@ -184,7 +232,7 @@ impl Worker {
         }
         let rates = match self.gpu.gate {
             Gate::With(rates) => rates,
-            Gate::Measured | Gate::Open => self.pool.rates()?,
+            Gate::Measured | Gate::Open => self.fleet.rates()?,
         };
         let cpu = clock.seconds * bytes as f64;
         let place = rates.place(bytes, cpu);
@@ -221,18 +269,15 @@ impl Worker {
         job: &mut J,
         from: usize,
     ) -> Result<(), BoxError> {
-        let topic = match &error {
-            // Somebody else has the room, and may give it back.
-            GpuError::OutOfMemory { .. } => Topic::Memory,
-            lost => {
-                self.pool.fail(lost.clone());
-                Topic::Device
-            }
-        };
         if self.gpu.without == Without::Fail {
             return Err(error.into());
         }
-        self.gpu.note(topic, || error.to_string());
+        match &error {
+            // Somebody else has the room, and may give it back.
+            GpuError::OutOfMemory { .. } => self.gpu.note(Topic::Memory, || error.to_string()),
+            _ if self.fleet.in_use() > 0 => self.gpu.note_others(|| error.to_string()),
+            _ => self.gpu.note(Topic::Device, || error.to_string()),
+        }
         job.on_cpu(T::of(&mut *self.cpu), from)
     }
 }
@@ -243,40 +288,41 @@ fn bytes_one_way<T: Element>(job: &impl Job<T>) -> usize {
     there.midpoint(back)
 }
 
-/// Sends the block through the device in pieces, with a piece in each slot: while one is computed, others are copied. How many units
+/// Sends the block through the devices in pieces, with a piece in each slot: while one is computed, others are copied. How many units
 /// have come back, and why not all; the others are as they were.
 fn stream<T: Element>(
-    pool: &Pool,
-    wanted: usize,
+    fleet: &Fleet,
+    slots: usize,
     piece: usize,
     job: &mut impl Job<T>,
 ) -> (usize, Option<GpuError>) {
     let units = job.units();
     let pieces = units.div_ceil(piece);
-    let mut lent = match pool.lend(wanted.clamp(1, pieces)) {
+    let wanted = slots.max(1).saturating_mul(fleet.in_use().max(1));
+    let mut lent = match fleet.lend(wanted.min(pieces)) {
         Ok(lent) => lent,
         Err(error) => return (0, Some(error)),
     };
-    let slots = lent.slots();
+    let slots = lent.len();
     // Those whose end was not waited for yet, the oldest first.
-    let mut under_way: VecDeque<(usize, Range<usize>)> = VecDeque::with_capacity(slots.len());
+    let mut under_way: VecDeque<(usize, Range<usize>)> = VecDeque::with_capacity(slots);
     let mut done = 0;
-    for at in 0..pieces + slots.len() {
-        if at >= slots.len()
+    for at in 0..pieces + slots {
+        if at >= slots
             && let Some((slot, range)) = under_way.pop_front()
         {
             let end = range.end;
-            if let Err(error) = slots[slot].end(job.output(range)) {
+            if let Err(error) = lent.with(slot, |slot| slot.end().map(|came| job.take(range, came))) {
                 return (done, Some(error));
             }
             done = end;
         }
         if at < pieces {
             let range = at * piece..units.min((at + 1) * piece);
-            if let Err(error) = job.begin(&mut slots[at % slots.len()], range.clone()) {
+            if let Err(error) = lent.with(at % slots, |slot| job.begin(slot, range.clone())) {
                 return (done, Some(error));
             }
-            under_way.push_back((at % slots.len(), range));
+            under_way.push_back((at % slots, range));
         }
     }
     (done, None)

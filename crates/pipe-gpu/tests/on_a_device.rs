@@ -3,19 +3,28 @@
 //! A program of its own, so that `cargo xtask cuda bundle` can pack it for a machine without Rust. It prints its table last, and above it the
 //! lines for `kernels/out/VERIFIED`.
 
+mod own;
+
 use pipe_core::BoxError;
-use pipe_core::kernel::{Binary, Compare, Float, KernelWorker, Number, Program, Runner, Scalar};
-use pipe_gpu::{DeviceFacts, Gate, Gpu};
+use pipe_core::kernel::{
+    Binary, Blocks, Compare, Float, Histogram, KernelWorker, Number, Program, Runner, Scalar, Sum,
+};
+use pipe_core::{Inline, from_source};
+use pipe_gpu::{DeviceFacts, Element, Gate, Gpu};
 use std::process::ExitCode;
 use std::time::Instant;
 
 const MANIFEST: &str = include_str!("../kernels/out/MANIFEST");
 /// The sources, and the families of kernels that each has.
-const SOURCES: [(&str, &[&str]); 3] = [
+const SOURCES: [(&str, &[&str]); 4] = [
     ("map", &["map"]),
     ("blocks", &["pair", "grey", "stencil", "fir", "window_sums"]),
-    ("totals", &["count", "min_max", "sum"]),
+    ("totals", &["count", "min_max", "histogram", "sum", "lanes"]),
+    ("scan", &["retain_count", "retain", "prefix_up", "prefix_down"]),
 ];
+/// Those that only integers have, and those that only floats have.
+const OF_INTEGERS: [&str; 3] = ["sum", "prefix_up", "prefix_down"];
+const OF_FLOATS: [&str; 1] = ["lanes"];
 const TYPES: [&str; 6] = ["f32", "f64", "i32", "i64", "u8", "u16"];
 
 fn main() -> ExitCode {
@@ -55,6 +64,13 @@ fn verify(gpu: &Gpu) -> Result<(), String> {
     )?;
     exact::<u8>(gpu, |n| n as u8, [3, 7, 200], Vec::new())?;
     exact::<u16>(gpu, |n| (n * 163) as u16, [3, 7, 60_000], Vec::new())?;
+    gpu.check(&own::Median, |n| (n % 1_013) as f32 * 0.37 - 150.0).map_err(|error| error.to_string())?;
+    gpu.check(&own::STEPS, |n| n as i32 - 20).map_err(|error| error.to_string())?;
+    if gpu.check(&own::Missing, |n| n as f32).is_ok() {
+        return Err("a function that is not there was computed".to_owned());
+    }
+    sum_of_column::<f32>(gpu, |n| (n % 1_013) as f32 * 0.37 - 150.0)?;
+    sum_of_column::<f64>(gpu, |n| (n % 1_013) as f64 * 0.37 - 150.0)?;
     near::<f32>(gpu, |n| n as f32 * 0.01 - 20.0, f32::EPSILON.into())?;
     near::<f64>(gpu, |n| n as f64 * 0.01 - 20.0, f64::EPSILON)
 }
@@ -132,14 +148,20 @@ fn from_block_to_block<T: Number>(gpu: &Gpu, number: fn(usize) -> T) -> Result<(
             let y: Vec<T> = x.iter().rev().copied().collect();
             both(&mut *device, &mut *reference, x.clone(), |worker, out| worker.run_pair(&program, out, &y))?;
         }
+        let parts = Histogram::new(-15.0, 200.0, 10).map_err(|error| error.to_string())?;
         let totals = |worker: &mut dyn KernelWorker<T>| {
-            Ok((worker.count(Compare::Greater, number(3), &x)?, worker.min_max(&x)?, worker.sum(&x)?))
+            let (count, parts) =
+                (worker.count(Compare::Greater, number(3), &x)?, worker.histogram(&parts, &x)?);
+            let (mut kept, mut sums) = (x.clone(), x.clone());
+            worker.retain(Compare::Greater, number(3), &mut kept)?;
+            worker.prefix_sum(number(5), &mut sums)?;
+            Ok((count, worker.min_max(&x)?, worker.sum(&x)?, parts, kept, sums))
         };
         let (got, wanted) = (totals(&mut *device), totals(&mut *reference));
         let (got, wanted) =
             (got.map_err(|error: BoxError| error.to_string())?, wanted.map_err(|error| error.to_string())?);
         if got != wanted {
-            return Err(format!("totals of {} numbers: {got:?}, and not {wanted:?}", x.len()));
+            return Err(format!("totals, filters or running totals of {} numbers differ", x.len()));
         }
         let zeros = |len: usize| vec![T::default(); len];
         both(&mut *device, &mut *reference, zeros(x.len() / 3), |worker, out| worker.grey(&x, out))?;
@@ -155,6 +177,21 @@ fn from_block_to_block<T: Number>(gpu: &Gpu, number: fn(usize) -> T) -> Result<(
         }
     }
     println!("equal from block to block: {}", std::any::type_name::<T>());
+    Ok(())
+}
+
+/// A sum of floats that are there already, bit for bit.
+fn sum_of_column<T: Element<Total = f64>>(gpu: &Gpu, number: fn(usize) -> T) -> Result<(), String> {
+    for len in [0, 1, 63, 64, 65, 16_383, 16_384, 16_385, 1 << 20, (1 << 20) + 17] {
+        let numbers: Vec<T> = (0..len).map(number).collect();
+        let sum =
+            gpu.column(&numbers).and_then(|mut column| column.sum()).map_err(|error| error.to_string())?;
+        let wanted = from_source(Blocks::new(numbers, 16_384)).reduce(Sum).run_on(&Inline);
+        let wanted = wanted.map_err(|error| error.to_string())?.value.unwrap_or_default();
+        if sum.to_bits() != wanted.to_bits() {
+            return Err(format!("the sum of {len} numbers that are there: {sum:e}, and not {wanted:e}"));
+        }
+    }
     Ok(())
 }
 
@@ -194,17 +231,23 @@ fn near<T: Float>(gpu: &Gpu, number: fn(usize) -> T, epsilon: f64) -> Result<(),
 /// The lines that `cargo xtask cuda check` looks for.
 fn confirm(facts: &DeviceFacts) {
     println!("for kernels/out/VERIFIED, with today's date:");
+    let (name, (major, minor)) = (&facts.name, facts.cuda);
+    let line = |image: &str, kernel: &str| {
+        let hash = MANIFEST.lines().find_map(|line| line.strip_suffix(image)).unwrap_or("?").trim();
+        println!("{hash} pipe_{kernel} {name}; CUDA {major}.{minor}; DATE");
+    };
     for (source, families) in SOURCES {
         let image = format!("{source}.{}", facts.image);
-        let hash = MANIFEST.lines().find_map(|line| line.strip_suffix(&image)).unwrap_or("?").trim();
         for (family, of) in families.iter().flat_map(|family| TYPES.map(|of| (family, of))) {
-            // Sums of floats are not computed there.
-            if *family == "sum" && of.starts_with('f') {
-                continue;
+            let only = if of.starts_with('f') { &OF_INTEGERS[..] } else { &OF_FLOATS[..] };
+            if !only.contains(family) {
+                line(&image, &format!("{family}_{of}"));
             }
-            let (name, (major, minor)) = (&facts.name, facts.cuda);
-            println!("{hash} pipe_{family}_{of} {name}; CUDA {major}.{minor}; DATE");
         }
+    }
+    // The driver compiles them from their text, whichever device it is.
+    for kernel in ["custom_median_f32", "custom_steps_i32"] {
+        line("custom.compute_75.ptx", kernel);
     }
 }
 

@@ -4,7 +4,7 @@ mod fake;
 
 use fake::{Failure, Fake, LAUNCH_FAILED, NEW_CODE, OUT_OF_MEMORY};
 use pipe_core::kernel::{
-    Blocks, Compare, Fir, Grey, Number, Program, Runner, Scalar, Sobel, Sum, WindowSums,
+    Bins, Blocks, Compare, Fir, Grey, Histogram, Number, Program, Runner, Scalar, Sobel, Sum, WindowSums,
 };
 use pipe_core::testing::laws;
 use pipe_core::{Event, Executor, Inline, Report, RunError, from_source};
@@ -166,12 +166,55 @@ fn whatever_fails_from_block_to_block_the_results_are_equal_and_nothing_leaks() 
     }
 }
 
-/// Count, extremes and sum, of several pieces.
-fn totals(gpu: &Gpu) -> (u64, Option<(i32, i32)>, i128) {
+/// What is left of a block and its running totals, of several pieces.
+fn scans(gpu: &Gpu) -> (Vec<i32>, Vec<i32>, i32) {
+    let numbers: Vec<i32> = (0..45).map(|n| (n * n * 977) % 1_001 - 500).collect();
+    let (mut kept, mut totals) = (numbers.clone(), numbers);
+    let mut worker = i32::worker(gpu.worker());
+    worker.retain(Compare::Greater, -100, &mut kept).unwrap();
+    let last = worker.prefix_sum(7, &mut totals).unwrap();
+    (kept, totals, last)
+}
+
+#[test]
+fn whatever_fails_filters_and_running_totals_are_equal_and_nothing_leaks() {
+    let Some(fake) = Fake::new() else { return };
+    // A piece has words besides.
+    let gpu = || gpu().slot_bytes(128).device_memory(3 * 128);
+    let wanted = {
+        let gpu = gpu().strict();
+        let wanted = scans(&gpu);
+        assert!(gpu.events().iter().all(|event| matches!(event, Event::Kernels { runner: "gpu", .. })));
+        wanted
+    };
+    assert_eq!(
+        wanted,
+        scans(&Gpu::new().gate(Gate::With(Rates { bytes_per_second: 1.0, seconds_per_block: 1.0 })))
+    );
+    fake.again();
+    scans(&gpu());
+    let calls = fake.calls();
+    assert!(calls > 100, "{calls} calls are not much of a run");
+    for at in 1..=calls {
+        for failure in [Failure::Once, Failure::Lost] {
+            let when = format!("call {at} fails, {failure:?}");
+            let fake = fake.again();
+            fake.fail(at, LAUNCH_FAILED, failure);
+            let gpu = gpu();
+            assert_eq!(scans(&gpu), wanted, "{when}");
+            drop(gpu);
+            fake.assert_clean(&when);
+        }
+    }
+}
+
+/// Count, extremes, sum and histogram, of several pieces.
+fn totals(gpu: &Gpu) -> (u64, Option<(i32, i32)>, i128, Bins) {
     let numbers: Vec<i32> = (0..40).map(|n| (n * n * 977) % 1_001 - 500).collect();
     let mut worker = i32::worker(gpu.worker());
     let count = worker.count(Compare::Greater, 100, &numbers).unwrap();
-    (count, worker.min_max(&numbers).unwrap(), worker.sum(&numbers).unwrap())
+    let parts = worker.histogram(&Histogram::new(-400.0, 400.0, 2).unwrap(), &numbers).unwrap();
+    (count, worker.min_max(&numbers).unwrap(), worker.sum(&numbers).unwrap(), parts)
 }
 
 #[test]

@@ -13,8 +13,11 @@ use std::collections::{BTreeSet, VecDeque};
 use std::ffi::{CStr, c_char, c_void};
 use std::sync::{Mutex, PoisonError};
 
-/// The one context.
+/// The context of the first device; the others follow.
 const CONTEXT: usize = 0xc0de;
+
+/// Handles of functions: a function of the next device is so many further.
+const OF_A_DEVICE: usize = 1 << 16;
 
 #[unsafe(no_mangle)]
 extern "C" fn cuInit(_flags: u32) -> i32 {
@@ -46,9 +49,12 @@ extern "C" fn cuDeviceGet(device: &mut i32, ordinal: i32) -> i32 {
 }
 
 #[unsafe(no_mangle)]
-extern "C" fn cuDeviceGetName(name: *mut u8, room: i32, _device: i32) -> i32 {
+extern "C" fn cuDeviceGetName(name: *mut u8, room: i32, device: i32) -> i32 {
     call("cuDeviceGetName", Call::Plain, |_| {
-        let text = b"fake device\0";
+        let text = match device {
+            0 => "fake device\0".to_owned(),
+            other => format!("fake device {other}\0"),
+        };
         assert!(text.len() <= room as usize, "no room for a name");
         // SAFETY: the caller has `room` bytes there.
         unsafe { std::ptr::copy_nonoverlapping(text.as_ptr(), name, text.len()) };
@@ -66,20 +72,21 @@ extern "C" fn cuDeviceGetAttribute(value: &mut i32, attribute: i32, _device: i32
 }
 
 #[unsafe(no_mangle)]
-extern "C" fn cuDevicePrimaryCtxRetain(context: &mut usize, _device: i32) -> i32 {
+extern "C" fn cuDevicePrimaryCtxRetain(context: &mut usize, device: i32) -> i32 {
     call("cuDevicePrimaryCtxRetain", Call::Plain, |state| {
-        state.retained += 1;
-        *context = CONTEXT;
+        *state.retained.entry(device).or_default() += 1;
+        *context = CONTEXT + device as usize;
         SUCCESS
     })
 }
 
 #[unsafe(no_mangle)]
-extern "C" fn cuDevicePrimaryCtxRelease_v2(_device: i32) -> i32 {
+extern "C" fn cuDevicePrimaryCtxRelease_v2(device: i32) -> i32 {
     call("cuDevicePrimaryCtxRelease", Call::Closing, |state| {
-        state.retained -= 1;
-        if state.retained == 0 {
-            state.tear_down();
+        let retained = state.retained.entry(device).or_default();
+        *retained -= 1;
+        if *retained == 0 {
+            state.tear_down(device);
         }
         SUCCESS
     })
@@ -87,11 +94,12 @@ extern "C" fn cuDevicePrimaryCtxRelease_v2(_device: i32) -> i32 {
 
 #[unsafe(no_mangle)]
 extern "C" fn cuCtxSetCurrent(context: usize) -> i32 {
-    call("cuCtxSetCurrent", Call::Plain, |state| {
-        if context != CONTEXT || state.retained < 1 {
+    let device = context.wrapping_sub(CONTEXT) as i32;
+    call("cuCtxSetCurrent", Call::Entering(device), |state| {
+        if state.retained.get(&device).is_none_or(|retained| *retained < 1) {
             state.violated("a context that is none was made current");
         }
-        set_context(context == CONTEXT);
+        set_context(device);
         SUCCESS
     })
 }
@@ -109,7 +117,8 @@ extern "C" fn cuModuleLoadDataEx(
         let Some(image) = (unsafe { image_of(image, state.capability) }) else { return NO_BINARY };
         let kernels = kernels_of(image);
         *module = state.handle();
-        state.modules.insert(*module, kernels);
+        let owner = state.current;
+        state.modules.insert(*module, (owner, kernels));
         SUCCESS
     })
 }
@@ -153,6 +162,8 @@ unsafe fn image_of<'a>(image: *const u8, capability: i32) -> Option<&'a [u8]> {
 #[unsafe(no_mangle)]
 extern "C" fn cuModuleUnload(module: usize) -> i32 {
     call("cuModuleUnload", Call::Freeing, |state| {
+        let owner = state.modules.get(&module).map(|(owner, _)| *owner);
+        state.is_elsewhere("a module", owner);
         freed(state, "module", |state| state.modules.remove(&module).is_some())
     })
 }
@@ -163,9 +174,10 @@ extern "C" fn cuModuleGetFunction(function: &mut usize, module: usize, name: *co
         // SAFETY: a string, as the caller promises.
         let name = unsafe { CStr::from_ptr(name) }.to_bytes();
         let known = Kernel::all().iter().position(|known| known.name() == name);
-        let has = |kernel: &usize| state.modules.get(&module).is_some_and(|kernels| kernels.contains(kernel));
-        let Some(kernel) = known.filter(has) else { return NOT_FOUND };
-        *function = kernel + 1;
+        let module = state.modules.get(&module);
+        let found = known.zip(module).filter(|(kernel, (_, kernels))| kernels.contains(kernel));
+        let Some((kernel, (owner, _))) = found else { return NOT_FOUND };
+        *function = kernel + 1 + OF_A_DEVICE * *owner as usize;
         SUCCESS
     })
 }
@@ -174,7 +186,8 @@ extern "C" fn cuModuleGetFunction(function: &mut usize, module: usize, name: *co
 extern "C" fn cuStreamCreateWithPriority(stream: &mut usize, _flags: u32, _priority: i32) -> i32 {
     call("cuStreamCreateWithPriority", Call::InContext, |state| {
         *stream = state.handle();
-        state.streams.insert(*stream, VecDeque::new());
+        let owner = state.current;
+        state.streams.insert(*stream, (owner, VecDeque::new()));
         SUCCESS
     })
 }
@@ -183,7 +196,9 @@ extern "C" fn cuStreamCreateWithPriority(stream: &mut usize, _flags: u32, _prior
 extern "C" fn cuStreamDestroy_v2(stream: usize) -> i32 {
     call("cuStreamDestroy", Call::Freeing, |state| {
         let waiting = state.streams.remove(&stream);
-        if waiting.as_ref().is_some_and(|waiting| !waiting.is_empty()) {
+        let owner = waiting.as_ref().map(|(owner, _)| *owner);
+        state.is_elsewhere("a stream", owner);
+        if waiting.as_ref().is_some_and(|(_, waiting)| !waiting.is_empty()) {
             state.violated("a stream was destroyed with work on it");
         }
         freed(state, "stream", |_| waiting.is_some())
@@ -198,7 +213,7 @@ extern "C" fn cuStreamSynchronize(stream: usize) -> i32 {
 #[unsafe(no_mangle)]
 extern "C" fn cuMemAllocHost_v2(address: &mut usize, bytes: usize) -> i32 {
     call("cuMemAllocHost", Call::InContext, |state| {
-        *address = state.host.allocate(bytes);
+        *address = state.host.allocate(bytes, state.current);
         SUCCESS
     })
 }
@@ -215,7 +230,7 @@ extern "C" fn cuMemFreeHost(address: usize) -> i32 {
 
 #[unsafe(no_mangle)]
 extern "C" fn cuMemAlloc_v2(address: &mut u64, bytes: usize) -> i32 {
-    call("cuMemAlloc", Call::InContext, |state| match state.device.allocate(bytes) {
+    call("cuMemAlloc", Call::InContext, |state| match state.device.allocate(bytes, state.current) {
         Some(allocated) => {
             *address = allocated;
             SUCCESS
@@ -227,6 +242,8 @@ extern "C" fn cuMemAlloc_v2(address: &mut u64, bytes: usize) -> i32 {
 #[unsafe(no_mangle)]
 extern "C" fn cuMemFree_v2(address: u64) -> i32 {
     call("cuMemFree", Call::Freeing, |state| {
+        let owner = state.device.owner(address);
+        state.is_elsewhere("memory", owner);
         if state.is_used(None, Some(address)) {
             state.violated("memory of the device was freed while a stream uses it");
         }
@@ -263,7 +280,11 @@ extern "C" fn cuLaunchKernel(
     _extra: *const c_void,
 ) -> i32 {
     call("cuLaunchKernel", Call::InContext, |state| {
-        let kernel = function.checked_sub(1).and_then(|at| Kernel::all().get(at));
+        let (owner, at) = (function / OF_A_DEVICE, function % OF_A_DEVICE);
+        state.is_elsewhere("a function", Some(owner as i32));
+        let device = state.current;
+        *state.launched.entry(device).or_default() += 1;
+        let kernel = at.checked_sub(1).and_then(|at| Kernel::all().get(at));
         let is_grid = blocks > 0 && threads > 0 && [blocks_y, blocks_z, threads_y, threads_z] == [1; 4];
         let Some(kernel) = kernel.filter(|_| is_grid && threads <= 1024) else {
             state.violated("a launch of nothing, or of no grid");

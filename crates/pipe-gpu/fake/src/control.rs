@@ -15,7 +15,21 @@ extern "C" fn fake_reset() {
 extern "C" fn fake_fail(at: u64, code: i32, lost: bool) {
     let mut state = state();
     let at = state.calls + at;
-    state.failing = Some(Failing { at, code, is_lost: lost });
+    state.failing = Some(Failing { at, code, is_lost: lost, device: None });
+}
+
+/// As `fake_fail`, with every call in the context of this device from then on.
+#[unsafe(no_mangle)]
+extern "C" fn fake_lose(device: i32, at: u64, code: i32) {
+    let mut state = state();
+    let at = state.calls + at;
+    state.failing = Some(Failing { at, code, is_lost: true, device: Some(device) });
+}
+
+/// How many kernels were launched on a device.
+#[unsafe(no_mangle)]
+extern "C" fn fake_launched(device: i32) -> usize {
+    state().launched.get(&device).copied().unwrap_or_default()
 }
 
 /// How many devices there are, of which major capability, with how many bytes.
@@ -47,10 +61,10 @@ extern "C" fn fake_calls() -> u64 {
 #[unsafe(no_mangle)]
 extern "C" fn fake_alive() -> usize {
     let state = state();
-    state.left() + state.retained.unsigned_abs() as usize
+    state.left() + state.retained.values().map(|retained| retained.unsigned_abs() as usize).sum::<usize>()
 }
 
-/// The most bytes that were in use on the device.
+/// The most bytes that were in use on all devices.
 #[unsafe(no_mangle)]
 extern "C" fn fake_peak() -> usize {
     state().device.peak

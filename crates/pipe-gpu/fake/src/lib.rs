@@ -4,6 +4,7 @@
 //! says so where a real one would only crash, or not even that:
 //!
 //! * What is queued on a stream runs when the stream is waited for, not before: who forgets to wait gets wrong numbers.
+//! * With several devices, what belongs to one of them may not be used in the context of another one.
 //! * Memory that is freed, copied over its end, not pinned, or in use by a stream is a violation. So is a call without a context, and a kernel
 //!   that writes beside the memory of the device.
 //! * Any call can be told to fail, once or for ever. A call that frees does so also when it fails once; when the device is lost it does not.

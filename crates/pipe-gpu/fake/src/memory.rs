@@ -3,8 +3,8 @@
 
 use std::collections::BTreeMap;
 
-/// Pinned buffers, by address.
-pub(crate) struct HostMemory(BTreeMap<usize, Box<[u64]>>);
+/// Pinned buffers, by address, each with the device in whose context it was allocated.
+pub(crate) struct HostMemory(BTreeMap<usize, (i32, Box<[u64]>)>);
 
 impl HostMemory {
     pub(crate) const fn new() -> Self {
@@ -15,12 +15,16 @@ impl HostMemory {
         self.0.len()
     }
 
+    pub(crate) fn clear(&mut self, device: i32) {
+        self.0.retain(|_, (owner, _)| *owner != device);
+    }
+
     /// The address of a new one.
-    pub(crate) fn allocate(&mut self, bytes: usize) -> usize {
+    pub(crate) fn allocate(&mut self, bytes: usize, owner: i32) -> usize {
         // What it was before does not matter: it looks like a number that nobody wrote.
         let mut memory = vec![0x7ff4_dead_7fa0_dead; bytes.div_ceil(8)].into_boxed_slice();
         let address = memory.as_mut_ptr() as usize;
-        self.0.insert(address, memory);
+        self.0.insert(address, (owner, memory));
         address
     }
 
@@ -30,12 +34,12 @@ impl HostMemory {
 
     /// Whether an address is in the buffer that begins there.
     pub(crate) fn is_in(&self, buffer: usize, address: usize) -> bool {
-        self.0.get(&buffer).is_some_and(|memory| (buffer..buffer + memory.len() * 8).contains(&address))
+        self.0.get(&buffer).is_some_and(|(_, memory)| (buffer..buffer + memory.len() * 8).contains(&address))
     }
 
     pub(crate) fn holds(&self, address: usize, bytes: usize) -> bool {
         let found = self.0.range(..=address).next_back();
-        found.is_some_and(|(from, memory)| address + bytes <= from + memory.len() * 8)
+        found.is_some_and(|(from, (_, memory))| address + bytes <= from + memory.len() * 8)
     }
 }
 
@@ -53,11 +57,12 @@ const LINE: usize = 256;
 struct Buffer {
     lines: Vec<Line>,
     bytes: usize,
+    owner: i32,
 }
 
 impl Buffer {
-    fn new(bytes: usize) -> Self {
-        Buffer { lines: vec![Line([UNTOUCHED; LINE / 8]); bytes.div_ceil(LINE) + 2], bytes }
+    fn new(bytes: usize, owner: i32) -> Self {
+        Buffer { lines: vec![Line([UNTOUCHED; LINE / 8]); bytes.div_ceil(LINE) + 2], bytes, owner }
     }
 
     /// Whether nothing was written beside it.
@@ -72,7 +77,7 @@ impl Buffer {
     }
 }
 
-/// Buffers of the device. Their addresses are none of this process, so who follows one crashes.
+/// Buffers of all devices. Their addresses are none of this process, so who follows one crashes.
 pub(crate) struct DeviceMemory {
     buffers: BTreeMap<u64, Buffer>,
     next: u64,
@@ -97,13 +102,18 @@ impl DeviceMemory {
         self.buffers.len()
     }
 
-    pub(crate) fn clear(&mut self) {
-        self.buffers.clear();
-        self.in_use = 0;
+    pub(crate) fn clear(&mut self, device: i32) {
+        self.buffers.retain(|_, buffer| buffer.owner != device);
+        self.in_use = self.buffers.values().map(|buffer| buffer.bytes).sum();
+    }
+
+    /// The device that has memory there.
+    pub(crate) fn owner(&self, address: u64) -> Option<i32> {
+        self.buffers.range(..=address).next_back().map(|(_, buffer)| buffer.owner)
     }
 
     /// The address of a new one, if there is room.
-    pub(crate) fn allocate(&mut self, bytes: usize) -> Option<u64> {
+    pub(crate) fn allocate(&mut self, bytes: usize, owner: i32) -> Option<u64> {
         if bytes > self.capacity.saturating_sub(self.in_use) {
             return None;
         }
@@ -113,7 +123,7 @@ impl DeviceMemory {
         // A gap behind each, so that one end is not the next one's beginning.
         self.next += bytes as u64 + 4096;
         self.next = self.next.next_multiple_of(LINE as u64);
-        self.buffers.insert(address, Buffer::new(bytes));
+        self.buffers.insert(address, Buffer::new(bytes, owner));
         Some(address)
     }
 

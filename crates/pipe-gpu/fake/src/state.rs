@@ -1,4 +1,4 @@
-//! What the driver knows: one device, its context, and what lies in it.
+//! What the driver knows: its devices, their contexts, and what lies in them.
 
 use crate::kernels::{Grid, Launch};
 use crate::memory::{DeviceMemory, HostMemory};
@@ -22,18 +22,23 @@ pub(crate) struct State {
     pub(crate) failing: Option<Failing>,
     pub(crate) devices: i32,
     pub(crate) capability: i32,
-    /// How often the context was retained and not released.
-    pub(crate) retained: i64,
-    /// Which kernels each module has, by their places in the table.
-    pub(crate) modules: BTreeMap<usize, BTreeSet<usize>>,
+    /// The device whose context is that of the thread that calls.
+    pub(crate) current: i32,
+    /// How often each context was retained and not released.
+    pub(crate) retained: BTreeMap<i32, i64>,
+    /// Which kernels each module has, by their places in the table, and on which device it is.
+    pub(crate) modules: BTreeMap<usize, (i32, BTreeSet<usize>)>,
     /// Runs in place of the grid that was asked for.
     pub(crate) grid: Option<Grid>,
-    pub(crate) streams: BTreeMap<usize, VecDeque<Work>>,
+    /// What waits on each stream, and which device it is of.
+    pub(crate) streams: BTreeMap<usize, (i32, VecDeque<Work>)>,
     pub(crate) host: HostMemory,
     pub(crate) device: DeviceMemory,
     pub(crate) violations: Vec<String>,
     /// The most streams that had work at once.
     pub(crate) busiest: usize,
+    /// How many kernels were launched on each device.
+    pub(crate) launched: BTreeMap<i32, usize>,
     next: usize,
 }
 
@@ -44,6 +49,8 @@ pub(crate) struct Failing {
     pub(crate) code: i32,
     /// Whether every later one fails, too: the device is lost.
     pub(crate) is_lost: bool,
+    /// Only calls in the context of this one.
+    pub(crate) device: Option<i32>,
 }
 
 /// What waits on a stream.
@@ -60,7 +67,8 @@ impl State {
             failing: None,
             devices: 1,
             capability: 9,
-            retained: 0,
+            current: NO_CONTEXT,
+            retained: BTreeMap::new(),
             modules: BTreeMap::new(),
             grid: None,
             streams: BTreeMap::new(),
@@ -68,6 +76,7 @@ impl State {
             device: DeviceMemory::new(),
             violations: Vec::new(),
             busiest: 0,
+            launched: BTreeMap::new(),
             next: 0,
         }
     }
@@ -82,21 +91,42 @@ impl State {
         self.violations.push(what.into());
     }
 
+    /// Whether something of this device is used in the context of another one, which is a violation.
+    pub(crate) fn is_elsewhere(&mut self, what: &str, owner: Option<i32>) -> bool {
+        let is_elsewhere = owner.is_some_and(|owner| owner != self.current);
+        if is_elsewhere {
+            self.violated(format!("{what} of device {owner:?} in the context of {}", self.current));
+        }
+        is_elsewhere
+    }
+
     /// Queues work; it runs when the stream is waited for.
     pub(crate) fn queue(&mut self, stream: usize, work: Work) -> i32 {
-        let Some(waiting) = self.streams.get_mut(&stream) else {
+        let addresses: Vec<u64> = match &work {
+            Work::There { device, .. } | Work::Back { device, .. } => vec![*device],
+            Work::Launch(launch) => launch.addresses().collect(),
+        };
+        for address in addresses {
+            let owner = self.device.owner(address);
+            self.is_elsewhere("memory", owner);
+        }
+        let owner = self.streams.get(&stream).map(|(owner, _)| *owner);
+        self.is_elsewhere("a stream", owner);
+        let Some((_, waiting)) = self.streams.get_mut(&stream) else {
             self.violated("work for a stream that does not exist");
             return INVALID_VALUE;
         };
         waiting.push_back(work);
-        let busy = self.streams.values().filter(|waiting| !waiting.is_empty()).count();
+        let busy = self.streams.values().filter(|(_, waiting)| !waiting.is_empty()).count();
         self.busiest = self.busiest.max(busy);
         SUCCESS
     }
 
     /// Does all that waits on the stream.
     pub(crate) fn synchronize(&mut self, stream: usize) -> i32 {
-        let Some(waiting) = self.streams.get_mut(&stream) else {
+        let owner = self.streams.get(&stream).map(|(owner, _)| *owner);
+        self.is_elsewhere("a stream", owner);
+        let Some((_, waiting)) = self.streams.get_mut(&stream) else {
             self.violated("waited for a stream that does not exist");
             return INVALID_VALUE;
         };
@@ -123,36 +153,43 @@ impl State {
             }
             Work::Launch(launch) => launch.addresses().any(of_device),
         };
-        self.streams.values().flatten().any(uses)
+        self.streams.values().flat_map(|(_, waiting)| waiting).any(uses)
     }
 
-    /// The context goes, and all that lies in it; that is a leak, unless the device was lost.
-    pub(crate) fn tear_down(&mut self) {
-        let left = self.left();
-        let is_lost = self.failing.is_some_and(|failing| failing.is_lost && self.calls >= failing.at);
+    /// The context of a device goes, and all that lies in it; that is a leak, unless the device was lost.
+    pub(crate) fn tear_down(&mut self, device: i32) {
+        let before = self.left();
+        self.modules.retain(|_, (owner, _)| *owner != device);
+        self.streams.retain(|_, (owner, _)| *owner != device);
+        self.host.clear(device);
+        self.device.clear(device);
+        let left = before - self.left();
+        let is_lost = self.failing.is_some_and(|failing| {
+            failing.is_lost && self.calls >= failing.at && failing.device.is_none_or(|lost| lost == device)
+        });
         if left > 0 && !is_lost {
             self.violated(format!("the context went with {left} objects in it"));
         }
-        self.modules.clear();
-        self.streams.clear();
-        self.host = HostMemory::new();
-        self.device.clear();
     }
 
-    /// Objects in the context.
+    /// Objects in all contexts.
     pub(crate) fn left(&self) -> usize {
         self.modules.len() + self.streams.len() + self.host.len() + self.device.len()
     }
 }
 
+/// What is current on a thread that has no context.
+pub(crate) const NO_CONTEXT: i32 = -1;
+
 static STATE: Mutex<State> = Mutex::new(State::new());
 
 thread_local! {
-    static HAS_CONTEXT: Cell<bool> = const { Cell::new(false) };
+    /// The device whose context it is.
+    static CONTEXT: Cell<i32> = const { Cell::new(NO_CONTEXT) };
 }
 
-pub(crate) fn set_context(is_set: bool) {
-    HAS_CONTEXT.set(is_set);
+pub(crate) fn set_context(device: i32) {
+    CONTEXT.set(device);
 }
 
 pub(crate) fn state() -> MutexGuard<'static, State> {
@@ -169,6 +206,8 @@ pub(crate) fn reset() {
 pub(crate) enum Call {
     /// Nothing.
     Plain,
+    /// Nothing. It belongs to this device, whichever is current.
+    Entering(i32),
     /// Nothing; and it needs a context, which is a violation to lack.
     InContext,
     /// What it always does: it frees. It needs a context.
@@ -181,11 +220,14 @@ pub(crate) enum Call {
 pub(crate) fn call(name: &str, kind: Call, action: impl FnOnce(&mut State) -> i32) -> i32 {
     let mut state = state();
     state.calls += 1;
-    if matches!(kind, Call::InContext | Call::Freeing) && !HAS_CONTEXT.get() {
+    state.current = CONTEXT.get();
+    let current = if let Call::Entering(device) = kind { device } else { state.current };
+    if matches!(kind, Call::InContext | Call::Freeing) && current == NO_CONTEXT {
         state.violated(format!("{name} without a context"));
         return INVALID_CONTEXT;
     }
-    let turn = state.failing.filter(|failing| match failing.is_lost {
+    let failing = state.failing.filter(|failing| failing.device.is_none_or(|device| device == current));
+    let turn = failing.filter(|failing| match failing.is_lost {
         true => state.calls >= failing.at,
         false => state.calls == failing.at,
     });

@@ -1,6 +1,8 @@
-//! The CUDA driver: its functions, found at run time, and the one module that calls them.
+//! The CUDA driver: its functions, found at run time, and all calls of them.
 
 mod driver;
 mod shim;
+mod slot;
 
-pub(crate) use driver::{Driver, Slot};
+pub(crate) use driver::Driver;
+pub(crate) use slot::Slot;

@@ -48,8 +48,8 @@ impl<T: Element> Job<T> for Grey<'_, T> {
         })
     }
 
-    fn output(&mut self, units: Range<usize>) -> &mut [T] {
-        &mut self.grey[units]
+    fn take(&mut self, units: Range<usize>, came: &[T]) {
+        self.grey[units].copy_from_slice(came);
     }
 
     fn on_cpu(&mut self, cpu: &mut dyn KernelWorker<T>, from: usize) -> Result<(), BoxError> {

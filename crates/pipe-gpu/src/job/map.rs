@@ -39,8 +39,8 @@ impl<T: Element> Job<T> for Map<'_, T> {
         slot.begin(&Piece { regions: self.regions(len), inputs, output: 0, launches: &launches })
     }
 
-    fn output(&mut self, units: Range<usize>) -> &mut [T] {
-        &mut self.block[units]
+    fn take(&mut self, units: Range<usize>, came: &[T]) {
+        self.block[units].copy_from_slice(came);
     }
 
     fn on_cpu(&mut self, cpu: &mut dyn KernelWorker<T>, from: usize) -> Result<(), BoxError> {

@@ -1,17 +1,29 @@
 //! What a kernel does to a block, as the device is to do it: one file for each word of the vocabulary.
 
+pub(crate) mod custom;
 mod fir;
 mod grey;
+mod histogram;
+mod lanes;
 mod map;
 mod pair;
+mod prefix_sum;
+pub(crate) mod retain;
+pub(crate) mod scan;
 mod stencil;
 mod total;
 mod window_sums;
+pub(crate) mod words;
 
+pub(crate) use custom::Custom;
 pub(crate) use fir::Fir;
 pub(crate) use grey::Grey;
+pub(crate) use histogram::Histogram;
+pub(crate) use lanes::Lanes;
 pub(crate) use map::Map;
 pub(crate) use pair::Pair;
+pub(crate) use prefix_sum::PrefixSum;
+pub(crate) use retain::Retain;
 pub(crate) use stencil::Stencil;
 pub(crate) use total::{Count, MinMax, Rule, Sum, Total};
 pub(crate) use window_sums::WindowSums;
@@ -44,8 +56,8 @@ pub(crate) trait Job<T: Element> {
     /// The driver's.
     fn begin(&self, slot: &mut Slot, units: Range<usize>) -> Result<(), GpuError>;
 
-    /// Where the results of these units belong.
-    fn output(&mut self, units: Range<usize>) -> &mut [T];
+    /// Puts the results of these units where they belong. Units come back in their order.
+    fn take(&mut self, units: Range<usize>, came: &[T]);
 
     /// Computes all units from this one on, and maybe the others once more, which gives the same.
     ///

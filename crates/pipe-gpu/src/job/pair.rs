@@ -61,8 +61,8 @@ impl<T: Element> Job<T> for Pair<'_, T> {
         slot.begin(&Piece { regions: self.regions(len), inputs, output: 0, launches: &launches })
     }
 
-    fn output(&mut self, units: Range<usize>) -> &mut [T] {
-        &mut self.x[units]
+    fn take(&mut self, units: Range<usize>, came: &[T]) {
+        self.x[units].copy_from_slice(came);
     }
 
     fn on_cpu(&mut self, cpu: &mut dyn KernelWorker<T>, from: usize) -> Result<(), BoxError> {

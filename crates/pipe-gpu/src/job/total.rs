@@ -1,6 +1,7 @@
 //! Of a block a few numbers, which are the same in any order: a count, the sum of integers, the extremes.
 
 use super::Job;
+use super::words::{numbers_of, room, stripes, words_of};
 use crate::cuda::Slot;
 use crate::element::{Element, Family};
 use crate::encode::code_of_compare;
@@ -8,7 +9,7 @@ use crate::error::GpuError;
 use crate::piece::{Launch, Piece, Regions, Table};
 use pipe_core::BoxError;
 use pipe_core::kernel::{Compare, KernelWorker};
-use std::ops::Range;
+use std::{iter, ops::Range};
 
 /// What the kernel makes of a piece, in two words that come with it.
 type Words = [u64; 2];
@@ -20,11 +21,11 @@ pub(crate) trait Rule<T: Element> {
     const NOTHING: Words;
     type Result;
 
-    fn launch(&self, len: usize) -> Launch<'_, T> {
-        Launch::new(Self::FAMILY, &[0, 1], len, &[])
+    fn launch(&self, len: usize, stripes: usize) -> Launch<'_, T> {
+        Launch::new(Self::FAMILY, &[0, 1], len, &[stripes])
     }
 
-    /// The words of two pieces as those of both.
+    /// The words of two stripes or pieces as those of both.
     fn merged(&self, a: Words, b: Words) -> Words {
         [a[0].wrapping_add(b[0]), a[1].wrapping_add(b[1])]
     }
@@ -39,25 +40,32 @@ pub(crate) trait Rule<T: Element> {
 /// A rule over a block. Pieces give words, and what the CPU has done is a result of its own.
 pub(crate) struct Total<'a, T: Element, R: Rule<T>> {
     rule: R,
+    stripes: usize,
     block: &'a [T],
-    /// Of each piece that has come back, and of one that did not: that one's say nothing.
-    words: Vec<Vec<T>>,
+    words: Words,
     of_cpu: Option<R::Result>,
 }
 
 impl<'a, T: Element, R: Rule<T>> Total<'a, T, R> {
-    pub(crate) fn new(rule: R, block: &'a [T]) -> Self {
-        Total { rule, block, words: Vec::new(), of_cpu: None }
+    pub(crate) fn new(rule: R, slot_bytes: usize, block: &'a [T]) -> Self {
+        Total { rule, stripes: stripes(slot_bytes, 2), block, words: R::NOTHING, of_cpu: None }
     }
 
     pub(crate) fn result(self) -> R::Result {
-        let words = self.words.iter().map(|words| words_of(words));
-        let all = words.fold(R::NOTHING, |all, words| self.rule.merged(all, words));
-        let result = self.rule.result(all);
+        let result = self.rule.result(self.words);
         match self.of_cpu {
             Some(rest) => self.rule.with(result, rest),
             None => result,
         }
+    }
+
+    /// The words before the first number, of all stripes.
+    pub(crate) fn nothing(&self) -> Vec<T> {
+        numbers_of(iter::repeat_n(R::NOTHING, self.stripes).flatten())
+    }
+
+    pub(crate) fn launch(&self, len: usize) -> Launch<'_, T> {
+        self.rule.launch(len, self.stripes)
     }
 }
 
@@ -69,41 +77,29 @@ impl<T: Element, R: Rule<T>> Job<T> for Total<'_, T, R> {
     }
 
     fn bytes(&self) -> (usize, usize) {
-        (size_of_val(self.block), size_of::<Words>())
+        (size_of_val(self.block), self.stripes * size_of::<Words>())
     }
 
     fn regions(&self, units: usize) -> Regions {
-        [units, size_of::<Words>() / size_of::<T>(), 0]
+        [units, room::<T>(2 * self.stripes), 0]
     }
 
     fn begin(&self, slot: &mut Slot, units: Range<usize>) -> Result<(), GpuError> {
         let regions = self.regions(units.len());
-        let launches = &[self.rule.launch(units.len())];
-        let inputs: &[&[T]] = &[&self.block[units], &numbers_of(R::NOTHING)];
-        slot.begin(&Piece { regions, inputs, output: 1, launches })
+        let launches = &[self.launch(units.len())];
+        slot.begin(&Piece { regions, inputs: &[&self.block[units], &self.nothing()], output: 1, launches })
     }
 
-    fn output(&mut self, _: Range<usize>) -> &mut [T] {
-        self.words.push(numbers_of(R::NOTHING));
-        self.words.last_mut().map_or(&mut [], |words| words)
+    fn take(&mut self, _: Range<usize>, came: &[T]) {
+        for stripe in words_of(came).as_chunks::<2>().0 {
+            self.words = self.rule.merged(self.words, *stripe);
+        }
     }
 
     fn on_cpu(&mut self, cpu: &mut dyn KernelWorker<T>, from: usize) -> Result<(), BoxError> {
         self.of_cpu = Some(self.rule.on_cpu(cpu, &self.block[from..])?);
         Ok(())
     }
-}
-
-/// Words as numbers that have the same bytes.
-fn numbers_of<T: Element>(words: Words) -> Vec<T> {
-    let bytes: Vec<u8> = words.iter().flat_map(|word| word.to_ne_bytes()).collect();
-    bytes.chunks_exact(size_of::<T>()).map(T::of_bytes).collect()
-}
-
-fn words_of<T: Element>(numbers: &[T]) -> Words {
-    let bytes: Vec<u8> = numbers.iter().flat_map(|x| x.to_bytes()).collect();
-    let mut words = bytes.as_chunks::<8>().0.iter().map(|bytes| u64::from_ne_bytes(*bytes));
-    [words.next().unwrap_or_default(), words.next().unwrap_or_default()]
 }
 
 /// How many compare so with the bound.
@@ -114,8 +110,8 @@ impl<T: Element> Rule<T> for Count<T> {
     const NOTHING: Words = [0, 0];
     type Result = u64;
 
-    fn launch(&self, len: usize) -> Launch<'_, T> {
-        let launch = Launch::new(Family::Count, &[0, 1], len, &[code_of_compare(self.0)]);
+    fn launch(&self, len: usize, stripes: usize) -> Launch<'_, T> {
+        let launch = Launch::new(Family::Count, &[0, 1], len, &[stripes, code_of_compare(self.0)]);
         launch.with(Table::Bound(&self.1))
     }
 

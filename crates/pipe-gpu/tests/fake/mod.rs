@@ -63,6 +63,20 @@ impl Fake {
         call(at, code, failure == Failure::Lost);
     }
 
+    /// Lets every call in the context of this device fail, from the `at`th call on.
+    pub(crate) fn lose(&self, device: i32, at: u64, code: i32) {
+        // SAFETY: the function has this type.
+        let call = unsafe { self.function::<extern "C" fn(i32, u64, i32)>("fake_lose") };
+        call(device, at, code);
+    }
+
+    /// How many kernels were launched on a device.
+    pub(crate) fn launched(&self, device: i32) -> usize {
+        // SAFETY: the function has this type.
+        let call = unsafe { self.function::<extern "C" fn(i32) -> usize>("fake_launched") };
+        call(device)
+    }
+
     /// The machine from now on.
     pub(crate) fn machine(&self, devices: i32, capability: i32, bytes: usize) {
         // SAFETY: the function has this type.
