@@ -406,6 +406,41 @@ fn a_file_cut_while_it_is_read_is_an_error_after_the_parts_before_the_cut() {
 }
 
 #[test]
+fn a_file_that_grew_and_then_is_cut_while_it_is_read_is_an_error_that_names_the_byte() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rotated");
+    let want = Want { items: usize::MAX, bytes: 64 };
+    for cut in [100, 101, 127, 128, 129, 300, 799] {
+        fs::write(&path, b"0123456\n".repeat(10)).unwrap();
+        let mut lines = Lines::open(&path).unwrap();
+        let mut parts: Vec<_> = (0..2).map(|_| lines.pull(want).unwrap().unwrap()).collect();
+        File::options().append(true).open(&path).unwrap().write_all(&b"0123456\n".repeat(90)).unwrap();
+        parts.extend((0..12).map_while(|_| lines.pull(want).unwrap()));
+        assert_eq!(parts.len(), 14, "parts of what is new were handed out");
+        File::options().write(true).open(&path).unwrap().set_len(cut).unwrap();
+        let error = parts.iter_mut().find_map(|part| part.load().err()).expect("it was cut");
+        let error = error.downcast_ref::<StreamError>().unwrap();
+        assert_eq!(error.kind(), StreamErrorKind::Truncated { expected: 800, found: cut });
+        assert!(error.offset().unwrap().abs_diff(cut) <= 64, "{error}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_that_claims_more_than_it_has_may_be_read_in_parts_of_any_size() {
+    let path = "/sys/kernel/mm/transparent_hugepage/enabled";
+    let Ok(text) = fs::read(path) else {
+        return skip("a_file_that_claims_more_than_it_has", "no such file of the kernel");
+    };
+    for buffer in [1, 7, text.len(), 1_000] {
+        let lines = Lines::open(path).unwrap().buffer(buffer);
+        let (seen, error) = drain(lines, WANT);
+        assert!(error.is_none(), "{error:?}");
+        assert_eq!(seen, naive(&text));
+    }
+}
+
+#[test]
 fn a_file_that_grows_or_is_removed_meanwhile_is_read_to_its_end() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("grows");
