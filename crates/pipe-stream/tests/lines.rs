@@ -514,3 +514,36 @@ fn a_panicking_reader_ends_the_run_with_an_error() {
     let failed = Lines::from_reader(Panics).pipeline().map(|line| line.len()).collect().run_on(&Inline);
     assert!(matches!(failed, Err(RunError::Panicked { stage, .. }) if stage == "source"));
 }
+
+/// The part of the test below that runs in a process of its own, whose standard input is open for writing.
+#[cfg(unix)]
+#[test]
+fn in_a_process_that_cannot_read_standard_input() {
+    if std::env::var_os("PIPE_STREAM_NO_STDIN").is_none() {
+        return;
+    }
+    let (seen, error) = drain(Lines::stdin(), WANT);
+    let error = error.expect("it is not empty: it cannot be read");
+    assert_eq!((seen.len(), error.operation(), error.path()), (0, "read", None));
+    assert!(error.to_string().contains("standard input at byte 0: Bad file descriptor"), "{error}");
+}
+
+#[cfg(unix)]
+#[test]
+fn standard_input_that_cannot_be_read_is_a_typed_error_and_not_an_empty_input() {
+    let run = |stdin: File| {
+        std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "in_a_process_that_cannot_read_standard_input"])
+            .env("PIPE_STREAM_NO_STDIN", "")
+            .stdin(stdin)
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .status()
+            .unwrap()
+    };
+    assert!(run(File::create("/dev/null").unwrap()).success(), "open for writing");
+    assert!(
+        !run(File::open("/dev/null").unwrap()).success(),
+        "open for reading: it is empty, and that is no error"
+    );
+}
