@@ -57,7 +57,7 @@ pub enum StreamErrorKind {
     },
     /// A file became shorter while it was read. What was cut in the middle was not handed on.
     Truncated {
-        /// Its length in bytes when it was opened.
+        /// The greatest length in bytes that it was seen to have since it was opened.
         expected: u64,
         /// Its length in bytes now.
         found: u64,

@@ -46,10 +46,8 @@ pub(crate) struct Parts {
 }
 
 struct Extent {
-    /// Where the last part ends.
+    /// Up to where parts may be handed out: the greatest length that was seen. Who finds less was cut off.
     length: u64,
-    /// The length when it was opened.
-    opened: u64,
     /// The length is final: the record there was lent as it stood.
     ended: bool,
 }
@@ -71,7 +69,7 @@ impl Parts {
         pool: Arc<Pool>,
         max_record: usize,
     ) -> Self {
-        let extent = Mutex::new(Extent { length, opened: length, ended: false });
+        let extent = Mutex::new(Extent { length, ended: false });
         Parts {
             file,
             subject,
@@ -172,7 +170,7 @@ impl Parts {
 
     /// A read at `at` found nothing. An error if the file was cut; some files of the kernel (sysfs) just claim more than they have.
     fn meets_end(&self, at: u64) -> Result<(), StreamError> {
-        let expected = self.extent().opened;
+        let expected = self.extent().length;
         let found = if at < expected { self.length()? } else { expected };
         if found < expected {
             return Err(StreamError::read(StreamErrorKind::Truncated { expected, found }, &self.subject, at));
@@ -262,6 +260,10 @@ impl Part {
             let ended = of.extend(&mut room, goal, offset, start)?;
             let block = room.block();
             let filled = block.len();
+            // Not even its first byte is there: a file of the kernel that claims more than it has, or was cut and has grown again.
+            if filled <= before {
+                return self.loaded(room, 0..0, offset);
+            }
             let [open, open_behind] = self.open(&block[before..edge.min(filled)])?;
             let start_at = |at, open| match &of.quotes {
                 Some(_) => framing.start_quoted(block, at, open),
@@ -402,7 +404,7 @@ impl Parts {
         let Some(hit) = slice.was_hit() else { return Ok(()) };
         let (end, found) = (offset + slice.len() as u64, self.length()?);
         if found < end || hit {
-            let (at, expected) = (found.clamp(offset, end), self.extent().opened.max(end));
+            let (at, expected) = (found.clamp(offset, end), self.extent().length.max(end));
             let kind = StreamErrorKind::Truncated { expected, found };
             return Err(StreamError::read(kind, &self.subject, at));
         }

@@ -131,10 +131,26 @@ impl<R: Read + Send + 'static> Lines<Decoded<R>> {
 }
 
 impl Lines<Stdin> {
-    /// The lines of standard input.
+    /// The lines of standard input. If that is not open for reading, it is an error of the run: the standard library's `Stdin` would say that
+    /// it is empty. (One that was closed when the program started is `/dev/null` by now, and is empty.)
     pub fn stdin() -> Self {
-        Records::new(Stream::new(io::stdin(), Subject::Named("standard input"), |_| Ok(None)))
+        // Asked where a read says that it is at the end.
+        let lengths = |stdin: &Stdin| is_readable(stdin).map(|()| None);
+        Records::new(Stream::new(io::stdin(), Subject::Named("standard input"), lengths))
     }
+}
+
+/// A read of no bytes, past the standard library: it fails where others would.
+#[cfg(unix)]
+fn is_readable(stdin: &Stdin) -> io::Result<()> {
+    use std::os::fd::AsFd;
+    File::from(stdin.as_fd().try_clone_to_owned()?).read(&mut []).map(drop)
+}
+
+/// Elsewhere a program without standard input is a common thing, and its handle is not to be looked at.
+#[cfg(not(unix))]
+fn is_readable(_: &Stdin) -> io::Result<()> {
+    Ok(())
 }
 
 impl<R: Read + Send> Lines<R> {

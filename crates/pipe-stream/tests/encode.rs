@@ -168,6 +168,19 @@ fn rows_are_quoted_where_needed_and_read_back_by_both_readers() {
 }
 
 #[test]
+fn a_field_that_begins_with_a_byte_order_mark_keeps_it_at_the_head_of_a_file() {
+    for rows in [[["\u{feff}a", "b"]], [["\u{feff}", "\u{feff}"]]] {
+        let mut out = Vec::new();
+        from_iter(rows).encode(AsCsv).to(WriterSink::new(&mut out)).run_on(&Inline).unwrap();
+        let read = Lines::from_reader(&*out)
+            .framed(Csv::new())
+            .pipeline()
+            .map(|row| row.fields().map(|field| field.text().unwrap().into_owned()).collect::<Vec<_>>());
+        assert_eq!(read.collect().run_on(&Inline).unwrap().value, rows);
+    }
+}
+
+#[test]
 fn every_json_record_is_one_line() {
     let records = ["a\nb", "\"quoted\"", "\u{2028}é\0", ""];
     let mut out = Vec::new();

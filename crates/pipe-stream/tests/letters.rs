@@ -1,7 +1,7 @@
 //! Dead letters in a file: nothing is lost by what an earlier run left there, or by one bad line.
 
 use pipe_core::{Inline, RunError, dead_letters, from_source};
-use pipe_stream::{DeadLetterFile, Replay, Text};
+use pipe_stream::{DeadLetterFile, Framing, LengthPrefixed, Newline, PrefixBytes, Replay, Text};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
@@ -78,4 +78,50 @@ fn what_stands_before_a_bad_line_is_replayed_and_the_error_names_the_line() {
         assert!(told.contains(&format!("line {} of", before + 1)), "{told}");
         assert!(told.contains("no dead letter"), "{told}");
     }
+}
+
+/// What a stage is given of `text`, cut as `framing` says: all of it fails. And what it is given of the letters.
+fn twice(text: &[u8], framing: impl Framing<Record = &'static [u8]>) -> [Vec<Vec<u8>>; 2] {
+    let (_folder, path) = letters();
+    let given = [Mutex::new(Vec::new()), Mutex::new(Vec::new())];
+    let refuse = |record: &[u8]| {
+        given[0].lock().unwrap().push(record.to_vec());
+        Err::<(), _>("bad")
+    };
+    let file = DeadLetterFile::append(&path).unwrap();
+    let records = Text::new(text.to_vec()).framed(framing).pipeline();
+    records.try_map(refuse).on_error(dead_letters(file)).for_each(drop).run_on(&Inline).unwrap();
+    let take = |record: &[u8]| given[1].lock().unwrap().push(record.to_vec());
+    Replay::open(&path).unwrap().pipeline().map(take).for_each(drop).run_on(&Inline).unwrap();
+    given.map(|given| given.into_inner().unwrap())
+}
+
+#[test]
+fn a_replay_gives_a_stage_what_it_was_given_before() {
+    let [before, again] = twice(b"one\r\n\r\ntwo\r\nlast", Newline::crlf());
+    assert_eq!((before.len(), before), (4, again));
+    let [before, again] = twice(b"one\r\n\r\ntwo", Newline::crlf().skip_empty());
+    assert_eq!((before.len(), before), (2, again));
+    let [before, again] = twice(b"\x03one\x00\x03two", LengthPrefixed::big_endian(PrefixBytes::One));
+    assert_eq!((before.len(), before), (3, again));
+}
+
+#[test]
+fn a_letter_of_the_longest_record_can_be_replayed_whatever_its_bytes_are() {
+    let (_folder, path) = letters();
+    for byte in [b'a', 0, b'"', 0xff] {
+        let record = vec![byte; 2 << 20];
+        let file = DeadLetterFile::append(&path).unwrap();
+        let lines = Text::new(record.clone()).pipeline();
+        let failing =
+            lines.try_map(|_: &[u8]| Err::<(), _>("bad")).on_error(dead_letters(file)).for_each(drop);
+        failing.run_on(&Inline).unwrap();
+        let again = Replay::open(&path).unwrap().max_record(2 << 20).pipeline();
+        let same = again.map(move |again| again == record).collect().run_on(&Inline).unwrap();
+        assert_eq!(same.value, [true], "{byte}");
+        fs::remove_file(&path).unwrap();
+    }
+    fail(&["one"], &path);
+    let none = Replay::open(&path).unwrap().max_record(0).pipeline().map(<[u8]>::len).for_each(drop).run_on(&Inline);
+    assert!(none.unwrap_err().to_string().contains("max_record = 0"));
 }

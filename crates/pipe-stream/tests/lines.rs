@@ -406,6 +406,41 @@ fn a_file_cut_while_it_is_read_is_an_error_after_the_parts_before_the_cut() {
 }
 
 #[test]
+fn a_file_that_grew_and_then_is_cut_while_it_is_read_is_an_error_that_names_the_byte() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("rotated");
+    let want = Want { items: usize::MAX, bytes: 64 };
+    for cut in [100, 101, 127, 128, 129, 300, 799] {
+        fs::write(&path, b"0123456\n".repeat(10)).unwrap();
+        let mut lines = Lines::open(&path).unwrap();
+        let mut parts: Vec<_> = (0..2).map(|_| lines.pull(want).unwrap().unwrap()).collect();
+        File::options().append(true).open(&path).unwrap().write_all(&b"0123456\n".repeat(90)).unwrap();
+        parts.extend((0..12).map_while(|_| lines.pull(want).unwrap()));
+        assert_eq!(parts.len(), 14, "parts of what is new were handed out");
+        File::options().write(true).open(&path).unwrap().set_len(cut).unwrap();
+        let error = parts.iter_mut().find_map(|part| part.load().err()).expect("it was cut");
+        let error = error.downcast_ref::<StreamError>().unwrap();
+        assert_eq!(error.kind(), StreamErrorKind::Truncated { expected: 800, found: cut });
+        assert!(error.offset().unwrap().abs_diff(cut) <= 64, "{error}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_that_claims_more_than_it_has_may_be_read_in_parts_of_any_size() {
+    let path = "/sys/kernel/mm/transparent_hugepage/enabled";
+    let Ok(text) = fs::read(path) else {
+        return skip("a_file_that_claims_more_than_it_has", "no such file of the kernel");
+    };
+    for buffer in [1, 7, text.len(), 1_000] {
+        let lines = Lines::open(path).unwrap().buffer(buffer);
+        let (seen, error) = drain(lines, WANT);
+        assert!(error.is_none(), "{error:?}");
+        assert_eq!(seen, naive(&text));
+    }
+}
+
+#[test]
 fn a_file_that_grows_or_is_removed_meanwhile_is_read_to_its_end() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("grows");
@@ -478,4 +513,37 @@ fn a_panicking_reader_ends_the_run_with_an_error() {
     }
     let failed = Lines::from_reader(Panics).pipeline().map(|line| line.len()).collect().run_on(&Inline);
     assert!(matches!(failed, Err(RunError::Panicked { stage, .. }) if stage == "source"));
+}
+
+/// The part of the test below that runs in a process of its own, whose standard input is open for writing.
+#[cfg(unix)]
+#[test]
+fn in_a_process_that_cannot_read_standard_input() {
+    if std::env::var_os("PIPE_STREAM_NO_STDIN").is_none() {
+        return;
+    }
+    let (seen, error) = drain(Lines::stdin(), WANT);
+    let error = error.expect("it is not empty: it cannot be read");
+    assert_eq!((seen.len(), error.operation(), error.path()), (0, "read", None));
+    assert!(error.to_string().contains("standard input at byte 0: Bad file descriptor"), "{error}");
+}
+
+#[cfg(unix)]
+#[test]
+fn standard_input_that_cannot_be_read_is_a_typed_error_and_not_an_empty_input() {
+    let run = |stdin: File| {
+        std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "in_a_process_that_cannot_read_standard_input"])
+            .env("PIPE_STREAM_NO_STDIN", "")
+            .stdin(stdin)
+            .stdout(std::process::Stdio::null())
+            .stderr(std::process::Stdio::null())
+            .status()
+            .unwrap()
+    };
+    assert!(run(File::create("/dev/null").unwrap()).success(), "open for writing");
+    assert!(
+        !run(File::open("/dev/null").unwrap()).success(),
+        "open for reading: it is empty, and that is no error"
+    );
 }

@@ -443,3 +443,28 @@ fn a_header_of_any_length_stands_in_front() {
         assert!(out == [&header[..], b"!\none\n"].concat(), "{length}");
     }
 }
+
+#[test]
+fn a_target_that_no_rename_could_make_is_refused_before_the_run() {
+    let folder = tempfile::tempdir().unwrap();
+    for path in ["new/", "new//", "new/."] {
+        let refused = FileSink::create(folder.path().join(path)).expect_err("it is the name of a folder");
+        assert_eq!(
+            (refused.operation(), refused.kind()),
+            ("create", StreamErrorKind::Io(ErrorKind::IsADirectory))
+        );
+    }
+    assert!(names(folder.path()).is_empty());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_that_leads_nowhere_is_not_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let link = folder.path().join("link");
+    std::os::unix::fs::symlink(folder.path().join("nowhere"), &link).unwrap();
+    let refused = FileSink::create(&link).expect_err("the rename would replace it");
+    assert_eq!(refused.kind(), StreamErrorKind::Io(ErrorKind::AlreadyExists));
+    assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    assert_eq!(names(folder.path()), ["link"]);
+}

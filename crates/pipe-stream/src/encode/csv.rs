@@ -7,7 +7,7 @@ use std::fmt::Display;
 use std::io::{self, Write};
 
 /// Rows as RFC 4180 has them: commas between fields, a line feed behind each row. A field stands in quotes if it has a comma, a quote or a
-/// line break in it, and quotes in it are doubled; other fields stay as they are.
+/// line break in it, or begins with a byte order mark, and quotes in it are doubled; other fields stay as they are.
 ///
 /// Rows are tuples of up to eight fields, arrays and slices: see [`ToFields`]. What is written reads back with
 /// [`Csv::new`](crate::Csv::new), field by field, with one exception that the format has: a row whose only field is empty is written
@@ -68,12 +68,15 @@ fn put_row<T: ToFields + ?Sized>(row: &T, into: &mut Vec<u8>) -> io::Result<()> 
     put
 }
 
+/// A byte order mark: at the head of a file it would be taken off, in quotes it is part of the field.
+const MARK: &[u8] = "\u{feff}".as_bytes();
+
 /// Fails if the field's own `Display` does.
 fn put_field(field: &dyn Display, into: &mut Vec<u8>) -> io::Result<()> {
     let start = into.len();
     write!(into, "{field}")?;
     let text = &into[start..];
-    if memchr3(b',', b'"', b'\n', text).or_else(|| memchr(b'\r', text)).is_some() {
+    if memchr3(b',', b'"', b'\n', text).or_else(|| memchr(b'\r', text)).is_some() || text.starts_with(MARK) {
         quote(into, start);
     }
     Ok(())

@@ -98,8 +98,8 @@ pub trait Framing: Clone + Send + Sync + 'static {
         Preamble::Bytes(0)
     }
 
-    /// The bytes of the record lent at `start`, of a window of whole records, as they stand in the input: for dead letters, and to read a
-    /// record again. Found by lending it, unless there is a quicker way.
+    /// The bytes of the record lent at `start`, of a window of whole records: for dead letters. Of records that are bytes those that are lent,
+    /// so that a replay gives a stage what it was given before. All from there to the next record, unless the framing says otherwise.
     fn record<'w>(&self, window: &'w [u8], start: usize) -> &'w [u8] {
         let mut place = Place::at(start);
         self.drive(window, Cursor::new(&mut place), |_, _| Flow::Break(()));

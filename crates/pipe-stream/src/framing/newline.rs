@@ -1,6 +1,6 @@
 //! Lines.
 
-use crate::framing::{Cursor, Framing, NotARecord, Rest};
+use crate::framing::{Cursor, Framing, NotARecord, Place, Rest};
 use crate::newlines::Newlines;
 use memchr::{memchr, memrchr};
 use pipe_core::Flow;
@@ -92,6 +92,21 @@ impl Framing for Newline {
 
     fn record<'w>(&self, window: &'w [u8], start: usize) -> &'w [u8] {
         let rest = &window[start..];
-        &rest[..memchr(b'\n', rest).unwrap_or(rest.len())]
+        let line = &rest[..memchr(b'\n', rest).unwrap_or(rest.len())];
+        match self.returns {
+            Returns::Kept => line,
+            Returns::Stripped => line.strip_suffix(b"\r").unwrap_or(line),
+        }
+    }
+
+    /// A carriage return counts, also where it is taken off: it was read.
+    fn too_long(&self, window: &[u8], from: usize, limit: usize) -> Option<usize> {
+        let (mut place, mut long) = (Place::at(from), None);
+        let kept = Newline { returns: Returns::Kept, ..*self };
+        kept.drive(window, Cursor::new(&mut place), |start, line| {
+            long = (line.len() > limit).then_some(start);
+            if long.is_some() { Flow::Break(()) } else { Flow::Continue(()) }
+        });
+        long
     }
 }

@@ -132,6 +132,12 @@ impl Framing for LengthPrefixed {
         self.end(block, 0)
     }
 
+    /// Without its length, which no stage has seen.
+    fn record<'w>(&self, window: &'w [u8], start: usize) -> &'w [u8] {
+        let end = self.end(window, start).map_or(window.len(), |end| end.min(window.len()));
+        window.get(start + self.prefix()..end).unwrap_or_default()
+    }
+
     #[inline(always)]
     fn drive(
         &self,

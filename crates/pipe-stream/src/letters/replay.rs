@@ -4,6 +4,7 @@ use crate::error::{StreamError, Subject};
 use crate::letters::record;
 use crate::opened::Opened;
 use crate::records::Lines;
+use crate::settings::Settings;
 use pipe_core::{
     Batch, BoxError, Event, Flow, Identity, Pipeline, Position, Reread, Source, Start, Want, from_source,
 };
@@ -31,13 +32,30 @@ impl Replay {
     /// As [`Lines::open`].
     pub fn open(path: impl AsRef<Path>) -> Result<Self, StreamError> {
         let subject = Subject::Path(path.as_ref().to_owned());
-        Ok(Replay { letters: Lines::open(path)?, subject, line: 0, bad: None })
+        let letters = Lines::open(path)?.max_record(letter_of(Settings::default().max_record));
+        Ok(Replay { letters, subject, line: 0, bad: None })
+    }
+
+    /// The most bytes that a record may have, as it was set of the source that it came from; 64 MiB unless set. The line of a letter may be
+    /// longer, since JSON writes some bytes as six. Zero is an error of the run, before anything is read.
+    pub fn max_record(mut self, bytes: usize) -> Self {
+        self.letters = self.letters.max_record(letter_of(bytes));
+        self
     }
 
     /// The pipeline over the records.
     pub fn pipeline(self) -> Pipeline<Start<Replay>, Identity, &'static [u8]> {
         from_source(self)
     }
+}
+
+/// The most bytes of a letter about a record of so many bytes. Zero stays zero, and is refused where it is used.
+fn letter_of(record: usize) -> usize {
+    /// A control character is `\u0000`; in hexadecimal digits a byte takes two.
+    const JSON: usize = 6;
+    /// For the stage, the error, and its causes.
+    const BESIDE: usize = 1 << 20;
+    record.saturating_mul(JSON).saturating_add(if record == 0 { 0 } else { BESIDE })
 }
 
 impl fmt::Debug for Replay {

@@ -16,7 +16,7 @@ use std::path::{self, Path, PathBuf};
 /// They go into a new file beside the target, `.NAME.part-PID-N`, which takes the target's name when the run has gone well. So
 /// whoever opens the target meets the old file or the whole new one. A run that fails or is cancelled removes what it wrote; a process
 /// that is killed leaves it. An existing target keeps its permissions, not its owner; a symbolic link to one stays, and what it points
-/// to is replaced.
+/// to is replaced. One that leads nowhere is refused.
 ///
 /// A target that is not a regular file (a device, a FIFO, `/dev/stdout`) is written directly, as the lines come.
 ///
@@ -119,6 +119,7 @@ fn open(path: &Path) -> io::Result<(File, Option<Temporary>)> {
     let existing = match OpenOptions::new().append(true).open(path) {
         Ok(existing) => existing,
         Err(error) if error.kind() == ErrorKind::NotFound => {
+            may_be_made(path)?;
             // Absolute, so that it stays the same file when the process changes its folder.
             let (file, part) = create(path::absolute(path)?)?;
             return Ok((file, Some(part)));
@@ -132,6 +133,19 @@ fn open(path: &Path) -> io::Result<(File, Option<Temporary>)> {
     let (file, part) = create(fs::canonicalize(path)?)?;
     file.set_permissions(metadata.permissions())?;
     Ok((file, Some(part)))
+}
+
+/// What would be found out at the end, by the rename: a path that ends as those of folders do. And what the rename would replace: a link
+/// that leads nowhere.
+fn may_be_made(path: &Path) -> io::Result<()> {
+    let name = path.file_name().unwrap_or_default();
+    if !path.as_os_str().as_encoded_bytes().ends_with(name.as_encoded_bytes()) {
+        return Err(ErrorKind::IsADirectory.into());
+    }
+    match fs::symlink_metadata(path) {
+        Ok(_) => Err(ErrorKind::AlreadyExists.into()),
+        Err(_) => Ok(()),
+    }
 }
 
 fn create(target: PathBuf) -> io::Result<(File, Temporary)> {
