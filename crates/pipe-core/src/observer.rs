@@ -5,6 +5,7 @@ use crate::explain::Explain;
 use crate::handle::Run;
 use crate::report::{Event, Report};
 use crate::run::RunState;
+use std::any::Any;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -149,30 +150,27 @@ impl Observers {
     pub(crate) fn is_empty(&self) -> bool {
         self.all.is_empty()
     }
-
-    /// Tells all of them. What is returned are the panics of those that will not be told again.
-    #[cold]
-    fn tell(&self, what: &Observed<'_>) -> Vec<Payload> {
-        let mut panics = Vec::new();
-        for Watcher { observer, broken } in &self.all {
-            if broken.load(Relaxed) {
-                continue;
-            }
-            if let Err(thrown) = catch_unwind(AssertUnwindSafe(|| observer.observe(what)))
-                && !broken.swap(true, SeqCst)
-            {
-                panics.push(Payload::new(thrown));
-            }
-        }
-        panics
-    }
 }
 
 impl RunState {
+    /// Tells all of them. One small function, since this is what it costs to be observed.
     pub(crate) fn tell(&self, what: &Observed<'_>) {
-        for panic in self.observers().tell(what) {
+        for watcher in &self.observers().all {
+            if !watcher.broken.load(Relaxed)
+                && let Err(thrown) = catch_unwind(AssertUnwindSafe(|| watcher.observer.observe(what)))
+            {
+                self.leave_out(watcher, thrown);
+            }
+        }
+    }
+
+    /// Tells one that has panicked no more, and the others that it did.
+    #[cold]
+    fn leave_out(&self, watcher: &Watcher, thrown: Box<dyn Any + Send>) {
+        if !watcher.broken.swap(true, SeqCst) {
+            let why = format!("it panicked: {}", Payload::new(thrown).message());
             let (wanted, got) = ("an observer".to_owned(), "no observer from here on".to_owned());
-            self.note(Event::Fallback { wanted, got, why: format!("it panicked: {}", panic.message()) });
+            self.note(Event::Fallback { wanted, got, why });
         }
     }
 

@@ -58,9 +58,9 @@ impl<X> Choice for X where
 /// The head is this long at most.
 const HEAD: Duration = Duration::from_millis(200);
 
-/// From here on an item of a loop costs so much that several workers might pay. Where they do not, what is lost is the loop: up to 3 ns an item,
+/// From here on an item of a loop costs so much that several workers might pay. Where they do not, what is lost is the loop: up to 1.5 ns an item,
 /// as batches cost; so it is not tried where that is more than an eighth.
-const OPEN_NS: f64 = 25.0;
+const OPEN_NS: f64 = 12.0;
 
 /// Slices in a row that say so: one alone may have been interrupted, or was the first.
 const EVIDENCE: u32 = 4;
