@@ -22,11 +22,14 @@ pub(crate) enum Alone<'p> {
 /// something else ran on the sibling of its core.
 const LOOP_NS: f64 = 6.0;
 
-/// How many trials in a row have to say that threads would pay. One alone may have been interrupted by the system, for up to 100 ns an item,
+/// How many slices in a row have to say that threads would pay. One alone may have been interrupted by the system, for up to 100 ns an item,
 /// and the next one then begins with cold caches.
-const EVIDENCE: u32 = 4;
+const EVIDENCE: u32 = 3;
 
-/// From here on one trial is enough: no interruption looks like this, and four heavy items one after the other would be a long wait.
+/// A shorter slice says nothing.
+const WITNESS: Duration = Duration::from_micros(25);
+
+/// From here on one slice is enough: no interruption looks like this, and three heavy items one after the other would be a long wait.
 const CLEAR_NS: f64 = 1_000.0;
 
 /// From so many items on slices may become eight times as long as the one before, and not only twice: each costs some 300 ns, which is much for a
@@ -61,18 +64,18 @@ pub(crate) fn alone<'p>(
             whole.finish()?;
             return Ok(Alone::Ended);
         }
-        if workers > 1 && spent >= TRIAL {
-            let ns = spent.as_nanos() as f64 / items as f64;
-            evidence = match ns {
+        if workers > 1 && elapsed >= WITNESS {
+            evidence = match elapsed.as_nanos() as f64 / n as f64 {
                 ns if ns >= CLEAR_NS => EVIDENCE,
                 ns if ns >= LOOP_NS => evidence + 1,
                 _ => 0,
             };
+        }
+        if workers > 1 && spent >= TRIAL {
             if evidence >= EVIDENCE {
                 return Ok(Alone::Opened { nodes: whole.open(), longest });
             }
-            ns_per_item = Some(ns);
-            (spent, items) = (Duration::ZERO, 0);
+            ns_per_item = Some(spent.as_nanos() as f64 / items as f64);
         }
     }
 }

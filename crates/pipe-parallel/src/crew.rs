@@ -5,8 +5,8 @@ use crate::break_even::{Trial, Verdict};
 use crate::ending::Outcome;
 use crate::gates::Gates;
 use crate::hands::{Hands, Row};
-use crate::intake::{Intake, Patience};
-use crate::job::{Job, Rest, Ticket};
+use crate::intake::Intake;
+use crate::job::{Job, Ticket};
 use crate::ledger::Part;
 use crate::loan::Loan;
 use crate::max_delay::pull;
@@ -39,8 +39,6 @@ pub(crate) struct Crew<'p> {
     /// The most items in a batch. Lowered at most once, before the helpers come.
     batch: AtomicUsize,
     seats: Mutex<Seats>,
-    /// How who finds another worker in the source waits for it.
-    patience: Patience,
     run: Arc<RunState>,
 }
 
@@ -71,6 +69,14 @@ pub(crate) struct Head<'p> {
     pub(crate) longest: Duration,
 }
 
+/// A worker's visits to the source.
+struct Visits {
+    /// How much it asks for.
+    pace: Pace,
+    /// When it has left last.
+    left: Instant,
+}
+
 /// What a worker is about to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Before {
@@ -89,12 +95,11 @@ impl<'p> Crew<'p> {
     ) -> Self {
         let (gates, deques) = Gates::new(&mut stretches, strength, &run);
         let Strength { bounds, max_delay, processors } = strength;
-        let patience = if bounds.workers <= processors { Patience::Awake } else { Patience::Asleep };
-        let intake = Intake::new(source);
+        let intake = Intake::new(source, bounds.workers, processors);
         let rows = stretches.into_iter().map(|stretch| stretch.row).collect();
         let seats = Mutex::new(Seats { free: deques, taken: 0, hired: bounds.workers });
         let batch = AtomicUsize::new(bounds.batch);
-        Crew { intake, rows, gates, bounds, max_delay, batch, seats, patience, run }
+        Crew { intake, rows, gates, bounds, max_delay, batch, seats, run }
     }
 
     /// The calling thread's part. `invite` lets helpers come, and says whether all will.
@@ -209,16 +214,12 @@ impl<'p> Crew<'p> {
     }
 
     fn work_on(&self, mut hands: Hands<'_, 'p>, mut observe: impl FnMut(&mut Option<Meter>, Before)) {
-        let mut pace = Pace::new(SPAN, self.bounds.batch);
-        let mut began = Instant::now();
+        let mut visits = Visits { pace: Pace::new(SPAN, self.bounds.batch), left: Instant::now() };
         loop {
             match self.gates.next_job(&hands) {
-                Job::Pull { permit, rest } => {
+                Job::Pull(permit) => {
                     observe(hands.meter, Before::Pull);
-                    if rest == Rest::Slept {
-                        began = Instant::now();
-                    }
-                    self.work_on_pulled(&mut hands, &mut pace, began, permit);
+                    self.work_on_pulled(&mut hands, &mut visits, permit);
                 }
                 Job::Ticket(ticket) => {
                     observe(hands.meter, Before::Ticket);
@@ -228,23 +229,22 @@ impl<'p> Crew<'p> {
                 Job::Drain(stretch) => self.gates.drain_now(stretch, &mut hands.split(stretch).1),
                 Job::Leave => return,
             }
-            began = Instant::now();
         }
     }
 
-    /// Pulls a batch and carries it through the first row. Two looks at the clock per batch, and more while it is measured whether others
+    /// Pulls a batch and carries it through the first row. Three looks at the clock per batch, and more while it is measured whether others
     /// would pay.
-    fn work_on_pulled(&self, hands: &mut Hands<'_, 'p>, pace: &mut Pace, began: Instant, permit: Permit) {
-        let items = pace.items().min(self.batch.load(Relaxed));
+    fn work_on_pulled(&self, hands: &mut Hands<'_, 'p>, visits: &mut Visits, permit: Permit) {
+        let items = visits.pace.items().min(self.batch.load(Relaxed));
         let want = Want { items, bytes: self.gates.want_bytes() };
-        let Some(pulled) = self.pull(want, permit, hands) else { return };
+        let Some((pulled, began)) = self.pull(want, permit, visits, hands) else { return };
         let place = pulled.place();
         hands.lap(Account::Source);
         let carried = hands.carry(&self.gates, pulled);
         let now = Instant::now();
         // A row without segments does not count; a source mostly gives what is wanted.
         let items = if self.rows[0].is_empty() { want.items as u64 } else { carried.items };
-        pace.learn(items as usize, now - began);
+        visits.pace.learn(items as usize, now - began);
         if let Some(meter) = hands.meter {
             meter.lap(Account::Rows);
             meter.trial.count(items);
@@ -252,10 +252,16 @@ impl<'p> Crew<'p> {
         self.gates.complete(place, carried.last, carried.outcome, &mut hands.split(0).1);
     }
 
-    /// The next batch and its ticket. `None`: there is none.
-    fn pull(&self, want: Want, mut permit: Permit, hands: &mut Hands<'_, 'p>) -> Option<Ticket> {
+    /// The next batch with its ticket, and when the pull began. `None`: there is none.
+    fn pull(
+        &self,
+        want: Want,
+        mut permit: Permit,
+        visits: &mut Visits,
+        hands: &mut Hands<'_, 'p>,
+    ) -> Option<(Ticket, Instant)> {
         let mut intake = self.intake.try_enter().unwrap_or_else(|| {
-            let enter = || self.intake.enter(self.patience);
+            let enter = || self.intake.enter(visits.left.elapsed());
             self.gates.count(Asleep::NoJob { full: None }, enter)
         });
         let span = Span::of(intake.next_ticket);
@@ -269,7 +275,9 @@ impl<'p> Crew<'p> {
                 permit.resize(batch.bytes());
                 let (wanted, limit) = (batch.bytes(), self.run.budget().limit());
                 if wanted <= limit {
-                    return Some(Ticket { stretch: 0, span, part: Part { batch, permit } });
+                    let began = intake.since();
+                    visits.left = intake.leave();
+                    return Some((Ticket { stretch: 0, span, part: Part { batch, permit } }, began));
                 }
                 self.run.budget().refusal("source", wanted, 0)
             }

@@ -11,8 +11,8 @@ use std::time::Instant;
 
 /// What a worker is to do.
 pub(crate) enum Job {
-    /// Pull a batch. It may have slept before.
-    Pull { permit: Permit, rest: Rest },
+    /// Pull a batch.
+    Pull(Permit),
     /// Work on a batch.
     Ticket(Ticket),
     /// Finish its states in a stretch.
@@ -21,13 +21,6 @@ pub(crate) enum Job {
     Drain(usize),
     /// Go home.
     Leave,
-}
-
-/// Whether a worker had to wait for its job.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Rest {
-    None,
-    Slept,
 }
 
 /// A batch that was claimed, or a piece of one.
@@ -59,9 +52,9 @@ impl<'p> Gates<'p> {
         }
         let mut idle_since = None;
         loop {
-            let rest = if idle_since.is_some() { Rest::Slept } else { Rest::None };
-            if let Some(job) = self.job(&mut state, hands, rest) {
-                if rest == Rest::Slept {
+            let slept = idle_since.is_some();
+            if let Some(job) = self.job(&mut state, hands) {
+                if slept {
                     self.bells.jobs.ring(1);
                 }
                 if matches!(job, Job::Leave) {
@@ -76,7 +69,7 @@ impl<'p> Gates<'p> {
                 return job;
             }
             if self.rests(hands.worker) {
-                if rest == Rest::Slept {
+                if slept {
                     // The job that it was woken for is for somebody else.
                     self.bells.jobs.ring(1);
                 }
@@ -158,7 +151,7 @@ impl<'p> Gates<'p> {
         None
     }
 
-    fn job(&self, state: &mut State<'p>, hands: &Hands<'_, 'p>, rest: Rest) -> Option<Job> {
+    fn job(&self, state: &mut State<'p>, hands: &Hands<'_, 'p>) -> Option<Job> {
         let worker = hands.worker;
         if state.over || state.abandoned.is_some() {
             return Some(Job::Leave);
@@ -186,7 +179,7 @@ impl<'p> Gates<'p> {
         let permit = self.budget.try_take(self.want_bytes())?;
         state.lanes[0].ledger.admit();
         state.lanes[0].ledger.join(worker);
-        Some(Job::Pull { permit, rest })
+        Some(Job::Pull(permit))
     }
 }
 
