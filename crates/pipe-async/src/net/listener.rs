@@ -214,12 +214,12 @@ impl Drop for Listener {
 }
 
 /// What the thread needs.
-struct Serve {
-    endpoint: Endpoint,
-    framing: Framing,
-    settings: ListenSettings,
-    inbox: Arc<Inbox>,
-    connections: Option<u64>,
+pub(super) struct Serve {
+    pub(super) endpoint: Endpoint,
+    pub(super) framing: Framing,
+    pub(super) settings: ListenSettings,
+    pub(super) inbox: Arc<Inbox>,
+    pub(super) connections: Option<u64>,
 }
 
 impl Serve {
@@ -243,7 +243,8 @@ impl Serve {
         })
     }
 
-    async fn serve(&self, doors: Doors) -> Result<(), NetError> {
+    /// Until all connections have come and gone.
+    pub(super) async fn serve(&self, doors: Doors) -> Result<(), NetError> {
         let most = self.settings.max_connections;
         let seats = Arc::new(Semaphore::new(most));
         let (mut come, mut refused) = (0, None);

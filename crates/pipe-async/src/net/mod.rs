@@ -8,6 +8,8 @@ mod inbox;
 mod limits;
 mod listener;
 mod patience;
+#[cfg(all(test, not(loom)))]
+mod simulation;
 mod socket;
 mod wire;
 mod wire_sink;

@@ -22,6 +22,8 @@ pub(super) enum Socket {
     Tcp(TcpStream),
     #[cfg(unix)]
     Unix(UnixStream),
+    #[cfg(all(test, not(loom)))]
+    Simulated(super::simulation::Stream),
 }
 
 impl Socket {
@@ -63,6 +65,8 @@ macro_rules! delegate {
             Socket::Tcp(stream) => Pin::new(stream).$call($($argument),*),
             #[cfg(unix)]
             Socket::Unix(stream) => Pin::new(stream).$call($($argument),*),
+            #[cfg(all(test, not(loom)))]
+            Socket::Simulated(stream) => Pin::new(stream).$call($($argument),*),
         }
     };
 }
@@ -74,6 +78,10 @@ impl Socket {
             // If it fails the connection is gone already.
             let _ = stream.set_zero_linger();
         }
+        #[cfg(all(test, not(loom)))]
+        if let Socket::Simulated(stream) = self {
+            stream.cut_off(true);
+        }
     }
 
     /// From now on the peer learns that it was heard to the end.
@@ -81,6 +89,10 @@ impl Socket {
     pub(super) fn end_well(&self) {
         if let Socket::Tcp(stream) = self {
             let _ = stream.set_linger(None);
+        }
+        #[cfg(all(test, not(loom)))]
+        if let Socket::Simulated(stream) = self {
+            stream.cut_off(false);
         }
     }
 }
@@ -148,6 +160,8 @@ pub(super) enum Doors {
     Tcp(TcpListener),
     #[cfg(unix)]
     Unix(UnixListener),
+    #[cfg(all(test, not(loom)))]
+    Simulated(super::simulation::Doors),
 }
 
 impl Doors {
@@ -162,6 +176,8 @@ impl Doors {
             }
             #[cfg(unix)]
             Doors::Unix(listener) => Ok((Socket::Unix(listener.accept().await?.0), "a local peer".into())),
+            #[cfg(all(test, not(loom)))]
+            Doors::Simulated(doors) => doors.accept().await,
         }
     }
 }

@@ -126,7 +126,8 @@ impl Wire {
 
     /// Sends a frame: hands all of it to the system. That the peer has read it only its answer tells.
     ///
-    /// If the future is dropped in the middle, the next call sends the rest first.
+    /// If the future is dropped in the middle, the next call sends the rest first. If it is dropped before that rest has gone, nothing of its
+    /// own frame is sent.
     ///
     /// # Errors
     /// [`NetError::TooLarge`] and [`NetError::NotALine`]: nothing was sent. [`NetError::Stalled`], [`NetError::Io`].
