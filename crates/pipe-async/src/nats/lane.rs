@@ -5,6 +5,7 @@ use super::in_flight::{InFlight, Seat};
 use super::publishing::{Attempted, Publishing};
 use super::streams::Streams;
 use crate::transport::Answer;
+use async_nats::Subject;
 use async_nats::jetstream::Context;
 use async_nats::jetstream::context::PublishAckFuture;
 use std::future::IntoFuture;
@@ -19,6 +20,7 @@ pub(super) const ANSWER: Duration = Duration::from_secs(5);
 
 /// Of one stream: one that is full must not keep those from sending that make room in it, nor one that is slow the answers of others.
 pub(super) struct Lane {
+    pub(super) subject: Subject,
     pub(super) in_flight: Arc<InFlight>,
     /// Without a bound of its own: each has a seat. Dropped, it ends the task that hears the answers.
     sent: UnboundedSender<Sent>,
@@ -40,10 +42,10 @@ pub(super) struct Underway {
 }
 
 impl Lane {
-    pub(super) fn new(runtime: &Handle, context: &Context, streams: &Arc<Streams>) -> Self {
+    pub(super) fn new(stream: &str, runtime: &Handle, context: &Context, streams: &Arc<Streams>) -> Self {
         let (sent, underway) = unbounded_channel();
         runtime.spawn(hear(underway, context.clone(), streams.clone()));
-        Lane { in_flight: Arc::default(), sent }
+        Lane { subject: stream.into(), in_flight: Arc::default(), sent }
     }
 
     /// Sends it on the thread of the caller, if nothing has to be waited for; a task of its own is for all other cases.

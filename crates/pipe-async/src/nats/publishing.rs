@@ -3,6 +3,7 @@
 use super::gate::Attempts;
 use super::streams::Streams;
 use crate::transport::{Published, TransportError};
+use async_nats::Subject;
 use async_nats::jetstream::context::{PublishAckFuture, PublishError, PublishErrorKind};
 use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::publish::PublishAck;
@@ -16,7 +17,7 @@ use tokio::time::error::Elapsed;
 
 /// A message, kept until it is acknowledged: the bytes are shared with each attempt.
 pub(super) struct Publishing {
-    pub(super) stream: String,
+    pub(super) stream: Subject,
     pub(super) id: String,
     pub(super) payload: Bytes,
 }
@@ -70,7 +71,7 @@ impl Publishing {
             if attempts.again().await {
                 continue;
             }
-            let (stream, waited) = (self.stream.clone(), attempts.waited());
+            let (stream, waited) = (self.stream.to_string(), attempts.waited());
             return Err(match failed {
                 Failed::Full => TransportError::Full { stream, waited },
                 Failed::ForGood(error) => error,
@@ -110,7 +111,7 @@ impl Publishing {
             Ok(_) => Ok(Published::Stored),
             Err(error) if is_full(&error) => Err(Failed::Full),
             Err(error) if code(&error) == Some(ErrorCode::STREAM_MESSAGE_EXCEEDS_MAXIMUM) => {
-                let (stream, bytes) = (self.stream.clone(), self.payload.len() + self.id.len());
+                let (stream, bytes) = (self.stream.to_string(), self.payload.len() + self.id.len());
                 // It may have been set since we looked; then all that is known is that this is too much.
                 let limit = streams.largest(&stream).unwrap_or(bytes - 1);
                 Err(Failed::ForGood(TransportError::TooLarge { stream, bytes, limit }))

@@ -1,5 +1,6 @@
 //! The streams of a server, and the consumer that all workers of a stream share.
 
+use super::fetching::Inbox;
 use super::options::Storage;
 use crate::transport::{StreamSettings, TransportError, split};
 use async_nats::jetstream::consumer::{AckPolicy, PullConsumer, pull};
@@ -20,11 +21,13 @@ fn partitions(stream: &str) -> String {
 
 /// Makes streams and consumers that are not there, and remembers those that are.
 pub(super) struct Streams {
-    context: Context,
+    pub(super) context: Context,
     settings: StreamSettings,
     replicas: usize,
     storage: Storage,
     known: Mutex<HashMap<String, Known>>,
+    /// By stream: those that no fetch has at the moment.
+    inboxes: Mutex<HashMap<String, Vec<Inbox>>>,
 }
 
 #[derive(Clone)]
@@ -36,7 +39,7 @@ struct Known {
 
 impl Streams {
     pub(super) fn new(context: Context, settings: StreamSettings, replicas: usize, storage: Storage) -> Self {
-        Streams { context, settings, replicas, storage, known: Mutex::default() }
+        Streams { context, settings, replicas, storage, known: Mutex::default(), inboxes: Mutex::default() }
     }
 
     /// The consumer of a stream, or of a partition. An error that is a [`TransportError`] stays, however often it is tried.
@@ -94,6 +97,16 @@ impl Streams {
             left += subject?.1 as u64;
         }
         Ok(left)
+    }
+
+    pub(super) fn take_inbox(&self, name: &str) -> Option<Inbox> {
+        self.inboxes.lock().unwrap_or_else(PoisonError::into_inner).get_mut(name)?.pop()
+    }
+
+    /// For the next fetch: of those that go on at once, each has one.
+    pub(super) fn keep_inbox(&self, name: &str, inbox: Inbox) {
+        let mut inboxes = self.inboxes.lock().unwrap_or_else(PoisonError::into_inner);
+        inboxes.entry(name.to_owned()).or_default().push(inbox);
     }
 
     fn known(&self) -> MutexGuard<'_, HashMap<String, Known>> {

@@ -58,7 +58,7 @@ impl Nats {
         match all.get(stream) {
             Some(there) => there.clone(),
             None => {
-                let lane = Arc::new(Lane::new(runtime, context, streams));
+                let lane = Arc::new(Lane::new(stream, runtime, context, streams));
                 all.entry(stream.to_owned()).or_insert(lane).clone()
             }
         }
@@ -112,8 +112,11 @@ impl Transport for Nats {
         let lane = self.lane(stream);
         let seat = InFlight::enter(&lane.in_flight, settings.in_flight, self.give_up.as_ref())?;
         let (answer, receipt) = Receipt::pending();
-        let publishing =
-            Publishing { stream: stream.to_owned(), id: message.id, payload: Bytes::from(message.payload) };
+        let publishing = Publishing {
+            stream: lane.subject.clone(),
+            id: message.id,
+            payload: Bytes::from(message.payload),
+        };
         let message = Underway { publishing, attempts: self.attempts(), seat, answer };
         lane.send(runtime, context, streams, message);
         Ok(receipt.giving_up(self.give_up.clone()))

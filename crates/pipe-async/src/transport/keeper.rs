@@ -34,8 +34,8 @@ impl Keeper {
     }
 
     pub(super) fn hold(&self, delivery: &Delivery) {
-        // The payload is not needed to say that it is being worked on.
-        let message = Message { id: delivery.message.id.clone(), payload: Vec::new() };
+        // Neither id nor payload is needed to say that it is being worked on.
+        let message = Message { id: String::new(), payload: Vec::new() };
         let light =
             Delivery { message, stream: delivery.stream.clone(), token: delivery.token.clone(), ..*delivery };
         let mut held = self.lock();

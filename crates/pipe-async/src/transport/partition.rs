@@ -22,16 +22,18 @@ pub fn key_of(key: impl AsRef<[u8]>) -> u64 {
 /// Where items go: into one stream, or into its partitions by their keys.
 pub(crate) struct Route<T> {
     stream: String,
-    by_key: Option<(u32, Key<T>)>,
+    /// The streams that it leads to, in the order of their numbers.
+    streams: Vec<String>,
+    by_key: Option<Key<T>>,
 }
 
 impl<T> Route<T> {
     pub(crate) fn into_one(stream: &str) -> Self {
-        Route { stream: stream.to_owned(), by_key: None }
+        Route { stream: stream.to_owned(), streams: vec![stream.to_owned()], by_key: None }
     }
 
     pub(crate) fn by_key(stream: &str, partitions: u32, key: Key<T>) -> Self {
-        Route { stream: stream.to_owned(), by_key: Some((partitions, key)) }
+        Route { stream: stream.to_owned(), streams: names(stream, partitions), by_key: Some(key) }
     }
 
     pub(crate) fn is_keyed(&self) -> bool {
@@ -43,27 +45,24 @@ impl<T> Route<T> {
     }
 
     /// The streams that it leads to, in the order of their numbers.
-    pub(crate) fn streams(&self) -> Vec<String> {
-        match &self.by_key {
-            None => vec![self.stream.clone()],
-            Some((partitions, _)) => names(&self.stream, *partitions),
-        }
+    pub(crate) fn streams(&self) -> &[String] {
+        &self.streams
     }
 
     /// How many streams.
     pub(crate) fn count(&self) -> usize {
-        self.by_key.as_ref().map_or(1, |(partitions, _)| *partitions as usize)
+        self.streams.len()
     }
 
     /// The number of the stream that an item goes into.
     pub(crate) fn of(&self, item: &T) -> usize {
-        self.by_key.as_ref().map_or(0, |(partitions, key)| (key(item) % u64::from(*partitions)) as usize)
+        self.by_key.as_ref().map_or(0, |key| (key(item) % self.streams.len() as u64) as usize)
     }
 }
 
 impl<T> fmt::Debug for Route<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let partitions = self.by_key.as_ref().map(|(partitions, _)| partitions);
+        let partitions = self.by_key.as_ref().map(|_| self.streams.len());
         f.debug_struct("Route").field("stream", &self.stream).field("partitions", &partitions).finish()
     }
 }

@@ -147,14 +147,14 @@ impl<'w> Shift<'w> {
             receipts.push(transport.publish(&self::suspects(from), message)?);
         }
         let Some(route) = route else { return Ok((receipts, items, 0)) };
-        let (streams, mut before) = (route.streams(), BTreeMap::new());
+        let mut before = BTreeMap::new();
         for (n, Output { to, frame, items }) in outputs.into_iter().enumerate() {
             let id = format!("{}>{stage}{without}.{n}", delivery.message.id);
             if let Some(receipt) = before.remove(&to) {
                 // A frame that is tried again must not be overtaken by the next one of its partition.
                 self.worked.duplicates += u64::from(Receipt::wait(receipt)? == Published::Duplicate);
             }
-            let receipt = transport.publish(&streams[to], Message { id, payload: frame })?;
+            let receipt = transport.publish(&route.streams()[to], Message { id, payload: frame })?;
             if route.is_keyed() {
                 before.insert(to, receipt);
             } else {

@@ -159,16 +159,16 @@ impl<T: Serialize + DeserializeOwned> StreamSink<T> {
         stop: Option<Cancel>,
     ) -> Self {
         let schema = Schema::of::<T>();
-        let lane = |stream: String| {
-            let (in_flight, name) = match split(&stream).1 {
+        let lane = |stream: &String| {
+            let (in_flight, name) = match split(stream).1 {
                 None => (IN_FLIGHT, name.to_owned()),
                 // A frame that is tried again must not be overtaken.
                 Some(partition) => (0, format!("{name}.{partition}")),
             };
             let (writer, receipts) = (FrameWriter::new(schema, limits), VecDeque::new());
-            Lane { stream, name, writer, sent: Sent::default(), receipts, in_flight }
+            Lane { stream: stream.clone(), name, writer, sent: Sent::default(), receipts, in_flight }
         };
-        let lanes = route.streams().into_iter().map(lane).collect();
+        let lanes = route.streams().iter().map(lane).collect();
         let open = Mutex::new(Open { lanes, failed: None, over: false });
         let shared = Shared { transport, stop, limits, open, begun: Condvar::new() };
         StreamSink { shared: Arc::new(shared), route, name: name.to_owned(), linger: None }

@@ -74,8 +74,9 @@ pub struct WorkerSettings {
     pub max_attempts: u32,
     /// The waits between attempts; their number is not used. From 100 ms to 30 s unless set.
     pub backoff: Retry,
-    /// Messages that are fetched at once: 64 unless set. A worker holds at most three times as many: those it works on, those whose results
-    /// are on their way, and the next ones. So in memory this is three times it and the size of a frame, and what it makes of one.
+    /// The most messages that are fetched at once: 64 unless set, and as many as take 5 ms to work on. A worker holds at most three times as
+    /// many: those it works on, those whose results are on their way, and the next ones. So in memory this is three times it and the
+    /// size of a frame, and what it makes of one.
     pub fetch: usize,
     /// How long a message may be worked on before it is given to another worker: 1 hour unless set.
     pub longest: Duration,
@@ -240,7 +241,9 @@ impl Worker {
                         fetched = waited?;
                     }
                     let mut any = !fetched.is_empty();
+                    let (count, began) = (fetched.len(), Instant::now());
                     shift.take(fetched, stop, route, &mut work)?;
+                    ahead.took(count, began.elapsed());
                     if self.takes_suspects && (!any || looked.elapsed() > LOOK) {
                         let suspect = asks.fetch(&suspects(&self.from), 1, Duration::ZERO)?;
                         any |= !suspect.is_empty();

@@ -99,7 +99,9 @@ fn first_url(ports: &Path) -> Option<String> {
     None
 }
 
-fn program() -> Option<PathBuf> {
+/// The one that is named, that was brought, or that is on the search path.
+#[allow(dead_code, reason = "one test file starts it in its own way")]
+pub(crate) fn program() -> Option<PathBuf> {
     if let Some(program) = std::env::var_os("PIPE_NATS_SERVER").filter(|program| !program.is_empty()) {
         return Some(program.into());
     }
