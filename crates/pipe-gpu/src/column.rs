@@ -15,6 +15,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::mem;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// Bytes before each of the two places of the numbers: how many a filter has kept.
 const HEAD: usize = 16;
@@ -245,6 +246,29 @@ impl<T: Element> Column<T> {
     pub fn wait(&mut self) -> Result<(), GpuError> {
         let waited = self.slot.wait();
         self.or_lost(waited)
+    }
+
+    /// How many bytes the device's memory moves in a second, those that are read and those that are written together: copies of the column beside itself,
+    /// the best of five. What a pass over its numbers can be compared with; NaN for no numbers.
+    ///
+    /// # Errors
+    /// The driver's.
+    pub fn copy_rate(&mut self) -> Result<f64, GpuError> {
+        const AT_ONCE: usize = 8;
+        let bytes = self.len * size_of::<T>();
+        let mut best = f64::INFINITY;
+        for _ in 0..5 {
+            self.wait()?;
+            let started = Instant::now();
+            for _ in 0..AT_ONCE {
+                let copied = self.slot.copy_within(self.front + HEAD, self.back + HEAD, bytes);
+                self.or_lost(copied)?;
+            }
+            self.wait()?;
+            best = best.min(started.elapsed().as_secs_f64());
+        }
+        let moved = (2 * AT_ONCE * bytes) as f64;
+        Ok(if self.is_empty() { f64::NAN } else { moved / best })
     }
 
     fn total<R: Rule<T>>(&mut self, rule: R) -> Result<R::Result, GpuError> {

@@ -140,12 +140,28 @@ fn columns_and_slots_share_the_limit_and_give_back_what_they_took() {
 }
 
 #[test]
+fn the_copy_that_passes_are_compared_with_leaves_the_numbers_as_they_are() {
+    let Some(fake) = Fake::new() else { return };
+    let gpu = gpu(64);
+    for len in [0, 1, 1_000] {
+        let numbers: Vec<u16> = (0..len).collect();
+        let mut column = gpu.column(&numbers).unwrap();
+        let rate = column.copy_rate().unwrap();
+        assert!(if len == 0 { rate.is_nan() } else { rate > 0.0 }, "{rate} bytes in a second");
+        assert_eq!(column.to_vec().unwrap(), numbers);
+    }
+    drop(gpu);
+    fake.assert_clean("copies");
+}
+
+#[test]
 fn whatever_fails_a_column_says_so_and_nothing_leaks() {
     fn chain(gpu: &Gpu) -> Result<(Vec<i32>, i128, f64), GpuError> {
         let mut column = gpu.column(&(0..100).collect::<Vec<i32>>())?;
         column.run(&Program::new().scale(3))?;
         column.retain(Compare::Greater, 50)?;
         column.prefix_sum()?;
+        column.copy_rate()?;
         let floats = gpu.column(&[0.5_f32; 300])?.sum()?;
         Ok((column.to_vec()?, column.sum()?, floats))
     }

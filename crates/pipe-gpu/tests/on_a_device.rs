@@ -1,31 +1,13 @@
-//! Every kernel on the device of this machine, held against the reference; then how long it takes. Skipped where there is no device.
+//! Every kernel on the device of this machine, held against the reference. Skipped where there is no device.
 //!
-//! A program of its own, so that `cargo xtask cuda bundle` can pack it for a machine without Rust. It prints its table last, and above it the
-//! lines for `kernels/out/VERIFIED`.
+//! A program without a harness, so that it can say so in one line. `cargo xtask cuda bundle` packs the same for a machine without Rust, with a
+//! benchmark, but without the two kernels of one's own, which are examples.
 
+mod device;
 mod own;
 
-use pipe_core::BoxError;
-use pipe_core::kernel::{
-    Binary, Blocks, Compare, Float, Histogram, KernelWorker, Number, Program, Runner, Scalar, Sum,
-};
-use pipe_core::{Inline, from_source};
-use pipe_gpu::{DeviceFacts, Element, Gate, Gpu};
+use pipe_gpu::{Gate, Gpu};
 use std::process::ExitCode;
-use std::time::Instant;
-
-const MANIFEST: &str = include_str!("../kernels/out/MANIFEST");
-/// The sources, and the families of kernels that each has.
-const SOURCES: [(&str, &[&str]); 4] = [
-    ("map", &["map"]),
-    ("blocks", &["pair", "grey", "stencil", "fir", "window_sums"]),
-    ("totals", &["count", "min_max", "histogram", "sum", "lanes"]),
-    ("scan", &["retain_count", "retain", "prefix_up", "prefix_down"]),
-];
-/// Those that only integers have, and those that only floats have.
-const OF_INTEGERS: [&str; 3] = ["sum", "prefix_up", "prefix_down"];
-const OF_FLOATS: [&str; 1] = ["lanes"];
-const TYPES: [&str; 6] = ["f32", "f64", "i32", "i64", "u8", "u16"];
 
 fn main() -> ExitCode {
     let gpu = Gpu::new().gate(Gate::Open).strict();
@@ -37,243 +19,24 @@ fn main() -> ExitCode {
         }
     };
     println!("{facts}");
-    if let Err(wrong) = verify(&gpu) {
+    if let Err(wrong) = device::verify(&gpu).and_then(|()| verify_own(&gpu)) {
         println!("FAILED {wrong}");
         return ExitCode::FAILURE;
     }
-    confirm(&facts);
-    measure(&gpu);
+    device::confirm(&facts);
+    // The driver compiles them from their text, whichever device it is.
+    for kernel in ["custom_median_f32", "custom_steps_i32"] {
+        device::confirm_one(&facts, "custom.compute_75.ptx", kernel);
+    }
     ExitCode::SUCCESS
 }
 
-fn verify(gpu: &Gpu) -> Result<(), String> {
-    from_block_to_block::<f32>(gpu, |n| n as f32 * 0.37 - 20.0)?;
-    from_block_to_block::<f64>(gpu, |n| n as f64 * 0.37 - 20.0)?;
-    from_block_to_block::<i32>(gpu, |n| (n as i32).wrapping_mul(0x9e37_79b9_u32 as i32))?;
-    from_block_to_block::<i64>(gpu, |n| (n as i64).wrapping_mul(0x9e37_79b9_7f4a_7c15_u64 as i64))?;
-    from_block_to_block::<u8>(gpu, |n| n as u8)?;
-    from_block_to_block::<u16>(gpu, |n| (n * 163) as u16)?;
-    exact::<f32>(gpu, |n| n as f32 * 0.37 - 20.0, [1.5, -2.25, 8.0], round_programs())?;
-    exact::<f64>(gpu, |n| n as f64 * 0.37 - 20.0, [1.5, -2.25, 8.0], round_programs())?;
-    exact::<i32>(gpu, |n| (n as i32).wrapping_mul(0x9e37_79b9_u32 as i32), [3, -7, 100_000], Vec::new())?;
-    exact::<i64>(
-        gpu,
-        |n| (n as i64).wrapping_mul(0x9e37_79b9_7f4a_7c15_u64 as i64),
-        [3, -7, 1 << 40],
-        Vec::new(),
-    )?;
-    exact::<u8>(gpu, |n| n as u8, [3, 7, 200], Vec::new())?;
-    exact::<u16>(gpu, |n| (n * 163) as u16, [3, 7, 60_000], Vec::new())?;
+/// Kernels of one's own: those that are there are equal on both, and one that is not is refused.
+fn verify_own(gpu: &Gpu) -> Result<(), String> {
     gpu.check(&own::Median, |n| (n % 1_013) as f32 * 0.37 - 150.0).map_err(|error| error.to_string())?;
     gpu.check(&own::STEPS, |n| n as i32 - 20).map_err(|error| error.to_string())?;
-    if gpu.check(&own::Missing, |n| n as f32).is_ok() {
-        return Err("a function that is not there was computed".to_owned());
-    }
-    sum_of_column::<f32>(gpu, |n| (n % 1_013) as f32 * 0.37 - 150.0)?;
-    sum_of_column::<f64>(gpu, |n| (n % 1_013) as f64 * 0.37 - 150.0)?;
-    near::<f32>(gpu, |n| n as f32 * 0.01 - 20.0, f32::EPSILON.into())?;
-    near::<f64>(gpu, |n| n as f64 * 0.01 - 20.0, f64::EPSILON)
-}
-
-/// What every number has, each alone; and a program that is longer than one launch.
-fn programs<T: Number>([a, b, c]: [T; 3]) -> Vec<Program<T>> {
-    use Compare::{Equal, Greater, GreaterOrEqual, Less, LessOrEqual, NotEqual};
-    let new = Program::new;
-    let mut programs =
-        vec![new(), new().add(a), new().sub(a), new().scale(b), new().mul_add(b, a), new().square()];
-    programs.extend([new().abs(), new().neg(), new().clamp(a, c), new().clamp(c, a)]);
-    let compares = [Less, LessOrEqual, Equal, NotEqual, GreaterOrEqual, Greater];
-    programs.extend(compares.map(|compare| new().keep(compare, b, c)));
-    programs.push(
-        (0..100).fold(new(), |program, n| if n % 2 == 0 { program.add(a) } else { program.clamp(b, c) }),
-    );
-    programs
-}
-
-/// What floats have besides and is correctly rounded.
-fn round_programs<T: Float>() -> Vec<Program<T>> {
-    let new = Program::new;
-    vec![
-        new().div(T::nearest(3.7)),
-        new().abs().sqrt(),
-        new().floor(),
-        new().ceil(),
-        new().round(),
-        new().trunc(),
-    ]
-}
-
-/// Bit for bit, on all awkward lengths.
-fn exact<T: Number>(
-    gpu: &Gpu,
-    number: fn(usize) -> T,
-    three: [T; 3],
-    more: Vec<Program<T>>,
-) -> Result<(), String> {
-    // A slot has 4 MiB: lengths around a vector, a warp, a block of the grid, a piece, and several pieces.
-    let piece = (4 << 20) / size_of::<T>();
-    let lengths: Vec<usize> =
-        (0..70).chain([255, 256, 257, 1_000, 135_169, piece - 1, piece, piece + 1]).collect();
-    let mut device = T::worker(gpu.worker());
-    for program in programs(three).into_iter().chain(more) {
-        for len in lengths.iter().copied().chain([3 * piece + 5]) {
-            let mut got: Vec<T> = (0..len).map(number).collect();
-            let wanted: Vec<T> = got.iter().map(|x| program.apply(*x)).collect();
-            device.run(&program, &mut got).map_err(|error| error.to_string())?;
-            equal(&got, &wanted).map_err(|what| format!("{program:?}, {len} numbers: {what}"))?;
-        }
-    }
-    Ok(())
-}
-
-fn equal<T: Number>(got: &[T], wanted: &[T]) -> Result<(), String> {
-    // What is not a number is not equal to itself.
-    let differs = |(a, b): (&T, &T)| a != b && (a.partial_cmp(a).is_some() || b.partial_cmp(b).is_some());
-    match got.iter().zip(wanted).position(differs) {
-        Some(at) => Err(format!("{:?} at {at}, and not {:?}", got[at], wanted[at])),
-        None => Ok(()),
-    }
-}
-
-/// Each kernel that makes of a block another one or a few numbers, bit for bit; in one piece and in several.
-fn from_block_to_block<T: Number>(gpu: &Gpu, number: fn(usize) -> T) -> Result<(), String> {
-    let piece = (4 << 20) / size_of::<T>();
-    let (mut device, mut reference) = (T::worker(gpu.worker()), T::worker(Scalar.worker()));
-    let weights: [T; 9] = std::array::from_fn(|n| number(n + 1));
-    let taps: Vec<T> = (0..33).map(|n| number(n + 5)).collect();
-    for rows in [0, 1, 2, 3, 17, piece / 96 + 7] {
-        let x: Vec<T> = (0..96 * rows).map(number).collect();
-        for binary in [Binary::Add, Binary::Sub, Binary::Mul, Binary::Min, Binary::Max] {
-            let program = Program::new().add(number(3)).with(binary).second(Program::new().square());
-            let y: Vec<T> = x.iter().rev().copied().collect();
-            both(&mut *device, &mut *reference, x.clone(), |worker, out| worker.run_pair(&program, out, &y))?;
-        }
-        let parts = Histogram::new(-15.0, 200.0, 10).map_err(|error| error.to_string())?;
-        let totals = |worker: &mut dyn KernelWorker<T>| {
-            let (count, parts) =
-                (worker.count(Compare::Greater, number(3), &x)?, worker.histogram(&parts, &x)?);
-            let (mut kept, mut sums) = (x.clone(), x.clone());
-            worker.retain(Compare::Greater, number(3), &mut kept)?;
-            worker.prefix_sum(number(5), &mut sums)?;
-            Ok((count, worker.min_max(&x)?, worker.sum(&x)?, parts, kept, sums))
-        };
-        let (got, wanted) = (totals(&mut *device), totals(&mut *reference));
-        let (got, wanted) =
-            (got.map_err(|error: BoxError| error.to_string())?, wanted.map_err(|error| error.to_string())?);
-        if got != wanted {
-            return Err(format!("totals, filters or running totals of {} numbers differ", x.len()));
-        }
-        let zeros = |len: usize| vec![T::default(); len];
-        both(&mut *device, &mut *reference, zeros(x.len() / 3), |worker, out| worker.grey(&x, out))?;
-        both(&mut *device, &mut *reference, zeros(x.len()), |worker, out| {
-            worker.stencil(&weights, 96, &x, out)
-        })?;
-        both(&mut *device, &mut *reference, zeros(x.len().saturating_sub(32)), |worker, out| {
-            worker.fir(&taps, &x, out)
-        })?;
-        for width in [1, 2, 7, 64, 90] {
-            let out = zeros((x.len() + 1).saturating_sub(width));
-            both(&mut *device, &mut *reference, out, |worker, out| worker.window_sums(width, &x, out))?;
-        }
-    }
-    println!("equal from block to block: {}", std::any::type_name::<T>());
-    Ok(())
-}
-
-/// A sum of floats that are there already, bit for bit.
-fn sum_of_column<T: Element<Total = f64>>(gpu: &Gpu, number: fn(usize) -> T) -> Result<(), String> {
-    for len in [0, 1, 63, 64, 65, 16_383, 16_384, 16_385, 1 << 20, (1 << 20) + 17] {
-        let numbers: Vec<T> = (0..len).map(number).collect();
-        let sum =
-            gpu.column(&numbers).and_then(|mut column| column.sum()).map_err(|error| error.to_string())?;
-        let wanted = from_source(Blocks::new(numbers, 16_384)).reduce(Sum).run_on(&Inline);
-        let wanted = wanted.map_err(|error| error.to_string())?.value.unwrap_or_default();
-        if sum.to_bits() != wanted.to_bits() {
-            return Err(format!("the sum of {len} numbers that are there: {sum:e}, and not {wanted:e}"));
-        }
-    }
-    Ok(())
-}
-
-/// What the device writes is what the reference writes.
-fn both<T: Number>(
-    device: &mut dyn KernelWorker<T>,
-    reference: &mut dyn KernelWorker<T>,
-    out: Vec<T>,
-    compute: impl Fn(&mut dyn KernelWorker<T>, &mut [T]) -> Result<(), BoxError>,
-) -> Result<(), String> {
-    let (mut got, mut wanted) = (out.clone(), out);
-    compute(device, &mut got).map_err(|error| error.to_string())?;
-    compute(reference, &mut wanted).map_err(|error| error.to_string())?;
-    let (len, of) = (wanted.len(), std::any::type_name::<T>());
-    equal(&got, &wanted).map_err(|what| format!("from block to block, {len} numbers of {of}: {what}"))
-}
-
-/// What need not be equal: within twice its bound of what the CPU gives, which is at most its bound from the truth, too.
-fn near<T: Float>(gpu: &Gpu, number: fn(usize) -> T, epsilon: f64) -> Result<(), String> {
-    let new = Program::new;
-    let within = [(new().exp(), 4.0), (new().abs().log(), 4.0), (new().tanh(), 4.0), (new().sigmoid(), 4.0)];
-    let within = within.into_iter().chain([(new().abs().pow(T::nearest(1.7)), 8.0)]);
-    for (program, bound) in within {
-        let mut got: Vec<T> = (0..4_001).map(number).collect();
-        let wanted: Vec<f64> = got.iter().map(|x| program.apply(*x).widen()).collect();
-        T::worker(gpu.worker()).run(&program, &mut got).map_err(|error| error.to_string())?;
-        for (got, wanted) in got.iter().map(|x| x.widen()).zip(wanted) {
-            let is_near = got == wanted || (got - wanted).abs() <= bound * epsilon * wanted.abs();
-            if !is_near {
-                return Err(format!("{program:?}: {got:e}, and not {wanted:e}"));
-            }
-        }
-    }
-    Ok(())
-}
-
-/// The lines that `cargo xtask cuda check` looks for.
-fn confirm(facts: &DeviceFacts) {
-    println!("for kernels/out/VERIFIED, with today's date:");
-    let (name, (major, minor)) = (&facts.name, facts.cuda);
-    let line = |image: &str, kernel: &str| {
-        let hash = MANIFEST.lines().find_map(|line| line.strip_suffix(image)).unwrap_or("?").trim();
-        println!("{hash} pipe_{kernel} {name}; CUDA {major}.{minor}; DATE");
-    };
-    for (source, families) in SOURCES {
-        let image = format!("{source}.{}", facts.image);
-        for (family, of) in families.iter().flat_map(|family| TYPES.map(|of| (family, of))) {
-            let only = if of.starts_with('f') { &OF_INTEGERS[..] } else { &OF_FLOATS[..] };
-            if !only.contains(family) {
-                line(&image, &format!("{family}_{of}"));
-            }
-        }
-    }
-    // The driver compiles them from their text, whichever device it is.
-    for kernel in ["custom_median_f32", "custom_steps_i32"] {
-        line("custom.compute_75.ptx", kernel);
-    }
-}
-
-/// Streamed blocks: there, through the program, and back. The best of seven, in turn.
-fn measure(gpu: &Gpu) {
-    const LEN: usize = 32 << 20;
-    let bus = gpu.rates().map_or(f64::NAN, |rates| rates.bytes_per_second);
-    println!("a block of {} MiB of f32, GB/s; the bus alone, there and back: {:.2}", LEN >> 18, bus / 1e9);
-    println!("{:>10} {:>10} {:>10} {:>10}", "operations", "device", "scalar", "of the bus");
-    for len in [1, 3, 30, 200] {
-        let program = (0..len).fold(Program::new(), |program, n| match n % 2 {
-            0 => program.scale(0.999_f32),
-            _ => program.add(0.001),
-        });
-        let mut block = vec![1.0_f32; LEN];
-        let (mut device, mut scalar) = (f32::worker(gpu.worker()), f32::worker(Scalar.worker()));
-        let mut best = [f64::INFINITY; 2];
-        for _ in 0..7 {
-            let workers: [&mut dyn KernelWorker<f32>; 2] = [&mut *device, &mut *scalar];
-            for (worker, best) in workers.into_iter().zip(&mut best) {
-                let started = Instant::now();
-                worker.run(&program, &mut block).expect("it has run before");
-                *best = best.min(started.elapsed().as_secs_f64());
-            }
-        }
-        let [device, scalar] = best.map(|seconds| (LEN * size_of::<f32>()) as f64 / seconds);
-        println!("{len:>10} {:>10.2} {:>10.2} {:>10.2}", device / 1e9, scalar / 1e9, device / bus);
+    match gpu.check(&own::Missing, |n| n as f32) {
+        Ok(()) => Err("a function that is not there was computed".to_owned()),
+        Err(_) => Ok(()),
     }
 }

@@ -1,22 +1,19 @@
-//! `cargo xtask cuda bundle`: the tests of the device in one program, for a machine that has a GPU and no Rust.
+//! `cargo xtask cuda bundle`: the tests of the device and its benchmark in one program, for a machine that has a GPU and no Rust.
 
 use crate::workspace::{cargo, target};
 use std::fs;
 use std::process::Stdio;
 
-/// Build the test of the device in release and put it into target/cuda/pipe-gpu-check; it needs the driver and glibc 2.34, nothing else.
+/// Build the tests and the benchmark of the device in release, into target/cuda/pipe-gpu-check; it needs the driver and glibc 2.34, nothing else.
 #[derive(clap::Args)]
 pub(super) struct Args {}
 
 pub(super) fn run(_: &Args) -> Result<String, String> {
-    let test = ["test", "--release", "-p", "pipe-gpu", "--features", "cuda", "--test", "on_a_device"];
-    let output = cargo(test)
-        .args(["--no-run", "--message-format", "json"])
-        .stderr(Stdio::inherit())
-        .output()
-        .map_err(|error| format!("cargo test: {error}"))?;
+    let build = ["build", "--release", "-p", "benches-gpu", "--message-format", "json"];
+    let output =
+        cargo(build).stderr(Stdio::inherit()).output().map_err(|error| format!("cargo build: {error}"))?;
     if !output.status.success() {
-        return Err("The test of the device does not build.".to_owned());
+        return Err("The program does not build.".to_owned());
     }
     let built = program(&String::from_utf8_lossy(&output.stdout)).ok_or("cargo names no program")?;
     let folder = target().join("cuda");
@@ -25,7 +22,7 @@ pub(super) fn run(_: &Args) -> Result<String, String> {
         .and_then(|()| fs::copy(&built, &bundle))
         .map_err(|error| format!("{}: {error}", bundle.display()))?;
     Ok(format!(
-        "{}\nRun it on a machine with a GPU; its last lines belong into kernels/out/VERIFIED.",
+        "{}\nRun it on a machine with a GPU. It tests each kernel, prints lines for kernels/out/VERIFIED, and a table of all bars last.",
         bundle.display()
     ))
 }

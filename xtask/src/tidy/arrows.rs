@@ -27,7 +27,7 @@ fn may_know(from: &Package, to: &str) -> bool {
     if from.is_library() {
         return from.name != CORE && to == CORE;
     }
-    matches!(from.name.as_str(), "benches" | "docs")
+    matches!(from.name.as_str(), "benches" | "benches-gpu" | "docs")
 }
 
 fn finding(tree: &Tree, from: &Package, to: &str) -> Finding {

@@ -266,6 +266,11 @@ extern "C" fn cuMemcpyDtoHAsync_v2(host: usize, device: u64, bytes: usize, strea
 }
 
 #[unsafe(no_mangle)]
+extern "C" fn cuMemcpyDtoDAsync_v2(to: u64, from: u64, bytes: usize, stream: usize) -> i32 {
+    call("cuMemcpyDtoDAsync", Call::InContext, |state| state.queue(stream, Work::Within { to, from, bytes }))
+}
+
+#[unsafe(no_mangle)]
 extern "C" fn cuLaunchKernel(
     function: usize,
     blocks: u32,

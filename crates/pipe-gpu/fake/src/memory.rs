@@ -158,6 +158,16 @@ impl DeviceMemory {
         }
     }
 
+    pub(crate) fn copy(&mut self, to: u64, from: u64, bytes: usize) -> Result<(), String> {
+        if from.abs_diff(to) < bytes as u64 {
+            return Err(format!("{bytes} bytes copied onto themselves"));
+        }
+        let (from, to) = (self.at(from, bytes)?, self.at(to, bytes)?);
+        // SAFETY: both were looked up and are alive; they do not overlap.
+        unsafe { std::ptr::copy_nonoverlapping(from, to, bytes) };
+        Ok(())
+    }
+
     pub(crate) fn write(
         &mut self,
         to: u64,

@@ -57,6 +57,7 @@ pub(crate) struct Failing {
 pub(crate) enum Work {
     There { device: u64, host: usize, bytes: usize },
     Back { device: u64, host: usize, bytes: usize },
+    Within { to: u64, from: u64, bytes: usize },
     Launch(Launch),
 }
 
@@ -104,6 +105,7 @@ impl State {
     pub(crate) fn queue(&mut self, stream: usize, work: Work) -> i32 {
         let addresses: Vec<u64> = match &work {
             Work::There { device, .. } | Work::Back { device, .. } => vec![*device],
+            Work::Within { to, from, .. } => vec![*to, *from],
             Work::Launch(launch) => launch.addresses().collect(),
         };
         for address in addresses {
@@ -134,6 +136,7 @@ impl State {
             let done = match work {
                 Work::There { device, host, bytes } => self.device.write(device, &self.host, host, bytes),
                 Work::Back { device, host, bytes } => self.device.read(device, &self.host, host, bytes),
+                Work::Within { to, from, bytes } => self.device.copy(to, from, bytes),
                 Work::Launch(launch) => launch.run(&mut self.device),
             };
             if let Err(what) = done {
@@ -151,6 +154,7 @@ impl State {
             Work::There { device, host, .. } | Work::Back { device, host, .. } => {
                 of_host(*host) || of_device(*device)
             }
+            Work::Within { to, from, .. } => of_device(*to) || of_device(*from),
             Work::Launch(launch) => launch.addresses().any(of_device),
         };
         self.streams.values().flat_map(|(_, waiting)| waiting).any(uses)

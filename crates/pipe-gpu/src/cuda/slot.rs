@@ -164,6 +164,28 @@ impl Slot {
         launches.iter().try_for_each(|launch| self.driver.launch(stream.as_inner(), regions, launch))
     }
 
+    /// Begins a copy from one place on the device to another one.
+    ///
+    /// # Errors
+    /// The driver's.
+    ///
+    /// # Panics
+    /// If they overlap, or are not on the device.
+    pub(crate) fn copy_within(&mut self, from: usize, to: usize, bytes: usize) -> Result<(), GpuError> {
+        assert!(
+            from.max(to) + bytes <= self.device_bytes() && from.abs_diff(to) >= bytes,
+            "there is no room"
+        );
+        self.driver.enter()?;
+        self.under_way = Some(0..0);
+        let Parts { device, stream, .. } = &*self.parts;
+        let [from, to] = [from, to].map(|place| device.as_device_ptr().as_raw() + place as u64);
+        // SAFETY: both are in the buffer, which is not freed before the stream was waited for.
+        checked("cuMemcpyDtoDAsync", || unsafe {
+            sys::cuMemcpyDtoDAsync_v2(to, from, bytes, stream.as_inner())
+        })
+    }
+
     /// Waits for all that is under way, and brings numbers back that begin at this byte on the device.
     ///
     /// # Errors
