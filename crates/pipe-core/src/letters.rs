@@ -1,9 +1,11 @@
 //! Where failed records are written down.
 
+use crate::error::{Payload, RunError};
 use crate::position::Position;
 use crate::stage::BoxError;
 use std::error::Error;
 use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// A failed record: enough to find out why, and to try it again.
@@ -87,13 +89,32 @@ impl Letters {
         Letters { open: Arc::new(Mutex::new(Open { letters: Box::new(letters), finished: false })) }
     }
 
-    pub(crate) fn write(&self, letter: &DeadLetter<'_>) -> Result<(), BoxError> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner).letters.write(letter)
+    pub(crate) fn write(&self, letter: &DeadLetter<'_>) -> Result<(), RunError> {
+        self.tell(letter.stage, letter.at, |open| open.letters.write(letter))
     }
 
-    /// Once, however many stages share it.
-    pub(crate) fn finish(&self) -> Result<(), BoxError> {
+    /// Once, however many stages share it; `stage` is one of them.
+    pub(crate) fn finish(&self, stage: &str) -> Result<(), RunError> {
+        self.tell(stage, None, |open| match std::mem::replace(&mut open.finished, true) {
+            true => Ok(()),
+            false => open.letters.finish(),
+        })
+    }
+
+    /// The letters are the user's, as a stage is: they may fail, and they may panic.
+    fn tell(
+        &self,
+        stage: &str,
+        at: Option<Position>,
+        tell: impl FnOnce(&mut Open) -> Result<(), BoxError>,
+    ) -> Result<(), RunError> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        if std::mem::replace(&mut open.finished, true) { Ok(()) } else { open.letters.finish() }
+        let told = catch_unwind(AssertUnwindSafe(|| tell(&mut open)));
+        let told = told.map_err(|thrown| RunError::Panicked {
+            stage: format!("dead letters of {stage}"),
+            at,
+            payload: Payload::new(thrown),
+        })?;
+        told.map_err(|source| RunError::DeadLetters { stage: stage.to_owned(), source })
     }
 }

@@ -105,6 +105,14 @@ impl<T: Send + 'static, S: Sink<T>> SinkNode<T, S> {
     }
 }
 
+/// A sink is left only by a run that has ended already, with an error: that one stays the run's, whatever the sink's own `Drop` throws.
+impl<T, S: Sink<T>> Drop for SinkNode<T, S> {
+    fn drop(&mut self) {
+        let sink = self.sink.take();
+        drop(catch_unwind(AssertUnwindSafe(move || drop(sink))));
+    }
+}
+
 impl<T, S: Sink<T>> SinkNode<T, S> {
     pub(crate) fn count(&mut self, written: u64) {
         self.written += written;

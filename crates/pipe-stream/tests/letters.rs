@@ -122,6 +122,7 @@ fn a_letter_of_the_longest_record_can_be_replayed_whatever_its_bytes_are() {
         fs::remove_file(&path).unwrap();
     }
     fail(&["one"], &path);
-    let none = Replay::open(&path).unwrap().max_record(0).pipeline().map(<[u8]>::len).for_each(drop).run_on(&Inline);
+    let none =
+        Replay::open(&path).unwrap().max_record(0).pipeline().map(<[u8]>::len).for_each(drop).run_on(&Inline);
     assert!(none.unwrap_err().to_string().contains("max_record = 0"));
 }

@@ -3,7 +3,7 @@
 use crate::adapters::Fold;
 use crate::cancel::Cancel;
 use crate::clock::Clock;
-use crate::error::RunError;
+use crate::error::{Payload, RunError};
 use crate::executor::{Executor, Finish};
 use crate::explain::Explain;
 use crate::handle::Run;
@@ -18,6 +18,7 @@ use crate::sink::{Merge, Sink};
 use crate::spill::Spill;
 use crate::stage::Then;
 use crate::weigh::Weigh;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -137,7 +138,12 @@ impl<U: Feed, C, I: Owned, S> Whole<U, C, I, S> {
         let done = Arc::new(Mutex::new(None));
         let cut = Cut::<_, _, I::T, Last>::new(up, chain, last);
         let plan = Close::<'p, X, I::T>::close(cut, self.sink, done.clone(), run.clone());
-        executor.execute(plan).with(move |ended| {
+        // Executors contain what they call. What is left is dropped on their way out: the source, closures, states, and those may throw.
+        let ran = catch_unwind(AssertUnwindSafe(|| executor.execute(plan))).unwrap_or_else(|thrown| {
+            let (stage, payload) = ("drop of what the run left".to_owned(), Payload::new(thrown));
+            X::Ran::refused(RunError::Panicked { stage, at: None, payload })
+        });
+        ran.with(move |ended| {
             let letters = run.finish_letters();
             let ended = ended.and(letters);
             run.end(ended.as_ref().err());

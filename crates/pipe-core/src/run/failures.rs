@@ -62,8 +62,7 @@ impl RunState {
                     attempts: failure.attempts,
                     more: failure.more,
                 };
-                let written = letters.write(&letter);
-                written.map_err(|source| RunError::DeadLetters { stage: state.info.name.clone(), source })?;
+                letters.write(&letter)?;
                 state.dead_lettered.fetch_add(1 + failure.more, Release);
             }
         }
@@ -106,9 +105,7 @@ impl RunState {
     /// Also at the end of a run that failed: then its letters are wanted most.
     pub(crate) fn finish_letters(&self) -> Result<(), RunError> {
         let finish = |stage: &StageState| match &stage.policy.then {
-            Then::DeadLetter(letters) => letters
-                .finish()
-                .map_err(|source| RunError::DeadLetters { stage: stage.info.name.clone(), source }),
+            Then::DeadLetter(letters) => letters.finish(&stage.info.name),
             Then::Fail | Then::Skip => Ok(()),
         };
         self.stages.iter().map(finish).fold(Ok(()), Result::and)

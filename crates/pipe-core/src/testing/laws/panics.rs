@@ -3,7 +3,11 @@
 use super::outputs::a_fold_takes_every_item_once;
 use super::work::{after, work};
 use crate::error::RunError;
+use crate::letters::DeadLetter;
+use crate::policy::dead_letters;
+use crate::sink::Sink;
 use crate::source::{from_iter, from_source};
+use crate::stage::BoxError;
 use crate::testing::steps::thrown;
 use crate::testing::{Live, Provable, Pull, ScriptedSink, ScriptedSource};
 use std::any::Any;
@@ -33,6 +37,11 @@ pub fn a_panic_is_contained_and_named(executor: &dyn Provable) {
     };
     let sink = from_iter(0..9u8).for_each(full).run_on(executor);
     assert_eq!(sink.expect_err("the sink panics").to_string(), "stage sink panicked at 5: no room");
+    let letters = dead_letters(|_: &DeadLetter<'_>| thrown("no paper".to_owned()));
+    let odd = |n: u8| if n % 2 == 1 { Err("odd") } else { Ok(n) };
+    let letters = from_iter(0..9u8).try_map(odd).on_error(letters).for_each(drop).run_on(executor);
+    let error = letters.expect_err("who takes the letters panics").to_string();
+    assert_eq!(error, "stage dead letters of try_map#0 panicked at 1: no paper");
     a_fold_takes_every_item_once(executor);
 }
 
@@ -98,7 +107,33 @@ pub fn a_panic_in_the_drop_of_an_item_is_contained(executor: &dyn Provable) {
     assert!(matches!(error, RunError::Panicked { .. }), "{error:?}");
     let written = from_iter(0..1_000u64).map(Rude).edge().for_each(drop).run_on(executor);
     assert!(matches!(written, Err(RunError::Panicked { .. })), "{written:?}");
+    // A sink that throws when it is left: the run has failed before, and that is its error.
+    let small = |n: u64| if n == 700 { Err("too large") } else { Ok(n) };
+    let left = from_iter(0..1_000u64).try_map(small).to(RudeSink).run_on(executor);
+    assert_eq!(left.expect_err("an item fails").to_string(), "stage try_map#0 failed at 700: too large");
     a_fold_takes_every_item_once(executor);
+}
+
+/// A sink whose `Drop` panics where it was not committed.
+struct RudeSink;
+
+impl Sink<u64> for RudeSink {
+    type Done = ();
+
+    fn write(&mut self, _: u64) -> Result<(), BoxError> {
+        Ok(())
+    }
+
+    fn commit(self) -> Result<(), BoxError> {
+        std::mem::forget(self);
+        Ok(())
+    }
+}
+
+impl Drop for RudeSink {
+    fn drop(&mut self) {
+        thrown("not gently".to_owned())
+    }
 }
 
 /// However a run ends, no item is left, and none is dropped twice.
