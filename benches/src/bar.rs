@@ -82,6 +82,14 @@ pub(crate) struct BarRow {
     pub(crate) low: f64,
     pub(crate) high: f64,
     pub(crate) came: Came,
+    /// Behind the point, of a value that is not small.
+    #[serde(skip)]
+    digits: usize,
+}
+
+/// How many digits behind the point a bar and what came of it have: enough to tell it from 1.
+fn digits(least: f64) -> usize {
+    if least != 1.0 && (least - 1.0).abs() < 0.01 { 4 } else { 2 }
 }
 
 /// All bars of a workload. One without anybody to be compared with, since all of them are missing, has no row.
@@ -114,7 +122,8 @@ fn row(measured: &Measured, ours: &Series, bar: Bar, seed: u64) -> Option<BarRow
                 Figure::CpuTime => "CPU time ",
                 Figure::PeakMemory => "peak memory ",
             };
-            (format!("{of}{least:.2} of the best {}", against.word()), Some(name), ratio, true, least)
+            let digits = digits(least);
+            (format!("{of}{least:.digits$} of the best {}", against.word()), Some(name), ratio, true, least)
         }
         Bar::Above { against, most } => {
             let each = of_role(against).filter_map(|theirs| {
@@ -138,7 +147,8 @@ fn row(measured: &Measured, ours: &Series, bar: Bar, seed: u64) -> Option<BarRow
         _ => Came::Missed,
     };
     let Ratio { median: value, low, high, .. } = found;
-    Some(BarRow { set, workload: workload_name, bar: text, against, value, low, high, came })
+    let digits = digits(at);
+    Some(BarRow { set, workload: workload_name, bar: text, against, value, low, high, came, digits })
 }
 
 /// Ours over theirs in each round, above 1 where ours is better.
@@ -169,7 +179,7 @@ impl BarRow {
         };
         // Times are small numbers in their unit: three digits that count.
         let number = |value: f64| match value.abs() {
-            0.1.. => format!("{value:.2}"),
+            0.1.. => format!("{value:.*}", self.digits),
             _ => format!("{value:.2e}"),
         };
         let (value, low, high) = (number(self.value), number(self.low), number(self.high));
@@ -196,6 +206,14 @@ mod tests {
         assert_eq!(came(Metric::ItemsPerSecond, 190.0, 100.0, peers), Some(Came::Missed));
         assert_eq!(came(Metric::Percentile99, 50.0, 100.0, peers), Some(Came::Reached));
         assert_eq!(came(Metric::Percentile99, 60.0, 100.0, peers), Some(Came::Missed));
+    }
+
+    #[test]
+    fn a_bar_close_to_1_is_told_with_digits_that_tell_it_from_1() {
+        let mut measured = measured(Metric::InstructionsPerItem, 100.0, 99.9);
+        measured.workload.bars = vec![Bar::peers(0.998)];
+        let text = rows(&measured, 1)[0].text();
+        assert_eq!(text, "0.9980 of the best peer: reached, 0.9990 [0.9990, 0.9990] of peer");
     }
 
     #[test]

@@ -7,6 +7,7 @@ pub(crate) mod buffers;
 pub(crate) mod connections;
 pub(crate) mod costed;
 pub(crate) mod csv_sum;
+pub(crate) mod even_batches;
 pub(crate) mod looks;
 pub(crate) mod mandelbrot;
 pub(crate) mod messages;

@@ -22,6 +22,7 @@ pub(crate) mod neighbours;
 pub(crate) mod nested;
 pub(crate) mod net;
 pub(crate) mod number_lines;
+pub(crate) mod observed;
 pub(crate) mod operations;
 pub(crate) mod ordered;
 pub(crate) mod paced;

@@ -23,7 +23,7 @@ fn block_html(block: &Block, base: &str) -> String {
         Block::Heading(level, title) => {
             format!("<h{level} id=\"{}\">{}</h{level}>\n", anchor(title), escape(title))
         }
-        Block::Text(text) => format!("<p>{}</p>\n", escape(text)),
+        Block::Text(text) => format!("<p>{}</p>\n", prose(text)),
         Block::Table(table) => table_html(table, base),
         Block::Bars(bars) => svg(bars),
         Block::Plot(plot) => plot::svg(plot),
@@ -99,6 +99,15 @@ fn svg(bars: &[Bar]) -> String {
     format!("<svg viewBox=\"0 0 860 {}\" width=\"860\" role=\"img\">\n{drawn}</svg>\n", bars.len() * ROW + 4)
 }
 
+/// Text in which names of code stand between backticks, as in the report in Markdown.
+fn prose(text: &str) -> String {
+    let part = |(at, part): (usize, &str)| match at % 2 {
+        0 => escape(part),
+        _ => format!("<code>{}</code>", escape(part)),
+    };
+    text.split('`').enumerate().map(part).collect()
+}
+
 pub(super) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
@@ -109,6 +118,12 @@ mod tests {
     use crate::host;
     use crate::report::document;
     use crate::summary::tests::summary;
+
+    #[test]
+    fn names_between_backticks_are_code() {
+        assert_eq!(prose("`a < b` against `c`"), "<code>a &lt; b</code> against <code>c</code>");
+        assert_eq!(prose("a & b"), "a &amp; b");
+    }
 
     #[test]
     fn the_page_is_self_contained_and_escaped() {
