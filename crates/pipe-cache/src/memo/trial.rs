@@ -55,7 +55,7 @@ pub(super) enum Next {
 }
 
 /// Items between two looks at the clock: a few microseconds of the cheapest function.
-const BLOCK: u32 = 256;
+pub(super) const BLOCK: u32 = 256;
 
 /// Blocks of each kind in a glance.
 const GLANCE: usize = 4;
@@ -85,6 +85,9 @@ const MOST_KEPT: u32 = 16;
 const FEW: f64 = 1.0 / 32.0;
 
 impl Trial {
+    /// Items that a glance looks up: a table for as many is enough for it.
+    pub(super) const GLANCED: usize = GLANCE * BLOCK as usize;
+
     pub(super) fn new(entries: usize) -> Self {
         let warm = u32::try_from(entries).map_or(MOST_WARM, |entries| entries.clamp(BLOCK, MOST_WARM));
         let times = || Vec::with_capacity(PAIRS);
@@ -137,6 +140,11 @@ impl Trial {
             Phase::Stands => Next::LookUp(STANDS),
             _ => Next::LookUp(BLOCK),
         }
+    }
+
+    /// Whether what is looked up now is for a glance.
+    pub(super) fn is_glance(&self) -> bool {
+        matches!(self.phase, Phase::Start | Phase::Glance(_))
     }
 
     fn are_items_slow(&mut self, took: Duration) -> bool {
