@@ -170,7 +170,8 @@ impl Trial {
     fn is_hopeless(&mut self) -> bool {
         let missed = self.missed as f64 / (GLANCE as f64 * f64::from(BLOCK));
         let fastest = self.looked_up.iter().min().copied().unwrap_or_default();
-        let direct = middle(&mut self.direct);
+        // Of one block, as the fastest.
+        let direct = middle(&mut self.direct) / (GLANCE / 2) as u32;
         fastest > direct + direct.mul_f64(missed)
     }
 
@@ -253,6 +254,26 @@ mod tests {
                 assert!(took < 1.05 * call, "{took} ns instead of {call} with {entries} entries");
             }
         }
+    }
+
+    #[test]
+    fn a_glance_ends_the_matter_where_a_look_takes_longer_than_a_call() {
+        let looked_up = |look: u64, call: u64| {
+            let (mut trial, mut now, mut missed, mut looked_up) = (Trial::new(1 << 16), Duration::ZERO, 0, 0);
+            for _ in 0..2 * GLANCE + 1 {
+                let (items, each) = match trial.next(now, missed) {
+                    Next::LookUp(items) => (items, look + call),
+                    Next::Direct(items) => (items, call),
+                };
+                missed = if each > call { u64::from(items) } else { 0 };
+                looked_up += missed;
+                now += Duration::from_nanos(each) * items;
+            }
+            looked_up
+        };
+        // What is asked for next is the verdict, or the first block of those that fill the whole table.
+        assert_eq!(looked_up(6, 5), Trial::GLANCED as u64);
+        assert_eq!(looked_up(4, 5), Trial::GLANCED as u64 + u64::from(BLOCK));
     }
 
     #[test]
