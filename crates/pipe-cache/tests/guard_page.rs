@@ -94,6 +94,7 @@ fn no_kernel_touches_what_is_behind_its_numbers() {
             simd.fir(&[0.5; 16], guarded.last::<f32>(len), other.last(len - 15));
             simd.fir(&[0.5; 13], guarded.last::<f64>(len), other.last(len - 12));
             simd.window_sums(64, guarded.last::<f32>(len), other.last(len - 63));
+            simd.window_means(64, guarded.last::<f32>(len), other.last(len - 63));
             simd.window_sums(20, guarded.last::<f64>(len), other.last(len - 19));
         }
         for len in lengths::<f32>() {

@@ -4,7 +4,7 @@ mod common;
 
 use common::{Sample, assert_same, at_all_lengths_and_places, levels, numbers};
 use pipe_cache::Simd;
-use pipe_core::kernel::{FromNumber, Program};
+use pipe_core::kernel::{Float, FromNumber, Program};
 use pipe_core::testing::Rng;
 use pipe_core::{Inline, from_iter};
 
@@ -156,6 +156,29 @@ fn window_sums_of_floats_are_the_same_on_every_level_and_near_the_truth() {
             assert!((f64::from(*sum) - truth).abs() <= bound, "{sum} and not {truth}");
         }
     }
+}
+
+#[test]
+fn window_means_are_the_sums_times_the_reciprocal_of_the_width() {
+    fn agree<T: Sample + Float>() {
+        for simd in levels() {
+            for width in [1, 3, 16, 64, 100, 2_000] {
+                let reciprocal = T::nearest(1.0 / width as f64);
+                let same = |x: &[T]| {
+                    let mut wanted = vec![T::default(); (x.len() + 1).saturating_sub(width)];
+                    let mut got = wanted.clone();
+                    simd.window_sums(width, x, &mut wanted);
+                    wanted.iter_mut().for_each(|sum| *sum = sum.times(reciprocal));
+                    simd.window_means(width, x, &mut got);
+                    assert_same(&got, &wanted, (simd, width));
+                };
+                at_all_lengths_and_places(same);
+                same(&numbers(9_001, 17));
+            }
+        }
+    }
+    agree::<f32>();
+    agree::<f64>();
 }
 
 #[test]

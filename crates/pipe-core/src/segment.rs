@@ -333,7 +333,11 @@ where
         let until = self.leash.pay_out(1);
         let lent = &mut *batch;
         let ran = catch_unwind(AssertUnwindSafe(|| {
-            through::<B, I, C, T, TRACK>(chain, state, lent, limit, until, (held, next, context))
+            let out = (held, next, context);
+            if C::MAY_BE_UNSTEADY && chain.is_steady(&state) {
+                return through::<B, I, C, T, TRACK, true>(chain, state, lent, limit, until, out);
+            }
+            through::<B, I, C, T, TRACK, false>(chain, state, lent, limit, until, out)
         }));
         let (items, flow, state) =
             ran.map_err(|thrown| self.panicked(Some(Batch::position(batch)), thrown))?;
@@ -409,7 +413,7 @@ where
 /// does not change, for the optimiser. So what closures own stays in registers. Elsewhere it is read again for each item, because of the
 /// load of `until`.
 #[inline(never)]
-fn through<B, I, C, T, const TRACK: bool>(
+fn through<B, I, C, T, const TRACK: bool, const STEADY: bool>(
     chain: &C,
     mut state: C::State,
     batch: &mut B,
@@ -432,7 +436,10 @@ where
             if TRACK {
                 end.at = at;
             }
-            let went = chain.push(&mut state, item, &mut end);
+            let went = match STEADY {
+                true => chain.push_steady(&mut state, item, &mut end),
+                false => chain.push(&mut state, item, &mut end),
+            };
             if went.is_break() {
                 flow = went;
             } else if until.load(Relaxed) == 0 {

@@ -32,8 +32,20 @@ pub trait Stage: Send + Sync {
     #[doc(hidden)]
     const EMPTY: bool = false;
 
+    /// Whether a state may be unsteady, see [`is_steady`](Stage::is_steady). A chain with such a stage has two loops, which costs the time to
+    /// compile another one.
+    const MAY_BE_UNSTEADY: bool = false;
+
     /// Makes the state of one worker.
     fn state(&self) -> Self::State;
+
+    /// Whether the next items can all go through [`Step::push_steady`]: for a stage that has decided something which holds for many of them, so
+    /// that it need not look at its decision for each. Asked before each slice of items: some thousand, and no more than 10 ms of them
+    /// where nothing else ends a slice. One that is unsteady is asked again after 4,096 items at the latest.
+    fn is_steady(&self, state: &Self::State) -> bool {
+        let _ = state;
+        true
+    }
 
     /// The bytes that a state keeps alive, for states that grow: an accumulator. Counted against the memory limit, now and then.
     fn state_bytes(&self, state: &Self::State) -> usize {
@@ -109,6 +121,13 @@ pub trait Step<In>: Stage {
     /// Takes one item. Returns what `emit` or `fail` returned, so that stopping travels up; a `Break` of its own means that this stage
     /// has had enough, which ends the whole run without an error.
     fn push<O: Emit<Self::Out>>(&self, state: &mut Self::State, item: In, out: &mut O) -> Flow;
+
+    /// The same as [`push`](Step::push), called where the state [is steady](Stage::is_steady): as short as the decision allows. An executor may
+    /// call `push` all the same.
+    #[inline(always)]
+    fn push_steady<O: Emit<Self::Out>>(&self, state: &mut Self::State, item: In, out: &mut O) -> Flow {
+        self.push(state, item, out)
+    }
 
     /// Called where a worker pauses: behind its batch, before what it emitted is put into its place among the batches of others. A step
     /// that gathers items into larger ones, and whose outputs have an order, emits what it has gathered here; what it keeps over a pause
@@ -207,8 +226,14 @@ impl<A: Stage, B: Stage> Stage for Then<A, B> {
 
     const SHARING: Sharing = if (A::SHARING as u8) < (B::SHARING as u8) { B::SHARING } else { A::SHARING };
 
+    const MAY_BE_UNSTEADY: bool = A::MAY_BE_UNSTEADY || B::MAY_BE_UNSTEADY;
+
     fn state(&self) -> Self::State {
         (self.first.state(), self.second.state())
+    }
+
+    fn is_steady(&self, (a, b): &Self::State) -> bool {
+        self.first.is_steady(a) && self.second.is_steady(b)
     }
 
     fn state_bytes(&self, (a, b): &Self::State) -> usize {
@@ -233,31 +258,41 @@ impl<In, A: Step<In>, B: Step<A::Out>> Step<In> for Then<A, B> {
 
     #[inline(always)]
     fn push<O: Emit<B::Out>>(&self, (a, b): &mut Self::State, item: In, out: &mut O) -> Flow {
-        self.first.push(a, item, &mut Link { stage: &self.second, state: b, id: self.id, out })
+        let link: Link<'_, B, O, false> = Link { stage: &self.second, state: b, id: self.id, out };
+        self.first.push(a, item, &mut { link })
+    }
+
+    #[inline(always)]
+    fn push_steady<O: Emit<B::Out>>(&self, (a, b): &mut Self::State, item: In, out: &mut O) -> Flow {
+        let link: Link<'_, B, O, true> = Link { stage: &self.second, state: b, id: self.id, out };
+        self.first.push_steady(a, item, &mut { link })
     }
 
     #[inline(always)]
     fn rest<O: Emit<B::Out>>(&self, (a, b): &mut Self::State, out: &mut O) -> Flow {
-        self.first.rest(a, &mut Link { stage: &self.second, state: &mut *b, id: self.id, out: &mut *out })?;
+        let mut link: Link<'_, B, O, false> =
+            Link { stage: &self.second, state: &mut *b, id: self.id, out: &mut *out };
+        self.first.rest(a, &mut link)?;
         named(self.id, out, |out| self.second.rest(b, out))
     }
 
     fn finish<O: Emit<B::Out>>(&self, (a, mut b): Self::State, out: &mut O) -> Flow {
-        let mut link = Link { stage: &self.second, state: &mut b, id: self.id, out: &mut *out };
+        let mut link: Link<'_, B, O, false> =
+            Link { stage: &self.second, state: &mut b, id: self.id, out: &mut *out };
         self.first.finish(a, &mut link)?;
         named(self.id, out, |out| self.second.finish(b, out))
     }
 }
 
-/// Hands what the first step emits to the second.
-struct Link<'l, B: Stage, O> {
+/// Hands what the first step emits to the second, as a steady one or not.
+struct Link<'l, B: Stage, O, const STEADY: bool> {
     stage: &'l B,
     state: &'l mut B::State,
     id: u16,
     out: &'l mut O,
 }
 
-impl<T, B: Step<T>, O: Emit<B::Out>> Emit<T> for Link<'_, B, O> {
+impl<T, B: Step<T>, O: Emit<B::Out>, const STEADY: bool> Emit<T> for Link<'_, B, O, STEADY> {
     #[inline(always)]
     fn emit(&mut self, item: T) -> Flow {
         let (stage, state) = (self.stage, &mut *self.state);
@@ -265,7 +300,7 @@ impl<T, B: Step<T>, O: Emit<B::Out>> Emit<T> for Link<'_, B, O> {
             self.id,
             self.out,
             #[inline(always)]
-            |out| stage.push(state, item, out),
+            |out| if STEADY { stage.push_steady(state, item, out) } else { stage.push(state, item, out) },
         )
     }
 

@@ -36,6 +36,9 @@ use std::time::Duration;
 /// The chain between an iterator's items and `T`.
 type Segment<I, C, T> = Fused<C, Items<<I as Iterator>::Item>, Own<<I as Iterator>::Item>, T, false>;
 
+/// The most items of a slice while a stage is not steady, but may become so: [`Stage::is_steady`].
+const MOST_UNSTEADY: usize = 4_096;
+
 pub(crate) struct Straight<I: Iterator, C: Stage, T, S: Sink<T>> {
     /// `None` after a panic.
     source: Option<FromIter<I>>,
@@ -93,15 +96,21 @@ where
             Some(state) => state,
             None => self.segment.make_state(&self.run)?,
         };
+        let steady = self.is_steady(&state)?;
         let source = self.source.take().expect("a loop that failed is not used again");
         let sink = self.sink.sink.take().expect("a loop that failed is not used again");
         let (chain, context, first) = (&self.segment.chain, &mut self.context, source.next);
-        let limit = limit.min(Resident::most_items(chain));
+        let limit =
+            limit.min(Resident::most_items(chain)).min(if steady { usize::MAX } else { MOST_UNSTEADY });
         let until = self.leash.pay_out_source(limit as u64);
         let (mut passed, mut emitted) = (0, 0);
         let parts = Parts { source, state, sink };
         let ran = catch_unwind(AssertUnwindSafe(|| {
-            through(chain, parts, until, context, Tally::to(&mut passed), Tally::to(&mut emitted))
+            let (passed, emitted) = (Tally::to(&mut passed), Tally::to(&mut emitted));
+            if C::MAY_BE_UNSTEADY && steady {
+                return through::<I, C, T, S, true>(chain, parts, until, context, passed, emitted);
+            }
+            through::<I, C, T, S, false>(chain, parts, until, context, passed, emitted)
         }));
         // Items that went through; the one that failed, panicked or had enough is the next.
         let Looped { stopped, parts: Parts { mut source, state, sink }, torn } =
@@ -122,6 +131,11 @@ where
                 Ran::Enough(taken)
             }
         })
+    }
+
+    fn is_steady(&mut self, state: &C::State) -> Result<bool, RunError> {
+        let asked = catch_unwind(AssertUnwindSafe(|| self.segment.chain.is_steady(state)));
+        asked.map_err(|thrown| self.panicked(None, 0, thrown))
     }
 
     /// Lets the stages emit what they kept, and commits the sink.
@@ -225,7 +239,7 @@ struct Looped<I: Iterator, C: Stage, S> {
 /// The loop itself. Out of line, so that `chain` is an argument: what lies behind one that is only read does not change, for the optimiser.
 /// So what closures own stays in registers. Elsewhere it is read again for each item, because of the load of `until`.
 #[inline(never)]
-fn through<I, C, T, S>(
+fn through<I, C, T, S, const STEADY: bool>(
     chain: &C,
     parts: Parts<I, C, S>,
     until: &AtomicU64,
@@ -244,7 +258,11 @@ where
     let stopped = source.items.try_for_each(
         #[inline(always)]
         |item| {
-            if chain.push(&mut state, item, &mut end).is_break() {
+            let went = match STEADY {
+                true => chain.push_steady(&mut state, item, &mut end),
+                false => chain.push(&mut state, item, &mut end),
+            };
+            if went.is_break() {
                 return ControlFlow::Break(Stopped::Enough);
             }
             passed.n += 1;

@@ -4,7 +4,6 @@ use crate::contender::Job;
 use crate::measure::{BoxError, Outcome};
 use crate::tasks::neighbours::{BLUR, WIDTH, WINDOW, filtered, inside, of_bytes, of_pixels, taps, weighed};
 use crate::tasks::numeric::{checksum, widest};
-use pipe_core::kernel::Program;
 
 pub(crate) fn fir(job: &Job) -> Result<Outcome, BoxError> {
     let (simd, taps) = (widest()?, taps());
@@ -12,12 +11,8 @@ pub(crate) fn fir(job: &Job) -> Result<Outcome, BoxError> {
 }
 
 pub(crate) fn averages(job: &Job) -> Result<Outcome, BoxError> {
-    let (simd, mean) = (widest()?, Program::new().scale(1.0 / WINDOW as f32));
-    let average = |x: &[f32], out: &mut [f32]| {
-        simd.window_sums(WINDOW, x, out);
-        simd.run(&mean, out);
-    };
-    filtered(job, WINDOW - 1, average, checksum)
+    let simd = widest()?;
+    filtered(job, WINDOW - 1, |x, out| simd.window_means(WINDOW, x, out), checksum)
 }
 
 pub(crate) fn blur(job: &Job) -> Result<Outcome, BoxError> {

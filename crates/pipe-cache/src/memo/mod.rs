@@ -21,7 +21,7 @@ pub use worker::MemoWorker;
 /// on any number of workers; only the time differs.
 ///
 /// Each worker has a table of its own for `entries` results (rounded up to a power of two, at least 4), without a lock, whose memory is
-/// taken once; what keys and results own elsewhere comes on top. A function of a few nanoseconds is computed faster than it is found, and
+/// taken once, when a glance over a small one has shown that it may pay; what keys and results own elsewhere comes on top. A function of a few nanoseconds is computed faster than it is found, and
 /// keys that do not come again are never found. So now and then a worker runs some thousand items both ways against the clock, and where
 /// the table does not pay it is passed by. The report has a line of it.
 ///
@@ -92,6 +92,13 @@ impl<K: Send, V: Send, F: Send + Sync> Stage for Memo<K, V, F> {
 
     const SHARING: Sharing = Sharing::PerWorker;
 
+    /// Where the table is passed by, which is decided for a quarter of a million items and more at once.
+    const MAY_BE_UNSTEADY: bool = true;
+
+    fn is_steady(&self, worker: &MemoWorker<K, V>) -> bool {
+        worker.is_steady()
+    }
+
     fn state(&self) -> MemoWorker<K, V> {
         MemoWorker::new(self.entries, self.totals.clone())
     }
@@ -115,6 +122,12 @@ where
             return out.emit((self.f)(&key));
         }
         out.emit(worker.look_up(self, key))
+    }
+
+    #[inline(always)]
+    fn push_steady<O: Emit<V>>(&self, worker: &mut MemoWorker<K, V>, key: K, out: &mut O) -> Flow {
+        worker.pass_by();
+        out.emit((self.f)(&key))
     }
 
     fn finish<O: Emit<V>>(&self, mut worker: MemoWorker<K, V>, out: &mut O) -> Flow {

@@ -40,6 +40,11 @@ impl<K, V> Table<K, V> {
         size_of_val(&*self.sets)
     }
 
+    /// What it knows, in no order.
+    pub(super) fn into_entries(self) -> impl Iterator<Item = (K, V)> {
+        self.sets.into_iter().flat_map(|set| set.entries).flatten()
+    }
+
     #[inline]
     fn set(&mut self, hash: u64) -> &mut Set<K, V> {
         let index = hash as usize & (self.sets.len() - 1);
@@ -141,6 +146,15 @@ mod tests {
             table.insert(0, format!("once {n}"), n);
             assert_eq!(table.get(0, &"hot".to_owned()), Some(&0), "after {n} others");
         }
+    }
+
+    #[test]
+    fn what_it_knows_comes_out_of_it() {
+        let mut table = Table::new(16);
+        (0..9_u64).for_each(|key| _ = table.insert(hash(key), key, key + 1));
+        let held = table.sets.iter().flat_map(|set| &set.entries).flatten().count();
+        let all: HashMap<u64, u64> = table.into_entries().collect();
+        assert!(all.len() == held && held > 4 && all.iter().all(|(key, value)| key + 1 == *value), "{all:?}");
     }
 
     #[test]

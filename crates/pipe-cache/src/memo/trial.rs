@@ -55,7 +55,7 @@ pub(super) enum Next {
 }
 
 /// Items between two looks at the clock: a few microseconds of the cheapest function.
-const BLOCK: u32 = 256;
+pub(super) const BLOCK: u32 = 256;
 
 /// Blocks of each kind in a glance.
 const GLANCE: usize = 4;
@@ -85,6 +85,9 @@ const MOST_KEPT: u32 = 16;
 const FEW: f64 = 1.0 / 32.0;
 
 impl Trial {
+    /// Items that a glance looks up: a table for as many is enough for it.
+    pub(super) const GLANCED: usize = GLANCE * BLOCK as usize;
+
     pub(super) fn new(entries: usize) -> Self {
         let warm = u32::try_from(entries).map_or(MOST_WARM, |entries| entries.clamp(BLOCK, MOST_WARM));
         let times = || Vec::with_capacity(PAIRS);
@@ -139,6 +142,11 @@ impl Trial {
         }
     }
 
+    /// Whether what is looked up now is for a glance.
+    pub(super) fn is_glance(&self) -> bool {
+        matches!(self.phase, Phase::Start | Phase::Glance(_))
+    }
+
     fn are_items_slow(&mut self, took: Duration) -> bool {
         self.slow = if took > SLOW * BLOCK { self.slow + 1 } else { 0 };
         self.slow > 1 || took > SLOW * BLOCK * NO_ACCIDENT
@@ -162,7 +170,8 @@ impl Trial {
     fn is_hopeless(&mut self) -> bool {
         let missed = self.missed as f64 / (GLANCE as f64 * f64::from(BLOCK));
         let fastest = self.looked_up.iter().min().copied().unwrap_or_default();
-        let direct = middle(&mut self.direct);
+        // Of one block, as the fastest.
+        let direct = middle(&mut self.direct) / (GLANCE / 2) as u32;
         fastest > direct + direct.mul_f64(missed)
     }
 
@@ -245,6 +254,26 @@ mod tests {
                 assert!(took < 1.05 * call, "{took} ns instead of {call} with {entries} entries");
             }
         }
+    }
+
+    #[test]
+    fn a_glance_ends_the_matter_where_a_look_takes_longer_than_a_call() {
+        let looked_up = |look: u64, call: u64| {
+            let (mut trial, mut now, mut missed, mut looked_up) = (Trial::new(1 << 16), Duration::ZERO, 0, 0);
+            for _ in 0..2 * GLANCE + 1 {
+                let (items, each) = match trial.next(now, missed) {
+                    Next::LookUp(items) => (items, look + call),
+                    Next::Direct(items) => (items, call),
+                };
+                missed = if each > call { u64::from(items) } else { 0 };
+                looked_up += missed;
+                now += Duration::from_nanos(each) * items;
+            }
+            looked_up
+        };
+        // What is asked for next is the verdict, or the first block of those that fill the whole table.
+        assert_eq!(looked_up(6, 5), Trial::GLANCED as u64);
+        assert_eq!(looked_up(4, 5), Trial::GLANCED as u64 + u64::from(BLOCK));
     }
 
     #[test]

@@ -44,14 +44,15 @@ impl<T: Lanes + Element> Pass<T> for Registers {
     }
 
     #[inline(always)]
-    fn double(self, from: &[T], size: usize, doublings: u32, to: &mut [T]) {
+    fn double(self, from: &[T], size: usize, doublings: u32, to: &mut [T], last: impl Fn(T) -> T) {
         match doublings {
-            _ if size >= lanes::<T>() => Slices.double(from, size, doublings, to),
+            _ if size >= lanes::<T>() => return Slices.double(from, size, doublings, to, last),
             1 => double_in_registers::<T, 1>(self.0, from, size, to),
             2 => double_in_registers::<T, 2>(self.0, from, size, to),
             3 => double_in_registers::<T, 3>(self.0, from, size, to),
             _ => double_in_registers::<T, 4>(self.0, from, size, to),
         }
+        to.iter_mut().for_each(|sum| *sum = last(*sum));
     }
 }
 
