@@ -19,10 +19,13 @@ pub(crate) struct Rare;
 pub(crate) struct Tail;
 /// One item in the middle takes half as long as all others together, which take 20 us each.
 pub(crate) struct Giant;
+/// The first item takes 20 ms, the others 6 us.
+pub(crate) struct First;
 
 impl Costs for Pareto {
     fn cost(index: u64, _: u64) -> u64 {
-        let even = ((mix(index) >> 11) as f64 / (1u64 << 53) as f64).max(1e-9);
+        // Not of the index itself: `mix(0)` is zero, and the first item would be the heaviest that there can be, however few there are.
+        let even = ((mix(index + 1) >> 11) as f64 / (1u64 << 53) as f64).max(1e-9);
         (2_000.0 * even.powf(-1.0 / 1.5)).min(20e6) as u64
     }
 }
@@ -42,6 +45,12 @@ impl Costs for Tail {
 impl Costs for Giant {
     fn cost(index: u64, n: u64) -> u64 {
         if index == n / 2 { n * 10_000 } else { 20_000 }
+    }
+}
+
+impl Costs for First {
+    fn cost(index: u64, _: u64) -> u64 {
+        if index == 0 { 20_000_000 } else { 6_000 }
     }
 }
 
@@ -108,7 +117,9 @@ mod tests {
             (total::<Rare>(n) / n, total::<Tail>(n) / n, total::<Giant>(n) / n),
             (1_999, 1_990, 29_999)
         );
-        assert!((5_000..7_000).contains(&(total::<Pareto>(n) / n)), "{}", total::<Pareto>(n) / n);
+        for n in [6_661, n, 50_000] {
+            assert!((5_500..6_500).contains(&(total::<Pareto>(n) / n)), "{}", total::<Pareto>(n) / n);
+        }
     }
 
     #[test]
@@ -126,5 +137,6 @@ mod tests {
         check::<Rare>();
         check::<Tail>();
         check::<Giant>();
+        check::<First>();
     }
 }

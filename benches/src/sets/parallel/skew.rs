@@ -5,12 +5,14 @@ use crate::bar::Bar;
 use crate::contender::{Contender, Workload, contender};
 use crate::contenders::{any_task, ours};
 use crate::sets::Mode;
-use crate::tasks::skew::{Costs, Giant, Pareto, Rare, Skewed, Tail};
+use crate::tasks::skew::{Costs, First, Giant, Pareto, Rare, Skewed, Tail};
 
 const PARETO: &str = "2 us an item at least and 6 us in the mean, with a long tail (Pareto).";
 const RARE: &str = "1 us an item, and 1 ms for one in a thousand.";
 const TAIL: &str = "1 us an item, and 100 us for each of the last hundredth.";
 const GIANT: &str = "20 us an item, and one in the middle that takes half as long as all others together.";
+const FIRST: &str =
+    "20 ms for the first item, 6 us for the others: what is lost to who looks first whether threads pay.";
 
 pub(crate) fn workloads(mode: Mode) -> Vec<Workload> {
     let in_order = [
@@ -18,6 +20,7 @@ pub(crate) fn workloads(mode: Mode) -> Vec<Workload> {
         workload::<Rare>(mode, "skew-rare-ordered", RARE, 2_000).with(ordered::<Rare>()),
         workload::<Tail>(mode, "skew-tail-ordered", TAIL, 2_000).with(ordered::<Tail>()),
         workload::<Giant>(mode, "skew-giant-ordered", GIANT, 30_000).with(ordered::<Giant>()),
+        workload::<First>(mode, "skew-first-ordered", FIRST, 6_000).with(ordered::<First>()),
     ];
     let in_any = [
         workload::<Pareto>(mode, "skew-pareto-unordered", PARETO, 6_000).with(unordered::<Pareto>()),
