@@ -13,12 +13,16 @@ pub(super) struct Patience {
 }
 
 impl Patience {
-    /// What the future gives, or `None` if it has not by that time.
-    pub(super) async fn until<F: Future>(&mut self, at: Instant, future: F) -> Option<F::Output> {
+    /// What the future gives, or `None` if it has not by that time. Nobody asks for the time of what is there at once.
+    pub(super) async fn until<F: Future>(
+        &mut self,
+        mut at: impl FnMut() -> Instant,
+        future: F,
+    ) -> Option<F::Output> {
         let mut future = pin!(future);
         poll_fn(|cx| match future.as_mut().poll(cx) {
             Poll::Ready(output) => Poll::Ready(Some(output)),
-            Poll::Pending => self.poll(at, cx).map(|()| None),
+            Poll::Pending => self.poll(at(), cx).map(|()| None),
         })
         .await
     }

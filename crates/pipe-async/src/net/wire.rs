@@ -10,6 +10,7 @@ use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Waker};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt, ReadBuf};
 use tokio::task::unconstrained;
 use tokio::time::Instant;
@@ -38,8 +39,8 @@ pub struct Wire {
     /// What is to be sent, and how much of it was.
     output: Vec<u8>,
     written: usize,
-    /// When the sending of what is in `output` began.
-    send_begun: Instant,
+    /// Since when what is in `output` waits for the peer.
+    send_begun: Option<Instant>,
     sent: u64,
     patience: Patience,
 }
@@ -58,7 +59,7 @@ impl Wire {
             received: 0,
             output: Vec::new(),
             written: 0,
-            send_begun: Instant::now(),
+            send_begun: None,
             sent: 0,
             patience: Patience::default(),
         }
@@ -103,24 +104,27 @@ impl Wire {
             self.start = 0;
         }
         let got = self.input.len();
-        let since = *self.since.get_or_insert_with(Instant::now);
         let span = if got > 0 { self.limits.frame_timeout } else { self.limits.idle_timeout };
         self.input.reserve(READ);
         let reading = self.socket.read_buf(&mut self.input);
-        let read = self.patience.until(deadline(since, span), reading).await;
+        let since = &mut self.since;
+        let until = || deadline(*since.get_or_insert_with(Instant::now), span);
+        let read = self.patience.until(until, reading).await;
         let (peer, frames) = (&self.peer, self.received);
+        let waited = || self.since.map_or(Duration::ZERO, |since| since.elapsed());
         match read {
             Some(Ok(0)) if got == 0 => Ok(false),
             Some(Ok(0)) => Err(NetError::Truncated { peer: peer.clone(), frames, got }),
             Some(Ok(_)) => {
                 if got == 0 {
-                    self.since = Some(Instant::now());
+                    // The frame's own time begins with the wait for its next bytes.
+                    self.since = None;
                 }
                 Ok(true)
             }
             Some(Err(source)) => Err(NetError::Io { peer: peer.clone(), frames, source }),
-            None if got == 0 => Err(NetError::Idle { peer: peer.clone(), frames, waited: since.elapsed() }),
-            None => Err(NetError::Slow { peer: peer.clone(), frames, got, waited: since.elapsed() }),
+            None if got == 0 => Err(NetError::Idle { peer: peer.clone(), frames, waited: waited() }),
+            None => Err(NetError::Slow { peer: peer.clone(), frames, got, waited: waited() }),
         }
     }
 
@@ -135,7 +139,6 @@ impl Wire {
         // What a send that was dropped has left: so a peer that does not read gets no more than one frame ahead.
         self.send_rest().await?;
         add(self.framing, &self.limits, &self.peer, self.sent, frame, &mut self.output)?;
-        self.send_begun = Instant::now();
         self.send_rest().await
     }
 
@@ -144,10 +147,11 @@ impl Wire {
         if self.output.is_empty() {
             return Ok(());
         }
-        let begun = self.send_begun;
         while self.written < self.output.len() {
             let writing = self.socket.write(&self.output[self.written..]);
-            let written = self.patience.until(deadline(begun, self.limits.frame_timeout), writing).await;
+            let (begun, span) = (&mut self.send_begun, self.limits.frame_timeout);
+            let until = || deadline(*begun.get_or_insert_with(Instant::now), span);
+            let written = self.patience.until(until, writing).await;
             let (peer, frames) = (&self.peer, self.sent);
             match written {
                 Some(Ok(0)) => {
@@ -157,13 +161,14 @@ impl Wire {
                 Some(Ok(written)) => self.written += written,
                 Some(Err(source)) => return Err(NetError::Io { peer: peer.clone(), frames, source }),
                 None => {
-                    let (left, waited) = (self.output.len() - self.written, begun.elapsed());
+                    let waited = self.send_begun.map_or(Duration::ZERO, |begun| begun.elapsed());
+                    let left = self.output.len() - self.written;
                     return Err(NetError::Stalled { peer: peer.clone(), frames, left, waited });
                 }
             }
         }
         self.output.clear();
-        self.written = 0;
+        (self.written, self.send_begun) = (0, None);
         self.sent += 1;
         Ok(())
     }
@@ -200,8 +205,8 @@ impl Wire {
 }
 
 /// A time so far ahead that it is out of range is never.
-pub(super) fn deadline(since: Instant, span: std::time::Duration) -> Instant {
-    let years = std::time::Duration::from_secs(60 * 60 * 24 * 365 * 30);
+pub(super) fn deadline(since: Instant, span: Duration) -> Instant {
+    let years = Duration::from_secs(60 * 60 * 24 * 365 * 30);
     since.checked_add(span).unwrap_or(since + years)
 }
 

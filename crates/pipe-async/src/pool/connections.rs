@@ -9,7 +9,11 @@ use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use tokio::time::{Instant, timeout};
+use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
+
+/// A time that the clock has room for.
+const YEARS: Duration = Duration::from_secs(60 * 60 * 24 * 365 * 30);
 
 /// Lends connections, and opens them as they are needed. Clones are the same pool.
 ///
@@ -119,8 +123,10 @@ impl<C: Connect> ConnectionPool<C> {
     /// [`PoolError::TimedOut`] after [`acquire_timeout`](PoolSettings::acquire_timeout), [`PoolError::Connect`] if it was this one's turn to
     /// open a connection and it did not open.
     pub async fn acquire(&self) -> Result<PooledConnection<C>, PoolError> {
+        // The clock is read once: a look at it is a hundredth of a whole exchange over a local socket.
         let (shared, begun) = (&self.shared, Instant::now());
-        match timeout(shared.settings.acquire_timeout, shared.obtain(begun)).await {
+        let end = begun + shared.settings.acquire_timeout.min(YEARS);
+        match timeout_at(end, shared.obtain(begun)).await {
             Ok(obtained) => obtained,
             Err(_) => {
                 shared.counts.timed_out.fetch_add(1, Relaxed);
@@ -138,7 +144,7 @@ impl<C: Connect> ConnectionPool<C> {
 
     /// Closes the connections that lie idle now.
     pub fn close_idle(&self) {
-        drop(self.shared.line.expire(|_| true));
+        drop(self.shared.line.expire(None, |_| true));
     }
 
     /// Whether anybody but this one has it, or a connection of it on loan.
@@ -175,7 +181,7 @@ impl<C: Connect> Shared<C> {
         loop {
             match (&mut turn).await {
                 Grant::Object(kept) => {
-                    if let Some(lent) = self.fit(kept, &mut turn).await {
+                    if let Some(lent) = self.fit(kept, &mut turn, begun).await {
                         self.counts.reused.fetch_add(1, Relaxed);
                         return Ok(lent);
                     }
@@ -185,13 +191,15 @@ impl<C: Connect> Shared<C> {
         }
     }
 
-    /// The connection, if it may be lent once more. If not it is closed, and the turn begins again.
+    /// The connection, if it may be lent once more. If not it is closed, and the turn begins again. How old it is counts up to when its turn
+    /// was asked for: while somebody waits none lies idle, and what comes back too old is not handed on.
     async fn fit(
         self: &Arc<Self>,
         kept: Kept<C::Connection>,
         turn: &mut Turn<'_, Kept<C::Connection>>,
+        asked: Instant,
     ) -> Option<PooledConnection<C>> {
-        let (idle, is_over) = (kept.since.elapsed(), self.is_over(&kept));
+        let (idle, is_over) = (asked.duration_since(kept.since), self.is_over(&kept, asked));
         // From here on it comes back, or its place does, whatever happens to this future.
         let mut lent = PooledConnection { kept: Some(kept), shared: self.clone() };
         let is_fit = !is_over && (idle < self.settings.check_after || self.connector.check(&mut lent).await);
@@ -218,8 +226,9 @@ impl<C: Connect> Shared<C> {
         Ok(lent)
     }
 
-    fn is_over(&self, kept: &Kept<C::Connection>) -> bool {
-        kept.since.elapsed() > self.settings.max_idle || kept.opened.elapsed() > self.settings.max_life
+    fn is_over(&self, kept: &Kept<C::Connection>, now: Instant) -> bool {
+        let (idle, life) = (now.duration_since(kept.since), now.duration_since(kept.opened));
+        idle > self.settings.max_idle || life > self.settings.max_life
     }
 }
 
@@ -263,16 +272,17 @@ impl<C: Connect> PooledConnection<C> {
     /// Gives it back for others to use. To be called where nothing is under way on it: all of the last answer has been read.
     pub fn reuse(mut self) {
         let Some(mut kept) = self.kept.take() else { return };
-        kept.since = Instant::now();
-        let shared = &self.shared;
-        if shared.is_over(&kept) {
+        let (shared, now) = (&self.shared, Instant::now());
+        kept.since = now;
+        // Those at the other end of the stack: nobody asks for them while there are warm ones.
+        let over = if shared.is_over(&kept, now) {
             let _lost = Lost(&shared.line);
             drop(kept);
+            shared.line.expire(None, |kept| shared.is_over(kept, now))
         } else {
-            shared.line.give(kept);
-        }
-        // Those at the other end of the stack: nobody asks for them while there are warm ones.
-        drop(shared.line.expire(|kept| shared.is_over(kept)));
+            shared.line.expire(Some(kept), |kept| shared.is_over(kept, now))
+        };
+        drop(over);
     }
 }
 

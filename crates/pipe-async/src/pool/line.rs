@@ -100,10 +100,11 @@ impl<T> Line<T> {
         self.change(|state| state.places -= 1);
     }
 
-    /// Takes objects out that have been idle for longest, as long as they are over.
-    pub(crate) fn expire(&self, is_over: impl Fn(&T) -> bool) -> Vec<T> {
+    /// Takes objects out that have been idle for longest, as long as they are over; and gives one that comes back, if there is one.
+    pub(crate) fn expire(&self, given: Option<T>, is_over: impl Fn(&T) -> bool) -> Vec<T> {
         let mut over = Vec::new();
         self.change(|state| {
+            state.idle.extend(given);
             while state.idle.front().is_some_and(&is_over) {
                 over.extend(state.idle.pop_front());
                 state.places -= 1;
