@@ -305,6 +305,7 @@ impl<W: AsyncWorker + ?Sized> Post<W> {
         cx: &Context<'_>,
     ) -> Progress {
         let Some(mut worker) = self.worker.take() else { return Progress::default() };
+        let before = self.permit.bytes();
         // Under `catch_unwind` because items are dropped here, too; the operations themselves are watched one by one.
         let stepped = catch_unwind(AssertUnwindSafe(|| {
             let progress = self.advance(&mut *worker, round, edges, run, cx);
@@ -313,7 +314,6 @@ impl<W: AsyncWorker + ?Sized> Post<W> {
         }));
         match stepped {
             Ok((progress, None, worker)) => {
-                let before = self.permit.bytes();
                 self.permit.resize(worker.bytes());
                 if self.permit.bytes() < before {
                     edges.ring_threads();
@@ -386,6 +386,8 @@ impl<W: AsyncWorker + ?Sized> Post<W> {
             };
             let Some(batch) = wanted.then(|| worker.take(most)).flatten() else { return moved };
             let permit = run.budget().overdraw(batch.bytes());
+            // Now, and not behind the step: a reader that is quick makes room for another, and all would count twice.
+            self.permit.resize(worker.bytes());
             edges.try_put(self.place, Parcel { batch, permit });
             moved = true;
         }
