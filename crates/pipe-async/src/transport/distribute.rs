@@ -102,7 +102,7 @@ pub struct Stages<'j, T> {
 }
 
 impl<'j, T: Serialize + DeserializeOwned + 'static> Stages<'j, T> {
-    /// A stage that any number of processes work on: what becomes of the items of one message; see [`Worker`].
+    /// A stage that any number of processes work on: what becomes of the items of one message; see [`Worker`](crate::Worker).
     pub fn stage<Out: Serialize + DeserializeOwned + 'static>(
         self,
         name: &str,
