@@ -370,6 +370,12 @@ impl Workload {
         self
     }
 
+    /// Takes out those of these names.
+    pub(crate) fn without(mut self, names: &[&str]) -> Self {
+        self.contenders.retain(|contender| !names.contains(&contender.name));
+        self
+    }
+
     /// Adds what the first of ours is to reach.
     pub(crate) fn bar(mut self, bar: Bar) -> Self {
         self.bars.push(bar);

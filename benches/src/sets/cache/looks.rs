@@ -44,6 +44,7 @@ pub(super) fn workloads(mode: Mode) -> Vec<Workload> {
 
 fn memos(mode: Mode) -> [Workload; 6] {
     let keys = Sizes { smoke: 20_000, quick: 2_000_000, default: 4_000_000, full: 8_000_000 };
+    let costly = Sizes { smoke: 20_000, quick: 500_000, default: 1_000_000, full: 4_000_000 };
     let cheap = Sizes { smoke: 20_000, quick: 1 << 23, default: 1 << 24, full: 1 << 25 };
     let on = |name, about, sizes, parameter| {
         let workload = Workload::new(SET, name, about, mode.of(sizes)).parameter(parameter);
@@ -67,7 +68,7 @@ fn memos(mode: Mode) -> [Workload; 6] {
         missed("memo-hits-64k", 1 << 16).bar(Bar::AtMost(10.0)),
         on("memo-words", WORDS, keys, 100).with(words),
         on("memo-known", KNOWN, keys, 100).with(known).bar(Bar::peers(2.0)),
-        on("memo-uniform", UNIFORM, keys, 100).with(on_new()).bar(Bar::limit(0.95)),
+        on("memo-uniform", UNIFORM, costly, 100).with(on_new()).bar(Bar::limit(0.95)),
         on("memo-cheap", CHEAP, cheap, 2).with(on_new()).bar(Bar::limit(0.95)),
     ]
 }

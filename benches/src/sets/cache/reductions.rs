@@ -22,13 +22,12 @@ pub(super) fn workloads(mode: Mode) -> Vec<Workload> {
                 .with(of_range())
                 .with(in_polars("range_polars")),
         ),
-        on(mode, "sum-512m", SUM, BEYOND)
-            .with(on_sum())
-            .with(unless_quick(mode, of_sum()))
-            .with(unless_quick(mode, [parallel("sum_numba_parallel")]))
-            .bar(Bar::limit(0.95)),
     ];
-    if mode != Mode::Quick {
+    let sum = on(mode, "sum-512m", SUM, BEYOND).with(on_sum()).bar(Bar::limit(0.95));
+    if mode == Mode::Quick {
+        all.push(sum.without(&["ndarray", "plain-loop"]));
+    } else {
+        all.push(sum.with(of_sum()).with([parallel("sum_numba_parallel")]));
         let dot = on(mode, "dot-512m", DOT, BEYOND).with(on_dot()).with(of_dot());
         all.push(dot.with([parallel("dot_numba_parallel")]).bar(Bar::limit(0.95)));
         let range = on(mode, "min-max-512m", RANGE, BEYOND).with(on_range()).with(of_range());
