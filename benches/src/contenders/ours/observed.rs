@@ -7,21 +7,22 @@ use pipe_core::{Observed, RunError, SystemClock, from_source};
 use pipe_metrics::Counters;
 
 pub(crate) fn counted(job: &Job) -> Result<Outcome, BoxError> {
-    timed(job.size, || Ok(run(job.size, Watched::ByCounters)?))
+    timed(job.size, || Ok(run(job.size, Watched::Counters)?))
 }
 
 pub(crate) fn told(job: &Job) -> Result<Outcome, BoxError> {
-    timed(job.size, || Ok(run(job.size, Watched::ByNull)?))
+    timed(job.size, || Ok(run(job.size, Watched::Null)?))
 }
 
 pub(crate) fn unobserved(job: &Job) -> Result<Outcome, BoxError> {
-    timed(job.size, || Ok(run(job.size, Watched::ByNobody)?))
+    timed(job.size, || Ok(run(job.size, Watched::Nobody)?))
 }
 
+/// By whom.
 enum Watched {
-    ByCounters,
-    ByNull,
-    ByNobody,
+    Counters,
+    Null,
+    Nobody,
 }
 
 /// One function for all: so that they differ in who observes and in nothing else.
@@ -33,9 +34,9 @@ fn run(items: u64, watched: Watched) -> Result<u64, RunError> {
         // The account looks at the real one; only batches are not sized by it.
         .clocked_by(SystemClock::new());
     let sum = match watched {
-        Watched::ByCounters => sum.observe(Counters::new().of("numbers")),
-        Watched::ByNull => sum.observe(|_: &Observed<'_>| {}),
-        Watched::ByNobody => sum,
+        Watched::Counters => sum.observe(Counters::new().of("numbers")),
+        Watched::Null => sum.observe(|_: &Observed<'_>| {}),
+        Watched::Nobody => sum,
     };
     Ok(sum.run_on(&WholeBatches)?.value)
 }
