@@ -1,6 +1,7 @@
 //! Many files give the same on several workers as on one.
 
-use pipe_core::{BlockingExecutor, Inline};
+use pipe_core::{BlockingExecutor, Inline, RunError};
+use pipe_mem::Lazy;
 use pipe_parallel::Parallel;
 use pipe_stream::{Csv, Files, Line, Lines, Tables};
 use std::fs;
@@ -72,4 +73,46 @@ fn workers_share_the_rows_of_a_table_with_quotes_and_of_many() {
     let on_one = rows().run_on(&Inline).unwrap().value;
     assert_eq!(on_one.len(), 90_000);
     assert!(rows().run_on(&Parallel::new().workers(4)).unwrap().value == on_one);
+}
+
+/// A file with one long line between short ones, that begins in one part and ends many parts later.
+fn with_a_long_line(folder: &std::path::Path, bytes: usize) -> PathBuf {
+    let (path, short) = (folder.join("long.log"), "short\n".repeat(1_000));
+    fs::write(&path, format!("{short}{}\n{short}", "x".repeat(bytes))).unwrap();
+    path
+}
+
+#[test]
+fn a_line_of_more_than_the_limit_is_an_error_also_where_workers_share_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = with_a_long_line(folder.path(), 300 << 10);
+    let longest = || {
+        pipe_stream::lines(&path).unwrap().map(<[u8]>::len).fold(
+            || 0,
+            |most, n| *most = n.max(*most),
+            |all, part| *all = part.max(*all),
+        )
+    };
+    let lazy = longest().run_on(&Lazy::new().memory_limit(64 << 10));
+    let parallel = [1, 2, 4].map(|n| longest().run_on(&Parallel::new().workers(n).memory_limit(64 << 10)));
+    for ran in parallel.into_iter().chain([lazy]) {
+        let Err(RunError::Budget { wanted, limit, .. }) = ran else { panic!("{ran:?}") };
+        assert!(wanted > 300 << 10 && limit == 64 << 10, "{wanted} of {limit}");
+    }
+}
+
+#[test]
+fn a_line_that_ends_behind_its_part_counts_from_then_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = with_a_long_line(folder.path(), 600 << 10);
+    let count = || {
+        pipe_stream::lines(&path).unwrap().fold(|| 0, |lines, _: &[u8]| *lines += 1, |all, part| *all += part)
+    };
+    let lazy = count().run_on(&Lazy::new().memory_limit(1 << 20)).unwrap();
+    let parallel =
+        [1, 2, 4].map(|n| count().run_on(&Parallel::new().workers(n).memory_limit(1 << 20)).unwrap());
+    for report in parallel.into_iter().chain([lazy]) {
+        assert_eq!(report.value, 2_001);
+        assert!(report.peak_bytes >= 600 << 10, "{} bytes at most", report.peak_bytes);
+    }
 }

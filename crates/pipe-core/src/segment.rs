@@ -11,6 +11,7 @@
 //! can be asked for position and record, and the loop goes on.
 
 use crate::batch::{Batch, Items};
+use crate::budget::Permit;
 use crate::cancel::Leash;
 use crate::context::Context;
 use crate::error::{Payload, RunError};
@@ -83,6 +84,8 @@ pub(crate) struct FusedWorker<C: Stage, B, I, T, const TRACK: bool> {
     run: Arc<RunState>,
     again: Option<Again<B>>,
     weight: Resident,
+    /// What the batch turned out to have beyond what it was charged for when it was pulled: a record that ends far behind its part.
+    grown: Option<Permit>,
     /// Where the item lent last was: what the stages gathered came up to there.
     at: u64,
 }
@@ -105,8 +108,8 @@ impl<C: Stage, B: 'static, I, T: Send + 'static, const TRACK: bool> FusedWorker<
         let (id, leash) = (segment.id, run.cancel().leash());
         let context = Context::new(run.clone(), id, leash.knife());
         let (held, again) = (Held::new(id, &run), run.again(id));
-        let weight = Resident::new(id);
-        FusedWorker { segment, state, held, context, leash, run, again, weight, at: Position::NOWHERE }
+        let (weight, grown, at) = (Resident::new(id), None, Position::NOWHERE);
+        FusedWorker { segment, state, held, context, leash, run, again, weight, grown, at }
     }
 
     /// Goes on with the weight of a state that was used before: what it is charged, and what it has spilled.
@@ -129,7 +132,7 @@ where
         next: &mut dyn Outlet,
     ) -> Result<Ran, RunError> {
         let batch = batch.as_any().downcast_mut::<B>().expect("the edge was built for this batch type");
-        let ran = load(batch).and_then(|()| match self.again {
+        let ran = self.load(batch).and_then(|()| match self.again {
             None => self.run_through(batch, limit, next),
             Some(again) => self.run_retrying(batch, again, limit, next),
         });
@@ -140,6 +143,10 @@ where
             Ran::Done(_) | Ran::Enough(_) => self.rest(next).map(|()| ran),
         });
         let ran = ran.and_then(|ran| self.weigh().map(|()| ran));
+        if !matches!(ran, Ok(Ran::More(_))) {
+            // Who waits for bytes is told by the executor, which gives back those of the batch itself next.
+            self.grown = None;
+        }
         match ran {
             Ok(Ran::Enough(_)) => self.run.had_enough(self.segment.id),
             // After a panic too: what was emitted before it belongs to earlier items, of which one may fail further down.
@@ -398,6 +405,30 @@ where
     fn hand_on(&mut self, next: &mut dyn Outlet) {
         // Whether the outlet has had enough is its owner's business: nothing is left here that could stop.
         let _ = self.held.hand_on(next, &self.run);
+    }
+
+    /// Reads the batch, and charges what it turned out to have beyond what it was charged for.
+    #[inline]
+    fn load(&mut self, batch: &mut B) -> Result<(), RunError>
+    where
+        B: Batch,
+    {
+        let charged = batch.bytes();
+        load(batch)?;
+        let grown = batch.bytes().saturating_sub(charged);
+        if grown > 0 { self.charge(batch.payload(), grown) } else { Ok(()) }
+    }
+
+    /// A record has to be read to be known, so its bytes are there by now; but nothing is pulled until they are gone. What begins in a part is
+    /// less than a batch may have, but for the end of the last record: so only that can be more than all that there is.
+    #[cold]
+    fn charge(&mut self, records: usize, grown: usize) -> Result<(), RunError> {
+        let budget = self.run.budget();
+        if records > budget.limit() {
+            return Err(budget.refusal("source", records, budget.in_use()));
+        }
+        self.grown = Some(budget.overdraw(grown));
+        Ok(())
     }
 
     fn weigh(&mut self) -> Result<(), RunError> {
