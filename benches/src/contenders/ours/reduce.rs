@@ -45,11 +45,8 @@ pub(crate) fn slice_by_index(job: &Job) -> Result<Outcome, BoxError> {
     let values = values(job.size);
     timed(job.size, || {
         let (values, rounds) = (&values[..], job.parameter);
-        let sum = from_range(0..values.len()).map(move |index| work(values[index], rounds)).fold(
-            u64::default,
-            add,
-            add,
-        );
+        let at = move |index: usize| work(values[index], rounds);
+        let sum = from_range(0..values.len()).map(at).fold(u64::default, add, add);
         Ok(answer(sum.run_on(&all_workers(job))?.value))
     })
 }
