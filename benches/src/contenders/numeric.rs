@@ -5,8 +5,8 @@ use super::native::native;
 use crate::contender::Job;
 use crate::measure::{BoxError, Outcome};
 use crate::tasks::numeric::{
-    chain5, checksum, copied, digits, ends, factor, in_place, mean, normalised, on_two, per_number,
-    polynomial, reduced, restored,
+    chain5, checksum, copied, ends, factor, in_place, mean, normalised, on_two, per_number, polynomial,
+    reduced, restored, total,
 };
 use ndarray::{ArrayView1, ArrayViewMut1};
 
@@ -140,7 +140,7 @@ pub(crate) fn normalised_copied(job: &Job) -> Ran {
 }
 
 pub(crate) fn sum(job: &Job) -> Ran {
-    reduced(job, |x, _| x.iter().sum::<f32>(), digits)
+    reduced(job, |x, _| x.iter().sum::<f32>(), |sum| total(job, sum))
 }
 
 pub(crate) fn sum_native(job: &Job) -> Ran {
@@ -152,12 +152,12 @@ pub(crate) fn sum_native(job: &Job) -> Ran {
                 || x.iter().sum::<f32>(),
             )
         },
-        digits,
+        |sum| total(job, sum),
     )
 }
 
 pub(crate) fn sum_ndarray(job: &Job) -> Ran {
-    reduced(job, |x, _| ArrayView1::from(x).sum(), digits)
+    reduced(job, |x, _| ArrayView1::from(x).sum(), |sum| total(job, sum))
 }
 
 pub(crate) fn sum_copied(job: &Job) -> Ran {

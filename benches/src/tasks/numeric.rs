@@ -153,14 +153,21 @@ pub(crate) fn reduced<R>(
     Ok(times.answered(first))
 }
 
-/// All digits of a sum, which is exact.
-pub(crate) fn digits(sum: impl Into<f64>) -> String {
-    format!("{:.8}", sum.into())
+/// Sums of so many numbers are exact, those of products to the fifth digit. Of more the order of additions shows: then the mean is told.
+const EXACT: u64 = 1 << 24;
+
+/// A sum with all its digits, or the mean.
+pub(crate) fn total(job: &Job, sum: impl Into<f64>) -> String {
+    if job.parameter <= EXACT { format!("{:.8}", sum.into()) } else { mean_of(job, sum, 4) }
 }
 
-/// A sum told for each number: where there are many, the order of additions shows in the fifth digit.
+/// A sum of products, told for each number.
 pub(crate) fn per_number(job: &Job, sum: impl Into<f64>) -> String {
-    format!("{:.6}", sum.into() / job.parameter as f64)
+    mean_of(job, sum, if job.parameter <= EXACT { 6 } else { 4 })
+}
+
+fn mean_of(job: &Job, sum: impl Into<f64>, digits: usize) -> String {
+    format!("{:.digits$}", sum.into() / job.parameter as f64)
 }
 
 /// The least and the greatest.

@@ -2,11 +2,11 @@
 
 use crate::contender::Job;
 use crate::measure::{BoxError, Outcome};
-use crate::tasks::numeric::{digits, ends, per_number, reduced, widest};
+use crate::tasks::numeric::{ends, per_number, reduced, total, widest};
 
 pub(crate) fn sum(job: &Job) -> Result<Outcome, BoxError> {
     let simd = widest()?;
-    reduced(job, |x, _| simd.sum(x), digits)
+    reduced(job, |x, _| simd.sum(x), |sum| total(job, sum))
 }
 
 pub(crate) fn dot(job: &Job) -> Result<Outcome, BoxError> {
