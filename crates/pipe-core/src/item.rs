@@ -55,9 +55,10 @@ macro_rules! rows {
 /// Borrowed rows may not: their batch stays behind. Own them first (`.map(|row| row.name.to_owned())`), or end with `.fold(..)`,
 /// which takes rows.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot leave its segment",
-    label = "what arrives here is borrowed from its batch, or not `Send`",
-    note = "own it first, for example `.map(|row| row.to_owned())`, or end with `.fold(..)`, which takes borrowed rows"
+    message = "`{Self}` cannot go on from here: owned items are needed, and it borrows from the batch that it was read in",
+    label = "a sink, an edge or a stage that needs the order takes items that are owned and `Send`",
+    note = "own it first, for example `.map(|row| row.to_owned())`, or end with `.fold(..)`, which takes borrowed rows",
+    note = "to leave out or keep the first rows of a source, `.skip_rows(n)` and `.take_rows(n)` right behind it take borrowed rows too"
 )]
 pub trait Owned: Item {
     /// The item itself.

@@ -47,6 +47,11 @@ pub trait Lower<'p, X: Executor<'p> + ?Sized> {
 }
 
 /// The last part of a pipeline, whose items `T` go into a sink.
+#[diagnostic::on_unimplemented(
+    message = "this pipeline cannot be run as it stands",
+    label = "a stage of it is not what it should be",
+    note = "mostly another error says which one: see to that first, and this one goes away"
+)]
 pub trait Close<'p, X: Executor<'p> + ?Sized, T> {
     /// The whole pipeline. What the sink leaves behind at its commit goes to `done`.
     fn close<S>(self, sink: S, done: Done<S::Done>, run: Arc<RunState>) -> Plan<'p, X::Async>

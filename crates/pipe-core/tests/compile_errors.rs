@@ -5,7 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// What is wrong, the program, and the sentences that the compiler has to say.
-const MISTAKES: [(&str, &str, &[&str]); 7] = [
+const MISTAKES: [(&str, &str, &[&str]); 11] = [
     (
         "an async stage on an executor without a reactor",
         "let _ = from_iter(0..3).map_async(|n| async move { n + 1 }).collect().run_on(&Inline);",
@@ -17,7 +17,30 @@ const MISTAKES: [(&str, &str, &[&str]); 7] = [
     (
         "a borrowed row that reaches a sink",
         "let _ = from_source(Texts).parse(row).collect();",
-        &["`Row<'_>` cannot leave its segment", "own it first, for example `.map(|row| row.to_owned())`"],
+        &[
+            "`Row<'_>` cannot go on from here: owned items are needed",
+            "own it first, for example `.map(|row| row.to_owned())`",
+        ],
+    ),
+    (
+        "a borrowed row that reaches a stage which needs the order",
+        "let _ = from_source(Texts).parse(row).take(3).map(|row| row.0.len()).collect();",
+        &["`Row<'_>` cannot go on from here", "`.skip_rows(n)` and `.take_rows(n)`"],
+    ),
+    (
+        "a borrowed row that reaches an operation",
+        "let _ = from_source(Texts).parse(row).map_async(async |row| row.0.len());",
+        &["`Row<'_>` cannot go on from here"],
+    ),
+    (
+        "a pipeline without an end",
+        "let _ = from_iter(0..3).map(|n| n + 1).run_on(&Inline);",
+        &["this pipeline has no end yet, so it cannot be run", "`.collect()`, `.fold(..)`, `.for_each(..)`"],
+    ),
+    (
+        "a closure that takes what the stage before does not give",
+        "let _ = from_iter(0..3).map(|text: String| text.len()).collect().run_on(&Inline);",
+        &["expected closure signature `fn({integer}) -> _`", "another error says which one"],
     ),
     (
         "a row that is not named",

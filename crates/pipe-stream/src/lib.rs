@@ -92,10 +92,10 @@ mod count;
 mod csv;
 mod encode;
 mod error;
-mod files;
 mod framing;
 mod groups;
 mod letters;
+mod many_files;
 #[cfg(feature = "mmap")]
 mod mapped;
 mod mask;
@@ -131,9 +131,6 @@ pub use encode::{
     TooLongForItsPrefix,
 };
 pub use error::{StreamError, StreamErrorKind};
-#[cfg(feature = "files")]
-pub use files::files;
-pub use files::{Files, Locations};
 pub use framing::{
     Blocks, Containing, Cursor, Custom, Delimited, FixedWidth, Framing, LengthPrefixed, Newline, NoDelimiter,
     NotARecord, NotInALine, Preamble, PrefixBytes, Rest,
@@ -142,6 +139,9 @@ pub use groups::Groups;
 #[cfg(feature = "spill")]
 pub use groups::{SortedGroups, SpillingGroups};
 pub use letters::{DeadLetterFile, Replay, ReplayBatch};
+#[cfg(feature = "files")]
+pub use many_files::files;
+pub use many_files::{Files, Locations};
 #[cfg(feature = "mmap")]
 pub use mapped::Mapping;
 pub use numbers::{BadNumber, BadNumberKind, Number, decimal, decimal_at_end, number};

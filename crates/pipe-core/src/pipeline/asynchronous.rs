@@ -3,7 +3,7 @@
 use crate::adapters::Identity;
 use crate::async_step::{AsyncStep, MapAsync, TryMapAsync};
 use crate::batch_call::BatchCall;
-use crate::item::{Item, Own, Owned};
+use crate::item::{Item, Own, Owned, Same};
 use crate::lower::{AnyWorkers, Cut, Reactor};
 use crate::operations::{Operations, Rate};
 use crate::pipeline::Pipeline;
@@ -18,34 +18,38 @@ use std::time::Duration;
 pub type Async<U, C, I, A, T> = Cut<Cut<U, C, <I as Owned>::T, AnyWorkers>, A, T, Reactor>;
 
 /// Async stages: only an executor with a reactor (`pipe-async`) runs a pipeline that has one.
-impl<U, C, I: Owned> Pipeline<U, C, I> {
+impl<U, C, I: Item> Pipeline<U, C, I> {
     /// Starts an operation for each item: 64 at a time, or as [`concurrency`](Pipeline::concurrency) says. Outputs come in the order of
     /// the items, unless the stage is `.unordered()`.
-    pub fn map_async<F, Fut>(
+    pub fn map_async<J: Owned, F, Fut>(
         self,
         f: F,
-    ) -> Pipeline<Async<U, C, I, MapAsync<F, I::T>, Fut::Output>, Identity, Own<Fut::Output>>
+    ) -> Pipeline<Async<U, C, J, MapAsync<F, J::T>, Fut::Output>, Identity, Own<Fut::Output>>
     where
-        F: Fn(I::T) -> Fut + Send + Sync,
+        I: Same<J>,
+        F: Fn(J::T) -> Fut + Send + Sync,
         Fut: Future<Output: Send + 'static>,
     {
-        self.asynchronously("map_async", Emits::One, MapAsync::new(f))
+        self.renamed::<J>().asynchronously("map_async", Emits::One, MapAsync::new(f))
     }
 
     /// As `map_async`, for operations that may fail; [`on_error`](Pipeline::on_error) says what that does.
-    pub fn try_map_async<T, E, F, Fut>(
+    pub fn try_map_async<J: Owned, T, E, F, Fut>(
         self,
         f: F,
-    ) -> Pipeline<Async<U, C, I, TryMapAsync<F, I::T, T, E>, T>, Identity, Own<T>>
+    ) -> Pipeline<Async<U, C, J, TryMapAsync<F, J::T, T, E>, T>, Identity, Own<T>>
     where
+        I: Same<J>,
         T: Send + 'static,
         E: Into<BoxError>,
-        F: Fn(I::T) -> Fut + Send + Sync,
+        F: Fn(J::T) -> Fut + Send + Sync,
         Fut: Future<Output = Result<T, E>>,
     {
-        self.asynchronously("try_map_async", Emits::One, TryMapAsync::new(f))
+        self.renamed::<J>().asynchronously("try_map_async", Emits::One, TryMapAsync::new(f))
     }
+}
 
+impl<U, C, I: Owned> Pipeline<U, C, I> {
     /// An async stage of your own.
     pub fn stage_async<A: AsyncStep<In = I::T>>(
         self,

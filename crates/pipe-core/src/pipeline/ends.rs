@@ -2,6 +2,7 @@
 
 use crate::adapters::Fold;
 use crate::clock::SystemClock;
+use crate::executor::{Executor, Finish};
 use crate::inline::Inline;
 use crate::item::{Item, Own, Owned, Same};
 use crate::iter::Iter;
@@ -11,6 +12,7 @@ use crate::lower::{Cut, Feed, Last, Lower};
 use crate::memory_settings::MemorySettings;
 use crate::pipeline::{Pipeline, Whole};
 use crate::plan::Nodes;
+use crate::report::Report;
 use crate::run::RunState;
 use crate::settings::Emits;
 use crate::sink::{ForEach, Merge, Sink};
@@ -110,5 +112,28 @@ impl<U: Feed, C, I: Owned> Pipeline<U, C, I> {
         let cut = Cut::<_, _, I::T, Last>::new(up, chain, last);
         let source = Lower::<'p, Inline>::lower(cut, &mut nodes, &run);
         Iter::new(Nodes { source, nodes, first: None }, run)
+    }
+}
+
+/// What a [`Pipeline`] lacks to be run: no type implements this, since a pipeline with an end is a [`Whole`]. It exists for the sentence
+/// that the compiler prints where the end was forgotten; without it the message is "no method named `run_on`".
+#[diagnostic::on_unimplemented(
+    message = "this pipeline has no end yet, so it cannot be run",
+    label = "nothing takes what comes out of it",
+    note = "end it before `.run_on(..)`: in `.collect()`, `.fold(..)`, `.for_each(..)`, or in a sink, `.to(sink)`"
+)]
+pub trait Ended {
+    /// Never called.
+    fn run<T>(self) -> T;
+}
+
+impl<U, C, I: Item> Pipeline<U, C, I> {
+    /// Does not compile: see [`Ended`]. [`Whole::run_on`] runs a pipeline.
+    #[doc(hidden)]
+    pub fn run_on<'p, X: Executor<'p> + ?Sized>(self, _: &X) -> <X::Ran as Finish<'p>>::With<Report<()>>
+    where
+        Self: Ended,
+    {
+        self.run()
     }
 }

@@ -1,7 +1,7 @@
 //! Stages that depend on the items before: each is a segment of its own, run by one worker at a time and in order.
 
 use crate::adapters::{Batches, Dedup, Enumerate, Identity, Scan, Skip, Take, TakeWhile, Windows};
-use crate::item::{Own, Owned};
+use crate::item::{Item, Own, Owned, Same};
 use crate::lower::{AnyWorkers, Cut, OneWorker};
 use crate::pipeline::Pipeline;
 use crate::settings::{Emits, SegmentKind};
@@ -15,7 +15,7 @@ pub type Serial<U, C, I, S, T> = Cut<Cut<U, C, <I as Owned>::T, AnyWorkers>, The
 /// `take_rows` work on the source.
 ///
 /// Behind `.unordered()` they are a `Config` error: what they make of the items would be another thing each time.
-impl<U, C, I: Owned> Pipeline<U, C, I> {
+impl<U, C, I: Item> Pipeline<U, C, I> {
     /// A serial stage of your own: one that makes one state for the whole run and sees all items in order. The state moves between
     /// threads, so it is `Send`.
     ///
@@ -44,22 +44,26 @@ impl<U, C, I: Owned> Pipeline<U, C, I> {
     /// assert_eq!(deltas.value, [3, 2, -1]);
     /// # Ok::<(), pipe_core::RunError>(())
     /// ```
-    pub fn serial<T, S>(self, stage: S) -> Pipeline<Serial<U, C, I, S, T>, Identity, Own<T>>
+    pub fn serial<J: Owned, T, S>(self, stage: S) -> Pipeline<Serial<U, C, J, S, T>, Identity, Own<T>>
     where
+        I: Same<J>,
         T: Send + 'static,
-        S: Step<I::T, Out = T> + Stage<State: Send>,
+        S: Step<J::T, Out = T> + Stage<State: Send>,
     {
         self.serially("serial", Emits::Many, stage)
     }
 
-    pub(crate) fn serially<T: Send + 'static, S>(
+    pub(crate) fn serially<J: Owned, T: Send + 'static, S>(
         self,
         name: &str,
         emits: Emits,
         stage: S,
-    ) -> Pipeline<Serial<U, C, I, S, T>, Identity, Own<T>> {
+    ) -> Pipeline<Serial<U, C, J, S, T>, Identity, Own<T>>
+    where
+        I: Same<J>,
+    {
         let serial: Pipeline<_, _, Own<T>> =
-            self.cut::<AnyWorkers>(SegmentKind::Serial).then(name, emits, stage);
+            self.renamed::<J>().cut::<AnyWorkers>(SegmentKind::Serial).then(name, emits, stage);
         serial.cut(SegmentKind::Parallel)
     }
 
@@ -72,45 +76,68 @@ impl<U, C, I: Owned> Pipeline<U, C, I> {
     /// assert_eq!(sums.value, [1, 3, 6]);
     /// # Ok::<(), pipe_core::RunError>(())
     /// ```
-    pub fn scan<S, T, N, F>(self, new: N, f: F) -> Pipeline<Serial<U, C, I, Scan<N, F>, T>, Identity, Own<T>>
+    pub fn scan<J: Owned, S, T, N, F>(
+        self,
+        new: N,
+        f: F,
+    ) -> Pipeline<Serial<U, C, J, Scan<N, F>, T>, Identity, Own<T>>
     where
+        I: Same<J>,
         S: Send,
         T: Send + 'static,
         N: Fn() -> S + Send + Sync,
-        F: Fn(&mut S, I::T) -> T + Send + Sync,
+        F: Fn(&mut S, J::T) -> T + Send + Sync,
     {
         self.serially("scan", Emits::One, Scan { new, scan: f })
     }
 
     /// Ends the run well after `items` items; what more there is is not read, but for what was read ahead.
-    pub fn take(self, items: u64) -> Pipeline<Serial<U, C, I, Take, I::T>, Identity, Own<I::T>> {
+    pub fn take<J: Owned>(self, items: u64) -> Pipeline<Serial<U, C, J, Take, J::T>, Identity, Own<J::T>>
+    where
+        I: Same<J>,
+    {
         self.serially("take", Emits::AtMostOne, Take(items))
     }
 
     /// Drops the first `items` items.
-    pub fn skip(self, items: u64) -> Pipeline<Serial<U, C, I, Skip, I::T>, Identity, Own<I::T>> {
+    pub fn skip<J: Owned>(self, items: u64) -> Pipeline<Serial<U, C, J, Skip, J::T>, Identity, Own<J::T>>
+    where
+        I: Same<J>,
+    {
         self.serially("skip", Emits::AtMostOne, Skip(items))
     }
 
     /// Ends the run well at the first item that `f` refuses.
-    pub fn take_while<F>(self, f: F) -> Pipeline<Serial<U, C, I, TakeWhile<F>, I::T>, Identity, Own<I::T>>
+    pub fn take_while<J: Owned, F>(
+        self,
+        f: F,
+    ) -> Pipeline<Serial<U, C, J, TakeWhile<F>, J::T>, Identity, Own<J::T>>
     where
-        F: Fn(&I::T) -> bool + Send + Sync,
+        I: Same<J>,
+        F: Fn(&J::T) -> bool + Send + Sync,
     {
         self.serially("take_while", Emits::AtMostOne, TakeWhile(f))
     }
 
     /// Numbers the items from zero on.
-    pub fn enumerate(self) -> Pipeline<Serial<U, C, I, Enumerate, (u64, I::T)>, Identity, Own<(u64, I::T)>> {
+    pub fn enumerate<J: Owned>(
+        self,
+    ) -> Pipeline<Serial<U, C, J, Enumerate, (u64, J::T)>, Identity, Own<(u64, J::T)>>
+    where
+        I: Same<J>,
+    {
         self.serially("enumerate", Emits::One, Enumerate)
     }
 
     /// Of equal neighbours keeps the first.
-    pub fn dedup(self) -> Pipeline<Serial<U, C, I, Dedup<fn(&I::T) -> I::T, I::T>, I::T>, Identity, Own<I::T>>
+    pub fn dedup<J: Owned>(
+        self,
+    ) -> Pipeline<Serial<U, C, J, Dedup<fn(&J::T) -> J::T, J::T>, J::T>, Identity, Own<J::T>>
     where
-        I::T: Clone + PartialEq,
+        I: Same<J>,
+        J::T: Clone + PartialEq,
     {
-        self.dedup_by_key(I::T::clone as fn(&I::T) -> I::T)
+        self.dedup_by_key(J::T::clone as fn(&J::T) -> J::T)
     }
 
     /// Of neighbours with the same key keeps the first.
@@ -122,13 +149,14 @@ impl<U, C, I: Owned> Pipeline<U, C, I> {
     /// assert_eq!(kept.value, [10, 25, 12]);
     /// # Ok::<(), pipe_core::RunError>(())
     /// ```
-    pub fn dedup_by_key<K, F>(
+    pub fn dedup_by_key<J: Owned, K, F>(
         self,
         key: F,
-    ) -> Pipeline<Serial<U, C, I, Dedup<F, K>, I::T>, Identity, Own<I::T>>
+    ) -> Pipeline<Serial<U, C, J, Dedup<F, K>, J::T>, Identity, Own<J::T>>
     where
+        I: Same<J>,
         K: PartialEq + Send,
-        F: Fn(&I::T) -> K + Send + Sync,
+        F: Fn(&J::T) -> K + Send + Sync,
     {
         self.serially("dedup", Emits::AtMostOne, Dedup::new(key))
     }
@@ -136,10 +164,13 @@ impl<U, C, I: Owned> Pipeline<U, C, I> {
     /// Collects `size` items into a vector; the last one may have fewer. Zero is a `Config` error. A batch that becomes
     /// larger than the memory limit ends the run with a budget error. [`or_after`](Pipeline::or_after) and
     /// [`or_bytes`](Pipeline::or_bytes), right behind it, let a batch go before it is full.
-    pub fn batch(
+    pub fn batch<J: Owned>(
         mut self,
         size: usize,
-    ) -> Pipeline<Serial<U, C, I, Batches<I::T>, Vec<I::T>>, Identity, Own<Vec<I::T>>> {
+    ) -> Pipeline<Serial<U, C, J, Batches<J::T>, Vec<J::T>>, Identity, Own<Vec<J::T>>>
+    where
+        I: Same<J>,
+    {
         if size == 0 {
             self.settings.refuse("batch", size, "a batch of no items would never be full");
         }
@@ -157,13 +188,14 @@ impl<U, C, I: Owned> Pipeline<U, C, I> {
     /// assert_eq!(means.run_on(&Inline)?.value, [1.5, 4.0]);
     /// # Ok::<(), pipe_core::RunError>(())
     /// ```
-    pub fn windows(
+    pub fn windows<J: Owned>(
         mut self,
         size: usize,
         every: usize,
-    ) -> Pipeline<Serial<U, C, I, Windows<I::T>, Vec<I::T>>, Identity, Own<Vec<I::T>>>
+    ) -> Pipeline<Serial<U, C, J, Windows<J::T>, Vec<J::T>>, Identity, Own<Vec<J::T>>>
     where
-        I::T: Clone,
+        I: Same<J>,
+        J::T: Clone,
     {
         if size == 0 || every == 0 {
             self.settings.refuse("windows", format!("({size}, {every})"), "a window has items, and moves");

@@ -6,7 +6,7 @@ use crate::csv::header::{Column, Header, NoColumn};
 use crate::csv::ragged::{RaggedRow, even};
 use crate::csv::row::Row;
 use crate::error::StreamError;
-use crate::files::{Files, Locations};
+use crate::many_files::{Files, Locations};
 use pipe_core::{Batch, BoxError, Event, Identity, Pipeline, Source, Start, Then, TryMap, Want, from_source};
 use std::fmt;
 use std::path::PathBuf;
