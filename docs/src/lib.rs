@@ -45,6 +45,10 @@ struct Architecture;
 #[cfg(doctest)]
 struct FirstPipeline;
 
+#[doc = include_str!("../guide/compiler.md")]
+#[cfg(doctest)]
+struct Compiler;
+
 #[doc = include_str!("../guide/files.md")]
 #[cfg(doctest)]
 struct Files;

@@ -28,17 +28,16 @@
 //! a thread         batches    the task that awaits  batches    a thread
 //! ```
 //!
-//! Operations of an async stage are futures that the task which awaits the run polls itself, each only when its own waker was called: there
-//! is no task, and in the long run no allocation, for an operation. What stands between async stages is fused and runs on a thread of its
-//! own, where it may block and keep state that is not `Send`. A pipeline without async stages is one such thread.
+//! Operations of an async stage are futures. The task that awaits the run polls them itself, each only when its own waker was called: there is
+//! no task, and in the long run no allocation, per operation. The plain stages between async ones are fused and run on a thread of their own,
+//! where they may block and keep state that is not `Send`. A pipeline without async stages is one such thread.
 //!
-//! Outputs come in the order of the items, unless the stage is `.unordered()`; at most four times as many items as operations are under way
-//! between a slow one and those that have overtaken it. Operations go on while the consumer is slow, until the memory limit says stop. A
-//! failed operation follows the policy of its stage, in the order of the items; while one waits for another attempt, its place among those in
-//! flight goes to the next item. A panic inside an operation ends the run with the stage and the position of its item.
+//! Outputs come in the order of the items, unless the stage is `.unordered()`. At most `window` items (four times the concurrency, unless set)
+//! may have overtaken a slow one. Operations go on while the consumer is slow, until the memory limit says stop. A failed operation follows the
+//! policy of its stage, in the order of the items; while one waits for another attempt, its place among those in flight goes to the next item. A panic inside an operation ends the run with the stage and the position of its item.
 //!
-//! The run is a [`Running`]: a future that is `Send`, may be spawned, and stops the run when it is dropped. [`Blocking`] waits for it. How threads, task and edges
-//! wait for each other, and why nothing locks up, is in the `conductor` module of the source.
+//! The run is a [`Running`]: a future that is `Send`, may be spawned, and stops the run when it is dropped. [`Blocking`] waits for it. How
+//! threads, task and edges wait for each other, and why nothing locks up, is in the `conductor` module of the source.
 //!
 //! # When not to use it
 //!
@@ -58,7 +57,7 @@
 //! * `transport`: batches as messages between processes, with a transport inside of one process.
 //! * `nats`: the same over machines, on NATS JetStream.
 //!
-//! Without any the crate is empty. Both together are fine.
+//! Without any feature the crate is empty; all of them can be had together.
 
 // Without a runtime there is nothing here.
 #![cfg(any(feature = "tokio", all(feature = "monoio", target_os = "linux")))]

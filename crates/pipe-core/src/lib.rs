@@ -1,7 +1,7 @@
-//! The contract of the pipe toolkit: what a source, a stage, a sink and an executor are, and the pipeline that joins them.
+//! The heart of the pipe toolkit: what a source, a stage, a sink and an executor are, and the pipeline that joins them.
 //!
-//! A pipeline is written once, as a chain of adapters, and run on the executor that suits the work. This crate has the reference,
-//! [`Inline`], which runs on the calling thread; `pipe-parallel` has workers, `pipe-stream` has files.
+//! You write a pipeline once, as a chain of adapters, and run it on the executor that suits the work. This crate has the reference,
+//! [`Inline`], which runs on the calling thread; other crates bring more: `pipe-parallel` has workers, `pipe-stream` has files.
 //!
 //! ```
 //! use pipe_core::{Inline, from_iter, skip};
@@ -26,16 +26,18 @@
 //!
 //! * A [`Source`] is pulled for a [`Batch`], which owns its data and lends its items.
 //! * A [`Stage`] is a definition shared by all workers; its `State` is made once per worker, where it is used, and may be `!Send`.
-//! * A [`Step`] gets an item and *emits* zero, one or many. Steps fuse into one loop: 8 stages over borrowed rows cost what the loop
-//!   written by hand costs.
-//! * Borrowed rows stay inside their segment. What crosses an edge is a batch of owned items; the chunk moves, the row does not.
-//! * A stage that fails calls [`Emit::fail`]. What follows is an [`ErrorPolicy`], data that the harness applies.
-//! * A [`Sink`] is serial and commits at the end. A run that fails drops it uncommitted.
+//! * A [`Step`] gets an item and *emits* zero, one or many. Steps fuse into one loop: eight stages over borrowed rows cost as much as the
+//!   loop written by hand.
+//! * Borrowed rows stay inside their segment; what crosses an edge is a batch of owned items. The batch of a source may be a chunk of a file:
+//!   it moves to the worker that borrows rows from it, the rows do not.
+//! * A stage that fails calls [`Emit::fail`]. What happens then is up to an [`ErrorPolicy`]: it is data, and not the stage but the run
+//!   applies it.
+//! * A [`Sink`] is written to by one thread at a time, and commits at the end. A run that fails drops it uncommitted.
 //! * An [`Executor`] sees a flat list of erased nodes ([`plan`]).
 //!
 //! # What this crate does not know
 //!
-//! Threads, files, runtimes, devices. It has no dependencies and no unsafe code.
+//! Threads, files, runtimes, devices: those are the business of the other crates. It has no dependencies and no unsafe code.
 //!
 //! # Features
 //!

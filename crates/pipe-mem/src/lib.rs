@@ -1,4 +1,4 @@
-//! Runs a pipeline in little memory, and lends memory that is used again.
+//! Runs a pipeline in little memory, and has memory to use over and over: pools, arenas, a cache that lets go.
 //!
 //! ```
 //! use pipe_core::from_iter;
@@ -24,8 +24,8 @@
 //! a vector of numbers, or if the pipeline says `.weighed()`. Counted are batches and the accumulators of folds, which stay until the end.
 //! What a closure allocates for itself, and what the sink keeps, is not.
 //!
-//! Use it where memory is short and the input is not: containers of a few megabytes, items of megabytes, a pipeline inside a program that
-//! needs its memory for something else. `Inline` of pipe-core runs cheap numbers faster, since it makes no batch where it needs none and
+//! Use it where memory is short and the input is long: in containers of a few megabytes, for items of megabytes, for a pipeline inside a
+//! program that needs its memory for something else. `Inline` of pipe-core runs cheap numbers faster, since it makes no batch where it needs none and
 //! counts nothing; `pipe-parallel` uses more cores, and holds a few batches for each.
 //!
 //! # Memory that is used again
@@ -50,8 +50,8 @@
 //! What lies idle in a pool counts in no limit by itself. [`LimitedPool::charging`] counts every object in a [`Budget`](pipe_core::Budget),
 //! from before it is made until after it is dropped, and makes no more than have room there.
 //!
-//! None of this is worth it for what is small and made once: the allocator takes 30 ns. It pays for what is large, for what owns several
-//! allocations, and for what is freed on another thread than it was made on.
+//! None of this is worth it for what is small and made once: the allocator takes 30 ns. It pays for objects that are large, that own several
+//! allocations, or that are freed on another thread than the one they were made on.
 //!
 //! # When memory becomes short
 //!

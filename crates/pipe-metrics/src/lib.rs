@@ -1,4 +1,4 @@
-//! What a pipeline does while it runs, for people and for machines: counters and latencies, stalls, and ways out to what you use already.
+//! Shows what a pipeline does while it runs, to people and to machines: counters, latencies, stalls, and exports to what you already use.
 //!
 //! ```
 //! use pipe_core::{Inline, from_iter};
@@ -22,10 +22,10 @@
 //!                                           Bar, StallDetector
 //! ```
 //!
-//! A run of pipe-core counts its items, bytes and times anyway, and its report names the part that limits it
-//! ([`Report::bottleneck`](pipe_core::Report::bottleneck)): no observer is needed for that, and none of this crate. What is here follows a run
-//! while it goes on. Each observer is named with `.observe(..)`, as many as you want, and is told once per slice of a batch, which is some
-//! 100 us of work; nothing is done per item.
+//! Every run counts its items, bytes and times anyway, and its report names the part that limits it
+//! ([`Report::bottleneck`](pipe_core::Report::bottleneck)): that needs no observer, and not this crate. What is here follows a run while it
+//! goes on. Add as many observers as you want with `.observe(..)`; each is told once per slice of a batch, some 100 us of work, and nothing
+//! is done per item.
 //!
 //! # Names
 //!

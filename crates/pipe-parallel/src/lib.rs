@@ -30,15 +30,15 @@
 //! completes the head, and what it emits gets the tickets of the next stretch, for any worker. Workers take what is furthest downstream
 //! first. A pipeline of serial stages only stays on the calling thread.
 //!
-//! Memory is bounded: batches are admitted against a limit in bytes before they are read. A worker whose item explodes waits in the
-//! middle of it until its ticket is the head, and works downstream meanwhile. The protocol, its races and why they are closed: the
-//! `gates` module of the source.
+//! Memory is bounded: a batch is admitted against a limit in bytes before it is read. A worker whose item explodes into more than there is
+//! room for waits in the middle of it until its ticket is the head, and works further downstream meanwhile. The protocol, its races and why
+//! they are harmless are described in the `gates` module of the source.
 //!
 //! # When not to use it
 //!
-//! Where the work is below some 6 ns an item: it would be moved between cores for more than it costs. `Parallel` measures that, stays on
-//! the calling thread and says so in the report. A closure that sleeps blocks its worker: say so with
-//! [`blocking`], or use an asynchronous executor where much waits at once.
+//! Where an item is less than some 6 ns of work: moving it between cores would cost more than it saves. `Parallel` measures that, stays on
+//! the calling thread and says so in the report. A closure that sleeps blocks its worker: wrap it in [`blocking`], or use an asynchronous
+//! executor where many things wait at once.
 //!
 //! # Features
 //!

@@ -30,7 +30,8 @@
 //! ```
 //!
 //! * [`Lines`] are [`Records`] cut at line feeds; another [`Framing`] cuts otherwise: [`Delimited`], [`FixedWidth`], [`LengthPrefixed`], [`Csv`],
-//!   [`Custom`]. A [`Table`] has a header, so columns have names; [`Tables`] are many files of one. [`Containing`] and [`Blocks`] are for who needs few records, or none.
+//!   [`Custom`]. A [`Table`] has a header, so columns have names; [`Tables`] are many files of one. [`Containing`] and [`Blocks`] are for programs
+//!   that need few records, or none.
 //! * A regular file is read in parts, outside the source lock, by the workers that lend their records, where the framing can tell where
 //!   records start. What is no file, or no such framing, is read from its front: one `read` per batch, and what is behind its last whole
 //!   record is copied to the head of the next buffer.
@@ -59,19 +60,19 @@
 //!
 //! # When not to use it
 //!
-//! * Many small files, or many connections: then waiting dominates, and that is work for an asynchronous executor.
-//! * Random access, or looking back at earlier records: a chunk is gone when it was lent.
+//! * Many small files, or many connections: there waiting dominates, and that is work for an asynchronous executor.
+//! * Random access, or looking back at earlier records: a chunk is gone once it has been lent.
 //!
 //! # Backends
 //!
 //! Files are read, unless a [`Backend`] is set. Reading is the default because it is as fast for one pass (a mapping gave between 0.75 and 1.1
-//! of its rate here), takes a buffer or two of memory instead of windows of 2 MiB, and is in nobody's way. `Backend::Mapped` is for who
-//! keeps many chunks at once, which then are the system's cache and no memory of the process beside it, for parts of a megabyte and
-//! more, which leave the processor's cache when they are read, and for one worker that does next to nothing with the bytes, such as to
-//! count lines.
+//! of its rate here), takes a buffer or two of memory instead of windows of 2 MiB, and does not mind what others do to the file.
+//! `Backend::Mapped` is for three cases: many chunks are kept at once, which then lie in the system's cache and not beside it in the process;
+//! parts have a megabyte and more, which leave the processor's cache when they are read; or one worker does next to nothing with the bytes,
+//! such as counting lines.
 //!
-//! A mapping shows what others do to the file, and `&[u8]` must not change. So the safe way to map is `Mapping::leased`: the system keeps
-//! writers waiting for some milliseconds, until what is lent was copied. Where that cannot be had the file is read, and the run's report
+//! A mapping changes when others write to the file, and a `&[u8]` must not. So the safe way to map is `Mapping::leased`: the system makes
+//! writers wait for some milliseconds, until what is lent has been copied. Where no lease can be had, the file is read and the run's report
 //! says why. `Mapping::guarded`, which turns the signal of a cut file into an error, and `Mapping::trusted` are unsafe functions.
 //!
 //! # Features
@@ -80,7 +81,7 @@
 //! * `gzip`: decodes gzip, with flate2 on zlib-rs, which is Rust.
 //! * `zstd`: decodes zstd, with the zstd crate, which builds the C library and needs a C compiler.
 //! * `spill`: groups, and items on a branch, that go to temporary files when they become too many, with tempfile.
-//! * `files`: finds files by a pattern or below a folder, with globset and walkdir. [`Files::of`] needs it not.
+//! * `files`: finds files by a pattern or below a folder, with globset and walkdir. [`Files::of`] does not need it.
 
 #![warn(missing_debug_implementations)]
 
