@@ -1,6 +1,7 @@
 //! `cargo xtask bench`: starts the benchmark runner, which is a crate of its own because it builds every peer.
 
-use crate::workspace::cargo;
+use crate::workspace::{cargo, target};
+use std::os::unix::process::CommandExt;
 use std::process::ExitCode;
 
 /// Measure the crates beside their peers, and write target/bench/report.html, report.md and results.json.
@@ -21,15 +22,16 @@ pub(crate) struct Args {
     forwarded: Vec<String>,
 }
 
-/// Runs the runner in the foreground: its progress belongs to the terminal.
+/// Becomes the runner, so that the terminal, with its Ctrl-C, is the runner's alone.
 pub(crate) fn run(args: &Args) -> ExitCode {
-    let mut command = cargo(["run", "--quiet", "--release", "-p", "benches", "--"]);
-    match command.args(&args.forwarded).status() {
-        Ok(status) if status.success() => ExitCode::SUCCESS,
-        Ok(status) => ExitCode::from(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1)),
-        Err(error) => {
-            eprintln!("cannot start cargo: {error}");
-            ExitCode::FAILURE
-        }
+    if !target().join("release/benches").exists() {
+        eprintln!(
+            "Building the runner and every peer that cargo builds: some five minutes on two cores, once."
+        );
     }
+    let mut command = cargo(["run", "--release", "-p", "benches", "--"]);
+    // Comes back only if cargo cannot be started.
+    let error = command.args(&args.forwarded).exec();
+    eprintln!("cannot start cargo: {error}");
+    ExitCode::FAILURE
 }

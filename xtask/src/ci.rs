@@ -60,7 +60,7 @@ fn steps() -> Vec<Step> {
         Err(why) => steps.push(Step::failed("list of crates", why)),
     }
     steps.extend([task("scratch", &[]), rust_version::step()]);
-    let smoke = ["run", "--quiet", "--release", "-p", "benches", "--", "--smoke"];
+    let smoke = ["run", "--quiet", "--profile", "smoke", "-p", "benches", "--", "--smoke"];
     steps.push(Step::new("benches, every answer checked", cargo(smoke)));
     steps
 }

@@ -48,21 +48,27 @@ impl Row {
     fn missing(name: impl Into<String>, means: impl Into<String>, add: impl Into<String>) -> Self {
         Row { name: name.into(), found: Found::Missing { means: means.into(), add: add.into() } }
     }
+
+    fn is_added_by(&self, command: &str) -> bool {
+        matches!(&self.found, Found::Missing { add, .. } if add == command)
+    }
 }
 
-/// One line for each row; a second one with the command where there is one to give.
+/// One line for each row, and one with the command behind those that it adds.
 fn text(groups: &[(&str, Vec<Row>)]) -> String {
     let rows = || groups.iter().flat_map(|(_, rows)| rows);
     let width = rows().map(|row| row.name.chars().count()).max().unwrap_or(0);
     let mut text = String::new();
     for (name, rows) in groups {
         text += &format!("{name}\n");
-        for Row { name, found } in rows {
+        for (at, Row { name, found }) in rows.iter().enumerate() {
             match found {
                 Found::There(what) => text += &format!("  + {name:width$}  {what}\n"),
                 Found::Missing { means, add } => {
                     text += &format!("  - {name:width$}  {means}\n");
-                    text += &format!("    {:width$}  add it: {add}\n", "");
+                    if !rows.get(at + 1).is_some_and(|next| next.is_added_by(add)) {
+                        text += &format!("    {:width$}  add it: {add}\n", "");
+                    }
                 }
             }
         }
@@ -77,12 +83,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn columns_are_aligned_and_what_is_missing_has_its_command_below() {
+    fn columns_are_aligned_and_a_command_stands_below_all_that_it_adds() {
         let groups = [
             ("machine", vec![Row::there("cores", "2")]),
             (
                 "tools",
-                vec![Row::missing("nats-server", "no tests over machines", "apt-get install nats-server")],
+                vec![
+                    Row::missing("nats-server", "no tests over machines", "apt-get install nats-server"),
+                    Row::missing("numpy", "not compared with", "cargo xtask peers"),
+                    Row::missing("duckdb", "not compared with", "cargo xtask peers"),
+                ],
             ),
         ];
         let expected = [
@@ -92,8 +102,11 @@ mod tests {
             "tools",
             "  - nats-server  no tests over machines",
             "                 add it: apt-get install nats-server",
+            "  - numpy        not compared with",
+            "  - duckdb       not compared with",
+            "                 add it: cargo xtask peers",
             "",
-            "1 there, 1 missing",
+            "1 there, 3 missing",
             "",
         ];
         assert_eq!(text(&groups).split('\n').collect::<Vec<_>>(), expected);
