@@ -3,6 +3,7 @@
 use crate::BenchArgs;
 use crate::contender::{Contender, Workload};
 use crate::host::{self, Capacity, Host};
+use crate::interrupt::{INTERRUPTED, Interrupt};
 use crate::measure::BoxError;
 use crate::output;
 use crate::progress::Progress;
@@ -55,9 +56,16 @@ pub(crate) fn run(args: &BenchArgs) -> Result<ExitCode, BoxError> {
         summary.skipped.push(Skipped { set: "all", workload: "all", contender: "all", why });
     }
     workloads.retain(|workload| !workload.contenders.is_empty());
-    run_all(&workloads, &settings, &mut summary);
+    let interrupt = Interrupt::listen()?;
+    run_all(&workloads, &settings, &interrupt, &mut summary);
     summary.host.after();
     let end = finish(&summary, &reports)?;
+    if interrupt.came() {
+        if let Some(path) = save {
+            eprintln!("{} is not written: half a run is nothing to compare a later one with", path.display());
+        }
+        return Ok(ExitCode::from(INTERRUPTED));
+    }
     if let Some(path) = save {
         saved::save(&reports, &path)?;
         output::print(&format!("{}\n", path.display()))?;
@@ -76,19 +84,37 @@ fn finish(summary: &Summary, folder: &Path) -> Result<ExitCode, BoxError> {
     Ok(if summary.failed.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-fn run_all(workloads: &[Workload], settings: &Settings, summary: &mut Summary) {
+/// What lies ahead, for who waits.
+fn announced(workloads: &[Workload], summary: &Summary) -> String {
+    let contenders: usize = workloads.iter().map(|workload| workload.contenders.len()).sum();
+    let absent = match summary.skipped.len() {
+        0 => String::new(),
+        some => format!("; {some} cannot run here, the report says why"),
+    };
+    format!("{} workloads, {contenders} contenders{absent}", workloads.len())
+}
+
+/// Measures them one after the other, until all are done or Ctrl-C is pressed; then the rest is skipped by name.
+fn run_all(workloads: &[Workload], settings: &Settings, interrupt: &Interrupt, summary: &mut Summary) {
     let starts: Vec<usize> = workloads.iter().map(|workload| settings.starts(workload)).collect();
     let progress = Progress::new(starts.iter().sum());
+    progress.say(&announced(workloads, summary));
     let mut started_before = 0;
     for (workload, starts) in workloads.iter().zip(starts) {
         let began = Instant::now();
-        match measure(workload, settings, &progress) {
+        match measure(workload, settings, interrupt, &progress) {
             Ok(measured) => {
                 progress.say(&told(&measured, settings.mode, began.elapsed().as_secs_f64()));
                 if let Some(weight) = &measured.weight {
                     summary.host.weight.clone_from(weight);
                 }
                 summary.workloads.push(WorkloadSummary::of(&measured, settings.seed));
+            }
+            // In a terminal Ctrl-C has ended the contender too, and that is none of its faults.
+            Err(_) if interrupt.came() => {
+                let Workload { set, name, .. } = *workload;
+                let why = "not measured: Ctrl-C".to_owned();
+                summary.skipped.push(Skipped { set, workload: name, contender: "all", why });
             }
             Err(error) => {
                 progress.say(&format!("{}: FAILED: {error}", workload.title()));
@@ -181,4 +207,28 @@ fn check_disk(workloads: &[Workload], settings: &Settings) -> Result<(), BoxErro
 fn typed() -> String {
     let args: Vec<String> = std::env::args().skip(1).collect();
     format!("cargo xtask bench {}", args.join(" ")).trim_end().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::runner::Peers;
+
+    #[test]
+    fn what_ctrl_c_leaves_over_is_skipped_by_name_and_has_not_failed() {
+        let nothing = Capacity { memory_free: 0, disk_free: 0 };
+        let workloads: Vec<Workload> = sets::all(Mode::Smoke, nothing).into_iter().take(3).collect();
+        let inputs = host::output_folder().join("inputs");
+        let (mode, peers) = (Mode::Smoke, Peers::None);
+        let settings =
+            Settings { mode, peers, rounds: None, seed: 1, workers: 1, allocations: false, inputs };
+        let interrupt = Interrupt::default();
+        interrupt.press();
+
+        let mut summary = Summary::new(Host::before(mode.word(), 1), String::new());
+        run_all(&workloads, &settings, &interrupt, &mut summary);
+        let skipped: Vec<_> = summary.skipped.iter().map(|skipped| skipped.workload).collect();
+        assert_eq!(skipped, workloads.iter().map(|workload| workload.name).collect::<Vec<_>>());
+        assert!(summary.failed.is_empty() && summary.workloads.is_empty());
+    }
 }

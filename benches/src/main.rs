@@ -14,6 +14,7 @@ mod contenders;
 mod echo_server;
 mod host;
 mod inputs;
+mod interrupt;
 mod measure;
 mod memory_group;
 mod nats_server;

@@ -40,9 +40,14 @@ impl Progress {
         }
     }
 
+    /// An input is made, which may take a while; it is kept for later runs.
     pub(crate) fn preparing(&self, workload: &Workload, rows: u64) {
-        if let Show::Bar(bar) = &self.0 {
-            bar.set_message(format!("{}: input of {rows} rows", workload.title()));
+        let what = format!("{}: input of {rows} rows", workload.title());
+        match &self.0 {
+            Show::Bar(bar) => bar.set_message(what),
+            Show::Lines => eprintln!("{what}"),
+            #[cfg(test)]
+            Show::Nothing => {}
         }
     }
 

@@ -5,6 +5,7 @@ use crate::answers::Answers;
 use crate::contender::{Contender, INSTANCES, Job, Need, Program, Role, Workload};
 use crate::host;
 use crate::inputs::Prepared;
+use crate::interrupt::Interrupt;
 use crate::measure::BoxError;
 use crate::memory_group;
 use crate::nats_server;
@@ -169,22 +170,29 @@ pub(crate) type Launch<'a> = dyn FnMut(&Workload, &Contender, &Job) -> Result<Ru
 pub(crate) fn measure(
     workload: &Workload,
     settings: &Settings,
+    interrupt: &Interrupt,
     progress: &Progress,
 ) -> Result<Measured, BoxError> {
     let mut inputs = BTreeMap::new();
     for contender in &workload.contenders {
+        interrupt.check()?;
         if let Some(input) = workload.input {
             let size = workload.size * contender.times;
-            progress.preparing(workload, size);
+            if !input.is_cached(size, &settings.inputs) {
+                progress.preparing(workload, size);
+            }
             inputs.insert(size, input.prepare(size, &settings.inputs, settings.workers)?);
         }
     }
     let limit = settings.mode.limit();
-    let mut launch =
-        |workload: &Workload, contender: &Contender, job: &Job| process::run(workload, contender, job, limit);
+    let mut launch = |workload: &Workload, contender: &Contender, job: &Job| {
+        interrupt.check()?;
+        process::run(workload, contender, job, limit)
+    };
     let mut measured = rounds(workload, &inputs, settings, progress, &mut launch)?;
     if settings.allocations {
         for series in &mut measured.series {
+            interrupt.check()?;
             progress.counting(workload, &series.contender);
             series.allocations_per_item = allocations::per_item(workload, &series.contender, settings)?;
         }
