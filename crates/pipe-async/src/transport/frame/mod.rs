@@ -8,155 +8,21 @@
 //! Numbers are little-endian. Everything in front of the items is checked before the first of them is decoded, so that what a stranger sends
 //! costs a comparison.
 
-use super::error::TransportError;
+mod error;
+mod limits;
+
 use super::schema::Schema;
+pub use error::FrameError;
+pub use limits::FrameLimits;
 use postcard::ser_flavors::Flavor;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use std::error::Error;
-use std::fmt;
-use std::time::Duration;
 
 const MAGIC: [u8; 4] = *b"PIPB";
 const VERSION: u8 = 1;
 /// The format of postcard 1, which its authors keep stable. The next codec gets the next number.
 const POSTCARD: u8 = 0;
 const HEADER: usize = 24;
-
-/// How large a frame may become, and when it is sent. The limits hold for what is written and for what is read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FrameLimits {
-    /// A frame is full with so many items: 1,000 unless set, where the rate of a stream levels off.
-    pub items: u32,
-    /// A frame is full with so many bytes of items: 128 KiB unless set.
-    pub target_bytes: usize,
-    /// No frame is larger than this, its header included: 512 KiB unless set, half of what a NATS server takes. One item that needs more
-    /// is an error.
-    pub max_bytes: usize,
-    /// No frame that is read has more items than this: 65,536 unless set.
-    pub max_items: u32,
-    /// A frame that is not full is sent when its first item has waited for so long: 1 ms unless set. `None`: only when it is full, or the
-    /// last one. Then equal items make equal frames, and a run that is started again sends nothing twice.
-    pub linger: Option<Duration>,
-}
-
-impl Default for FrameLimits {
-    fn default() -> Self {
-        FrameLimits {
-            items: 1_000,
-            target_bytes: 128 << 10,
-            max_bytes: 512 << 10,
-            max_items: 65_536,
-            linger: Some(Duration::from_millis(1)),
-        }
-    }
-}
-
-impl FrameLimits {
-    pub(crate) fn check(&self) -> Result<(), TransportError> {
-        let least = HEADER + 1;
-        for (field, value, least) in [
-            ("items", self.items as usize, 1),
-            ("target_bytes", self.target_bytes, 1),
-            ("max_bytes", self.max_bytes, least),
-            ("max_items", self.max_items as usize, 1),
-        ] {
-            if value < least {
-                let why = "a frame has to have room for an item";
-                return Err(TransportError::Config { field, value: value.to_string(), why });
-            }
-        }
-        match u32::try_from(self.max_bytes) {
-            Ok(_) => Ok(()),
-            Err(_) => {
-                let (field, value) = ("max_bytes", self.max_bytes.to_string());
-                Err(TransportError::Config { field, value, why: "the length of a frame has 32 bits" })
-            }
-        }
-    }
-}
-
-/// Why bytes are no frame, or items make none.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum FrameError {
-    /// More bytes than a frame may have. When writing: one item is too large for a frame of its own.
-    TooLarge {
-        /// Bytes that there are, or that the item needs at least.
-        bytes: usize,
-        /// Bytes that are allowed.
-        limit: usize,
-    },
-    /// Fewer bytes than a header, or another number of bytes than the header says.
-    Length {
-        /// Bytes that there are.
-        bytes: usize,
-        /// Bytes that there should be.
-        expected: usize,
-    },
-    /// It does not begin as a frame does: some other program wrote it.
-    NoFrame,
-    /// A version of the frame, or a codec, that this program does not know.
-    Unknown {
-        /// The version.
-        version: u8,
-        /// The codec.
-        codec: u8,
-    },
-    /// Items of another type than the reader's.
-    Schema {
-        /// What the frame has.
-        found: Schema,
-        /// What the reader's type has.
-        expected: Schema,
-    },
-    /// More items than are allowed.
-    Count {
-        /// Items that the header names.
-        count: u32,
-        /// Items that are allowed.
-        limit: u32,
-    },
-    /// The header is in order, and an item is not.
-    Item {
-        /// Which one, from 0.
-        index: u32,
-        /// What the codec says.
-        why: String,
-    },
-    /// Items are followed by bytes that belong to none.
-    Trailing {
-        /// How many.
-        bytes: usize,
-    },
-}
-
-impl fmt::Display for FrameError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            FrameError::TooLarge { bytes, limit } => {
-                write!(f, "a frame of {bytes} bytes, and at most {limit} are allowed")
-            }
-            FrameError::Length { bytes, expected } => {
-                write!(f, "a frame has {bytes} bytes and should have {expected}")
-            }
-            FrameError::NoFrame => f.write_str("the bytes do not begin as a frame does"),
-            FrameError::Unknown { version, codec } => {
-                write!(f, "a frame of version {version} with codec {codec}, which this program does not know")
-            }
-            FrameError::Schema { found, expected } => {
-                write!(f, "a frame of items with schema {found}, and {expected} is expected")
-            }
-            FrameError::Count { count, limit } => {
-                write!(f, "a frame of {count} items, and at most {limit} are allowed")
-            }
-            FrameError::Item { index, why } => write!(f, "item {index} of a frame: {why}"),
-            FrameError::Trailing { bytes } => write!(f, "{bytes} bytes behind the last item of a frame"),
-        }
-    }
-}
-
-impl Error for FrameError {}
 
 /// A frame that is being filled.
 #[derive(Debug)]

@@ -7,68 +7,21 @@
 //! Who works is known at each moment: a part that hands on a batch is not at work until the part behind it comes back. So one reading of the
 //! clocks for each change is enough, and each of them ends what was before.
 
+mod looks;
+mod meter;
+
+use looks::{Looks, Rates};
+use meter::Meter;
+pub(crate) use meter::{Cost, Measured};
 use pipe_core::plan::{
     AnyBatch, AnySource, Line, NoEnd, Node, Nodes, Outlet, Ran, RunState, Segment, Work, Worker,
 };
 use pipe_core::{Pace, Part, RunError, SegmentKind, Want};
-use rustix::time::{ClockId, clock_gettime};
 use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
-use std::fs;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-
-/// What was measured of the head.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Measured {
-    /// Source, segments and sink, in order.
-    pub(crate) parts: Vec<Cost>,
-    /// Of the batches that the source gave.
-    pub(crate) bytes: u64,
-    pub(crate) elapsed: Duration,
-    /// How long this thread would have run, and others did.
-    pub(crate) ready: Duration,
-    /// Of the time for an item, from batch to batch: its spread over its mean.
-    pub(crate) variation: f64,
-}
-
-impl Measured {
-    /// Of the input, one at least.
-    pub(crate) fn items(&self) -> u64 {
-        self.parts.get(1).map_or(0, |first| first.items).max(1)
-    }
-
-    /// What came after `earlier`.
-    fn since(&self, earlier: &Measured) -> Measured {
-        let cost = |(now, then): (&Cost, &Cost)| Cost {
-            busy: now.busy.saturating_sub(then.busy),
-            computed: now.computed.saturating_sub(then.computed),
-            items: now.items - then.items,
-            ..*now
-        };
-        Measured {
-            parts: self.parts.iter().zip(&earlier.parts).map(cost).collect(),
-            bytes: self.bytes - earlier.bytes,
-            elapsed: self.elapsed.saturating_sub(earlier.elapsed),
-            ready: self.ready.saturating_sub(earlier.ready),
-            variation: self.variation,
-        }
-    }
-}
-
-/// What a part has cost.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Cost {
-    pub(crate) part: Part,
-    pub(crate) kind: SegmentKind,
-    /// By the clock on the wall.
-    pub(crate) busy: Duration,
-    /// By that of the processor.
-    pub(crate) computed: Duration,
-    /// Items that it took.
-    pub(crate) items: u64,
-}
 
 /// The first batches of a run.
 pub(crate) struct Head<'p> {
@@ -288,194 +241,5 @@ impl Hired<'_> {
             Hired::Serial(worker) => Some(call(&mut **worker)),
             Hired::Parallel { worker, .. } => worker.as_mut().map(|worker| call(&mut **worker)),
         }
-    }
-}
-
-/// Who is at work, since when, and what each has cost so far.
-struct Meter {
-    now: Cell<(Option<usize>, Duration, Duration)>,
-    began: Instant,
-    costs: RefCell<Vec<Cost>>,
-}
-
-impl Meter {
-    const SOURCE: Option<usize> = Some(0);
-
-    /// Of the worker of this node.
-    fn of(node: usize) -> Option<usize> {
-        Some(node + 1)
-    }
-
-    fn new(parts: impl Iterator<Item = (Part, SegmentKind)>) -> Self {
-        let (busy, computed, items) = (Duration::ZERO, Duration::ZERO, 0);
-        let costs = parts.map(|(part, kind)| Cost { part, kind, busy, computed, items }).collect();
-        Meter {
-            now: Cell::new((None, Duration::ZERO, processor_time())),
-            began: Instant::now(),
-            costs: RefCell::new(costs),
-        }
-    }
-
-    /// From now on this one is at work. Returns who was before.
-    fn enter(&self, who: Option<usize>) -> Option<usize> {
-        let (wall, computed) = (self.began.elapsed(), processor_time());
-        let (before, since, since_computed) = self.now.replace((who, wall, computed));
-        if let Some(before) = before {
-            let cost = &mut self.costs.borrow_mut()[before];
-            cost.busy += wall.saturating_sub(since);
-            cost.computed += computed.saturating_sub(since_computed);
-        }
-        before
-    }
-
-    fn count(&self, who: Option<usize>, items: usize) {
-        if let Some(who) = who {
-            self.costs.borrow_mut()[who].items += items as u64;
-        }
-    }
-
-    /// So far, while nobody is at work.
-    fn read(&self) -> Measured {
-        Measured { parts: self.costs.borrow().clone(), ready: ready(), ..Measured::default() }
-    }
-}
-
-/// For how long a processor has worked for this thread.
-fn processor_time() -> Duration {
-    clock_gettime(ClockId::ThreadCPUTime).try_into().unwrap_or_default()
-}
-
-/// For how long this thread could have run, and did not because others did. Zero where the system does not tell.
-fn ready() -> Duration {
-    let told = fs::read_to_string("/proc/thread-self/schedstat").ok();
-    let nanoseconds = told.and_then(|line| line.split_whitespace().nth(1)?.parse().ok());
-    Duration::from_nanos(nanoseconds.unwrap_or(0))
-}
-
-/// What was measured up to each look. The first one is of cold caches and files that were opened: it tells less than the others.
-struct Looks {
-    /// The first is from before the head.
-    all: Vec<Measured>,
-    /// What was said of the last one.
-    said: Option<usize>,
-    is_clear: bool,
-}
-
-/// From one look to the next, and half of what there was so far: each reads a file of the system, some 5 us.
-const LOOK: Duration = Duration::from_micros(100);
-
-impl Looks {
-    fn new(before: Measured) -> Self {
-        Looks { all: vec![before], said: None, is_clear: false }
-    }
-
-    fn last(&self) -> &Measured {
-        self.all.last().expect("there is one from the start")
-    }
-
-    fn is_time(&self, elapsed: Duration) -> bool {
-        let last = self.last().elapsed;
-        elapsed.saturating_sub(last) >= LOOK.max(last / 2)
-    }
-
-    /// Whether of this look and of the one before the same is said.
-    fn is_clear(&mut self, so_far: Measured, judge: impl Fn(&Measured) -> Option<usize>) -> bool {
-        let said = judge(&so_far.since(self.last()));
-        self.is_clear = said.is_some() && said == self.said;
-        self.said = said;
-        self.all.push(so_far);
-        self.is_clear
-    }
-
-    /// Of the two that agree, or of all but the first.
-    fn measured(&self) -> Measured {
-        let from = match self.all.len() {
-            looks if self.is_clear => looks - 3,
-            2 => 0,
-            _ => 1,
-        };
-        self.last().since(&self.all[from])
-    }
-}
-
-/// What an item takes, from batch to batch. Of short batches nothing is learned: each has costs of its own.
-#[derive(Default)]
-struct Rates {
-    batches: f64,
-    sum: f64,
-    squares: f64,
-}
-
-impl Rates {
-    fn learn(&mut self, items: u64, elapsed: Duration) {
-        if elapsed * 2 < Pace::BATCH {
-            return;
-        }
-        let each = elapsed.as_secs_f64() / items.max(1) as f64;
-        (self.batches, self.sum, self.squares) =
-            (self.batches + 1.0, self.sum + each, self.squares + each * each);
-    }
-
-    /// The spread over the mean.
-    fn variation(&self) -> f64 {
-        let mean = self.sum / self.batches.max(1.0);
-        let variance = self.squares / self.batches.max(1.0) - mean * mean;
-        if mean > 0.0 { variance.max(0.0).sqrt() / mean } else { 0.0 }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const LOOKED: Duration = Duration::from_micros(150);
-
-    /// So many looks later, so many items were taken.
-    fn so_far(looks: u32, items: u64) -> Measured {
-        let (part, kind) = (Part::Segment(0), SegmentKind::Parallel);
-        let (busy, computed) = (LOOKED * looks, LOOKED * looks);
-        let source = Cost { part: Part::Source, kind: SegmentKind::Serial, busy, computed, items: 0 };
-        let parts = vec![source, Cost { part, kind, busy, computed, items }];
-        Measured { parts, elapsed: LOOKED * looks, ..Measured::default() }
-    }
-
-    /// After looks that took so many items each, of which `judge` says what: which of them decided, and how many items are in what was measured.
-    fn looks(items: &[u64], judge: impl Fn(u64) -> Option<usize>) -> (Option<usize>, u64) {
-        let mut looks = Looks::new(so_far(0, 0));
-        let (mut all, mut decided) = (0, None);
-        for (at, items) in items.iter().enumerate() {
-            all += items;
-            if looks.is_clear(so_far(at as u32 + 1, all), |measured| judge(measured.items())) {
-                decided = Some(at);
-                break;
-            }
-        }
-        (decided, looks.measured().items())
-    }
-
-    #[test]
-    fn two_looks_in_a_row_that_say_the_same_are_clear_and_are_what_was_measured() {
-        assert_eq!(looks(&[1, 10, 20, 20, 70], |items| (items >= 10).then_some(2)), (Some(2), 30));
-        assert_eq!(looks(&[9, 8, 9, 9, 7], |items| Some(items as usize)), (Some(3), 18));
-    }
-
-    #[test]
-    fn where_nothing_is_clear_all_but_the_first_look_count() {
-        assert_eq!(looks(&[1, 10, 20], |_| None), (None, 30));
-        assert_eq!(looks(&[1, 10, 20, 10], |items| Some(items as usize)), (None, 40));
-        assert_eq!(looks(&[5], |_| Some(0)), (None, 5));
-    }
-
-    #[test]
-    fn looks_come_less_and_less_often() {
-        let mut looks = Looks::new(so_far(0, 0));
-        let mut at = Vec::new();
-        for tick in 1..=60 {
-            if looks.is_time(so_far(tick, 0).elapsed) {
-                at.push(tick);
-                let _ = looks.is_clear(so_far(tick, 1), |_| None);
-            }
-        }
-        assert_eq!(at, [1, 2, 3, 5, 8, 12, 18, 27, 41]);
     }
 }
