@@ -1,5 +1,6 @@
 //! One worker's kernels: blocks cut into pieces, which go to the device and back on several streams at once.
 
+use crate::cuda::Target;
 use crate::custom::CustomKernel;
 use crate::element::{Element, Family};
 use crate::encode::encode;
@@ -8,11 +9,12 @@ use crate::executor::{Gpu, Without};
 use crate::fleet::Fleet;
 use crate::gate::{Gate, Place};
 use crate::job::{
-    Count, Custom, Fir, Grey, Histogram, Job, Map, MinMax, Pair, PrefixSum, Retain, Rule, Stencil, Sum,
-    Total, WindowSums,
+    Count, Custom, Fir, Grey, Histogram, Job, Map, MapTo, MinMax, Pair, PrefixSum, Results, Retain, Rule,
+    Stencil, Sum, Total, WindowSums,
 };
 use crate::log::Topic;
 use crate::piece::most_units;
+use crate::pinned::PinnedBlock;
 use pipe_core::kernel::{
     self, Bins, Compare, Compensated, KernelWorker, KernelWorkers, Moments, PairProgram, Program,
 };
@@ -207,6 +209,39 @@ impl Worker {
                 job.on_cpu(T::of(&mut *self.cpu), 0)
             }
         }
+    }
+
+    /// A program over a pinned block: from its memory to that of another one, which is the result then.
+    pub(crate) fn pinned<T: Element>(
+        &mut self,
+        program: &Program<T>,
+        mut block: PinnedBlock<T>,
+    ) -> Result<PinnedBlock<T>, BoxError> {
+        if let Some(error) = block.refused() {
+            self.gpu.note_unpinned(|| error.to_string());
+        }
+        let encoded =
+            if block.is_pinned() { encode(program).filter(|encoded| !encoded.is_empty()) } else { None };
+        let with_room = encoded.and_then(|encoded| {
+            let mut other = block.another();
+            let pages = if other.is_pinned() { other.take_pages() } else { None };
+            Some((encoded, pages?, other))
+        });
+        let Some((encoded, pages, mut other)) = with_room else {
+            self.run(program, &mut block)?;
+            return Ok(block);
+        };
+        let target = Target::new(pages);
+        let results = Results::InBlock;
+        let mut job = MapTo { program, encoded, block: &mut block, target: &target, results };
+        let computed = self.compute(&mut job);
+        let results = job.results;
+        other.put_pages(target.into_pages());
+        computed?;
+        Ok(match results {
+            Results::InBlock => block,
+            Results::InTarget => other,
+        })
     }
 
     fn total<T: Element, R: Rule<T>>(&mut self, rule: R, block: &[T]) -> Result<R::Result, BoxError> {

@@ -7,6 +7,7 @@
     reason = "it hands pointers to the driver, which copies and computes behind the compiler's back"
 )]
 
+use super::pages::Registered;
 use super::shim;
 use crate::custom::CudaFunction;
 use crate::element::{Element, kernels};
@@ -22,7 +23,7 @@ use cust::{CudaApiVersion, CudaFlags, sys};
 use std::ffi::c_void;
 use std::mem::ManuallyDrop;
 use std::ptr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Threads of a block of the grid.
 const THREADS: u32 = 256;
@@ -39,6 +40,7 @@ pub(crate) struct Driver {
     own: ManuallyDrop<Mutex<Vec<Own>>>,
     context: ManuallyDrop<Context>,
     facts: DeviceFacts,
+    registered: Arc<Registered>,
 }
 
 /// A function of one's own, with the module that it is in; or what the driver said of it.
@@ -57,11 +59,11 @@ unsafe impl Send for Function {}
 unsafe impl Sync for Function {}
 
 impl Driver {
-    /// Opens the device of this number.
+    /// Opens the device of this number. What one of several devices has pinned is pinned for all.
     ///
     /// # Errors
     /// Why there is none, or why it cannot be used.
-    pub(crate) fn open(ordinal: u32) -> Result<Self, GpuError> {
+    pub(crate) fn open(ordinal: u32, registered: Arc<Registered>) -> Result<Self, GpuError> {
         shim::driver_library().map_err(|why| GpuError::NoDriver { why: why.to_owned() })?;
         called("cuInit", || cust::init(CudaFlags::empty()))?;
         let found = called("cuDeviceGetCount", Device::num_devices)?;
@@ -85,11 +87,15 @@ impl Driver {
         let functions = kernels().map(function).collect::<Result<_, _>>()?;
         let (modules, context) = (ManuallyDrop::new(modules), ManuallyDrop::new(context));
         let facts = DeviceFacts { name, image, cuda: (cuda.major(), cuda.minor()) };
-        Ok(Driver { functions, modules, own: ManuallyDrop::default(), context, facts })
+        Ok(Driver { functions, modules, own: ManuallyDrop::default(), context, facts, registered })
     }
 
     pub(crate) fn facts(&self) -> &DeviceFacts {
         &self.facts
+    }
+
+    pub(super) fn registered(&self) -> &Registered {
+        &self.registered
     }
 
     /// Sees to it that a function of one's own is there. The driver compiles it once, and is asked once.

@@ -1,0 +1,56 @@
+//! A source that reads straight into pinned blocks.
+
+use crate::element::Element;
+use crate::pinned::{PinnedBlock, PinnedBlocks};
+use pipe_core::{BoxError, Items, Own, Source, Want, Weigh};
+use std::fmt;
+
+/// Blocks that a function has filled; behind [`PinnedBlocks::filled_by`]. Positions are indices of numbers.
+pub struct Filled<T, F> {
+    blocks: PinnedBlocks<T>,
+    fill: F,
+    next: u64,
+}
+
+impl<T: Element> PinnedBlocks<T> {
+    /// A source of blocks that `fill` writes: it is given the rest of a block, and says how many numbers it has written at its beginning; as
+    /// [`Read::read`](std::io::Read::read) does with bytes. It is asked until the block is full, and 0 is the end. Each block is a batch of its own.
+    pub fn filled_by<E, F>(self, fill: F) -> Filled<T, F>
+    where
+        E: Into<BoxError>,
+        F: FnMut(&mut [T]) -> Result<usize, E> + Send,
+    {
+        Filled { blocks: self, fill, next: 0 }
+    }
+}
+
+impl<T: Element, E: Into<BoxError>, F: FnMut(&mut [T]) -> Result<usize, E> + Send> Source for Filled<T, F> {
+    type Item = Own<PinnedBlock<T>>;
+    type Batch = Items<PinnedBlock<T>>;
+
+    fn pull(&mut self, _: Want) -> Result<Option<Self::Batch>, BoxError> {
+        let mut block = self.blocks.take();
+        let mut filled = 0;
+        while filled < block.len() {
+            let room = block.len() - filled;
+            match (self.fill)(&mut block[filled..]).map_err(Into::into)? {
+                0 => break,
+                // More than there was room for is what nobody can have written.
+                more => filled += more.min(room),
+            }
+        }
+        block.truncate(filled);
+        let (first, heap) = (self.next, block.heap());
+        self.next += filled as u64;
+        Ok((filled > 0).then(|| Items::new(first, vec![block]).owning(heap)))
+    }
+}
+
+impl<T, F> fmt::Debug for Filled<T, F> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Filled")
+            .field("blocks", &self.blocks)
+            .field("next", &self.next)
+            .finish_non_exhaustive()
+    }
+}
