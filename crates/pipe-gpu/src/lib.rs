@@ -79,6 +79,8 @@ mod images;
 #[cfg(feature = "cuda")]
 mod job;
 #[cfg(feature = "cuda")]
+mod mapped_column;
+#[cfg(feature = "cuda")]
 mod piece;
 #[cfg(feature = "cuda")]
 mod pinned;
@@ -101,6 +103,8 @@ pub use facts::DeviceFacts;
 #[cfg(feature = "cuda")]
 pub use filled::Filled;
 pub use gate::{Gate, Place, Rates};
+#[cfg(feature = "cuda")]
+pub use mapped_column::MappedColumn;
 #[cfg(feature = "cuda")]
 pub use pinned::{PinnedBlock, PinnedBlocks};
 #[cfg(feature = "cuda")]

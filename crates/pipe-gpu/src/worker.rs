@@ -9,8 +9,8 @@ use crate::executor::{Gpu, Without};
 use crate::fleet::Fleet;
 use crate::gate::{Gate, Place};
 use crate::job::{
-    Count, Custom, Fir, Grey, Histogram, Job, Map, MapTo, MinMax, Pair, PrefixSum, Results, Retain, Rule,
-    Stencil, Sum, Total, WindowSums,
+    Before, Count, Custom, Fir, Grey, Histogram, Job, Map, MapTo, MinMax, Pair, PrefixSum, Results, Retain,
+    Rule, Stencil, Sum, Total, WindowSums,
 };
 use crate::log::Topic;
 use crate::piece::most_units;
@@ -119,13 +119,11 @@ impl<T: Element> KernelWorker<T> for Worker {
     }
 
     fn histogram(&mut self, histogram: &kernel::Histogram, block: &[T]) -> Result<Bins, BoxError> {
-        let mut bins = Histogram::new(histogram, self.fleet.slot_bytes(), block);
-        self.compute(&mut bins)?;
-        Ok(bins.result())
+        self.bins(histogram, None, block)
     }
 
     fn count(&mut self, compare: Compare, bound: T, block: &[T]) -> Result<u64, BoxError> {
-        self.total(Count(compare, bound), block)
+        self.total(Count(compare, bound), None, block)
     }
 
     fn compensated_sum(&mut self, block: &[T]) -> Result<Compensated, BoxError> {
@@ -134,18 +132,69 @@ impl<T: Element> KernelWorker<T> for Worker {
 
     fn sum(&mut self, block: &[T]) -> Result<T::Total, BoxError> {
         match T::total_of([0; 2]) {
-            Some(_) => self.total(Sum, block),
+            Some(_) => self.total(Sum, None, block),
             // In lanes: an order of additions that has no work for a device.
             None => T::of(&mut *self.cpu).sum(block),
         }
     }
 
     fn min_max(&mut self, block: &[T]) -> Result<Option<(T, T)>, BoxError> {
-        self.total(MinMax, block)
+        self.total(MinMax, None, block)
     }
 
     fn moments(&mut self, block: &[T]) -> Result<Moments, BoxError> {
         T::of(&mut *self.cpu).moments(block)
+    }
+
+    fn mapped_count(
+        &mut self,
+        program: &Program<T>,
+        compare: Compare,
+        bound: T,
+        block: &[T],
+    ) -> Result<u64, BoxError> {
+        match Before::new(program) {
+            Some(before) => self.total(Count(compare, bound), Some(&before), block),
+            None => {
+                let results = self.mapped(program, block)?;
+                self.count(compare, bound, &results)
+            }
+        }
+    }
+
+    fn mapped_histogram(
+        &mut self,
+        program: &Program<T>,
+        histogram: &kernel::Histogram,
+        block: &[T],
+    ) -> Result<Bins, BoxError> {
+        match Before::new(program) {
+            Some(before) => self.bins(histogram, Some(&before), block),
+            None => {
+                let results = self.mapped(program, block)?;
+                self.histogram(histogram, &results)
+            }
+        }
+    }
+
+    fn mapped_sum(&mut self, program: &Program<T>, block: &[T]) -> Result<T::Total, BoxError> {
+        match Before::new(program).filter(|_| T::total_of([0; 2]).is_some()) {
+            Some(before) => self.total(Sum, Some(&before), block),
+            None => {
+                let results = self.mapped(program, block)?;
+                self.sum(&results)
+            }
+        }
+    }
+
+    fn mapped_min_max(&mut self, program: &Program<T>, block: &[T]) -> Result<Option<(T, T)>, BoxError> {
+        match Before::new(program) {
+            Some(before) => self.total(MinMax, Some(&before), block),
+            None => {
+                let results = self.mapped(program, block)?;
+                self.min_max(&results)
+            }
+        }
     }
 
     fn as_any(&mut self) -> Option<&mut dyn Any> {
@@ -244,10 +293,33 @@ impl Worker {
         })
     }
 
-    fn total<T: Element, R: Rule<T>>(&mut self, rule: R, block: &[T]) -> Result<R::Result, BoxError> {
-        let mut total = Total::new(rule, self.fleet.slot_bytes(), block);
+    fn total<T: Element, R: Rule<T>>(
+        &mut self,
+        rule: R,
+        before: Option<&Before<'_, T>>,
+        block: &[T],
+    ) -> Result<R::Result, BoxError> {
+        let mut total = Total::new(rule, before, self.fleet.slot_bytes(), block);
         self.compute(&mut total)?;
         Ok(total.result())
+    }
+
+    fn bins<T: Element>(
+        &mut self,
+        histogram: &kernel::Histogram,
+        before: Option<&Before<'_, T>>,
+        block: &[T],
+    ) -> Result<Bins, BoxError> {
+        let mut bins = Histogram::new(histogram, before, self.fleet.slot_bytes(), block);
+        self.compute(&mut bins)?;
+        Ok(bins.result())
+    }
+
+    /// What a program makes of a block, where nothing is made of its results on the way.
+    fn mapped<T: Element>(&mut self, program: &Program<T>, block: &[T]) -> Result<Vec<T>, BoxError> {
+        let mut results = block.to_vec();
+        self.run(program, &mut results)?;
+        Ok(results)
     }
 
     #[cold]

@@ -181,7 +181,7 @@ impl Driver {
             piece::Function::Own(function) => self.own(function)?.0,
         };
         let len = launch.len as u64;
-        let mut arguments = [ptr::null_mut::<c_void>(); 3 + 1 + MOST_NUMBERS + 1];
+        let mut arguments = [ptr::null_mut::<c_void>(); 3 + 1 + MOST_NUMBERS + 2];
         let places = launch.regions.iter().map(|region| (&raw const regions[*region]).cast());
         let numbers = launch.numbers[..launch.takes].iter().map(|number| (&raw const *number).cast());
         let table = match launch.table {
@@ -190,9 +190,11 @@ impl Driver {
             Table::Weights(weights) => Some((&raw const *weights).cast()),
             Table::Bound(bound) => Some((&raw const *bound).cast()),
             Table::Range(range) => Some((&raw const *range).cast()),
+            Table::Asked(asked) => Some((&raw const *asked).cast()),
             Table::Parameters(parameters) => Some((&raw const *parameters).cast()),
         };
-        let all = places.chain([(&raw const len).cast()]).chain(numbers).chain(table);
+        let program = launch.program.map(|program| (&raw const *program).cast());
+        let all = places.chain([(&raw const len).cast()]).chain(numbers).chain(table).chain(program);
         arguments.iter_mut().zip(all).for_each(|(argument, from)| *argument = from.cast_mut());
         let arguments = arguments.as_mut_ptr();
         // SAFETY: the kernel takes these, of these types and this layout, in this order; the driver copies them before it returns. The numbers

@@ -3,22 +3,23 @@
 
 use pipe_core::BoxError;
 use pipe_core::kernel::{
-    Binary, Blocks, Compare, Float, Histogram, KernelWorker, Number, Program, Runner, Scalar, Sum,
+    Binary, Blocks, Compare, Float, Histogram, KernelWorker, Mapped, Number, Program, Runner, Scalar, Sum,
 };
 use pipe_core::{Inline, from_source};
-use pipe_gpu::{DeviceFacts, Element, Gpu};
+use pipe_gpu::{DeviceFacts, Element, Gpu, GpuError};
 
 const MANIFEST: &str = include_str!("../../kernels/out/MANIFEST");
 /// The sources, and the families of kernels that each has.
-const SOURCES: [(&str, &[&str]); 4] = [
+const SOURCES: [(&str, &[&str]); 5] = [
     ("map", &["map"]),
     ("blocks", &["pair", "grey", "stencil", "fir", "window_sums"]),
     ("totals", &["count", "min_max", "histogram", "sum", "lanes"]),
     ("scan", &["retain_count", "retain", "prefix_up", "prefix_down"]),
+    ("mapped", &["mapped", "mapped_lanes"]),
 ];
 /// Those that only integers have, and those that only floats have.
 const OF_INTEGERS: [&str; 3] = ["sum", "prefix_up", "prefix_down"];
-const OF_FLOATS: [&str; 1] = ["lanes"];
+const OF_FLOATS: [&str; 2] = ["lanes", "mapped_lanes"];
 const TYPES: [&str; 6] = ["f32", "f64", "i32", "i64", "u8", "u16"];
 
 /// Each kernel over awkward lengths, held against the reference.
@@ -128,12 +129,21 @@ fn from_block_to_block<T: Number>(gpu: &Gpu, number: fn(usize) -> T) -> Result<(
             worker.prefix_sum(number(5), &mut sums)?;
             Ok((count, worker.min_max(&x)?, worker.sum(&x)?, parts, kept, sums))
         };
-        let (got, wanted) = (totals(&mut *device), totals(&mut *reference));
-        let (got, wanted) =
-            (got.map_err(|error: BoxError| error.to_string())?, wanted.map_err(|error| error.to_string())?);
-        if got != wanted {
-            return Err(format!("totals, filters or running totals of {} numbers differ", x.len()));
-        }
+        let program = Program::new().add(number(3)).square().clamp(number(1), number(90));
+        let mapped = |worker: &mut dyn KernelWorker<T>| {
+            let count = worker.mapped_count(&program, Compare::Greater, number(3), &x)?;
+            let extremes = worker.mapped_min_max(&program, &x)?;
+            Ok((
+                count,
+                extremes,
+                worker.mapped_sum(&program, &x)?,
+                worker.mapped_histogram(&program, &parts, &x)?,
+            ))
+        };
+        same(mapped(&mut *device), mapped(&mut *reference))
+            .map_err(|what| format!("of {} mapped numbers: {what}", x.len()))?;
+        same(totals(&mut *device), totals(&mut *reference))
+            .map_err(|what| format!("totals, filters or running totals of {} numbers: {what}", x.len()))?;
         let zeros = |len: usize| vec![T::default(); len];
         both(&mut *device, &mut *reference, zeros(x.len() / 3), |worker, out| worker.grey(&x, out))?;
         both(&mut *device, &mut *reference, zeros(x.len()), |worker, out| {
@@ -151,16 +161,30 @@ fn from_block_to_block<T: Number>(gpu: &Gpu, number: fn(usize) -> T) -> Result<(
     Ok(())
 }
 
-/// A sum of floats that are there already, bit for bit.
+/// What the device has found is what the reference has.
+fn same<R: PartialEq>(got: Result<R, BoxError>, wanted: Result<R, BoxError>) -> Result<(), String> {
+    let (got, wanted) = (got.map_err(|error| error.to_string())?, wanted.map_err(|error| error.to_string())?);
+    if got == wanted { Ok(()) } else { Err("they differ".to_owned()) }
+}
+
+/// Sums of floats that are there already, as they are and as a program makes them, bit for bit.
 fn sum_of_column<T: Element<Total = f64>>(gpu: &Gpu, number: fn(usize) -> T) -> Result<(), String> {
     for len in [0, 1, 63, 64, 65, 16_383, 16_384, 16_385, 1 << 20, (1 << 20) + 17] {
         let numbers: Vec<T> = (0..len).map(number).collect();
-        let sum =
-            gpu.column(&numbers).and_then(|mut column| column.sum()).map_err(|error| error.to_string())?;
-        let wanted = from_source(Blocks::new(numbers, 16_384)).reduce(Sum).run_on(&Inline);
-        let wanted = wanted.map_err(|error| error.to_string())?.value.unwrap_or_default();
-        if sum.to_bits() != wanted.to_bits() {
-            return Err(format!("the sum of {len} numbers that are there: {sum:e}, and not {wanted:e}"));
+        let scaled = Program::new().scale(number(3)).add(number(7));
+        let sums = |programs: [&Program<T>; 2]| -> Result<[f64; 2], GpuError> {
+            let mut column = gpu.column(&numbers)?;
+            let [as_they_are, scaled] = programs.map(|program| column.mapped(program)?.sum());
+            Ok([as_they_are?, scaled?])
+        };
+        let got = sums([&Program::new(), &scaled]).map_err(|error| error.to_string())?;
+        for (sum, program) in got.into_iter().zip([Program::new(), scaled]) {
+            let blocks = from_source(Blocks::new(numbers.clone(), 16_384));
+            let wanted = blocks.reduce(Mapped(program, Sum)).run_on(&Inline);
+            let wanted = wanted.map_err(|error| error.to_string())?.value.unwrap_or_default();
+            if sum.to_bits() != wanted.to_bits() {
+                return Err(format!("the sum of {len} numbers that are there: {sum:e}, and not {wanted:e}"));
+            }
         }
     }
     Ok(())
