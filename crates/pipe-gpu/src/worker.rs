@@ -7,7 +7,7 @@ use crate::encode::encode;
 use crate::error::GpuError;
 use crate::executor::{Gpu, Without};
 use crate::fleet::Fleet;
-use crate::gate::{Gate, Place};
+use crate::gate::{Clock, Gate, Place};
 use crate::job::{
     Before, Count, Custom, Fir, Grey, Histogram, Job, Map, MapTo, MinMax, Pair, PrefixSum, Results, Retain,
     Rule, Stencil, Sum, Total, WindowSums,
@@ -25,8 +25,8 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Blocks that the CPU computes to learn how long it takes. The faster one counts: the first finds everything cold.
-const TRIALS: u32 = 2;
+/// The family of the serial stage, which has a new worker for each block: its clock goes from one to the next.
+const SERIAL: Family = Family::PrefixDown;
 
 /// The kernels of one stage, for one worker.
 pub(crate) struct Worker {
@@ -35,15 +35,6 @@ pub(crate) struct Worker {
     cpu: Box<dyn KernelWorkers>,
     /// A stage may use more than one kernel: each is measured by itself.
     clocks: [Clock; Family::ALL.len()],
-}
-
-/// How long the CPU takes for a kernel.
-#[derive(Clone, Copy)]
-struct Clock {
-    /// Blocks that it has computed so far, at most `TRIALS`.
-    trials: u32,
-    /// Its best seconds for a byte on the bus.
-    seconds: f64,
 }
 
 impl<T: Element> KernelWorker<T> for Worker {
@@ -205,7 +196,8 @@ impl<T: Element> KernelWorker<T> for Worker {
 impl Worker {
     pub(crate) fn new(gpu: Gpu, fleet: Arc<Fleet>) -> Self {
         let cpu = gpu.cpu.worker();
-        let clocks = [Clock { trials: 0, seconds: f64::INFINITY }; Family::ALL.len()];
+        let mut clocks = [Clock::default(); Family::ALL.len()];
+        clocks[SERIAL as usize] = *gpu.serial_clock();
         Worker { gpu, fleet, cpu, clocks }
     }
 
@@ -333,15 +325,12 @@ impl Worker {
         if self.gpu.gate == Gate::Open {
             return Ok(Place::Device);
         }
-        let clock = self.clocks[family as usize];
-        if clock.trials < TRIALS {
-            return Ok(Place::Cpu);
-        }
+        let Some(seconds) = self.clocks[family as usize].seconds() else { return Ok(Place::Cpu) };
         let rates = match self.gpu.gate {
             Gate::With(rates) => rates,
             Gate::Measured | Gate::Open => self.fleet.rates()?,
         };
-        let cpu = clock.seconds * bytes as f64;
+        let cpu = seconds * bytes as f64;
         let place = rates.place(bytes, cpu);
         if place == Place::Cpu {
             self.gpu.note(Topic::Gate, || {
@@ -357,14 +346,15 @@ impl Worker {
     /// Computes on the CPU, and learns from the first blocks how long that takes.
     fn timed<T: Element, J: Job<T>>(&mut self, job: &mut J) -> Result<(), BoxError> {
         let clock = &mut self.clocks[J::FAMILY as usize];
-        if clock.trials == TRIALS {
+        if clock.seconds().is_some() {
             return job.on_cpu(T::of(&mut *self.cpu), 0);
         }
         let started = Instant::now();
         let done = job.on_cpu(T::of(&mut *self.cpu), 0);
-        let seconds = started.elapsed().as_secs_f64() / bytes_one_way(job) as f64;
-        clock.seconds = clock.seconds.min(seconds);
-        clock.trials += 1;
+        clock.took(started.elapsed().as_secs_f64() / bytes_one_way(job) as f64);
+        if J::FAMILY == SERIAL {
+            *self.gpu.serial_clock() = *clock;
+        }
         done
     }
 

@@ -3,7 +3,7 @@
 use crate::fake::Fake;
 use crate::{assert_equal, bits, fallbacks, gpu, numbers, reason, run};
 use pipe_core::from_source;
-use pipe_core::kernel::{Blocks, Fir, Sobel};
+use pipe_core::kernel::{Blocks, Fir, Program, Sobel};
 use pipe_gpu::{Gate, Gpu, Rates};
 use std::thread;
 
@@ -81,4 +81,27 @@ fn a_slow_bus_keeps_blocks_on_the_cpu_and_a_fast_one_does_not() {
     let report = run(&gpu().gate(Gate::Measured), 1_000, 100).unwrap();
     assert_equal(&report, 1_000, "measured bus");
     fake.assert_clean("the gate");
+}
+
+#[test]
+fn a_serial_stage_is_measured_though_each_of_its_blocks_has_a_new_worker() {
+    let Some(fake) = Fake::new() else { return };
+    let totals = |gpu: &Gpu| {
+        let blocks = from_source(Blocks::new((0..1_000_i32).collect(), 100)).kernel(Program::new());
+        blocks.prefix_sum().collect().run_on(gpu).unwrap()
+    };
+    let fast = Rates { bytes_per_second: f64::INFINITY, seconds_per_block: -1.0 };
+    let gpu = |rates| gpu().slot_bytes(1 << 10).device_memory(1 << 12).gate(Gate::With(rates));
+    let report = totals(&gpu(fast));
+    assert_eq!(report.value.concat(), totals(&Gpu::new()).value.concat());
+    assert!(fallbacks(&report).is_empty() && fake.launched(0) > 0, "{:?}", report.events);
+    drop(report);
+    fake.assert_clean("a fast bus");
+
+    fake.again();
+    let slow = Rates { bytes_per_second: 1.0, seconds_per_block: 1.0 };
+    let report = totals(&gpu(slow));
+    assert_eq!((fallbacks(&report).len(), fake.launched(0)), (1, 0), "{:?}", report.events);
+    drop(report);
+    fake.assert_clean("a slow bus");
 }
