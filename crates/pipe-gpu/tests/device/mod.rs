@@ -1,6 +1,8 @@
 //! Every kernel on the device of this machine, held against the reference: for the test here, and for the program that
 //! `cargo xtask cuda bundle` makes.
 
+pub(crate) mod date;
+
 use pipe_core::BoxError;
 use pipe_core::kernel::{
     Binary, Blocks, Compare, Float, Histogram, KernelWorker, Mapped, Number, Program, Runner, Scalar, Sum,
@@ -22,29 +24,74 @@ const OF_INTEGERS: [&str; 3] = ["sum", "prefix_up", "prefix_down"];
 const OF_FLOATS: [&str; 2] = ["lanes", "mapped_lanes"];
 const TYPES: [&str; 6] = ["f32", "f64", "i32", "i64", "u8", "u16"];
 
+/// Bytes of a slot of most tests: so lengths around a piece and several pieces are short. In release, over the driver that computes on the CPU, all of it takes three
+/// seconds of one core; with slots of 4 MiB it took more than five minutes.
+const SLOT: usize = 1 << 16;
+
 /// Each kernel over awkward lengths, held against the reference.
 pub(crate) fn verify(gpu: &Gpu) -> Result<(), String> {
-    from_block_to_block::<f32>(gpu, |n| n as f32 * 0.37 - 20.0)?;
-    from_block_to_block::<f64>(gpu, |n| n as f64 * 0.37 - 20.0)?;
-    from_block_to_block::<i32>(gpu, |n| (n as i32).wrapping_mul(0x9e37_79b9_u32 as i32))?;
-    from_block_to_block::<i64>(gpu, |n| (n as i64).wrapping_mul(0x9e37_79b9_7f4a_7c15_u64 as i64))?;
-    from_block_to_block::<u8>(gpu, |n| n as u8)?;
-    from_block_to_block::<u16>(gpu, |n| (n * 163) as u16)?;
-    exact::<f32>(gpu, |n| n as f32 * 0.37 - 20.0, [1.5, -2.25, 8.0], round_programs())?;
-    exact::<f64>(gpu, |n| n as f64 * 0.37 - 20.0, [1.5, -2.25, 8.0], round_programs())?;
-    exact::<i32>(gpu, |n| (n as i32).wrapping_mul(0x9e37_79b9_u32 as i32), [3, -7, 100_000], Vec::new())?;
-    exact::<i64>(
-        gpu,
-        |n| (n as i64).wrapping_mul(0x9e37_79b9_7f4a_7c15_u64 as i64),
-        [3, -7, 1 << 40],
-        Vec::new(),
-    )?;
-    exact::<u8>(gpu, |n| n as u8, [3, 7, 200], Vec::new())?;
-    exact::<u16>(gpu, |n| (n * 163) as u16, [3, 7, 60_000], Vec::new())?;
+    let small = gpu.clone().slot_bytes(SLOT);
+    of_all::<f32>(gpu, &small, |n| n as f32 * 0.37 - 20.0, [1.5, -2.25, 8.0], round_programs())?;
+    of_all::<f64>(gpu, &small, |n| n as f64 * 0.37 - 20.0, [1.5, -2.25, 8.0], round_programs())?;
+    let i32 = |n: usize| (n as i32).wrapping_mul(0x9e37_79b9_u32 as i32);
+    of_all::<i32>(gpu, &small, i32, [3, -7, 100_000], Vec::new())?;
+    let i64 = |n: usize| (n as i64).wrapping_mul(0x9e37_79b9_7f4a_7c15_u64 as i64);
+    of_all::<i64>(gpu, &small, i64, [3, -7, 1 << 40], Vec::new())?;
+    of_all::<u8>(gpu, &small, |n| n as u8, [3, 7, 200], Vec::new())?;
+    of_all::<u16>(gpu, &small, |n| (n * 163) as u16, [3, 7, 60_000], Vec::new())?;
     sum_of_column::<f32>(gpu, |n| (n % 1_013) as f32 * 0.37 - 150.0)?;
     sum_of_column::<f64>(gpu, |n| (n % 1_013) as f64 * 0.37 - 150.0)?;
-    near::<f32>(gpu, |n| n as f32 * 0.01 - 20.0, f32::EPSILON.into())?;
-    near::<f64>(gpu, |n| n as f64 * 0.01 - 20.0, f64::EPSILON)
+    near::<f32>(&small, |n| n as f32 * 0.01 - 20.0, f32::EPSILON.into())?;
+    near::<f64>(&small, |n| n as f64 * 0.01 - 20.0, f64::EPSILON)
+}
+
+/// All that is equal bit for bit, of one type.
+fn of_all<T: Element>(
+    gpu: &Gpu,
+    small: &Gpu,
+    number: fn(usize) -> T,
+    three: [T; 3],
+    more: Vec<Program<T>>,
+) -> Result<(), String> {
+    from_block_to_block(small, number)?;
+    exact(small, number, three, more)?;
+    larger_than_a_grid(gpu, number, three)?;
+    println!("equal: {}", std::any::type_name::<T>());
+    Ok(())
+}
+
+/// Numbers enough that each thread of the largest grid has several vectors of them, in a column; and as a block of several large pieces.
+fn larger_than_a_grid<T: Element>(
+    gpu: &Gpu,
+    number: fn(usize) -> T,
+    [a, b, c]: [T; 3],
+) -> Result<(), String> {
+    // 1,056 blocks of 256 threads, of 16 bytes each, and a half.
+    let len = 1_056 * 256 * 16 / size_of::<T>() * 5 / 2 + 5;
+    let numbers: Vec<T> = (0..len).map(number).collect();
+    let program = Program::new().mul_add(b, a).clamp(a, c);
+    let wanted: Vec<T> = numbers.iter().map(|x| program.apply(*x)).collect();
+    let mut got = numbers.clone();
+    let mut compute = || -> Result<_, BoxError> {
+        T::worker(gpu.worker()).run(&program, &mut got)?;
+        let mut column = gpu.column(&numbers)?;
+        let mapped = column.mapped(&program)?.count(Compare::Greater, a)?;
+        column.run(&program)?;
+        let found = (mapped, column.count(Compare::Greater, a)?, column.min_max()?);
+        column.retain(Compare::Greater, a)?;
+        Ok((found, column.to_vec()?))
+    };
+    let (found, kept) = compute().map_err(|error: BoxError| error.to_string())?;
+    let mut cpu = T::worker(Scalar.worker());
+    let mut expect = || -> Result<_, BoxError> {
+        let count = cpu.count(Compare::Greater, a, &wanted)?;
+        Ok((count, count, cpu.min_max(&wanted)?))
+    };
+    if found != expect().map_err(|error: BoxError| error.to_string())? {
+        return Err(format!("totals of {len} numbers that are there differ"));
+    }
+    let left: Vec<T> = wanted.iter().copied().filter(|x| Compare::Greater.holds(*x, a)).collect();
+    equal(&got, &wanted).and_then(|()| equal(&kept, &left)).map_err(|what| format!("{len} numbers: {what}"))
 }
 
 /// What every number has, each alone; and a program that is longer than one launch.
@@ -82,10 +129,9 @@ fn exact<T: Number>(
     three: [T; 3],
     more: Vec<Program<T>>,
 ) -> Result<(), String> {
-    // A slot has 4 MiB: lengths around a vector, a warp, a block of the grid, a piece, and several pieces.
-    let piece = (4 << 20) / size_of::<T>();
-    let lengths: Vec<usize> =
-        (0..70).chain([255, 256, 257, 1_000, 135_169, piece - 1, piece, piece + 1]).collect();
+    // Around a vector, a warp, a block of the grid, a piece, and several pieces.
+    let piece = SLOT / size_of::<T>();
+    let lengths: Vec<usize> = (0..70).chain([255, 256, 257, 1_000, piece - 1, piece, piece + 1]).collect();
     let mut device = T::worker(gpu.worker());
     for program in programs(three).into_iter().chain(more) {
         for len in lengths.iter().copied().chain([3 * piece + 5]) {
@@ -109,7 +155,7 @@ fn equal<T: Number>(got: &[T], wanted: &[T]) -> Result<(), String> {
 
 /// Each kernel that makes of a block another one or a few numbers, bit for bit; in one piece and in several.
 fn from_block_to_block<T: Number>(gpu: &Gpu, number: fn(usize) -> T) -> Result<(), String> {
-    let piece = (4 << 20) / size_of::<T>();
+    let piece = SLOT / size_of::<T>();
     let (mut device, mut reference) = (T::worker(gpu.worker()), T::worker(Scalar.worker()));
     let weights: [T; 9] = std::array::from_fn(|n| number(n + 1));
     let taps: Vec<T> = (0..33).map(|n| number(n + 5)).collect();
@@ -157,7 +203,6 @@ fn from_block_to_block<T: Number>(gpu: &Gpu, number: fn(usize) -> T) -> Result<(
             both(&mut *device, &mut *reference, out, |worker, out| worker.window_sums(width, &x, out))?;
         }
     }
-    println!("equal from block to block: {}", std::any::type_name::<T>());
     Ok(())
 }
 
@@ -225,7 +270,7 @@ fn near<T: Float>(gpu: &Gpu, number: fn(usize) -> T, epsilon: f64) -> Result<(),
 
 /// The lines that `cargo xtask cuda check` looks for.
 pub(crate) fn confirm(facts: &DeviceFacts) {
-    println!("for kernels/out/VERIFIED, with today's date:");
+    println!("for crates/pipe-gpu/kernels/out/VERIFIED:");
     for (source, families) in SOURCES {
         let image = format!("{source}.{}", facts.image);
         for (family, of) in families.iter().flat_map(|family| TYPES.map(|of| (family, of))) {
@@ -241,5 +286,5 @@ pub(crate) fn confirm(facts: &DeviceFacts) {
 pub(crate) fn confirm_one(facts: &DeviceFacts, image: &str, kernel: &str) {
     let hash = MANIFEST.lines().find_map(|line| line.strip_suffix(image)).unwrap_or("?").trim();
     let (name, (major, minor)) = (&facts.name, facts.cuda);
-    println!("{hash} pipe_{kernel} {name}; CUDA {major}.{minor}; DATE");
+    println!("{hash} pipe_{kernel} {name}; CUDA {major}.{minor}; {}", date::today());
 }
