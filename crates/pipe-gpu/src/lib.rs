@@ -51,7 +51,7 @@
 //!
 //! # Features
 //!
-//! * `cuda`: the device. Without it, all of this but `Column` and `Custom` is there, and there is no device. Linux only.
+//! * `cuda`: the device. Without it, all of this but `Column`, `Custom` and pinned blocks is there, and there is no device. Linux only.
 
 mod error;
 mod executor;

@@ -56,11 +56,7 @@ struct Kept {
 impl Gpu {
     /// Blocks of so many numbers in pinned memory, at most so many of them at once. For a chain with one [`Pinned`](crate::Pinned) step: two for each worker, and as many
     /// as wait between steps. Nothing is pinned before the first one is [taken](PinnedBlocks::take).
-    ///
-    /// # Panics
-    /// For blocks of no number.
     pub fn pinned<T: Element>(&self, numbers: usize, blocks: usize) -> PinnedBlocks<T> {
-        assert!(numbers > 0, "a block has a number at least");
         let shared = Shared {
             gpu: self.clone(),
             len: numbers,
@@ -74,7 +70,8 @@ impl Gpu {
 }
 
 impl<T: Element> PinnedBlocks<T> {
-    /// A block: of zeros, or of what was in it when it came back.
+    /// A block: of zeros, or of what was in it when it came back. For a pipeline that begins with them there is [`filled_by`](PinnedBlocks::filled_by), which has one under
+    /// way at a time: `from_iter` does not know how large they are, and takes thousands at once.
     pub fn take(&self) -> PinnedBlock<T> {
         let mut kept = self.shared.lock();
         if let Some(pages) = kept.idle.pop() {

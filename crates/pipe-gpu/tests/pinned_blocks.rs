@@ -287,22 +287,23 @@ fn several_devices_and_threads_share_the_blocks() {
 }
 
 #[test]
-fn a_source_that_fails_ends_the_run_and_one_that_claims_too_much_is_not_believed() {
+fn a_source_that_fails_or_claims_too_much_or_has_no_room_ends_the_run() {
     let Some(fake) = Fake::new() else { return };
     let gpu = gpu();
     let mut calls = 0;
     let failing = gpu.pinned::<u8>(10, 2).filled_by(move |_: &mut [u8]| {
         calls += 1;
-        if calls < 4 { Ok(4) } else { Err("the disk is gone") }
+        if calls < 4 { Ok(3) } else { Err("the disk is gone") }
     });
     let error = from_source(failing).collect().run_on(&gpu).unwrap_err();
     assert!(error.to_string().contains("the disk is gone"), "{error}");
-    let mut left = [usize::MAX, 0].into_iter();
-    let boasting =
-        gpu.pinned::<u8>(10, 2).filled_by(move |_: &mut [u8]| Ok::<_, BoxError>(left.next().unwrap_or(0)));
-    let all = from_source(boasting).collect().run_on(&gpu).unwrap().value;
-    assert_eq!(all.iter().map(|block| block.len()).collect::<Vec<_>>(), [10]);
-    drop((all, gpu));
+    let boasting = gpu.pinned::<u8>(10, 2).filled_by(|_: &mut [u8]| Ok::<_, BoxError>(11));
+    let error = from_source(boasting).collect().run_on(&gpu).unwrap_err().to_string();
+    assert!(error.contains("11 numbers were said to be written where there was room for 10"), "{error}");
+    let nothing = gpu.pinned::<u8>(0, 2).filled_by(|_: &mut [u8]| Ok::<_, BoxError>(0));
+    let error = from_source(nothing).collect().run_on(&gpu).unwrap_err().to_string();
+    assert_eq!(error, "pinned.numbers = 0: there is no room for a number in a block");
+    drop(gpu);
     fake.assert_clean("sources");
 }
 
