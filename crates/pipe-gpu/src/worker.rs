@@ -3,7 +3,7 @@
 use crate::cuda::Target;
 use crate::custom::CustomKernel;
 use crate::element::{Element, Family};
-use crate::encode::encode;
+use crate::encode::Encoding;
 use crate::error::GpuError;
 use crate::executor::{Gpu, Without};
 use crate::fleet::Fleet;
@@ -39,14 +39,14 @@ pub(crate) struct Worker {
 
 impl<T: Element> KernelWorker<T> for Worker {
     fn run(&mut self, program: &Program<T>, block: &mut [T]) -> Result<(), BoxError> {
-        let Some(encoded) = encode(program) else {
+        let Some(encoding) = Encoding::new(program) else {
             self.note_unknown();
             return T::of(&mut *self.cpu).run(program, block);
         };
-        if encoded.is_empty() {
+        if encoding.is_empty() {
             return Ok(());
         }
-        self.compute(&mut Map { program, encoded, block })
+        self.compute(&mut Map { program: encoding, block })
     }
 
     fn run_pair(&mut self, program: &PairProgram<T>, x: &mut [T], y: &[T]) -> Result<(), BoxError> {
@@ -261,20 +261,19 @@ impl Worker {
         if let Some(error) = block.refused() {
             self.gpu.note_unpinned(|| error.to_string());
         }
-        let encoded =
-            if block.is_pinned() { encode(program).filter(|encoded| !encoded.is_empty()) } else { None };
-        let with_room = encoded.and_then(|encoded| {
+        let encoding = Encoding::new(program).filter(|program| block.is_pinned() && !program.is_empty());
+        let with_room = encoding.and_then(|encoding| {
             let mut other = block.another();
             let pages = if other.is_pinned() { other.take_pages() } else { None };
-            Some((encoded, pages?, other))
+            Some((encoding, pages?, other))
         });
-        let Some((encoded, pages, mut other)) = with_room else {
+        let Some((encoding, pages, mut other)) = with_room else {
             self.run(program, &mut block)?;
             return Ok(block);
         };
         let target = Target::new(pages);
         let results = Results::InBlock;
-        let mut job = MapTo { program, encoded, block: &mut block, target: &target, results };
+        let mut job = MapTo { program: encoding, block: &mut block, target: &target, results };
         let computed = self.compute(&mut job);
         let results = job.results;
         other.put_pages(target.into_pages());

@@ -3,18 +3,17 @@
 use super::Job;
 use crate::cuda::{Slot, Target};
 use crate::element::{Element, Family};
-use crate::encode::Encoded;
+use crate::encode::Encoding;
 use crate::error::GpuError;
 use crate::piece::{Launch, Piece, Regions};
 use pipe_core::BoxError;
-use pipe_core::kernel::{KernelWorker, Program};
+use pipe_core::kernel::KernelWorker;
 use std::ops::Range;
 
 /// A program over a block whose memory is pinned, into a target: no number is copied on the host. Not in place, since a copy that fails half-way would
 /// leave neither the numbers nor the results. What the CPU does it does in place, and all of it.
 pub(crate) struct MapTo<'a, T: Element> {
-    pub(crate) program: &'a Program<T>,
-    pub(crate) encoded: Vec<Encoded<T>>,
+    pub(crate) program: Encoding<'a, T>,
     pub(crate) block: &'a mut [T],
     pub(crate) target: &'a Target,
     /// Where the results are.
@@ -45,7 +44,7 @@ impl<T: Element> Job<T> for MapTo<'_, T> {
 
     fn begin(&self, slot: &mut Slot, units: Range<usize>) -> Result<(), GpuError> {
         let (len, at) = (units.len(), units.start * size_of::<T>());
-        let launches: Vec<_> = Launch::programs(&self.encoded, &[0], len).collect();
+        let launches: Vec<_> = Launch::programs(self.program.launches(), &[0], len).collect();
         let inputs = &[&self.block[units]];
         let piece = Piece { regions: self.regions(len), inputs, output: 0, launches: &launches };
         slot.begin_to(&piece, self.target, at)
@@ -57,6 +56,6 @@ impl<T: Element> Job<T> for MapTo<'_, T> {
 
     fn on_cpu(&mut self, cpu: &mut dyn KernelWorker<T>, _: usize) -> Result<(), BoxError> {
         self.results = Results::InBlock;
-        cpu.run(self.program, self.block)
+        cpu.run(self.program.program(), self.block)
     }
 }

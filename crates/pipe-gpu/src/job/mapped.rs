@@ -1,16 +1,15 @@
 //! What is made of the results of a program, in the same pass.
 
 use crate::element::{Element, Family};
-use crate::encode::{Encoded, encode};
+use crate::encode::Encoding;
 use crate::piece::{Launch, Table};
 use pipe_core::BoxError;
 use pipe_core::kernel::{KernelWorker, Program};
 
 /// A program that numbers go through before something is made of them.
 pub(crate) struct Before<'a, T: Element> {
-    program: &'a Program<T>,
-    /// One at least.
-    encoded: Vec<Encoded<T>>,
+    /// Of one operation at least.
+    program: Encoding<'a, T>,
 }
 
 /// What is made of its results, as `kernels/mapped.cu` has it.
@@ -47,13 +46,12 @@ impl<T: Element> Question<T> {
 impl<'a, T: Element> Before<'a, T> {
     /// None, if the device does not know an operation, or there is none.
     pub(crate) fn new(program: &'a Program<T>) -> Option<Self> {
-        let encoded = encode(program).filter(|encoded| !encoded.is_empty())?;
-        Some(Before { program, encoded })
+        Encoding::new(program).filter(|program| !program.is_empty()).map(|program| Before { program })
     }
 
     /// Whether the numbers are changed where they are: by all launches but the last one, which is enough for a short program.
     pub(crate) fn changes_numbers(&self) -> bool {
-        self.encoded.len() > 1
+        self.program.launches().len() > 1
     }
 
     /// The launches over the first region, with words in the second one.
@@ -70,7 +68,8 @@ impl<'a, T: Element> Before<'a, T> {
 
     /// All launches of the program but the last one, whose part of the program is done by this launch.
     pub(crate) fn up_to<'l>(&'l self, last: Launch<'l, T>) -> Vec<Launch<'l, T>> {
-        let (end, first) = self.encoded.split_last().expect("a program that is none is no `Before`");
+        let (end, first) =
+            self.program.launches().split_last().expect("a program that is none is no `Before`");
         let len = last.len;
         Launch::programs(first, &[0], len).chain([last.behind(end)]).collect()
     }
@@ -81,7 +80,7 @@ impl<'a, T: Element> Before<'a, T> {
     /// The worker's.
     pub(crate) fn on_cpu(&self, cpu: &mut dyn KernelWorker<T>, numbers: &[T]) -> Result<Vec<T>, BoxError> {
         let mut results = numbers.to_vec();
-        cpu.run(self.program, &mut results)?;
+        cpu.run(self.program.program(), &mut results)?;
         Ok(results)
     }
 }
