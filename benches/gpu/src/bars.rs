@@ -5,9 +5,9 @@ use crate::peers;
 use crate::table::Table;
 use crate::work::{best, in_turn, numbers, program, timed};
 use pipe_cache::Tiled;
-use pipe_core::kernel::{Blocks, Compare, Count, Histogram, Number, Runner, Scalar};
-use pipe_core::{BoxError, Executor, RunError, from_source};
-use pipe_gpu::{Column, Gate, Gpu, GpuError};
+use pipe_core::kernel::{Blocks, Compare, Count, Histogram, Mapped, Number, Runner, Scalar};
+use pipe_core::{BoxError, Executor, RunError, from_iter, from_source};
+use pipe_gpu::{Column, Gate, Gpu, GpuError, Pinned, PinnedBlock, PinnedBlocks};
 use pipe_parallel::Parallel;
 
 /// How much is measured.
@@ -23,10 +23,6 @@ pub(crate) struct Sizes {
 impl Sizes {
     pub(crate) const FULL: Sizes = Sizes { column: 1 << 28, streamed: 1 << 28, block: 1 << 24, rounds: 7 };
     pub(crate) const QUICK: Sizes = Sizes { column: 1 << 16, streamed: 1 << 16, block: 1 << 14, rounds: 2 };
-
-    pub(crate) fn is_quick(&self) -> bool {
-        self.column < Self::FULL.column
-    }
 }
 
 /// Blocks of the CPU's runs: some, for each worker, that stay in its cache.
@@ -43,6 +39,7 @@ pub(crate) fn measure(gpu: &Gpu, sizes: &Sizes) -> Result<Table, BoxError> {
     let numbers = numbers(sizes.column);
     resident(gpu, sizes, &numbers, &mut table)?;
     streamed(gpu, sizes, &numbers[..sizes.streamed], &mut table)?;
+    pinned(gpu, sizes, &numbers[..sizes.streamed], &mut table)?;
     below_the_gate(gpu, sizes, &numbers[..sizes.streamed], &mut table)?;
     Ok(table)
 }
@@ -91,10 +88,14 @@ fn resident(gpu: &Gpu, sizes: &Sizes, numbers: &[f32], table: &mut Table) -> Res
 
 type OfColumn = fn(&mut Column<f32>) -> Result<(), GpuError>;
 
-const REDUCTIONS: [(&str, OfColumn); 3] = [
+const REDUCTIONS: [(&str, OfColumn); 5] = [
     ("there: count", |column| column.count(Compare::Greater, 0.25).map(|_| ())),
     ("there: least and greatest", |column| column.min_max().map(|_| ())),
     ("there: sum", |column| column.sum().map(|_| ())),
+    ("there: 3 operations and count", |column| {
+        column.mapped(&program(3))?.count(Compare::Greater, 0.25).map(|_| ())
+    }),
+    ("there: 3 operations and sum", |column| column.mapped(&program(3))?.sum().map(|_| ())),
 ];
 
 /// A program and a reduction on both.
@@ -102,14 +103,16 @@ fn same_answers(column: &mut Column<f32>, numbers: &[f32]) -> Result<(), BoxErro
     let (program, mut wanted) = (program(3), numbers.to_vec());
     let mut cpu = f32::worker(Scalar.worker());
     cpu.run(&program, &mut wanted)?;
+    let mapped = column.mapped(&program)?.count(Compare::Greater, 0.25)?;
     column.run(&program)?;
-    let answers = (column.count(Compare::Greater, 0.25)?, column.min_max()?);
-    let wanted = (cpu.count(Compare::Greater, 0.25, &wanted)?, cpu.min_max(&wanted)?);
+    let answers = (mapped, column.count(Compare::Greater, 0.25)?, column.min_max()?);
+    let count = cpu.count(Compare::Greater, 0.25, &wanted)?;
+    let wanted = (count, count, cpu.min_max(&wanted)?);
     column.refill(numbers)?;
     if answers == wanted { Ok(()) } else { Err(format!("{answers:?}, and not {wanted:?}").into()) }
 }
 
-/// Through the bus, there and back, and a count at the end, which keeps the results from being collected.
+/// Through the bus, there, from ordinary memory; a count comes back. The rate of the bus is that of a way there and back.
 fn streamed(gpu: &Gpu, sizes: &Sizes, numbers: &[f32], table: &mut Table) -> Result<(), BoxError> {
     let bus = gpu.rates()?.bytes_per_second;
     let bytes = size_of_val(numbers) as f64;
@@ -131,22 +134,63 @@ fn streamed(gpu: &Gpu, sizes: &Sizes, numbers: &[f32], table: &mut Table) -> Res
         }
         let rate = bytes / device;
         let how = format!("{:.1} GB/s, the bus {:.1}", rate / 1e9, bus / 1e9);
-        let of_bus = format!("streamed: {operations} operations, of the bus");
-        match operations {
-            3 => table.bar(&of_bus, rate / bus, how, 0.9),
-            _ => table.tell(&of_bus, rate / bus, how),
-        }
+        let of_bus = format!("streamed: {operations} operations and count, of the bus");
+        table.tell(&of_bus, rate / bus, how);
         let how = format!("{:.2} ms, Tiled on all cores {:.2} ms", device * 1e3, cpu * 1e3);
-        let of_tiled = format!("streamed: {operations} operations, times Tiled");
+        let of_tiled = format!("streamed: {operations} operations and count, times Tiled");
         match operations {
             200 => table.bar(&of_tiled, cpu / device, how, 5.0),
             _ => table.tell(&of_tiled, cpu / device, how),
+        }
+    }
+    Ok(())
+}
+
+/// Through the bus, there and back, from pinned memory and to it: no number is copied on the host. The blocks are filled before, as those of the peers are.
+fn pinned(gpu: &Gpu, sizes: &Sizes, numbers: &[f32], table: &mut Table) -> Result<(), BoxError> {
+    let bus = gpu.rates()?.bytes_per_second;
+    let parts: Vec<&[f32]> = numbers.chunks(sizes.block).collect();
+    // All of them at once, and one for results: the first to be done makes room for those of the next.
+    let pool = gpu.pinned::<f32>(sizes.block, parts.len() + 1);
+    for operations in [3, 30, 200] {
+        let (program, mut device) = (program(operations), f64::INFINITY);
+        for _ in 0..sizes.rounds {
+            let blocks: Vec<_> = parts.iter().map(|part| filled(&pool, part)).collect();
+            if let Some(block) = blocks.iter().find(|block| !block.is_pinned()) {
+                return Err(format!("a block of {} numbers is not pinned", block.len()).into());
+            }
+            let run = from_iter(blocks).stage(Pinned(program.clone())).map(|block| block[0].to_bits());
+            let run = run.collect();
+            let mut firsts = Vec::new();
+            let seconds = timed(|| {
+                firsts = run.run_on(gpu)?.value;
+                Ok::<_, RunError>(())
+            })?;
+            device = device.min(seconds);
+            let wanted = parts.iter().map(|part| program.apply(part[0]).to_bits());
+            if !firsts.into_iter().eq(wanted) {
+                return Err(format!("pinned, {operations} operations: the first numbers differ").into());
+            }
+        }
+        let rate = size_of_val(numbers) as f64 / device;
+        let how = format!("{:.1} GB/s, the bus {:.1}", rate / 1e9, bus / 1e9);
+        let of_bus = format!("pinned: {operations} operations, of the bus");
+        match operations {
+            3 => table.bar(&of_bus, rate / bus, how, 0.9),
+            _ => table.tell(&of_bus, rate / bus, how),
         }
         if operations == 200 {
             peers::measure(numbers.len(), operations, device, table);
         }
     }
     Ok(())
+}
+
+fn filled(pool: &PinnedBlocks<f32>, part: &[f32]) -> PinnedBlock<f32> {
+    let mut block = pool.take();
+    block.truncate(part.len());
+    block.copy_from_slice(part);
+    block
 }
 
 /// Small blocks and little work: the gate keeps them on the CPU, and should cost next to nothing.
@@ -174,10 +218,11 @@ fn on(
     block: usize,
     operations: usize,
 ) -> Result<(u64, f64), BoxError> {
-    let blocks = from_source(Blocks::new(numbers.to_vec(), block)).kernel(program(operations));
+    let blocks = from_source(Blocks::new(numbers.to_vec(), block));
+    let mapped = Mapped(program(operations), Count(Compare::Greater, 0.25));
     let mut counted = 0;
     let seconds = timed(|| {
-        let report = blocks.reduce(Count(Compare::Greater, 0.25)).run_on(&executor)?;
+        let report = blocks.reduce(mapped).run_on(&executor)?;
         counted = report.value.unwrap_or_default();
         Ok::<_, RunError>(())
     })?;

@@ -1,7 +1,7 @@
 //! Every kernel of pipe-gpu on the device of this machine, held against the reference; then how fast they are, beside their bars. For a machine that has
 //! a GPU and no Rust: `cargo xtask cuda bundle` makes it, it needs the driver and glibc, and it prints its table last.
 //!
-//! With `quick` as its argument it verifies nothing and measures little: to try the program itself.
+//! With `quick` as its argument it measures little: to see in a minute that the kernels are right, or to try the program itself.
 
 #![forbid(unsafe_code)]
 
@@ -38,21 +38,42 @@ fn main() -> ExitCode {
         }
     };
     println!("{facts}");
-    if !sizes.is_quick() {
-        if let Err(wrong) = device::verify(&gpu) {
-            println!("FAILED {wrong}");
-            return ExitCode::FAILURE;
-        }
-        device::confirm(&facts);
+    if let Err(wrong) = device::verify(&gpu) {
+        println!("FAILED {wrong}");
+        return ExitCode::FAILURE;
     }
+    device::confirm(&facts);
     match bars::measure(&gpu, &sizes) {
         Ok(table) => {
-            println!("{facts}\n{table}");
+            println!(
+                "for benches/gpu/RESULTS.md:\n## {facts}, {}\n\n```text\n{table}\n```",
+                device::date::today()
+            );
             ExitCode::SUCCESS
         }
         Err(wrong) => {
             println!("FAILED {wrong}");
             ExitCode::FAILURE
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::device::date::date_of;
+
+    #[test]
+    fn days_become_dates_around_leap_days_and_ends_of_centuries() {
+        let known = [
+            (0, "1970-01-01"),
+            (59, "1970-03-01"),
+            (789, "1972-02-29"),
+            (11_016, "2000-02-29"),
+            (11_017, "2000-03-01"),
+            (20_780, "2026-11-23"),
+            (47_540, "2100-02-28"),
+            (47_541, "2100-03-01"),
+        ];
+        assert_eq!(known.map(|(days, _)| date_of(days)), known.map(|(_, date)| date.to_owned()));
     }
 }

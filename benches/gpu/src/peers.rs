@@ -1,4 +1,4 @@
-//! CuPy and PyTorch doing the streamed work at their best, where they are installed.
+//! CuPy and PyTorch doing the work that streams from pinned memory at their best, where they are installed.
 
 use crate::table::Table;
 use std::io::Write;
@@ -10,7 +10,7 @@ const PROGRAM: &str = include_str!("peers.py");
 /// A line for each, beside the seconds that we took.
 pub(crate) fn measure(len: usize, operations: usize, ours: f64, table: &mut Table) {
     for library in ["cupy", "torch"] {
-        let what = format!("streamed: {operations} operations, times {library}");
+        let what = format!("pinned: {operations} operations, times {library}");
         match seconds(library, len, operations) {
             Ok(seconds) => {
                 let how = format!("{:.2} ms, {library} {:.2} ms", ours * 1e3, seconds * 1e3);

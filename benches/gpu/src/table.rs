@@ -50,7 +50,7 @@ impl Row {
 
 impl fmt::Display for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{:44} {:>8} {:>6}  {:10}how", "what", "ratio", "bar", "reached")?;
+        writeln!(f, "{:50} {:>8} {:>6}  {:10}how", "what", "ratio", "bar", "reached")?;
         for row in &self.rows {
             let (ratio, how) = match &row.measured {
                 Measured::Ratio(ratio, how) => (format!("{ratio:.3}"), how),
@@ -62,7 +62,7 @@ impl fmt::Display for Table {
                 Some(false) => "NO",
                 None => "-",
             };
-            writeln!(f, "{:44} {ratio:>8} {bar:>6}  {reached:10}{how}", row.what)?;
+            writeln!(f, "{:50} {ratio:>8} {bar:>6}  {reached:10}{how}", row.what)?;
         }
         let reached: Vec<bool> = self.rows.iter().filter_map(Row::is_reached).collect();
         let missing = self.rows.iter().filter(|row| matches!(row.measured, Measured::Missing(_))).count();

@@ -1,15 +1,9 @@
 // Of a block a few numbers: how many compare so with a bound, the sum of integers, the least and the greatest, how many are in each part of a
-// range; and sums of floats, lane by lane.
-//
-// But for the lanes, words of 64 bits come with each piece of a block and go back with the result. A thread adds up its own numbers first, one of
-// each grid, and then adds once to words that it shares with others; a histogram adds each number. So that not all threads wait for the same word,
-// there are several sets of them, `stripes`, which the host adds up. The same in any order: sums of floats are not, and so have an order.
+// range; and sums of floats, lane by lane. `totals.cuh` says how threads share them.
 
 #include "number.cuh"
 #include "compare.cuh"
-
-#define FIRST (blockIdx.x * (u64)blockDim.x + threadIdx.x)
-#define STRIDE ((u64)gridDim.x * blockDim.x)
+#include "totals.cuh"
 
 // Each number once, whichever thread has it: 16 bytes of numbers at a time, and of large numbers several loads under way.
 template <typename T, typename F> __device__ __forceinline__ void each(const T* x, u64 len, F f) {
@@ -47,18 +41,6 @@ template <typename T> __device__ __forceinline__ void sum(const T* x, u64* words
     if (high != 0) atomicAdd(words + 1, high);
 }
 
-// A number as a word, so that words compare as numbers do; -0 is less than 0 then.
-__device__ __forceinline__ u64 key(long long x) { return (u64)x ^ 1ull << 63; }
-__device__ __forceinline__ u64 key(int x) { return key((long long)x); }
-__device__ __forceinline__ u64 key(u8 x) { return key((long long)x); }
-__device__ __forceinline__ u64 key(u16 x) { return key((long long)x); }
-__device__ __forceinline__ u64 key(double x) {
-    const u64 bits = (u64)__double_as_longlong(x);
-    return (bits >> 63) != 0 ? ~bits : bits ^ 1ull << 63;
-}
-// Exactly.
-__device__ __forceinline__ u64 key(float x) { return key((double)x); }
-
 // What is not a number is passed over. Without any number the first word stays greater than the second one.
 template <typename T> __device__ __forceinline__ void min_max(const T* x, u64* words, u64 len, u64 stripes) {
     u64 least = ~0ull, most = 0;
@@ -75,31 +57,12 @@ template <typename T> __device__ __forceinline__ void min_max(const T* x, u64* w
     }
 }
 
-struct Range { double low, high, scale; };
-
-// The parts of the range, and three more words: below, above, and what is not a number. Computed as the CPU does it, operation by operation.
 template <typename T>
 __device__ __forceinline__ void
 histogram(const T* numbers, u64* counts, u64 len, u64 stripes, u64 bins, const Range& range) {
     counts += (bins + 3) * (FIRST % stripes);
-    each(numbers, len, [&](T number) {
-        const double x = (double)number;
-        u64 to = bins + 2;
-        if (x >= range.low && x <= range.high) {
-            const u64 bin = (u64)__dmul_rn(__dsub_rn(x, range.low), range.scale);
-            to = bin < bins ? bin : bins - 1;
-        } else if (x < range.low) {
-            to = bins;
-        } else if (x > range.high) {
-            to = bins + 1;
-        }
-        atomicAdd(counts + to, 1ull);
-    });
+    each(numbers, len, [&](T number) { atomicAdd(counts + part(number, bins, range), 1ull); });
 }
-
-// As pipe-core adds up a block of floats: number `i` in lane `i % LANES`. Each chunk of numbers is such a block, as in `job/lanes.rs`.
-#define LANES 64
-#define CHUNK 16384
 
 template <typename T> __device__ __forceinline__ void lanes(const T* x, T* lanes, u64 len) {
     const u64 all = (len + CHUNK - 1) / CHUNK * LANES;

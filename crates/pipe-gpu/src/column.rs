@@ -7,7 +7,8 @@ use crate::encode::encode;
 use crate::error::GpuError;
 use crate::executor::Gpu;
 use crate::job::scan::{Scan, sums};
-use crate::job::{Count, Histogram, Job, Lanes, MinMax, Rule, Sum, Total, custom, retain};
+use crate::job::{Before, Count, Histogram, Job, Lanes, MinMax, Rule, Sum, Total, custom, retain};
+use crate::mapped_column::MappedColumn;
 use crate::piece::{Launch, places};
 use crate::pool::{Pool, Room};
 use pipe_core::kernel::{self, Bins, Compare, Program};
@@ -178,7 +179,7 @@ impl<T: Element> Column<T> {
     /// # Errors
     /// The driver's.
     pub fn count(&mut self, compare: Compare, bound: T) -> Result<u64, GpuError> {
-        self.total(Count(compare, bound))
+        self.total(Count(compare, bound), None)
     }
 
     /// The least number and the greatest; `None` if there is none.
@@ -186,7 +187,7 @@ impl<T: Element> Column<T> {
     /// # Errors
     /// The driver's.
     pub fn min_max(&mut self) -> Result<Option<(T, T)>, GpuError> {
-        self.total(MinMax)
+        self.total(MinMax, None)
     }
 
     /// The sum. Integers exactly; floats as pipe-core's [`Sum`](kernel::Sum) adds up blocks of 16,384 numbers, bit for bit: so as `Inline` does it
@@ -195,14 +196,7 @@ impl<T: Element> Column<T> {
     /// # Errors
     /// The driver's.
     pub fn sum(&mut self) -> Result<T::Total, GpuError> {
-        if T::total_of([0; 2]).is_some() {
-            return self.total(Sum);
-        }
-        let lanes = Lanes::new(self.len);
-        self.launch(&[lanes.launch()])?;
-        let mut came = vec![T::default(); lanes.len()];
-        self.get_beside(&mut came)?;
-        Ok(lanes.total(&came))
+        self.sum_of(None)
     }
 
     /// How many numbers there are in each part of a range.
@@ -210,13 +204,16 @@ impl<T: Element> Column<T> {
     /// # Errors
     /// The driver's.
     pub fn histogram(&mut self, histogram: &kernel::Histogram) -> Result<Bins, GpuError> {
-        let mut bins = Histogram::new(histogram, self.beside.1, &[]);
-        let mut words = bins.zeros();
-        self.put_beside(&words)?;
-        self.launch(&[bins.launch(self.len)])?;
-        self.get_beside(&mut words)?;
-        bins.take(0..self.len, &words);
-        Ok(bins.result())
+        self.bins_of(histogram, None)
+    }
+
+    /// The numbers as a program would leave them, to make something of; they stay as they are. The program and what is made of its results are one
+    /// pass over the numbers, which reads them and writes nothing; with more than 32 operations it is a pass more for each 32, over a copy.
+    ///
+    /// # Errors
+    /// `NoKernel` for an operation that the device does not know.
+    pub fn mapped<'c>(&'c mut self, program: &'c Program<T>) -> Result<MappedColumn<'c, T>, GpuError> {
+        MappedColumn::new(self, program)
     }
 
     /// Copies the numbers back: all, or as many as there is room for.
@@ -271,14 +268,60 @@ impl<T: Element> Column<T> {
         Ok(if self.is_empty() { f64::NAN } else { moved / best })
     }
 
-    fn total<R: Rule<T>>(&mut self, rule: R) -> Result<R::Result, GpuError> {
-        let mut total = Total::new(rule, self.beside.1, &[]);
+    pub(crate) fn total<R: Rule<T>>(
+        &mut self,
+        rule: R,
+        before: Option<&Before<'_, T>>,
+    ) -> Result<R::Result, GpuError> {
+        let mut total = Total::new(rule, before, self.beside.1, &[]);
         let mut words = total.nothing();
         self.put_beside(&words)?;
-        self.launch(&[total.launch(self.len)])?;
+        self.launch_behind(before, &total.launches(self.len))?;
         self.get_beside(&mut words)?;
         total.take(0..self.len, &words);
         Ok(total.result())
+    }
+
+    pub(crate) fn sum_of(&mut self, before: Option<&Before<'_, T>>) -> Result<T::Total, GpuError> {
+        if T::total_of([0; 2]).is_some() {
+            return self.total(Sum, before);
+        }
+        let lanes = Lanes::new(self.len);
+        self.launch_behind(before, &lanes.launches(before))?;
+        let mut came = vec![T::default(); lanes.len()];
+        self.get_beside(&mut came)?;
+        Ok(lanes.total(&came))
+    }
+
+    pub(crate) fn bins_of(
+        &mut self,
+        histogram: &kernel::Histogram,
+        before: Option<&Before<'_, T>>,
+    ) -> Result<Bins, GpuError> {
+        let mut bins = Histogram::new(histogram, before, self.beside.1, &[]);
+        let mut words = bins.zeros();
+        self.put_beside(&words)?;
+        self.launch_behind(before, &bins.launches(self.len))?;
+        self.get_beside(&mut words)?;
+        bins.take(0..self.len, &words);
+        Ok(bins.result())
+    }
+
+    /// Launches over the numbers; or over a copy, if they would not stay as they are.
+    fn launch_behind(
+        &mut self,
+        before: Option<&Before<'_, T>>,
+        launches: &[Launch<'_, T>],
+    ) -> Result<(), GpuError> {
+        let bytes = self.len * size_of::<T>();
+        if bytes == 0 || !before.is_some_and(Before::changes_numbers) {
+            return self.launch(launches);
+        }
+        let (from, to) = (self.front + HEAD, self.back + HEAD);
+        let copied = self.slot.copy_within(from, to, bytes);
+        self.or_lost(copied)?;
+        let launched = self.slot.launch([to, self.beside.0, to], launches);
+        self.or_lost(launched)
     }
 
     fn put_beside(&mut self, words: &[T]) -> Result<(), GpuError> {

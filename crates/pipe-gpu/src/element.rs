@@ -54,6 +54,8 @@ pub(crate) enum Family {
     PrefixDown,
     RetainCount,
     Retain,
+    Mapped,
+    MappedLanes,
     /// Kernels of one's own, which are in no image of this crate.
     Custom,
 }
@@ -69,7 +71,7 @@ pub(crate) enum Types {
 
 impl Family {
     /// All of them, as their names begin in the sources, with the place of the image that has them.
-    pub(crate) const ALL: [(&str, usize, Types); 16] = [
+    pub(crate) const ALL: [(&str, usize, Types); 18] = [
         ("map", 0, Types::All),
         ("pair", 1, Types::All),
         ("grey", 1, Types::All),
@@ -85,6 +87,8 @@ impl Family {
         ("prefix_down", 3, Types::Integers),
         ("retain_count", 3, Types::All),
         ("retain", 3, Types::All),
+        ("mapped", 4, Types::All),
+        ("mapped_lanes", 4, Types::Floats),
         ("custom", 0, Types::None),
     ];
 

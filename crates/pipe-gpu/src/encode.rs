@@ -4,6 +4,7 @@
 
 use crate::element::Element;
 use pipe_core::kernel::{Binary, Compare, Op, Program};
+use std::cell::OnceCell;
 
 /// Operations of one launch; a longer program is launched in parts, over numbers that stay on the device. 32 of them take 776 bytes of the
 /// 4 KiB that parameters may have.
@@ -24,6 +25,34 @@ pub struct EncodedOp<T> {
 pub(crate) struct Encoded<T> {
     len: u32,
     ops: [EncodedOp<T>; MOST_OPS],
+}
+
+/// A program that the kernel knows, encoded when it is launched: a block that the gate keeps on the CPU does not pay for it.
+pub(crate) struct Encoding<'a, T: Element> {
+    program: &'a Program<T>,
+    launches: OnceCell<Vec<Encoded<T>>>,
+}
+
+impl<'a, T: Element> Encoding<'a, T> {
+    /// `None` if it has an operation that the kernel does not know.
+    pub(crate) fn new(program: &'a Program<T>) -> Option<Self> {
+        let is_known = program.ops().iter().all(|op| encode_op(*op).is_some());
+        is_known.then(|| Encoding { program, launches: OnceCell::new() })
+    }
+
+    pub(crate) fn program(&self) -> &'a Program<T> {
+        self.program
+    }
+
+    /// Whether it leaves numbers as they are.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.program.ops().is_empty()
+    }
+
+    /// The launches that it takes, in order.
+    pub(crate) fn launches(&self) -> &[Encoded<T>] {
+        self.launches.get_or_init(|| encode(self.program).unwrap_or_default())
+    }
 }
 
 /// The launches that a program takes, in order; none for a program that leaves numbers as they are. `None` if it has an operation that the

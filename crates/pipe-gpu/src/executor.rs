@@ -2,6 +2,8 @@
 
 use crate::error::GpuError;
 use crate::facts::DeviceFacts;
+#[cfg(feature = "cuda")]
+use crate::gate::Clock;
 use crate::gate::{Gate, Rates};
 use crate::log::Log;
 use pipe_core::kernel::{Runner, Scalar};
@@ -10,6 +12,8 @@ use pipe_core::{Budget, Executor, Inline, MemorySettings, Profile, RunError};
 use std::convert::Infallible;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
+#[cfg(feature = "cuda")]
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 #[cfg(feature = "cuda")]
 type Device = Arc<crate::fleet::Fleet>;
@@ -42,6 +46,9 @@ pub struct Gpu {
     /// Opened when it is first needed, with the settings of then.
     device: Arc<OnceLock<Result<Device, GpuError>>>,
     pub(crate) log: Arc<Log>,
+    /// How long the CPU takes for the serial stage, which has a new worker for each block.
+    #[cfg(feature = "cuda")]
+    serial: Arc<Mutex<Clock>>,
 }
 
 impl Gpu {
@@ -58,6 +65,8 @@ impl Gpu {
             cpu: Arc::new(Scalar),
             device: Arc::default(),
             log: Arc::default(),
+            #[cfg(feature = "cuda")]
+            serial: Arc::default(),
         }
     }
 
@@ -123,6 +132,10 @@ impl Gpu {
     /// Who computes kernels where the device does not; plain loops unless set.
     pub fn or_on(mut self, cpu: impl Runner + 'static) -> Self {
         self.cpu = Arc::new(cpu);
+        #[cfg(feature = "cuda")]
+        {
+            self.serial = Arc::default();
+        }
         self
     }
 
@@ -163,6 +176,11 @@ impl Gpu {
 
     pub(crate) fn opened(&self) -> Result<Device, GpuError> {
         self.device.get_or_init(|| self.open()).clone()
+    }
+
+    #[cfg(feature = "cuda")]
+    pub(crate) fn serial_clock(&self) -> MutexGuard<'_, Clock> {
+        self.serial.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     #[cfg(feature = "cuda")]

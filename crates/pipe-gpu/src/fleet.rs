@@ -1,6 +1,6 @@
 //! The devices of a run, and their slots for a block: each piece goes to the device that has the fewest of them under way.
 
-use crate::cuda::{Driver, Slot};
+use crate::cuda::{Driver, Pages, Registered, Slot};
 use crate::custom::CudaFunction;
 use crate::error::GpuError;
 use crate::gate::Rates;
@@ -19,7 +19,10 @@ impl Fleet {
     /// # Errors
     /// Why one of them cannot be used.
     pub(crate) fn open(ordinals: &[u32], slot_bytes: usize, limit: usize) -> Result<Self, GpuError> {
-        let open = |ordinal: &u32| Ok(Arc::new(Pool::new(Driver::open(*ordinal)?, slot_bytes, limit)));
+        let registered = Arc::new(Registered::default());
+        let open = |ordinal: &u32| {
+            Ok(Arc::new(Pool::new(Driver::open(*ordinal, registered.clone())?, slot_bytes, limit)))
+        };
         let pools = ordinals.iter().map(open).collect::<Result<Vec<_>, _>>()?;
         let facts = match pools.as_slice() {
             [] => return Err(GpuError::NoSuchDevice { wanted: 0, found: 0 }),
@@ -75,6 +78,17 @@ impl Fleet {
     /// What a driver says of it.
     pub(crate) fn load(&self, function: CudaFunction) -> Result<(), GpuError> {
         self.working().try_for_each(|pool| pool.load(function))
+    }
+
+    /// Pins memory, for all devices.
+    ///
+    /// # Errors
+    /// Why it could not be pinned. The device is used on: only copies are slower.
+    pub(crate) fn pin(&self, pages: &mut Pages) -> Result<(), GpuError> {
+        match self.working().next() {
+            Some(pool) => pool.pin(pages),
+            None => Err(self.failure().cloned().unwrap_or(GpuError::NoSuchDevice { wanted: 0, found: 0 })),
+        }
     }
 
     /// The device with the fewest slots lent and bytes taken, for what stays on one.

@@ -55,9 +55,48 @@ impl Rates {
     }
 }
 
+/// Blocks that the CPU computes to learn how long it takes. The faster one counts: the first finds everything cold.
+#[cfg(feature = "cuda")]
+const TRIALS: u32 = 2;
+
+/// How long the CPU takes for a kernel.
+#[cfg(feature = "cuda")]
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Clock {
+    /// Blocks that it has computed so far, at most `TRIALS`.
+    trials: u32,
+    /// Its best seconds for a byte on the bus.
+    best: Option<f64>,
+}
+
+#[cfg(feature = "cuda")]
+impl Clock {
+    /// The seconds for a byte on the bus; `None` until enough blocks were computed.
+    pub(crate) fn seconds(&self) -> Option<f64> {
+        self.best.filter(|_| self.trials >= TRIALS)
+    }
+
+    /// Another block took so many.
+    pub(crate) fn took(&mut self, seconds: f64) {
+        self.best = Some(self.best.map_or(seconds, |best| best.min(seconds)));
+        self.trials += 1;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[cfg(feature = "cuda")]
+    #[test]
+    fn the_faster_of_two_blocks_counts_and_one_is_not_enough() {
+        let mut clock = Clock::default();
+        let seen = [3.0, 2.0, 5.0].map(|seconds| {
+            clock.took(seconds);
+            clock.seconds()
+        });
+        assert_eq!(seen, [None, Some(2.0), Some(2.0)]);
+    }
 
     const BUS: Rates = Rates { bytes_per_second: 1e9, seconds_per_block: 1e-5 };
 

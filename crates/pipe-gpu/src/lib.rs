@@ -28,7 +28,7 @@
 //!
 #![cfg_attr(
     feature = "cuda",
-    doc = "What is computed over again, or in steps, can stay on the device: [`Column`]."
+    doc = "What is computed over again, or in steps, can stay on the device: [`Column`]. Blocks that stream are copied once more on the host, unless they are pinned: [`PinnedBlocks`]."
 )]
 //!
 //! # When the device is not used
@@ -42,6 +42,7 @@
 //! | the CPU is faster, as [`Gate`] finds | the CPU computes; one event says so |
 //! | an operation that the kernels do not know | as above |
 //! | the driver does not take a kernel of one's own | as above, for this kernel |
+//! | the driver does not pin blocks | the device computes, and blocks are copied once more on the host; one event says so |
 //! | what one result is made of is longer than a slot: three rows of an image, the taps of a filter | as above |
 //!
 //! Results are those of the scalar reference, bit for bit; `exp`, `log`, `tanh`, `sigmoid` and `pow` within their
@@ -50,7 +51,7 @@
 //!
 //! # Features
 //!
-//! * `cuda`: the device. Without it, all of this but `Column` and `Custom` is there, and there is no device. Linux only.
+//! * `cuda`: the device. Without it, all of this but `Column`, `Custom` and pinned blocks is there, and there is no device. Linux only.
 
 mod error;
 mod executor;
@@ -70,13 +71,21 @@ mod element;
 #[cfg(feature = "cuda")]
 mod encode;
 #[cfg(feature = "cuda")]
+mod filled;
+#[cfg(feature = "cuda")]
 mod fleet;
 #[cfg(feature = "cuda")]
 mod images;
 #[cfg(feature = "cuda")]
 mod job;
 #[cfg(feature = "cuda")]
+mod mapped_column;
+#[cfg(feature = "cuda")]
 mod piece;
+#[cfg(feature = "cuda")]
+mod pinned;
+#[cfg(feature = "cuda")]
+mod pinned_step;
 #[cfg(feature = "cuda")]
 mod pool;
 #[cfg(feature = "cuda")]
@@ -91,7 +100,15 @@ pub use element::Element;
 pub use error::GpuError;
 pub use executor::Gpu;
 pub use facts::DeviceFacts;
+#[cfg(feature = "cuda")]
+pub use filled::Filled;
 pub use gate::{Gate, Place, Rates};
+#[cfg(feature = "cuda")]
+pub use mapped_column::MappedColumn;
+#[cfg(feature = "cuda")]
+pub use pinned::{PinnedBlock, PinnedBlocks};
+#[cfg(feature = "cuda")]
+pub use pinned_step::Pinned;
 
 #[doc = include_str!("../README.md")]
 #[cfg(doctest)]

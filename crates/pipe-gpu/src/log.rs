@@ -21,6 +21,8 @@ pub(crate) enum Topic {
     Custom,
     /// A piece of a block has no room in a slot.
     Slot,
+    /// Blocks that are to be pinned are not.
+    Unpinned,
     /// The CPU is faster.
     Gate,
 }

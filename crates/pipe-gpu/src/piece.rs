@@ -3,6 +3,7 @@
 use crate::custom::{CudaFunction, PARAMETERS};
 use crate::element::{Element, Family};
 use crate::encode::Encoded;
+use crate::job::Asked;
 
 /// Buffers of a device are aligned like this, and kernels load as many bytes at once.
 const ALIGNMENT: usize = 16;
@@ -30,6 +31,8 @@ pub(crate) struct Launch<'a, T> {
     /// How many of these it takes.
     pub(crate) takes: usize,
     pub(crate) table: Table<'a, T>,
+    /// By value, too, behind the table.
+    pub(crate) program: Option<&'a Encoded<T>>,
     /// Threads that have something to do.
     pub(crate) threads: usize,
 }
@@ -46,7 +49,7 @@ pub(crate) enum Function {
 /// The most numbers besides the length that a kernel takes.
 pub(crate) const MOST_NUMBERS: usize = 4;
 
-/// What a kernel takes by value, last.
+/// What a kernel takes by value, behind the numbers.
 pub(crate) enum Table<'a, T> {
     None,
     Program(&'a Encoded<T>),
@@ -54,6 +57,8 @@ pub(crate) enum Table<'a, T> {
     Bound(&'a T),
     /// The lowest number of a range, the highest one, and the parts per unit.
     Range(&'a [f64; 3]),
+    /// What is asked of a program's results.
+    Asked(&'a Asked<T>),
     /// What a kernel of one's own is given.
     Parameters(&'a [T; PARAMETERS]),
 }
@@ -64,11 +69,26 @@ impl<'a, T: Element> Launch<'a, T> {
         let mut all = [0; MOST_NUMBERS];
         all.iter_mut().zip(numbers).for_each(|(all, number)| *all = *number as u64);
         let (function, takes) = (Function::Ours(family.kernel::<T>()), numbers.len());
-        Launch { function, regions, len, numbers: all, takes, table: Table::None, threads: len }
+        Launch {
+            function,
+            regions,
+            len,
+            numbers: all,
+            takes,
+            table: Table::None,
+            program: None,
+            threads: len,
+        }
     }
 
     pub(crate) fn with(mut self, table: Table<'a, T>) -> Self {
         self.table = table;
+        self
+    }
+
+    /// Of what this program makes of the numbers.
+    pub(crate) fn behind(mut self, program: &'a Encoded<T>) -> Self {
+        self.program = Some(program);
         self
     }
 

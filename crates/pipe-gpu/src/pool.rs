@@ -3,7 +3,7 @@
 //! They are made when they are first wanted and used again; so pinned memory, which is slow to get, is got once. How many there may be is
 //! what the budget has room for. Nobody waits for one: who gets none computes on the CPU.
 
-use crate::cuda::{Driver, Slot};
+use crate::cuda::{Driver, Pages, Slot};
 use crate::custom::CudaFunction;
 use crate::error::GpuError;
 use crate::facts::DeviceFacts;
@@ -153,6 +153,14 @@ impl Pool {
             Ok(slot) => Ok((slot, room)),
             Err(error) => Err(if is_out_of_memory(&error) { full } else { error }),
         }
+    }
+
+    /// Pins memory.
+    ///
+    /// # Errors
+    /// The driver's.
+    pub(crate) fn pin(&self, pages: &mut Pages) -> Result<(), GpuError> {
+        pages.pin(&self.driver)
     }
 
     /// How fast its bus is: measured once.

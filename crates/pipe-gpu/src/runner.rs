@@ -63,6 +63,15 @@ impl Gpu {
             why: why(),
         });
     }
+
+    /// Says, once in a run, why blocks are not pinned.
+    pub(crate) fn note_unpinned(&self, why: impl FnOnce() -> String) {
+        self.log.note(Topic::Unpinned, || Event::Fallback {
+            wanted: "copies from the blocks themselves".to_owned(),
+            got: "copies through pinned memory".to_owned(),
+            why: why(),
+        });
+    }
 }
 
 /// Fails every block: for who asks for a worker of a strict run without a device, and has not asked `prepare`.

@@ -1,18 +1,20 @@
 //! One worker's kernels: blocks cut into pieces, which go to the device and back on several streams at once.
 
+use crate::cuda::Target;
 use crate::custom::CustomKernel;
 use crate::element::{Element, Family};
-use crate::encode::encode;
+use crate::encode::Encoding;
 use crate::error::GpuError;
 use crate::executor::{Gpu, Without};
 use crate::fleet::Fleet;
-use crate::gate::{Gate, Place};
+use crate::gate::{Clock, Gate, Place};
 use crate::job::{
-    Count, Custom, Fir, Grey, Histogram, Job, Map, MinMax, Pair, PrefixSum, Retain, Rule, Stencil, Sum,
-    Total, WindowSums,
+    Before, Count, Custom, Fir, Grey, Histogram, Job, Map, MapTo, MinMax, Pair, PrefixSum, Results, Retain,
+    Rule, Stencil, Sum, Total, WindowSums,
 };
 use crate::log::Topic;
 use crate::piece::most_units;
+use crate::pinned::PinnedBlock;
 use pipe_core::kernel::{
     self, Bins, Compare, Compensated, KernelWorker, KernelWorkers, Moments, PairProgram, Program,
 };
@@ -23,8 +25,8 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// Blocks that the CPU computes to learn how long it takes. The faster one counts: the first finds everything cold.
-const TRIALS: u32 = 2;
+/// The family of the serial stage, which has a new worker for each block: its clock goes from one to the next.
+const SERIAL: Family = Family::PrefixDown;
 
 /// The kernels of one stage, for one worker.
 pub(crate) struct Worker {
@@ -35,25 +37,16 @@ pub(crate) struct Worker {
     clocks: [Clock; Family::ALL.len()],
 }
 
-/// How long the CPU takes for a kernel.
-#[derive(Clone, Copy)]
-struct Clock {
-    /// Blocks that it has computed so far, at most `TRIALS`.
-    trials: u32,
-    /// Its best seconds for a byte on the bus.
-    seconds: f64,
-}
-
 impl<T: Element> KernelWorker<T> for Worker {
     fn run(&mut self, program: &Program<T>, block: &mut [T]) -> Result<(), BoxError> {
-        let Some(encoded) = encode(program) else {
+        let Some(encoding) = Encoding::new(program) else {
             self.note_unknown();
             return T::of(&mut *self.cpu).run(program, block);
         };
-        if encoded.is_empty() {
+        if encoding.is_empty() {
             return Ok(());
         }
-        self.compute(&mut Map { program, encoded, block })
+        self.compute(&mut Map { program: encoding, block })
     }
 
     fn run_pair(&mut self, program: &PairProgram<T>, x: &mut [T], y: &[T]) -> Result<(), BoxError> {
@@ -117,13 +110,11 @@ impl<T: Element> KernelWorker<T> for Worker {
     }
 
     fn histogram(&mut self, histogram: &kernel::Histogram, block: &[T]) -> Result<Bins, BoxError> {
-        let mut bins = Histogram::new(histogram, self.fleet.slot_bytes(), block);
-        self.compute(&mut bins)?;
-        Ok(bins.result())
+        self.bins(histogram, None, block)
     }
 
     fn count(&mut self, compare: Compare, bound: T, block: &[T]) -> Result<u64, BoxError> {
-        self.total(Count(compare, bound), block)
+        self.total(Count(compare, bound), None, block)
     }
 
     fn compensated_sum(&mut self, block: &[T]) -> Result<Compensated, BoxError> {
@@ -132,18 +123,69 @@ impl<T: Element> KernelWorker<T> for Worker {
 
     fn sum(&mut self, block: &[T]) -> Result<T::Total, BoxError> {
         match T::total_of([0; 2]) {
-            Some(_) => self.total(Sum, block),
+            Some(_) => self.total(Sum, None, block),
             // In lanes: an order of additions that has no work for a device.
             None => T::of(&mut *self.cpu).sum(block),
         }
     }
 
     fn min_max(&mut self, block: &[T]) -> Result<Option<(T, T)>, BoxError> {
-        self.total(MinMax, block)
+        self.total(MinMax, None, block)
     }
 
     fn moments(&mut self, block: &[T]) -> Result<Moments, BoxError> {
         T::of(&mut *self.cpu).moments(block)
+    }
+
+    fn mapped_count(
+        &mut self,
+        program: &Program<T>,
+        compare: Compare,
+        bound: T,
+        block: &[T],
+    ) -> Result<u64, BoxError> {
+        match Before::new(program) {
+            Some(before) => self.total(Count(compare, bound), Some(&before), block),
+            None => {
+                let results = self.mapped(program, block)?;
+                self.count(compare, bound, &results)
+            }
+        }
+    }
+
+    fn mapped_histogram(
+        &mut self,
+        program: &Program<T>,
+        histogram: &kernel::Histogram,
+        block: &[T],
+    ) -> Result<Bins, BoxError> {
+        match Before::new(program) {
+            Some(before) => self.bins(histogram, Some(&before), block),
+            None => {
+                let results = self.mapped(program, block)?;
+                self.histogram(histogram, &results)
+            }
+        }
+    }
+
+    fn mapped_sum(&mut self, program: &Program<T>, block: &[T]) -> Result<T::Total, BoxError> {
+        match Before::new(program).filter(|_| T::total_of([0; 2]).is_some()) {
+            Some(before) => self.total(Sum, Some(&before), block),
+            None => {
+                let results = self.mapped(program, block)?;
+                self.sum(&results)
+            }
+        }
+    }
+
+    fn mapped_min_max(&mut self, program: &Program<T>, block: &[T]) -> Result<Option<(T, T)>, BoxError> {
+        match Before::new(program) {
+            Some(before) => self.total(MinMax, Some(&before), block),
+            None => {
+                let results = self.mapped(program, block)?;
+                self.min_max(&results)
+            }
+        }
     }
 
     fn as_any(&mut self) -> Option<&mut dyn Any> {
@@ -154,7 +196,8 @@ impl<T: Element> KernelWorker<T> for Worker {
 impl Worker {
     pub(crate) fn new(gpu: Gpu, fleet: Arc<Fleet>) -> Self {
         let cpu = gpu.cpu.worker();
-        let clocks = [Clock { trials: 0, seconds: f64::INFINITY }; Family::ALL.len()];
+        let mut clocks = [Clock::default(); Family::ALL.len()];
+        clocks[SERIAL as usize] = *gpu.serial_clock();
         Worker { gpu, fleet, cpu, clocks }
     }
 
@@ -209,10 +252,65 @@ impl Worker {
         }
     }
 
-    fn total<T: Element, R: Rule<T>>(&mut self, rule: R, block: &[T]) -> Result<R::Result, BoxError> {
-        let mut total = Total::new(rule, self.fleet.slot_bytes(), block);
+    /// A program over a pinned block: from its memory to that of another one, which is the result then.
+    pub(crate) fn pinned<T: Element>(
+        &mut self,
+        program: &Program<T>,
+        mut block: PinnedBlock<T>,
+    ) -> Result<PinnedBlock<T>, BoxError> {
+        if let Some(error) = block.refused() {
+            self.gpu.note_unpinned(|| error.to_string());
+        }
+        let encoding = Encoding::new(program).filter(|program| block.is_pinned() && !program.is_empty());
+        let with_room = encoding.and_then(|encoding| {
+            let mut other = block.another();
+            let pages = if other.is_pinned() { other.take_pages() } else { None };
+            Some((encoding, pages?, other))
+        });
+        let Some((encoding, pages, mut other)) = with_room else {
+            self.run(program, &mut block)?;
+            return Ok(block);
+        };
+        let target = Target::new(pages);
+        let results = Results::InBlock;
+        let mut job = MapTo { program: encoding, block: &mut block, target: &target, results };
+        let computed = self.compute(&mut job);
+        let results = job.results;
+        other.put_pages(target.into_pages());
+        computed?;
+        Ok(match results {
+            Results::InBlock => block,
+            Results::InTarget => other,
+        })
+    }
+
+    fn total<T: Element, R: Rule<T>>(
+        &mut self,
+        rule: R,
+        before: Option<&Before<'_, T>>,
+        block: &[T],
+    ) -> Result<R::Result, BoxError> {
+        let mut total = Total::new(rule, before, self.fleet.slot_bytes(), block);
         self.compute(&mut total)?;
         Ok(total.result())
+    }
+
+    fn bins<T: Element>(
+        &mut self,
+        histogram: &kernel::Histogram,
+        before: Option<&Before<'_, T>>,
+        block: &[T],
+    ) -> Result<Bins, BoxError> {
+        let mut bins = Histogram::new(histogram, before, self.fleet.slot_bytes(), block);
+        self.compute(&mut bins)?;
+        Ok(bins.result())
+    }
+
+    /// What a program makes of a block, where nothing is made of its results on the way.
+    fn mapped<T: Element>(&mut self, program: &Program<T>, block: &[T]) -> Result<Vec<T>, BoxError> {
+        let mut results = block.to_vec();
+        self.run(program, &mut results)?;
+        Ok(results)
     }
 
     #[cold]
@@ -226,15 +324,12 @@ impl Worker {
         if self.gpu.gate == Gate::Open {
             return Ok(Place::Device);
         }
-        let clock = self.clocks[family as usize];
-        if clock.trials < TRIALS {
-            return Ok(Place::Cpu);
-        }
+        let Some(seconds) = self.clocks[family as usize].seconds() else { return Ok(Place::Cpu) };
         let rates = match self.gpu.gate {
             Gate::With(rates) => rates,
             Gate::Measured | Gate::Open => self.fleet.rates()?,
         };
-        let cpu = clock.seconds * bytes as f64;
+        let cpu = seconds * bytes as f64;
         let place = rates.place(bytes, cpu);
         if place == Place::Cpu {
             self.gpu.note(Topic::Gate, || {
@@ -250,14 +345,15 @@ impl Worker {
     /// Computes on the CPU, and learns from the first blocks how long that takes.
     fn timed<T: Element, J: Job<T>>(&mut self, job: &mut J) -> Result<(), BoxError> {
         let clock = &mut self.clocks[J::FAMILY as usize];
-        if clock.trials == TRIALS {
+        if clock.seconds().is_some() {
             return job.on_cpu(T::of(&mut *self.cpu), 0);
         }
         let started = Instant::now();
         let done = job.on_cpu(T::of(&mut *self.cpu), 0);
-        let seconds = started.elapsed().as_secs_f64() / bytes_one_way(job) as f64;
-        clock.seconds = clock.seconds.min(seconds);
-        clock.trials += 1;
+        clock.took(started.elapsed().as_secs_f64() / bytes_one_way(job) as f64);
+        if J::FAMILY == SERIAL {
+            *self.gpu.serial_clock() = *clock;
+        }
         done
     }
 

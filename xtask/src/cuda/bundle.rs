@@ -21,8 +21,10 @@ pub(super) fn run(_: &Args) -> Result<String, String> {
     fs::create_dir_all(&folder)
         .and_then(|()| fs::copy(&built, &bundle))
         .map_err(|error| format!("{}: {error}", bundle.display()))?;
+    let there = "./pipe-gpu-check | tee pipe-gpu-check.txt";
+    let size = fs::metadata(&bundle).map_or(0, |file| file.len() >> 20);
     Ok(format!(
-        "{}\nRun it on a machine with a GPU. It tests each kernel, prints lines for kernels/out/VERIFIED, and a table of all bars last.",
+        "{} ({size} MiB)\nCarry it to a machine with a GPU, and there: {there}\nWhat to commit of what it says: crates/pipe-gpu/README.md.",
         bundle.display()
     ))
 }

@@ -1,6 +1,6 @@
 //! `cargo xtask cuda shim`: the driver functions that the shim of pipe-gpu defines, with the types that `cust_raw` gives them.
 //!
-//! Those that `cust` calls, and no others: a library that exports all 353 would only be larger.
+//! Those that `cust` and pipe-gpu call, and no others: a library that exports all 353 would only be larger.
 
 use crate::workspace::cargo;
 use std::collections::BTreeSet;
@@ -21,11 +21,12 @@ const BY_HAND: [&str; 2] = ["cuGetErrorString", "cuGetErrorName"];
 pub(super) fn run(args: &Args) -> Result<String, String> {
     let sources = sources_of(&["cust", "cust_raw"])?;
     let bindings = read(&sources[1].join("src/cuda.rs"))?;
-    let mut cust = String::new();
-    append_rust(&sources[0].join("src"), &mut cust)?;
-    let (prototypes, codes) = (prototypes(&bindings, &cust), codes(&bindings));
-    let (functions, known) = (prototypes.lines().count() - 4, codes.lines().count() - 3);
+    let mut callers = String::new();
+    append_rust(&sources[0].join("src"), &mut callers)?;
     let folder = super::pipe_gpu().join("src/cuda");
+    append_rust(&folder, &mut callers)?;
+    let (prototypes, codes) = (prototypes(&bindings, &callers), codes(&bindings));
+    let (functions, known) = (prototypes.lines().count() - 4, codes.lines().count() - 3);
     for (name, text) in [("prototypes.in", prototypes), ("codes.in", codes)] {
         let path = folder.join(name);
         if !args.check {
@@ -74,11 +75,11 @@ fn append_rust(folder: &Path, all: &mut String) -> Result<(), String> {
     Ok(())
 }
 
-/// The functions of the bindings that the caller names, as the shim's macro takes them.
-fn prototypes(bindings: &str, caller: &str) -> String {
+/// The functions of the bindings that the callers name, as the shim's macro takes them.
+fn prototypes(bindings: &str, callers: &str) -> String {
     let is_word = |c: char| c.is_alphanumeric() || c == '_';
     let called: BTreeSet<&str> =
-        caller.split(|c| !is_word(c)).filter(|word| word.starts_with("cu")).collect();
+        callers.split(|c| !is_word(c)).filter(|word| word.starts_with("cu")).collect();
     let functions = bindings.split("pub fn ").skip(1).filter_map(|rest| {
         let (name, rest) = rest.split_once('(')?;
         let (arguments, rest) = rest.split_once(") -> ")?;
@@ -89,7 +90,7 @@ fn prototypes(bindings: &str, caller: &str) -> String {
     let functions: std::collections::BTreeMap<_, _> = functions.collect();
     let lines: String = functions.into_values().collect();
     format!(
-        "// Made by `cargo xtask cuda shim` from cust_raw: the functions that cust calls.\n\nshim! {{\n{lines}}}\n"
+        "// Made by `cargo xtask cuda shim` from cust_raw: the functions that cust and this crate call.\n\nshim! {{\n{lines}}}\n"
     )
 }
 

@@ -39,8 +39,8 @@ pub use pair::{Binary, PairProgram, PairStep, TwoColumns};
 pub use prefix_sum::PrefixSum;
 pub use program::Program;
 pub use reduce::{
-    ArgMinMax, At, Bins, Compensated, CompensatedSum, Count, Histogram, InOrder, MeanVar, MinMax, Moments,
-    OrderedSum, Reduce, Reduced, Reduction, Sum,
+    ArgMinMax, At, Bins, Compensated, CompensatedSum, Count, Histogram, InOrder, Mapped, MeanVar, MinMax,
+    Moments, OrderedSum, Reduce, Reduced, Reduction, Sum,
 };
 pub use retain::Retain;
 pub use runner::{KernelWorker, KernelWorkers, Runner};

@@ -8,7 +8,7 @@ use crate::kernel::op::Compare;
 use crate::kernel::pair::{PairProgram, run_pair};
 use crate::kernel::prefix_sum::prefix_sum;
 use crate::kernel::program::Program;
-use crate::kernel::reduce::{Bins, Compensated, Histogram, Moments, extremes};
+use crate::kernel::reduce::{Bins, Compensated, Histogram, Moments, extremes, mapped};
 use crate::kernel::stencil::stencil;
 use crate::kernel::window_sums::window_sums;
 use crate::report::Event;
@@ -171,6 +171,53 @@ pub trait KernelWorker<T: Number> {
     /// As `run`.
     fn moments(&mut self, block: &[T]) -> Result<Moments, BoxError> {
         Ok(Moments::of(block))
+    }
+
+    /// `count` of what a program makes of a block, see [`Mapped`](crate::kernel::Mapped).
+    ///
+    /// # Errors
+    /// As `run`.
+    fn mapped_count(
+        &mut self,
+        program: &Program<T>,
+        compare: Compare,
+        bound: T,
+        block: &[T],
+    ) -> Result<u64, BoxError> {
+        let results = mapped(self, program, block)?;
+        self.count(compare, bound, &results)
+    }
+
+    /// `histogram` of what a program makes of a block.
+    ///
+    /// # Errors
+    /// As `run`.
+    fn mapped_histogram(
+        &mut self,
+        program: &Program<T>,
+        histogram: &Histogram,
+        block: &[T],
+    ) -> Result<Bins, BoxError> {
+        let results = mapped(self, program, block)?;
+        self.histogram(histogram, &results)
+    }
+
+    /// `sum` of what a program makes of a block.
+    ///
+    /// # Errors
+    /// As `run`.
+    fn mapped_sum(&mut self, program: &Program<T>, block: &[T]) -> Result<T::Total, BoxError> {
+        let results = mapped(self, program, block)?;
+        self.sum(&results)
+    }
+
+    /// `min_max` of what a program makes of a block.
+    ///
+    /// # Errors
+    /// As `run`.
+    fn mapped_min_max(&mut self, program: &Program<T>, block: &[T]) -> Result<Option<(T, T)>, BoxError> {
+        let results = mapped(self, program, block)?;
+        self.min_max(&results)
     }
 
     /// The worker itself, for a [`Kernel`](crate::kernel::Kernel) that comes with its runner and asks for more than there are words for here: a

@@ -6,8 +6,8 @@
 
 use crate::kernels::{Grid, Kernel, Launch, Order};
 use crate::state::{
-    Call, INVALID_DEVICE, INVALID_VALUE, NO_BINARY, NO_DEVICE, NOT_FOUND, OUT_OF_MEMORY, SUCCESS, State,
-    Work, call, set_context,
+    ALREADY_REGISTERED, Call, INVALID_DEVICE, INVALID_VALUE, NO_BINARY, NO_DEVICE, NOT_FOUND, OUT_OF_MEMORY,
+    SUCCESS, State, Work, call, set_context,
 };
 use std::collections::{BTreeSet, VecDeque};
 use std::ffi::{CStr, c_char, c_void};
@@ -225,6 +225,30 @@ extern "C" fn cuMemFreeHost(address: usize) -> i32 {
             state.violated("pinned memory was freed while a stream uses it");
         }
         freed(state, "pinned memory", |state| state.host.free(address))
+    })
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn cuMemHostRegister_v2(address: usize, bytes: usize, flags: u32) -> i32 {
+    const PORTABLE: u32 = 1;
+    const PAGE: usize = 4096;
+    call("cuMemHostRegister", Call::InContext, |state| {
+        let is_whole = bytes > 0 && address.is_multiple_of(PAGE) && bytes.is_multiple_of(PAGE);
+        if flags != PORTABLE || !is_whole {
+            state.violated("memory was registered that is no whole pages, or not for all devices");
+        }
+        let owner = state.current;
+        if state.host.register(address, bytes, owner) { SUCCESS } else { ALREADY_REGISTERED }
+    })
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn cuMemHostUnregister(address: usize) -> i32 {
+    call("cuMemHostUnregister", Call::Freeing, |state| {
+        if state.is_used(Some(address), None) {
+            state.violated("memory was unregistered while a stream uses it");
+        }
+        freed(state, "registered memory", |state| state.host.unregister(address))
     })
 }
 

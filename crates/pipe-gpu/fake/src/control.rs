@@ -70,6 +70,12 @@ extern "C" fn fake_peak() -> usize {
     state().device.peak
 }
 
+/// Bytes that were copied from memory that was registered, and to it.
+#[unsafe(no_mangle)]
+extern "C" fn fake_straight() -> usize {
+    state().host.straight
+}
+
 /// The most streams that had work at once.
 #[unsafe(no_mangle)]
 extern "C" fn fake_busiest() -> usize {

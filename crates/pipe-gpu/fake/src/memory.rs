@@ -3,20 +3,32 @@
 
 use std::collections::BTreeMap;
 
-/// Pinned buffers, by address, each with the device in whose context it was allocated.
-pub(crate) struct HostMemory(BTreeMap<usize, (i32, Box<[u64]>)>);
+/// Pinned memory, by address.
+pub(crate) struct HostMemory {
+    ranges: BTreeMap<usize, Pinned>,
+    /// Bytes that were copied from memory that is not the driver's, and to it.
+    pub(crate) straight: usize,
+}
+
+/// A range of it, and the device in whose context it was pinned.
+struct Pinned {
+    owner: i32,
+    bytes: usize,
+    /// The driver's own, or else somebody else's that was registered.
+    own: Option<Box<[u64]>>,
+}
 
 impl HostMemory {
     pub(crate) const fn new() -> Self {
-        HostMemory(BTreeMap::new())
+        HostMemory { ranges: BTreeMap::new(), straight: 0 }
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.0.len()
+        self.ranges.len()
     }
 
     pub(crate) fn clear(&mut self, device: i32) {
-        self.0.retain(|_, (owner, _)| *owner != device);
+        self.ranges.retain(|_, pinned| pinned.owner != device);
     }
 
     /// The address of a new one.
@@ -24,22 +36,46 @@ impl HostMemory {
         // What it was before does not matter: it looks like a number that nobody wrote.
         let mut memory = vec![0x7ff4_dead_7fa0_dead; bytes.div_ceil(8)].into_boxed_slice();
         let address = memory.as_mut_ptr() as usize;
-        self.0.insert(address, (owner, memory));
+        let bytes = memory.len() * 8;
+        self.ranges.insert(address, Pinned { owner, bytes, own: Some(memory) });
         address
     }
 
     pub(crate) fn free(&mut self, address: usize) -> bool {
-        self.0.remove(&address).is_some()
+        let is_own = self.ranges.get(&address).is_some_and(|pinned| pinned.own.is_some());
+        is_own && self.ranges.remove(&address).is_some()
     }
 
-    /// Whether an address is in the buffer that begins there.
-    pub(crate) fn is_in(&self, buffer: usize, address: usize) -> bool {
-        self.0.get(&buffer).is_some_and(|(_, memory)| (buffer..buffer + memory.len() * 8).contains(&address))
+    /// Whether it could be: not if a part of it is pinned already.
+    pub(crate) fn register(&mut self, address: usize, bytes: usize, owner: i32) -> bool {
+        let before = self.ranges.range(..address + bytes).next_back();
+        let is_free = before.is_none_or(|(from, pinned)| from + pinned.bytes <= address);
+        if is_free {
+            self.ranges.insert(address, Pinned { owner, bytes, own: None });
+        }
+        is_free
     }
 
-    pub(crate) fn holds(&self, address: usize, bytes: usize) -> bool {
-        let found = self.0.range(..=address).next_back();
-        found.is_some_and(|(from, (_, memory))| address + bytes <= from + memory.len() * 8)
+    pub(crate) fn unregister(&mut self, address: usize) -> bool {
+        let is_other = self.ranges.get(&address).is_some_and(|pinned| pinned.own.is_none());
+        is_other && self.ranges.remove(&address).is_some()
+    }
+
+    /// Whether an address is in the range that begins there.
+    pub(crate) fn is_in(&self, range: usize, address: usize) -> bool {
+        self.ranges.get(&range).is_some_and(|pinned| (range..range + pinned.bytes).contains(&address))
+    }
+
+    /// Whether all of it is pinned; then it is copied.
+    fn copies(&mut self, address: usize, bytes: usize) -> bool {
+        let found = self.ranges.range(..=address).next_back();
+        let Some((_, pinned)) = found.filter(|(from, pinned)| address + bytes <= *from + pinned.bytes) else {
+            return false;
+        };
+        if pinned.own.is_none() {
+            self.straight += bytes;
+        }
+        true
     }
 }
 
@@ -171,11 +207,11 @@ impl DeviceMemory {
     pub(crate) fn write(
         &mut self,
         to: u64,
-        host: &HostMemory,
+        host: &mut HostMemory,
         from: usize,
         bytes: usize,
     ) -> Result<(), String> {
-        if !host.holds(from, bytes) {
+        if !host.copies(from, bytes) {
             return Err(format!("{bytes} bytes copied from memory that is not pinned"));
         }
         let to = self.at(to, bytes)?;
@@ -187,11 +223,11 @@ impl DeviceMemory {
     pub(crate) fn read(
         &mut self,
         from: u64,
-        host: &HostMemory,
+        host: &mut HostMemory,
         to: usize,
         bytes: usize,
     ) -> Result<(), String> {
-        if !host.holds(to, bytes) {
+        if !host.copies(to, bytes) {
             return Err(format!("{bytes} bytes copied to memory that is not pinned"));
         }
         let from = self.at(from, bytes)?;

@@ -13,6 +13,7 @@ pub(crate) const NO_DEVICE: i32 = 100;
 pub(crate) const INVALID_DEVICE: i32 = 101;
 pub(crate) const NO_BINARY: i32 = 209;
 pub(crate) const INVALID_CONTEXT: i32 = 201;
+pub(crate) const ALREADY_REGISTERED: i32 = 712;
 pub(crate) const NOT_FOUND: i32 = 500;
 
 /// Everything; one lock, for every call.
@@ -134,8 +135,8 @@ impl State {
         };
         for work in std::mem::take(waiting) {
             let done = match work {
-                Work::There { device, host, bytes } => self.device.write(device, &self.host, host, bytes),
-                Work::Back { device, host, bytes } => self.device.read(device, &self.host, host, bytes),
+                Work::There { device, host, bytes } => self.device.write(device, &mut self.host, host, bytes),
+                Work::Back { device, host, bytes } => self.device.read(device, &mut self.host, host, bytes),
                 Work::Within { to, from, bytes } => self.device.copy(to, from, bytes),
                 Work::Launch(launch) => launch.run(&mut self.device),
             };

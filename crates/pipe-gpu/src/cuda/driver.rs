@@ -7,6 +7,7 @@
     reason = "it hands pointers to the driver, which copies and computes behind the compiler's back"
 )]
 
+use super::pages::Registered;
 use super::shim;
 use crate::custom::CudaFunction;
 use crate::element::{Element, kernels};
@@ -22,7 +23,7 @@ use cust::{CudaApiVersion, CudaFlags, sys};
 use std::ffi::c_void;
 use std::mem::ManuallyDrop;
 use std::ptr;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Threads of a block of the grid.
 const THREADS: u32 = 256;
@@ -39,6 +40,7 @@ pub(crate) struct Driver {
     own: ManuallyDrop<Mutex<Vec<Own>>>,
     context: ManuallyDrop<Context>,
     facts: DeviceFacts,
+    registered: Arc<Registered>,
 }
 
 /// A function of one's own, with the module that it is in; or what the driver said of it.
@@ -57,11 +59,11 @@ unsafe impl Send for Function {}
 unsafe impl Sync for Function {}
 
 impl Driver {
-    /// Opens the device of this number.
+    /// Opens the device of this number. What one of several devices has pinned is pinned for all.
     ///
     /// # Errors
     /// Why there is none, or why it cannot be used.
-    pub(crate) fn open(ordinal: u32) -> Result<Self, GpuError> {
+    pub(crate) fn open(ordinal: u32, registered: Arc<Registered>) -> Result<Self, GpuError> {
         shim::driver_library().map_err(|why| GpuError::NoDriver { why: why.to_owned() })?;
         called("cuInit", || cust::init(CudaFlags::empty()))?;
         let found = called("cuDeviceGetCount", Device::num_devices)?;
@@ -85,11 +87,15 @@ impl Driver {
         let functions = kernels().map(function).collect::<Result<_, _>>()?;
         let (modules, context) = (ManuallyDrop::new(modules), ManuallyDrop::new(context));
         let facts = DeviceFacts { name, image, cuda: (cuda.major(), cuda.minor()) };
-        Ok(Driver { functions, modules, own: ManuallyDrop::default(), context, facts })
+        Ok(Driver { functions, modules, own: ManuallyDrop::default(), context, facts, registered })
     }
 
     pub(crate) fn facts(&self) -> &DeviceFacts {
         &self.facts
+    }
+
+    pub(super) fn registered(&self) -> &Registered {
+        &self.registered
     }
 
     /// Sees to it that a function of one's own is there. The driver compiles it once, and is asked once.
@@ -175,7 +181,7 @@ impl Driver {
             piece::Function::Own(function) => self.own(function)?.0,
         };
         let len = launch.len as u64;
-        let mut arguments = [ptr::null_mut::<c_void>(); 3 + 1 + MOST_NUMBERS + 1];
+        let mut arguments = [ptr::null_mut::<c_void>(); 3 + 1 + MOST_NUMBERS + 2];
         let places = launch.regions.iter().map(|region| (&raw const regions[*region]).cast());
         let numbers = launch.numbers[..launch.takes].iter().map(|number| (&raw const *number).cast());
         let table = match launch.table {
@@ -184,9 +190,11 @@ impl Driver {
             Table::Weights(weights) => Some((&raw const *weights).cast()),
             Table::Bound(bound) => Some((&raw const *bound).cast()),
             Table::Range(range) => Some((&raw const *range).cast()),
+            Table::Asked(asked) => Some((&raw const *asked).cast()),
             Table::Parameters(parameters) => Some((&raw const *parameters).cast()),
         };
-        let all = places.chain([(&raw const len).cast()]).chain(numbers).chain(table);
+        let program = launch.program.map(|program| (&raw const *program).cast());
+        let all = places.chain([(&raw const len).cast()]).chain(numbers).chain(table).chain(program);
         arguments.iter_mut().zip(all).for_each(|(argument, from)| *argument = from.cast_mut());
         let arguments = arguments.as_mut_ptr();
         // SAFETY: the kernel takes these, of these types and this layout, in this order; the driver copies them before it returns. The numbers

@@ -5,6 +5,7 @@
 )]
 
 use super::driver::{Driver, called, checked};
+use super::pages::{Target, Use};
 use crate::element::Element;
 use crate::error::GpuError;
 use crate::gate::Rates;
@@ -13,7 +14,7 @@ use cust::memory::{DeviceBuffer, LockedBuffer};
 use cust::stream::{Stream, StreamFlags};
 use cust::sys;
 use std::ffi::c_void;
-use std::mem::ManuallyDrop;
+use std::mem::{self, ManuallyDrop};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
@@ -26,6 +27,8 @@ pub(crate) struct Slot {
     parts: ManuallyDrop<Parts>,
     /// The bytes of the pinned buffer that the piece under way comes back to.
     under_way: Option<Range<usize>>,
+    /// Of the memory that is not this slot's and that what is under way reads or writes.
+    uses: Vec<Use>,
     driver: Arc<Driver>,
 }
 
@@ -60,7 +63,7 @@ impl Slot {
         // SAFETY: nothing is copied from it that was not copied to it before.
         let device = called("cuMemAlloc", || unsafe { DeviceBuffer::uninitialized(words(on_device)) })?;
         let parts = ManuallyDrop::new(Parts { device, pinned, stream });
-        Ok(Slot { parts, under_way: None, driver: driver.clone() })
+        Ok(Slot { parts, under_way: None, uses: Vec::new(), driver: driver.clone() })
     }
 
     /// Sends a piece on its way: its inputs there, through the launches, and its output back.
@@ -71,40 +74,85 @@ impl Slot {
     /// # Panics
     /// If a piece is under way, or this one is larger than the slot, or an input than its region.
     pub(crate) fn begin<T: Element>(&mut self, piece: &Piece<'_, T>) -> Result<(), GpuError> {
+        let (from, back) = self.compute(piece)?;
+        self.under_way = Some(back.clone());
+        let Parts { pinned, stream, .. } = &mut *self.parts;
+        let (to, stream) = (pinned.as_mut_ptr().cast::<u8>().wrapping_add(back.start), stream.as_inner());
+        // SAFETY: both buffers have so many bytes, and neither is touched or freed before the stream was waited for: `under_way` says so.
+        checked("cuMemcpyDtoHAsync", || unsafe {
+            sys::cuMemcpyDtoHAsync_v2(to.cast::<c_void>(), from, back.len(), stream)
+        })
+    }
+
+    /// As `begin`, and the output goes straight to a target, from this byte on. So nothing has come back for [`Slot::end`] to show.
+    ///
+    /// # Errors
+    /// As `begin`.
+    ///
+    /// # Panics
+    /// As `begin`; and if the target has no room for the output.
+    pub(crate) fn begin_to<T: Element>(
+        &mut self,
+        piece: &Piece<'_, T>,
+        target: &Target,
+        at: usize,
+    ) -> Result<(), GpuError> {
+        let (from, back) = self.compute(piece)?;
+        let (to, of_target) = target.place(at, back.len());
+        self.uses.push(of_target);
+        let stream = self.parts.stream.as_inner();
+        // SAFETY: the target has room, as it has asserted, and is neither read nor freed before this slot has given up its use: after the stream
+        // was waited for.
+        checked("cuMemcpyDtoHAsync", || unsafe {
+            sys::cuMemcpyDtoHAsync_v2(to.cast::<c_void>(), from, back.len(), stream)
+        })
+    }
+
+    /// Begins the copies there and the launches. Where the output is then: its address on the device, and its bytes within the slot.
+    fn compute<T: Element>(&mut self, piece: &Piece<'_, T>) -> Result<(u64, Range<usize>), GpuError> {
         let (places, end) = places::<T>(&piece.regions);
         assert!(self.under_way.is_none(), "a slot has one piece at a time");
         assert!(end <= self.pinned_bytes(), "the piece is larger than the slot");
         assert!(piece.inputs.iter().zip(&piece.regions).all(|(input, region)| input.len() <= *region));
         self.driver.enter()?;
+        self.under_way = Some(0..0);
         let Parts { device, pinned, stream } = &mut *self.parts;
+        let (at, stream) = (device.as_device_ptr().as_raw(), stream.as_inner());
         let host = pinned.as_mut_ptr().cast::<u8>();
-        let mut there = 0;
+        let (mut straight, mut staged) = (Vec::new(), None::<Range<usize>>);
         for (input, place) in piece.inputs.iter().zip(places) {
+            if let Some(of_input) = self.driver.registered().using(input) {
+                self.uses.push(of_input);
+                straight.push((input, place));
+                continue;
+            }
             let bytes = size_of_val(*input);
             // SAFETY: the input is no longer than its region, which ends inside of the buffer, as asserted; and nothing is under way that
             // reads or writes it.
-            unsafe { ptr::copy_nonoverlapping(input.as_ptr().cast::<u8>(), host.add(place), bytes) };
-            there = place + bytes;
+            unsafe { ptr::copy_nonoverlapping(input.as_ptr().cast::<u8>(), host.wrapping_add(place), bytes) };
+            staged = Some(staged.map_or(place, |staged| staged.start)..place + bytes);
         }
-        let back = places[piece.output]..places[piece.output] + piece.regions[piece.output] * size_of::<T>();
-        self.under_way = Some(back.clone());
-        let (at, stream) = (device.as_device_ptr().as_raw(), stream.as_inner());
-        // SAFETY: both buffers have so many bytes, and neither is touched or freed before the stream was waited for: `under_way` says so.
-        checked("cuMemcpyHtoDAsync", || unsafe {
-            sys::cuMemcpyHtoDAsync_v2(at, host.cast::<c_void>(), there, stream)
-        })?;
+        if let Some(Range { start, end }) = staged {
+            let from = host.wrapping_add(start).cast::<c_void>();
+            // SAFETY: both buffers have so many bytes, and neither is touched or freed before the stream was waited for.
+            checked("cuMemcpyHtoDAsync", || unsafe {
+                sys::cuMemcpyHtoDAsync_v2(at + start as u64, from, end - start, stream)
+            })?;
+        }
+        // Behind the others: what lies between those was copied over these.
+        for (input, place) in straight {
+            let from = input.as_ptr().cast::<c_void>();
+            // SAFETY: the input is pinned memory, which is not freed while there is a use of it; and this slot has one until the stream was
+            // waited for.
+            checked("cuMemcpyHtoDAsync", || unsafe {
+                sys::cuMemcpyHtoDAsync_v2(at + place as u64, from, size_of_val(*input), stream)
+            })?;
+        }
         for launch in piece.launches {
             self.driver.launch(stream, places.map(|place| at + place as u64), launch)?;
         }
-        // SAFETY: as above.
-        checked("cuMemcpyDtoHAsync", || unsafe {
-            sys::cuMemcpyDtoHAsync_v2(
-                host.add(back.start).cast::<c_void>(),
-                at + back.start as u64,
-                back.len(),
-                stream,
-            )
-        })
+        let output = places[piece.output];
+        Ok((at + output as u64, output..output + piece.regions[piece.output] * size_of::<T>()))
     }
 
     /// Waits for the piece that is under way; the region that has come back, as numbers of the type that it was begun with.
@@ -131,6 +179,9 @@ impl Slot {
     /// If they have no room there.
     pub(crate) fn put<T: Element>(&mut self, at: usize, numbers: &[T]) -> Result<(), GpuError> {
         assert!(at + size_of_val(numbers) <= self.device_bytes(), "there is no room for them");
+        if let Some(of_numbers) = self.driver.registered().using(numbers) {
+            return self.put_straight(at, numbers, of_numbers);
+        }
         let each = self.pinned_bytes() / size_of::<T>();
         for (part, to) in numbers.chunks(each).zip((at..).step_by(each * size_of::<T>())) {
             self.wait()?;
@@ -146,6 +197,24 @@ impl Slot {
             })?;
         }
         Ok(())
+    }
+
+    /// As `put`, from memory that is pinned. Nothing of it is under way afterwards: its owner may write to it.
+    fn put_straight<T: Element>(
+        &mut self,
+        at: usize,
+        numbers: &[T],
+        of_numbers: Use,
+    ) -> Result<(), GpuError> {
+        self.driver.enter()?;
+        self.under_way = Some(0..0);
+        self.uses.push(of_numbers);
+        let Parts { device, stream, .. } = &*self.parts;
+        let (to, stream) = (device.as_device_ptr().as_raw() + at as u64, stream.as_inner());
+        let (from, bytes) = (numbers.as_ptr().cast::<c_void>(), size_of_val(numbers));
+        // SAFETY: there is room, as the caller has asserted, and pinned memory is not freed while there is a use of it.
+        checked("cuMemcpyHtoDAsync", || unsafe { sys::cuMemcpyHtoDAsync_v2(to, from, bytes, stream) })?;
+        self.wait()
     }
 
     /// Begins kernels over regions that begin at these bytes on the device.
@@ -230,6 +299,7 @@ impl Slot {
         self.driver.enter()?;
         called("cuStreamSynchronize", || self.parts.stream.synchronize())?;
         self.under_way = None;
+        self.uses.clear();
         Ok(())
     }
 
@@ -264,6 +334,10 @@ impl Drop for Slot {
             // SAFETY: they are not used again, and nothing is under way in them. Otherwise they are left to the context, which frees them
             // when it goes: freeing what a copy still writes to would be worse than keeping it.
             unsafe { ManuallyDrop::drop(&mut self.parts) };
+        }
+        if !is_idle {
+            // They are in use for ever.
+            mem::forget(mem::take(&mut self.uses));
         }
     }
 }

@@ -1,6 +1,7 @@
 //! How many numbers there are in each part of a range.
 
 use super::Job;
+use super::mapped::{Asked, Before, Question, What};
 use super::words::{numbers_of, room, stripes, words_of};
 use crate::cuda::Slot;
 use crate::element::{Element, Family};
@@ -14,10 +15,10 @@ use std::{iter, ops::Range};
 const BESIDE: usize = 3;
 
 /// How many numbers there are in each part of a range. Each piece takes tables of zeros with it, and they come back.
-pub(crate) struct Histogram<'a, T> {
+pub(crate) struct Histogram<'a, T: Element> {
     histogram: kernel::Histogram,
-    /// Its lowest number, its highest one, and the parts per unit.
-    range: [f64; 3],
+    question: Question<T>,
+    before: Option<&'a Before<'a, T>>,
     stripes: usize,
     block: &'a [T],
     words: Vec<u64>,
@@ -25,11 +26,19 @@ pub(crate) struct Histogram<'a, T> {
 }
 
 impl<'a, T: Element> Histogram<'a, T> {
-    pub(crate) fn new(histogram: &kernel::Histogram, slot_bytes: usize, block: &'a [T]) -> Self {
+    /// Of the numbers, or of what the program before makes of them.
+    pub(crate) fn new(
+        histogram: &kernel::Histogram,
+        before: Option<&'a Before<'a, T>>,
+        slot_bytes: usize,
+        block: &'a [T],
+    ) -> Self {
         let ((low, high), words) = (histogram.range(), histogram.bins() + BESIDE);
+        let asked = Asked { range: [low, high, histogram.scale()], bound: T::default() };
         Histogram {
             histogram: *histogram,
-            range: [low, high, histogram.scale()],
+            question: Question { what: What::Histogram, detail: histogram.bins(), asked },
+            before,
             stripes: stripes(slot_bytes, words),
             block,
             words: vec![0; words],
@@ -52,9 +61,13 @@ impl<'a, T: Element> Histogram<'a, T> {
         numbers_of(iter::repeat_n(0, self.stripes * self.words.len()))
     }
 
-    pub(crate) fn launch(&self, len: usize) -> Launch<'_, T> {
+    pub(crate) fn launches(&self, len: usize) -> Vec<Launch<'_, T>> {
+        if let Some(before) = self.before {
+            return before.launches(&self.question, len, self.stripes);
+        }
         let numbers = [self.stripes, self.histogram.bins()];
-        Launch::new(Family::Histogram, &[0, 1], len, &numbers).with(Table::Range(&self.range))
+        let launch = Launch::new(Family::Histogram, &[0, 1], len, &numbers);
+        vec![launch.with(Table::Range(&self.question.asked.range))]
     }
 }
 
@@ -76,7 +89,7 @@ impl<T: Element> Job<T> for Histogram<'_, T> {
 
     fn begin(&self, slot: &mut Slot, units: Range<usize>) -> Result<(), GpuError> {
         let regions = self.regions(units.len());
-        let launches = &[self.launch(units.len())];
+        let launches = &self.launches(units.len());
         slot.begin(&Piece { regions, inputs: &[&self.block[units], &self.zeros()], output: 1, launches })
     }
 
@@ -87,7 +100,14 @@ impl<T: Element> Job<T> for Histogram<'_, T> {
     }
 
     fn on_cpu(&mut self, cpu: &mut dyn KernelWorker<T>, from: usize) -> Result<(), BoxError> {
-        self.of_cpu = Some(cpu.histogram(&self.histogram, &self.block[from..])?);
+        let rest = &self.block[from..];
+        self.of_cpu = Some(match self.before {
+            Some(before) => {
+                let results = before.on_cpu(cpu, rest)?;
+                cpu.histogram(&self.histogram, &results)?
+            }
+            None => cpu.histogram(&self.histogram, rest)?,
+        });
         Ok(())
     }
 }

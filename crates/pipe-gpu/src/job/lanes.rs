@@ -1,5 +1,6 @@
 //! The sum of floats that are on the device already, lane by lane.
 
+use super::mapped::Before;
 use crate::element::{Element, Family};
 use crate::piece::Launch;
 use pipe_core::kernel::LANES;
@@ -24,9 +25,13 @@ impl Lanes {
         self.len.div_ceil(CHUNK) * LANES
     }
 
-    /// Leaves them in the second region.
-    pub(crate) fn launch<T: Element>(&self) -> Launch<'static, T> {
-        Launch::new(Family::Lanes, &[0, 1], self.len, &[]).with_threads(self.len())
+    /// Leaves them in the second region: of the numbers, or of what the program before makes of them.
+    pub(crate) fn launches<'l, T: Element>(&self, before: Option<&'l Before<'l, T>>) -> Vec<Launch<'l, T>> {
+        let launch = |family| Launch::new(family, &[0, 1], self.len, &[]).with_threads(self.len());
+        match before {
+            Some(before) => before.up_to(launch(Family::MappedLanes)),
+            None => vec![launch(Family::Lanes)],
+        }
     }
 
     /// The lanes of a chunk become one as those of a block do in pipe-core; the sums of chunks are added in their order, as those of blocks are.

@@ -3,17 +3,16 @@
 use super::Job;
 use crate::cuda::Slot;
 use crate::element::{Element, Family};
-use crate::encode::Encoded;
+use crate::encode::Encoding;
 use crate::error::GpuError;
 use crate::piece::{Launch, Piece, Regions};
 use pipe_core::BoxError;
-use pipe_core::kernel::{KernelWorker, Program};
+use pipe_core::kernel::KernelWorker;
 use std::ops::Range;
 
 /// A program over a block, in place.
 pub(crate) struct Map<'a, T: Element> {
-    pub(crate) program: &'a Program<T>,
-    pub(crate) encoded: Vec<Encoded<T>>,
+    pub(crate) program: Encoding<'a, T>,
     pub(crate) block: &'a mut [T],
 }
 
@@ -34,7 +33,7 @@ impl<T: Element> Job<T> for Map<'_, T> {
 
     fn begin(&self, slot: &mut Slot, units: Range<usize>) -> Result<(), GpuError> {
         let len = units.len();
-        let launches: Vec<_> = Launch::programs(&self.encoded, &[0], len).collect();
+        let launches: Vec<_> = Launch::programs(self.program.launches(), &[0], len).collect();
         let inputs = &[&self.block[units]];
         slot.begin(&Piece { regions: self.regions(len), inputs, output: 0, launches: &launches })
     }
@@ -44,6 +43,6 @@ impl<T: Element> Job<T> for Map<'_, T> {
     }
 
     fn on_cpu(&mut self, cpu: &mut dyn KernelWorker<T>, from: usize) -> Result<(), BoxError> {
-        cpu.run(self.program, &mut self.block[from..])
+        cpu.run(self.program.program(), &mut self.block[from..])
     }
 }

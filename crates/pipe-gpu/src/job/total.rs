@@ -1,6 +1,7 @@
 //! Of a block a few numbers, which are the same in any order: a count, the sum of integers, the extremes.
 
 use super::Job;
+use super::mapped::{Asked, Before, Question, What};
 use super::words::{numbers_of, room, stripes, words_of};
 use crate::cuda::Slot;
 use crate::element::{Element, Family};
@@ -25,6 +26,9 @@ pub(crate) trait Rule<T: Element> {
         Launch::new(Self::FAMILY, &[0, 1], len, &[stripes])
     }
 
+    /// The same of what a program makes of the numbers.
+    fn question(&self) -> Question<T>;
+
     /// The words of two stripes or pieces as those of both.
     fn merged(&self, a: Words, b: Words) -> Words {
         [a[0].wrapping_add(b[0]), a[1].wrapping_add(b[1])]
@@ -40,6 +44,8 @@ pub(crate) trait Rule<T: Element> {
 /// A rule over a block. Pieces give words, and what the CPU has done is a result of its own.
 pub(crate) struct Total<'a, T: Element, R: Rule<T>> {
     rule: R,
+    question: Question<T>,
+    before: Option<&'a Before<'a, T>>,
     stripes: usize,
     block: &'a [T],
     words: Words,
@@ -47,8 +53,10 @@ pub(crate) struct Total<'a, T: Element, R: Rule<T>> {
 }
 
 impl<'a, T: Element, R: Rule<T>> Total<'a, T, R> {
-    pub(crate) fn new(rule: R, slot_bytes: usize, block: &'a [T]) -> Self {
-        Total { rule, stripes: stripes(slot_bytes, 2), block, words: R::NOTHING, of_cpu: None }
+    /// Of the numbers, or of what the program before makes of them.
+    pub(crate) fn new(rule: R, before: Option<&'a Before<'a, T>>, slot_bytes: usize, block: &'a [T]) -> Self {
+        let (question, stripes) = (rule.question(), stripes(slot_bytes, 2));
+        Total { rule, question, before, stripes, block, words: R::NOTHING, of_cpu: None }
     }
 
     pub(crate) fn result(self) -> R::Result {
@@ -64,8 +72,11 @@ impl<'a, T: Element, R: Rule<T>> Total<'a, T, R> {
         numbers_of(iter::repeat_n(R::NOTHING, self.stripes).flatten())
     }
 
-    pub(crate) fn launch(&self, len: usize) -> Launch<'_, T> {
-        self.rule.launch(len, self.stripes)
+    pub(crate) fn launches(&self, len: usize) -> Vec<Launch<'_, T>> {
+        match self.before {
+            Some(before) => before.launches(&self.question, len, self.stripes),
+            None => vec![self.rule.launch(len, self.stripes)],
+        }
     }
 }
 
@@ -86,7 +97,7 @@ impl<T: Element, R: Rule<T>> Job<T> for Total<'_, T, R> {
 
     fn begin(&self, slot: &mut Slot, units: Range<usize>) -> Result<(), GpuError> {
         let regions = self.regions(units.len());
-        let launches = &[self.launch(units.len())];
+        let launches = &self.launches(units.len());
         slot.begin(&Piece { regions, inputs: &[&self.block[units], &self.nothing()], output: 1, launches })
     }
 
@@ -97,7 +108,14 @@ impl<T: Element, R: Rule<T>> Job<T> for Total<'_, T, R> {
     }
 
     fn on_cpu(&mut self, cpu: &mut dyn KernelWorker<T>, from: usize) -> Result<(), BoxError> {
-        self.of_cpu = Some(self.rule.on_cpu(cpu, &self.block[from..])?);
+        let rest = &self.block[from..];
+        self.of_cpu = Some(match self.before {
+            Some(before) => {
+                let results = before.on_cpu(cpu, rest)?;
+                self.rule.on_cpu(cpu, &results)?
+            }
+            None => self.rule.on_cpu(cpu, rest)?,
+        });
         Ok(())
     }
 }
@@ -113,6 +131,11 @@ impl<T: Element> Rule<T> for Count<T> {
     fn launch(&self, len: usize, stripes: usize) -> Launch<'_, T> {
         let launch = Launch::new(Family::Count, &[0, 1], len, &[stripes, code_of_compare(self.0)]);
         launch.with(Table::Bound(&self.1))
+    }
+
+    fn question(&self) -> Question<T> {
+        let asked = Asked { range: [0.0; 3], bound: self.1 };
+        Question { what: What::Count, detail: code_of_compare(self.0), asked }
     }
 
     fn result(&self, words: Words) -> u64 {
@@ -136,6 +159,10 @@ impl<T: Element> Rule<T> for Sum {
     const NOTHING: Words = [0, 0];
     type Result = T::Total;
 
+    fn question(&self) -> Question<T> {
+        Question::plain(What::Sum)
+    }
+
     fn result(&self, words: Words) -> T::Total {
         T::total_of(words).unwrap_or_else(|| T::default().as_total())
     }
@@ -156,6 +183,10 @@ impl<T: Element> Rule<T> for MinMax {
     const FAMILY: Family = Family::MinMax;
     const NOTHING: Words = [u64::MAX, 0];
     type Result = Option<(T, T)>;
+
+    fn question(&self) -> Question<T> {
+        Question::plain(What::MinMax)
+    }
 
     fn merged(&self, a: Words, b: Words) -> Words {
         [a[0].min(b[0]), a[1].max(b[1])]

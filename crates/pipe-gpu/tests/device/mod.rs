@@ -1,49 +1,97 @@
 //! Every kernel on the device of this machine, held against the reference: for the test here, and for the program that
 //! `cargo xtask cuda bundle` makes.
 
+pub(crate) mod date;
+
 use pipe_core::BoxError;
 use pipe_core::kernel::{
-    Binary, Blocks, Compare, Float, Histogram, KernelWorker, Number, Program, Runner, Scalar, Sum,
+    Binary, Blocks, Compare, Float, Histogram, KernelWorker, Mapped, Number, Program, Runner, Scalar, Sum,
 };
 use pipe_core::{Inline, from_source};
-use pipe_gpu::{DeviceFacts, Element, Gpu};
+use pipe_gpu::{DeviceFacts, Element, Gpu, GpuError};
 
 const MANIFEST: &str = include_str!("../../kernels/out/MANIFEST");
 /// The sources, and the families of kernels that each has.
-const SOURCES: [(&str, &[&str]); 4] = [
+const SOURCES: [(&str, &[&str]); 5] = [
     ("map", &["map"]),
     ("blocks", &["pair", "grey", "stencil", "fir", "window_sums"]),
     ("totals", &["count", "min_max", "histogram", "sum", "lanes"]),
     ("scan", &["retain_count", "retain", "prefix_up", "prefix_down"]),
+    ("mapped", &["mapped", "mapped_lanes"]),
 ];
 /// Those that only integers have, and those that only floats have.
 const OF_INTEGERS: [&str; 3] = ["sum", "prefix_up", "prefix_down"];
-const OF_FLOATS: [&str; 1] = ["lanes"];
+const OF_FLOATS: [&str; 2] = ["lanes", "mapped_lanes"];
 const TYPES: [&str; 6] = ["f32", "f64", "i32", "i64", "u8", "u16"];
+
+/// Bytes of a slot of most tests: so lengths around a piece and several pieces are short. In release, over the driver that computes on the CPU, all of it takes three
+/// seconds of one core; with slots of 4 MiB it took more than five minutes.
+const SLOT: usize = 1 << 16;
 
 /// Each kernel over awkward lengths, held against the reference.
 pub(crate) fn verify(gpu: &Gpu) -> Result<(), String> {
-    from_block_to_block::<f32>(gpu, |n| n as f32 * 0.37 - 20.0)?;
-    from_block_to_block::<f64>(gpu, |n| n as f64 * 0.37 - 20.0)?;
-    from_block_to_block::<i32>(gpu, |n| (n as i32).wrapping_mul(0x9e37_79b9_u32 as i32))?;
-    from_block_to_block::<i64>(gpu, |n| (n as i64).wrapping_mul(0x9e37_79b9_7f4a_7c15_u64 as i64))?;
-    from_block_to_block::<u8>(gpu, |n| n as u8)?;
-    from_block_to_block::<u16>(gpu, |n| (n * 163) as u16)?;
-    exact::<f32>(gpu, |n| n as f32 * 0.37 - 20.0, [1.5, -2.25, 8.0], round_programs())?;
-    exact::<f64>(gpu, |n| n as f64 * 0.37 - 20.0, [1.5, -2.25, 8.0], round_programs())?;
-    exact::<i32>(gpu, |n| (n as i32).wrapping_mul(0x9e37_79b9_u32 as i32), [3, -7, 100_000], Vec::new())?;
-    exact::<i64>(
-        gpu,
-        |n| (n as i64).wrapping_mul(0x9e37_79b9_7f4a_7c15_u64 as i64),
-        [3, -7, 1 << 40],
-        Vec::new(),
-    )?;
-    exact::<u8>(gpu, |n| n as u8, [3, 7, 200], Vec::new())?;
-    exact::<u16>(gpu, |n| (n * 163) as u16, [3, 7, 60_000], Vec::new())?;
+    let small = gpu.clone().slot_bytes(SLOT);
+    of_all::<f32>(gpu, &small, |n| n as f32 * 0.37 - 20.0, [1.5, -2.25, 8.0], round_programs())?;
+    of_all::<f64>(gpu, &small, |n| n as f64 * 0.37 - 20.0, [1.5, -2.25, 8.0], round_programs())?;
+    let i32 = |n: usize| (n as i32).wrapping_mul(0x9e37_79b9_u32 as i32);
+    of_all::<i32>(gpu, &small, i32, [3, -7, 100_000], Vec::new())?;
+    let i64 = |n: usize| (n as i64).wrapping_mul(0x9e37_79b9_7f4a_7c15_u64 as i64);
+    of_all::<i64>(gpu, &small, i64, [3, -7, 1 << 40], Vec::new())?;
+    of_all::<u8>(gpu, &small, |n| n as u8, [3, 7, 200], Vec::new())?;
+    of_all::<u16>(gpu, &small, |n| (n * 163) as u16, [3, 7, 60_000], Vec::new())?;
     sum_of_column::<f32>(gpu, |n| (n % 1_013) as f32 * 0.37 - 150.0)?;
     sum_of_column::<f64>(gpu, |n| (n % 1_013) as f64 * 0.37 - 150.0)?;
-    near::<f32>(gpu, |n| n as f32 * 0.01 - 20.0, f32::EPSILON.into())?;
-    near::<f64>(gpu, |n| n as f64 * 0.01 - 20.0, f64::EPSILON)
+    near::<f32>(&small, |n| n as f32 * 0.01 - 20.0, f32::EPSILON.into())?;
+    near::<f64>(&small, |n| n as f64 * 0.01 - 20.0, f64::EPSILON)
+}
+
+/// All that is equal bit for bit, of one type.
+fn of_all<T: Element>(
+    gpu: &Gpu,
+    small: &Gpu,
+    number: fn(usize) -> T,
+    three: [T; 3],
+    more: Vec<Program<T>>,
+) -> Result<(), String> {
+    from_block_to_block(small, number)?;
+    exact(small, number, three, more)?;
+    larger_than_a_grid(gpu, number, three)?;
+    println!("equal: {}", std::any::type_name::<T>());
+    Ok(())
+}
+
+/// Numbers enough that each thread of the largest grid has several vectors of them, in a column; and as a block of several large pieces.
+fn larger_than_a_grid<T: Element>(
+    gpu: &Gpu,
+    number: fn(usize) -> T,
+    [a, b, c]: [T; 3],
+) -> Result<(), String> {
+    // 1,056 blocks of 256 threads, of 16 bytes each, and a half.
+    let len = 1_056 * 256 * 16 / size_of::<T>() * 5 / 2 + 5;
+    let numbers: Vec<T> = (0..len).map(number).collect();
+    let program = Program::new().mul_add(b, a).clamp(a, c);
+    let wanted: Vec<T> = numbers.iter().map(|x| program.apply(*x)).collect();
+    let mut got = numbers.clone();
+    let mut compute = || -> Result<_, BoxError> {
+        T::worker(gpu.worker()).run(&program, &mut got)?;
+        let mut column = gpu.column(&numbers)?;
+        let mapped = column.mapped(&program)?.count(Compare::Greater, a)?;
+        column.run(&program)?;
+        let found = (mapped, column.count(Compare::Greater, a)?, column.min_max()?);
+        column.retain(Compare::Greater, a)?;
+        Ok((found, column.to_vec()?))
+    };
+    let (found, kept) = compute().map_err(|error: BoxError| error.to_string())?;
+    let mut cpu = T::worker(Scalar.worker());
+    let mut expect = || -> Result<_, BoxError> {
+        let count = cpu.count(Compare::Greater, a, &wanted)?;
+        Ok((count, count, cpu.min_max(&wanted)?))
+    };
+    if found != expect().map_err(|error: BoxError| error.to_string())? {
+        return Err(format!("totals of {len} numbers that are there differ"));
+    }
+    let left: Vec<T> = wanted.iter().copied().filter(|x| Compare::Greater.holds(*x, a)).collect();
+    equal(&got, &wanted).and_then(|()| equal(&kept, &left)).map_err(|what| format!("{len} numbers: {what}"))
 }
 
 /// What every number has, each alone; and a program that is longer than one launch.
@@ -81,10 +129,9 @@ fn exact<T: Number>(
     three: [T; 3],
     more: Vec<Program<T>>,
 ) -> Result<(), String> {
-    // A slot has 4 MiB: lengths around a vector, a warp, a block of the grid, a piece, and several pieces.
-    let piece = (4 << 20) / size_of::<T>();
-    let lengths: Vec<usize> =
-        (0..70).chain([255, 256, 257, 1_000, 135_169, piece - 1, piece, piece + 1]).collect();
+    // Around a vector, a warp, a block of the grid, a piece, and several pieces.
+    let piece = SLOT / size_of::<T>();
+    let lengths: Vec<usize> = (0..70).chain([255, 256, 257, 1_000, piece - 1, piece, piece + 1]).collect();
     let mut device = T::worker(gpu.worker());
     for program in programs(three).into_iter().chain(more) {
         for len in lengths.iter().copied().chain([3 * piece + 5]) {
@@ -108,7 +155,7 @@ fn equal<T: Number>(got: &[T], wanted: &[T]) -> Result<(), String> {
 
 /// Each kernel that makes of a block another one or a few numbers, bit for bit; in one piece and in several.
 fn from_block_to_block<T: Number>(gpu: &Gpu, number: fn(usize) -> T) -> Result<(), String> {
-    let piece = (4 << 20) / size_of::<T>();
+    let piece = SLOT / size_of::<T>();
     let (mut device, mut reference) = (T::worker(gpu.worker()), T::worker(Scalar.worker()));
     let weights: [T; 9] = std::array::from_fn(|n| number(n + 1));
     let taps: Vec<T> = (0..33).map(|n| number(n + 5)).collect();
@@ -128,12 +175,21 @@ fn from_block_to_block<T: Number>(gpu: &Gpu, number: fn(usize) -> T) -> Result<(
             worker.prefix_sum(number(5), &mut sums)?;
             Ok((count, worker.min_max(&x)?, worker.sum(&x)?, parts, kept, sums))
         };
-        let (got, wanted) = (totals(&mut *device), totals(&mut *reference));
-        let (got, wanted) =
-            (got.map_err(|error: BoxError| error.to_string())?, wanted.map_err(|error| error.to_string())?);
-        if got != wanted {
-            return Err(format!("totals, filters or running totals of {} numbers differ", x.len()));
-        }
+        let program = Program::new().add(number(3)).square().clamp(number(1), number(90));
+        let mapped = |worker: &mut dyn KernelWorker<T>| {
+            let count = worker.mapped_count(&program, Compare::Greater, number(3), &x)?;
+            let extremes = worker.mapped_min_max(&program, &x)?;
+            Ok((
+                count,
+                extremes,
+                worker.mapped_sum(&program, &x)?,
+                worker.mapped_histogram(&program, &parts, &x)?,
+            ))
+        };
+        same(mapped(&mut *device), mapped(&mut *reference))
+            .map_err(|what| format!("of {} mapped numbers: {what}", x.len()))?;
+        same(totals(&mut *device), totals(&mut *reference))
+            .map_err(|what| format!("totals, filters or running totals of {} numbers: {what}", x.len()))?;
         let zeros = |len: usize| vec![T::default(); len];
         both(&mut *device, &mut *reference, zeros(x.len() / 3), |worker, out| worker.grey(&x, out))?;
         both(&mut *device, &mut *reference, zeros(x.len()), |worker, out| {
@@ -147,20 +203,33 @@ fn from_block_to_block<T: Number>(gpu: &Gpu, number: fn(usize) -> T) -> Result<(
             both(&mut *device, &mut *reference, out, |worker, out| worker.window_sums(width, &x, out))?;
         }
     }
-    println!("equal from block to block: {}", std::any::type_name::<T>());
     Ok(())
 }
 
-/// A sum of floats that are there already, bit for bit.
+/// What the device has found is what the reference has.
+fn same<R: PartialEq>(got: Result<R, BoxError>, wanted: Result<R, BoxError>) -> Result<(), String> {
+    let (got, wanted) = (got.map_err(|error| error.to_string())?, wanted.map_err(|error| error.to_string())?);
+    if got == wanted { Ok(()) } else { Err("they differ".to_owned()) }
+}
+
+/// Sums of floats that are there already, as they are and as a program makes them, bit for bit.
 fn sum_of_column<T: Element<Total = f64>>(gpu: &Gpu, number: fn(usize) -> T) -> Result<(), String> {
     for len in [0, 1, 63, 64, 65, 16_383, 16_384, 16_385, 1 << 20, (1 << 20) + 17] {
         let numbers: Vec<T> = (0..len).map(number).collect();
-        let sum =
-            gpu.column(&numbers).and_then(|mut column| column.sum()).map_err(|error| error.to_string())?;
-        let wanted = from_source(Blocks::new(numbers, 16_384)).reduce(Sum).run_on(&Inline);
-        let wanted = wanted.map_err(|error| error.to_string())?.value.unwrap_or_default();
-        if sum.to_bits() != wanted.to_bits() {
-            return Err(format!("the sum of {len} numbers that are there: {sum:e}, and not {wanted:e}"));
+        let scaled = Program::new().scale(number(3)).add(number(7));
+        let sums = |programs: [&Program<T>; 2]| -> Result<[f64; 2], GpuError> {
+            let mut column = gpu.column(&numbers)?;
+            let [as_they_are, scaled] = programs.map(|program| column.mapped(program)?.sum());
+            Ok([as_they_are?, scaled?])
+        };
+        let got = sums([&Program::new(), &scaled]).map_err(|error| error.to_string())?;
+        for (sum, program) in got.into_iter().zip([Program::new(), scaled]) {
+            let blocks = from_source(Blocks::new(numbers.clone(), 16_384));
+            let wanted = blocks.reduce(Mapped(program, Sum)).run_on(&Inline);
+            let wanted = wanted.map_err(|error| error.to_string())?.value.unwrap_or_default();
+            if sum.to_bits() != wanted.to_bits() {
+                return Err(format!("the sum of {len} numbers that are there: {sum:e}, and not {wanted:e}"));
+            }
         }
     }
     Ok(())
@@ -201,7 +270,7 @@ fn near<T: Float>(gpu: &Gpu, number: fn(usize) -> T, epsilon: f64) -> Result<(),
 
 /// The lines that `cargo xtask cuda check` looks for.
 pub(crate) fn confirm(facts: &DeviceFacts) {
-    println!("for kernels/out/VERIFIED, with today's date:");
+    println!("for crates/pipe-gpu/kernels/out/VERIFIED:");
     for (source, families) in SOURCES {
         let image = format!("{source}.{}", facts.image);
         for (family, of) in families.iter().flat_map(|family| TYPES.map(|of| (family, of))) {
@@ -217,5 +286,5 @@ pub(crate) fn confirm(facts: &DeviceFacts) {
 pub(crate) fn confirm_one(facts: &DeviceFacts, image: &str, kernel: &str) {
     let hash = MANIFEST.lines().find_map(|line| line.strip_suffix(image)).unwrap_or("?").trim();
     let (name, (major, minor)) = (&facts.name, facts.cuda);
-    println!("{hash} pipe_{kernel} {name}; CUDA {major}.{minor}; DATE");
+    println!("{hash} pipe_{kernel} {name}; CUDA {major}.{minor}; {}", date::today());
 }

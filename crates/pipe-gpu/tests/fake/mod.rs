@@ -109,6 +109,11 @@ impl Fake {
         self.number("fake_peak")
     }
 
+    /// Bytes that were copied from blocks themselves, and to them.
+    pub(crate) fn straight(&self) -> usize {
+        self.number("fake_straight")
+    }
+
     pub(crate) fn busiest(&self) -> usize {
         self.number("fake_busiest")
     }

@@ -2,6 +2,7 @@
 
 use crate::kernel::number::Number;
 use crate::kernel::op::Compare;
+use crate::kernel::program::Program;
 use crate::kernel::reduce::Reduction;
 use crate::kernel::runner::KernelWorker;
 use crate::stage::BoxError;
@@ -29,6 +30,15 @@ impl<T: Number> Reduction<T> for Count<T> {
 
     fn reduce(&self, worker: &mut dyn KernelWorker<T>, block: &[T]) -> Result<u64, BoxError> {
         worker.count(self.0, self.1, block)
+    }
+
+    fn reduce_mapped(
+        &self,
+        worker: &mut dyn KernelWorker<T>,
+        program: &Program<T>,
+        block: &[T],
+    ) -> Result<u64, BoxError> {
+        worker.mapped_count(program, self.0, self.1, block)
     }
 
     fn merge(&self, all: &mut u64, next: u64) {

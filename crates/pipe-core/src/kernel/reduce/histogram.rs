@@ -2,6 +2,7 @@
 
 use crate::error::RunError;
 use crate::kernel::number::Number;
+use crate::kernel::program::Program;
 use crate::kernel::reduce::Reduction;
 use crate::kernel::runner::KernelWorker;
 use crate::stage::BoxError;
@@ -88,6 +89,15 @@ impl<T: Number> Reduction<T> for Histogram {
 
     fn reduce(&self, worker: &mut dyn KernelWorker<T>, block: &[T]) -> Result<Bins, BoxError> {
         worker.histogram(self, block)
+    }
+
+    fn reduce_mapped(
+        &self,
+        worker: &mut dyn KernelWorker<T>,
+        program: &Program<T>,
+        block: &[T],
+    ) -> Result<Bins, BoxError> {
+        worker.mapped_histogram(program, self, block)
     }
 
     fn merge(&self, all: &mut Bins, next: Bins) {

@@ -1,6 +1,7 @@
 //! The least and the greatest number, and where they are.
 
 use crate::kernel::number::Number;
+use crate::kernel::program::Program;
 use crate::kernel::reduce::Reduction;
 use crate::kernel::runner::KernelWorker;
 use crate::stage::BoxError;
@@ -24,6 +25,15 @@ impl<T: Number> Reduction<T> for MinMax {
 
     fn reduce(&self, worker: &mut dyn KernelWorker<T>, block: &[T]) -> Result<Self::Partial, BoxError> {
         worker.min_max(block)
+    }
+
+    fn reduce_mapped(
+        &self,
+        worker: &mut dyn KernelWorker<T>,
+        program: &Program<T>,
+        block: &[T],
+    ) -> Result<Self::Partial, BoxError> {
+        worker.mapped_min_max(program, block)
     }
 
     fn merge(&self, all: &mut Self::Partial, next: Self::Partial) {

@@ -6,6 +6,7 @@
 mod compensated;
 mod count;
 mod histogram;
+mod mapped;
 mod mean_var;
 mod min_max;
 mod ordered;
@@ -15,15 +16,18 @@ mod sum;
 pub use compensated::{Compensated, CompensatedSum};
 pub use count::Count;
 pub use histogram::{Bins, Histogram};
+pub use mapped::Mapped;
 pub use mean_var::{MeanVar, Moments};
 pub use min_max::{ArgMinMax, At, MinMax};
 pub use ordered::{InOrder, OrderedSum};
 pub use step::{Reduce, Reduced};
 pub use sum::Sum;
 
+pub(crate) use mapped::mapped;
 pub(crate) use min_max::extremes;
 
 use crate::kernel::number::Number;
+use crate::kernel::program::Program;
 use crate::kernel::runner::KernelWorker;
 use crate::stage::BoxError;
 
@@ -59,6 +63,20 @@ pub trait Reduction<T: Number>: Send + Sync {
     /// # Errors
     /// The worker's. The block then is a failed item, and the stage's policy decides.
     fn reduce(&self, worker: &mut dyn KernelWorker<T>, block: &[T]) -> Result<Self::Partial, BoxError>;
+
+    /// Of what a program makes of one block, see [`Mapped`].
+    ///
+    /// # Errors
+    /// As `reduce`.
+    fn reduce_mapped(
+        &self,
+        worker: &mut dyn KernelWorker<T>,
+        program: &Program<T>,
+        block: &[T],
+    ) -> Result<Self::Partial, BoxError> {
+        let results = mapped(worker, program, block)?;
+        self.reduce(worker, &results)
+    }
 
     /// Adds what the next block gave to what all blocks before it gave.
     fn merge(&self, all: &mut Self::Partial, next: Self::Partial);

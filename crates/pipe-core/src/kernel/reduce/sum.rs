@@ -1,6 +1,7 @@
 //! The sum.
 
 use crate::kernel::number::Number;
+use crate::kernel::program::Program;
 use crate::kernel::reduce::Reduction;
 use crate::kernel::runner::KernelWorker;
 use crate::stage::BoxError;
@@ -18,6 +19,15 @@ impl<T: Number> Reduction<T> for Sum {
 
     fn reduce(&self, worker: &mut dyn KernelWorker<T>, block: &[T]) -> Result<T::Total, BoxError> {
         worker.sum(block)
+    }
+
+    fn reduce_mapped(
+        &self,
+        worker: &mut dyn KernelWorker<T>,
+        program: &Program<T>,
+        block: &[T],
+    ) -> Result<T::Total, BoxError> {
+        worker.mapped_sum(program, block)
     }
 
     fn merge(&self, all: &mut T::Total, next: T::Total) {
