@@ -12,9 +12,9 @@
 )]
 
 use super::call::{Call, Open, Serve};
-use super::hops::contained;
 use super::queue::Queue;
 use super::read::Read;
+use crate::contained::contained;
 use crate::pool::Buffer;
 use io_uring::opcode::{self, AsyncCancel};
 use io_uring::squeue::Entry;
