@@ -6,7 +6,7 @@ use crate::contender::{Need, Workload, contender};
 use crate::contenders::{fio, ours, ring};
 use crate::sets::{Mode, Sizes};
 
-const DIRECT: &str = "4 KiB at random places of a file, past the system's cache, 32 at once.";
+const DIRECT: &str = "4 KiB at random places of a file, past the system's cache, 32 at the disk at once.";
 const CACHED: &str =
     "4 KiB at random places of a file that lies in the cache, through io_uring, 128 at once.";
 const REQUESTS: &str =
@@ -21,6 +21,8 @@ pub(super) fn workloads(mode: Mode) -> [Workload; 3] {
     [
         workload("direct-reads", DIRECT, direct, 32).bar(Bar::Of { name: "fio", least: 0.95 }).with([
             contender!("ours", Ours, "ours/rings.rs", ours::rings::direct).needs(Need::DirectReads),
+            contender!("ours-in-line", Ours, "ours/rings.rs", ours::rings::direct_in_line)
+                .needs(Need::DirectReads),
             contender!("fio", Peer, "fio.rs", fio::direct).needs(Need::Fio),
             contender!("raw-ring", Limit, "ring.rs", ring::direct_reads).needs(Need::DirectReads),
         ]),
