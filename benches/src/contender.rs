@@ -175,6 +175,12 @@ pub(crate) enum Need {
     Command(&'static str),
     /// A memory control group below that of this process.
     MemoryGroup,
+    /// io_uring.
+    Ring,
+    /// io_uring, and files past the system's cache where the inputs are.
+    DirectReads,
+    /// Both, and the program fio.
+    Fio,
     /// Leases on files where the inputs are: the safe way to map them.
     Leases,
     /// A package of Python, in the environment of `cargo xtask peers`.
@@ -300,7 +306,8 @@ impl Contender {
 
     /// Whether cargo builds it: what is in Python, or starts a program of others, it does not.
     pub(crate) fn is_foreign(&self) -> bool {
-        !matches!(self.program, Program::Function(_)) || matches!(self.needs, Some(Need::Command(_)))
+        !matches!(self.program, Program::Function(_))
+            || matches!(self.needs, Some(Need::Command(_) | Need::Fio))
     }
 
     pub(crate) fn named(self, name: &'static str) -> Self {

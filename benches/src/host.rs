@@ -1,6 +1,8 @@
 //! The machine and the tree that the figures belong to.
 
 use crate::measure::BoxError;
+use crate::tasks::pieces::Pieces;
+use io_uring::IoUring;
 use pipe_core::{Source, Want};
 use pipe_stream::{Backend, Lines, Mapping};
 use serde::Serialize;
@@ -119,6 +121,17 @@ pub(crate) fn why_no_leases() -> Option<String> {
     // It may not have been made.
     let _ = std::fs::remove_file(&path);
     tried.err().map(|error| format!("no leases here: {error}"))
+}
+
+/// Why there is no io_uring, if there is none: it lies in the kernel, and in what it permits this process.
+pub(crate) fn why_no_ring() -> Option<String> {
+    IoUring::new(1).err().map(|error| format!("no io_uring here: {error}"))
+}
+
+/// Why files where the inputs are cannot be read past the system's cache, if they cannot: it lies in the file system.
+pub(crate) fn why_no_direct_reads() -> Option<String> {
+    let tried = Pieces::write().and_then(|pieces| Ok(pieces.open_direct()?));
+    tried.err().map(|error| format!("no reads past the cache here: {error}"))
 }
 
 /// Threads of a contender: all that this process may use, cgroup quota included.

@@ -148,6 +148,9 @@ fn why_not(
 fn missing(need: Need) -> Option<String> {
     let (there, otherwise) = match need {
         Need::Leases => return host::why_no_leases(),
+        Need::Ring => return host::why_no_ring(),
+        Need::DirectReads => return host::why_no_ring().or_else(host::why_no_direct_reads),
+        Need::Fio => return missing(Need::DirectReads).or_else(|| missing(Need::Command("fio"))),
         Need::MemoryGroup => return memory_group::why_none(),
         Need::File(file) => (host::root().join(file).exists(), format!("there is no {file}")),
         Need::Command(name) => (host::has_command(name), format!("no program {name}: run cargo xtask peers")),

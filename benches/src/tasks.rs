@@ -4,6 +4,7 @@
 pub(crate) mod access_log;
 pub(crate) mod blocks;
 pub(crate) mod buffers;
+pub(crate) mod computing;
 pub(crate) mod connections;
 pub(crate) mod costed;
 pub(crate) mod csv_sum;

@@ -2,6 +2,7 @@
 
 use crate::contender::Job;
 use crate::measure::{BoxError, Outcome, timed};
+use crate::tasks::computing::{computes, on_all_threads};
 use crate::tasks::operations::{MILLISECOND, add, sleeps, together};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
@@ -48,6 +49,33 @@ pub(crate) fn join_set(job: &Job) -> Result<Outcome, BoxError> {
                 sum = add(sum, output.expect("no operation panics"));
             }
             sum
+        })
+    })
+}
+
+/// A task for each operation that may be in flight, on as many threads as the job says.
+pub(crate) fn computing(job: &Job) -> Result<Outcome, BoxError> {
+    let runtime = Builder::new_multi_thread().worker_threads(job.workers).build()?;
+    on_all_threads(job, || {
+        runtime.block_on(async {
+            let (next, size) = (Arc::new(AtomicU64::new(0)), job.size);
+            let member = |_| {
+                let next = next.clone();
+                tokio::spawn(async move {
+                    let mut sum = 0;
+                    loop {
+                        match next.fetch_add(1, Relaxed) {
+                            n if n < size => sum = add(sum, computes(n).await),
+                            _ => return sum,
+                        }
+                    }
+                })
+            };
+            let (members, mut sum) = ((0..job.parameter).map(member).collect::<Vec<_>>(), 0);
+            for member in members {
+                sum = add(sum, member.await?);
+            }
+            Ok(sum)
         })
     })
 }

@@ -1,6 +1,9 @@
 //! `async`: operations in flight, against the combinators of `futures`, `futures-buffered` and tasks of tokio; and what operations need,
 //! sockets, files and pools, against what programs by hand have for it.
 
+mod rings;
+mod shards;
+
 use super::{Mode, Sizes};
 use crate::bar::{Bar, Figure};
 use crate::contender::{Contender, Metric, Role, Workload, contender};
@@ -54,6 +57,8 @@ pub(crate) fn workloads(mode: Mode) -> Vec<Workload> {
     ]
     .into_iter()
     .chain(io(mode))
+    .chain(rings::workloads(mode))
+    .chain([shards::computing(mode)])
     .collect()
 }
 

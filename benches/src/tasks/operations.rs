@@ -41,7 +41,7 @@ pub(crate) fn tail(n: u64) -> Duration {
     MILLISECOND * if mix(n).is_multiple_of(100) { 100 } else { 1 }
 }
 
-fn yield_once() -> impl Future<Output = ()> {
+pub(crate) fn yield_once() -> impl Future<Output = ()> {
     let mut yielded = false;
     poll_fn(move |cx| {
         if yielded {
@@ -70,13 +70,18 @@ const TOGETHER: u64 = 100;
 /// Times `work`, and fails if operations ran one after the other, or more at once than the workload says.
 pub(crate) fn together(job: &Job, work: impl FnOnce() -> Result<u64, BoxError>) -> Result<Outcome, BoxError> {
     let outcome = timed(job.size, work)?;
-    let (reached, most) = (IN_FLIGHT.get().1 as u64, job.parameter.min(job.size));
-    if !(TOGETHER..=most).contains(&reached) {
-        return Err(
-            format!("{reached} operations were in flight at once, and not {TOGETHER} to {most}").into()
-        );
-    }
+    reached(job, IN_FLIGHT.get().1 as u64)?;
     Ok(outcome)
+}
+
+/// The same for who counts by itself how many were in flight at once.
+pub(crate) fn reached(job: &Job, reached: u64) -> Result<(), BoxError> {
+    let most = job.parameter.min(job.size);
+    let least = TOGETHER.min(most);
+    if (least..=most).contains(&reached) {
+        return Ok(());
+    }
+    Err(format!("{reached} operations were in flight at once, and not {least} to {most}").into())
 }
 
 /// The sum of all outputs.

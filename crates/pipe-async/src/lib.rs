@@ -1,6 +1,7 @@
 //! Runs pipelines with async stages.
 //!
-//! ```
+#![cfg_attr(feature = "tokio", doc = "```")]
+#![cfg_attr(not(feature = "tokio"), doc = "```ignore")]
 //! use pipe_async::Async;
 //! use pipe_core::from_iter;
 //! use std::time::Duration;
@@ -57,7 +58,8 @@
 //! * `transport`: batches as messages between processes, with a transport inside of one process.
 //! * `nats`: the same over machines, on NATS JetStream.
 //!
-//! Without any feature the crate is empty; all of them can be had together.
+//! Without a runtime the crate is empty; all features can be had together. Pools, reads of files and calls that block work on either
+//! runtime.
 
 // Without a runtime there is nothing here.
 #![cfg(any(feature = "tokio", all(feature = "monoio", target_os = "linux")))]
@@ -69,12 +71,12 @@ mod blocking;
 #[cfg(feature = "futures")]
 mod bridge;
 mod conductor;
+mod contained;
 mod deadlines;
 mod driver;
 mod edges;
 mod ends;
 mod executor;
-#[cfg(feature = "tokio")]
 mod files;
 mod flight;
 #[cfg(feature = "http")]
@@ -90,7 +92,6 @@ mod nats;
 #[cfg(feature = "net")]
 mod net;
 mod output;
-#[cfg(feature = "tokio")]
 mod pool;
 mod rate;
 mod ready;
@@ -112,7 +113,6 @@ pub use blocking::Blocking;
 #[cfg(feature = "futures")]
 pub use bridge::{FromStream, OutputIter, OutputSink, Outputs, from_stream};
 pub use executor::Async;
-#[cfg(feature = "tokio")]
 pub use files::{Call, FileEngine, FileReader, HopSettings, Hops, ReadError, ReaderSettings};
 #[cfg(feature = "http")]
 pub use http::{HttpClient, HttpError, HttpSettings, Response};
@@ -124,7 +124,6 @@ pub use nats::{Nats, NatsOptions};
 pub use net::{
     Delivered, Dial, Endpoint, Frame, Framing, ListenSettings, Listener, NetError, Wire, WireLimits, WireSink,
 };
-#[cfg(feature = "tokio")]
 pub use pool::{
     Buffer, BufferClass, BufferPool, Connect, ConnectionPool, ConnectionStatistics, PoolError, PoolSettings,
     PooledConnection,

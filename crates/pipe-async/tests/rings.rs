@@ -1,5 +1,5 @@
 //! Reads through io_uring: past the cache, and cancelled while the kernel has their buffers.
-#![cfg(all(feature = "uring", target_os = "linux"))]
+#![cfg(all(feature = "tokio", feature = "uring", target_os = "linux"))]
 
 use pipe_async::{Async, Buffer, BufferClass, BufferPool, FileEngine, FileReader, ReadError, ReaderSettings};
 use pipe_core::from_iter;

@@ -2,6 +2,7 @@
 
 use super::call::{Call, Open, Serve};
 use super::queue::Queue;
+use crate::contained::contained;
 use pipe_core::RunError;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -20,7 +21,8 @@ const WATCH: Duration = Duration::from_millis(1);
 ///
 /// Calls that have begun go on when their operation is dropped; the others are not made.
 ///
-/// ```
+#[cfg_attr(feature = "tokio", doc = "```")]
+#[cfg_attr(not(feature = "tokio"), doc = "```ignore")]
 /// use pipe_async::{Async, HopSettings, Hops};
 /// use pipe_core::from_iter;
 ///
@@ -214,14 +216,6 @@ impl<I: Send, O: Send> Serve<I, O> for Shared<I, O> {
         if is_unwatched {
             self.quiet.notify_one();
         }
-    }
-}
-
-/// What is thrown by the `Drop` of an output that nobody waits for, or by a waker, must not end a thread: calls would wait for it for ever.
-pub(super) fn contained(foreign: impl FnOnce()) {
-    if let Err(thrown) = catch_unwind(AssertUnwindSafe(foreign)) {
-        // Its own `Drop` may panic as well.
-        std::mem::forget(thrown);
     }
 }
 

@@ -20,7 +20,8 @@ use std::sync::Arc;
 /// Files that are opened past the cache (`custom_flags(libc::O_DIRECT)`) are read as others are: buffers are aligned to pages, and offset
 /// and length have to be as the device asks, 4 KiB as a rule. The end of the file may lie anywhere.
 ///
-/// ```
+#[cfg_attr(feature = "tokio", doc = "```")]
+#[cfg_attr(not(feature = "tokio"), doc = "```ignore")]
 /// use pipe_async::{Async, BufferPool, FileReader, ReaderSettings};
 /// use pipe_core::from_iter;
 /// use std::{fs::File, sync::Arc};
@@ -66,7 +67,7 @@ impl FileReader {
 
     /// The bytes of `file` from `offset` on: `bytes` of them, or as many as there are before its end.
     ///
-    /// To be awaited inside a tokio runtime with timers. Dropped, it is not made if it has not begun; if it has, its buffer comes back when
+    /// On any runtime; inside of tokio's it needs timers. Dropped, it is not made if it has not begun; if it has, its buffer comes back when
     /// the system is done with it.
     ///
     /// # Errors

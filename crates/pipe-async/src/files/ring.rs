@@ -12,9 +12,9 @@
 )]
 
 use super::call::{Call, Open, Serve};
-use super::hops::contained;
 use super::queue::Queue;
 use super::read::Read;
+use crate::contained::contained;
 use crate::pool::Buffer;
 use io_uring::opcode::{self, AsyncCancel};
 use io_uring::squeue::Entry;
@@ -160,18 +160,21 @@ impl Flights {
             queue.asleep = usize::from(sleeps && !self.free.is_empty());
             let is_closed = queue.is_closed;
             drop(queue);
+            if is_closed && !std::mem::replace(&mut self.is_ending, true) {
+                self.cancel();
+            }
+            // Before anybody is woken, who may want this processor: meanwhile the device would have nothing to do.
+            let handed = if sleeps { Ok(()) } else { self.hand_over() };
             // Foreign code, and therefore without the lock.
             unwanted.drain(..).for_each(|read| contained(|| drop(read)));
             woken.drain(..).for_each(|waker| contained(|| waker.wake()));
             if is_closed && self.free.len() == self.flights.len() {
                 return;
             }
-            if is_closed && !std::mem::replace(&mut self.is_ending, true) {
-                self.cancel();
-            }
-            if let Err(error) = self.submit(usize::from(sleeps)) {
+            if let Err(error) = handed.and_then(|()| if sleeps { self.wait() } else { Ok(()) }) {
                 return self.refuse(line, &error);
             }
+            self.reap();
         }
     }
 
@@ -238,17 +241,30 @@ impl Flights {
         }
     }
 
-    /// Tells the kernel of all that is new, waits until so many operations are over, and takes those that are.
-    fn submit(&mut self, least: usize) -> io::Result<()> {
+    /// Tells the kernel of all that is new, if there is anything.
+    fn hand_over(&mut self) -> io::Result<()> {
+        if self.ring.submission().is_empty() { Ok(()) } else { self.enter(0) }
+    }
+
+    /// The same, and waits until something is over, or the bell rings: one call for all of it.
+    fn wait(&mut self) -> io::Result<()> {
         if !std::mem::replace(&mut self.is_listening, true) {
             let entry = opcode::Read::new(Fd(self.ear.as_raw_fd()), HEARD.as_ptr(), 1).build();
             // SAFETY: a static that only the kernel writes to. The pipe belongs to the kernel as well, once it has the entry.
             unsafe { self.push(&entry.user_data(BELL)) };
         }
+        self.enter(1)
+    }
+
+    fn enter(&mut self, least: usize) -> io::Result<()> {
         match self.ring.submit_and_wait(least) {
-            Err(error) if !is_passing(&error) => return Err(error),
-            _ => {}
+            Err(error) if !is_passing(&error) => Err(error),
+            _ => Ok(()),
         }
+    }
+
+    /// Takes what is over.
+    fn reap(&mut self) {
         while let Some(done) = { self.ring.completion().next() } {
             match done.user_data() {
                 BELL => (self.is_listening, self.has_heard) = (false, true),
@@ -256,7 +272,6 @@ impl Flights {
                 number => self.complete(number as usize, done.result()),
             }
         }
-        Ok(())
     }
 
     /// The kernel is done with a read: it has given so many bytes, or an error.

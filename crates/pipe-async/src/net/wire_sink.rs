@@ -52,8 +52,10 @@ pub struct Delivered {
 }
 
 /// A socket of either kind.
-trait Blocking: Read + Write + Send {
+pub(super) trait Blocking: Read + Write + Send {
+    /// How long a read or a write may take.
     fn limit(&self, span: Duration) -> io::Result<()>;
+    /// Says that nothing more will be written.
     fn finish(&self) -> io::Result<()>;
 }
 
@@ -92,8 +94,16 @@ impl WireSink {
             let (endpoint, waited) = (endpoint.clone(), begun.elapsed());
             NetError::Connect { endpoint, waited, source }
         })?;
-        let peer = endpoint.to_string().into();
-        Ok(WireSink { socket, peer, framing, limits, output: Vec::new(), sent: 0, waiting: 0, bytes: 0 })
+        Ok(WireSink::over(socket, endpoint.to_string().into(), framing, limits))
+    }
+
+    pub(super) fn over(
+        socket: Box<dyn Blocking>,
+        peer: Arc<str>,
+        framing: Framing,
+        limits: WireLimits,
+    ) -> Self {
+        WireSink { socket, peer, framing, limits, output: Vec::new(), sent: 0, waiting: 0, bytes: 0 }
     }
 
     fn flush(&mut self) -> Result<(), NetError> {

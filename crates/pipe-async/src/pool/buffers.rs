@@ -2,12 +2,12 @@
 
 use super::error::PoolError;
 use super::line::{Grant, Line};
+use super::within::{Instant, after, within};
 use pipe_core::{RunError, Weigh};
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::{Instant, timeout};
 
 /// What reads past the system's cache ask for; the alignment of every buffer.
 const PAGE: usize = 4096;
@@ -100,7 +100,7 @@ impl BufferPool {
 
     /// A buffer of `bytes`, from the smallest class that has room for it. What is in it is unspecified: zeros, or what an earlier user left.
     ///
-    /// Waits for its turn, inside a tokio runtime with timers. Dropping the future leaves the line.
+    /// Waits for its turn, on any runtime; inside of tokio's it needs timers. Dropping the future leaves the line.
     ///
     /// # Errors
     /// [`PoolError::TooLarge`] if no class has that size, [`PoolError::TimedOut`] if none came back in time.
@@ -111,8 +111,8 @@ impl BufferPool {
         };
         let (settings, line) = &self.shared.classes[class];
         let begun = Instant::now();
-        match timeout(self.shared.patience, line.turn()).await {
-            Ok(grant) => {
+        match within(after(begun, self.shared.patience), line.turn()).await {
+            Some(grant) => {
                 let block = match grant {
                     Grant::Object(block) => block,
                     Grant::Place => {
@@ -123,7 +123,7 @@ impl BufferPool {
                 };
                 Ok(Buffer { block: Some(block), len: bytes, class, shared: self.shared.clone() })
             }
-            Err(_) => {
+            None => {
                 let standing = line.standing();
                 Err(PoolError::TimedOut {
                     waited: begun.elapsed(),

@@ -4,16 +4,12 @@ use super::connect::Connect;
 use super::error::PoolError;
 use super::line::{Grant, Line, Turn};
 use super::settings::PoolSettings;
+use super::within::{Instant, after, within};
 use pipe_core::RunError;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::time::Duration;
-use tokio::time::{Instant, timeout_at};
-
-/// A time that the clock has room for.
-const YEARS: Duration = Duration::from_secs(60 * 60 * 24 * 365 * 30);
 
 /// Lends connections, and opens them as they are needed. Clones are the same pool.
 ///
@@ -26,7 +22,8 @@ const YEARS: Duration = Duration::from_secs(60 * 60 * 24 * 365 * 30);
 ///
 /// One pool for one server; with several drivers, one pool for each driver.
 ///
-/// ```
+#[cfg_attr(feature = "tokio", doc = "```")]
+#[cfg_attr(not(feature = "tokio"), doc = "```ignore")]
 /// use pipe_async::{Async, ConnectionPool, PoolError, PoolSettings};
 /// use pipe_core::from_iter;
 ///
@@ -117,7 +114,8 @@ impl<C: Connect> ConnectionPool<C> {
         })
     }
 
-    /// A connection, as soon as it is this one's turn. Dropping the future leaves the line. To be awaited inside a tokio runtime with timers.
+    /// A connection, as soon as it is this one's turn. Dropping the future leaves the line. Inside of a tokio runtime it needs timers;
+    /// elsewhere it needs only what the connections themselves need.
     ///
     /// # Errors
     /// [`PoolError::TimedOut`] after [`acquire_timeout`](PoolSettings::acquire_timeout), [`PoolError::Connect`] if it was this one's turn to
@@ -125,10 +123,10 @@ impl<C: Connect> ConnectionPool<C> {
     pub async fn acquire(&self) -> Result<PooledConnection<C>, PoolError> {
         // The clock is read once: a look at it is a hundredth of a whole exchange over a local socket.
         let (shared, begun) = (&self.shared, Instant::now());
-        let end = begun + shared.settings.acquire_timeout.min(YEARS);
-        match timeout_at(end, shared.obtain(begun)).await {
-            Ok(obtained) => obtained,
-            Err(_) => {
+        let end = after(begun, shared.settings.acquire_timeout);
+        match within(end, shared.obtain(begun)).await {
+            Some(obtained) => obtained,
+            None => {
                 shared.counts.timed_out.fetch_add(1, Relaxed);
                 let standing = shared.line.standing();
                 Err(PoolError::TimedOut {

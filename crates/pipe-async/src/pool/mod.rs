@@ -8,6 +8,8 @@ mod line;
 #[cfg(all(test, loom))]
 mod models;
 mod settings;
+mod timekeeper;
+mod within;
 
 pub use buffers::{Buffer, BufferClass, BufferPool};
 pub use connect::Connect;

@@ -5,6 +5,7 @@
 mod exchanges;
 mod frames;
 mod network;
+mod sink;
 mod stream;
 
 pub(super) use network::Doors;

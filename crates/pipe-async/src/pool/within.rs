@@ -1,0 +1,55 @@
+//! Waits that end by a time, whoever polls them.
+
+#[cfg(not(feature = "tokio"))]
+pub(super) use std::time::Instant;
+#[cfg(feature = "tokio")]
+pub(super) use tokio::time::Instant;
+
+use super::timekeeper::Until;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::task::Poll;
+use std::time::Duration;
+
+/// A time that the clock has room for.
+const YEARS: Duration = Duration::from_secs(60 * 60 * 24 * 365 * 30);
+
+/// So much later; years, if that is out of range.
+pub(super) fn after(begun: Instant, span: Duration) -> Instant {
+    begun + span.min(YEARS)
+}
+
+/// What the future gives, or `None` if that takes until `end`.
+///
+/// Inside of a tokio runtime the time is tokio's, which tests may pause, and needs its timers. Elsewhere it is the system's, and no runtime
+/// is needed.
+pub(super) async fn within<F: Future>(end: Instant, future: F) -> Option<F::Output> {
+    let mut future = pin!(future);
+    // Most have nothing to wait for, and set no timer.
+    if let Poll::Ready(output) = poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await {
+        return Some(output);
+    }
+    #[cfg(feature = "tokio")]
+    if tokio::runtime::Handle::try_current().is_ok() {
+        // A task that has had its turn is still told that its time is over.
+        return before(tokio::task::unconstrained(tokio::time::sleep_until(end)), future).await;
+    }
+    #[cfg(feature = "tokio")]
+    let end = end.into_std();
+    before(Until::new(end), future).await
+}
+
+/// What a future gives that has just been polled, unless `over` comes first.
+async fn before<F: Future>(over: impl Future<Output = ()>, mut future: Pin<&mut F>) -> Option<F::Output> {
+    let mut over = pin!(over);
+    let mut is_new = true;
+    poll_fn(|cx| {
+        if !std::mem::take(&mut is_new)
+            && let Poll::Ready(output) = future.as_mut().poll(cx)
+        {
+            return Poll::Ready(Some(output));
+        }
+        over.as_mut().poll(cx).map(|()| None)
+    })
+    .await
+}
