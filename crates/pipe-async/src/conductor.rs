@@ -104,6 +104,7 @@ pub(crate) const MOST: usize = 1_024;
 impl<R: Runtime> Conductor<R> {
     /// Starts the threads. Part number `n` reads edge `n - 1` and writes edge `n`.
     pub(crate) fn start(parts: Vec<Part<R>>, run: Arc<RunState>) -> Result<Self, RunError> {
+        run.time_left().map_or(Ok(()), |_| R::Timer::check())?;
         let edges = Edges::new(parts.len() - 1, run.clone());
         let ends = Arc::new(Ends::new(parts.len()));
         let switch = Arc::new(Switch { fired: AtomicBool::new(true), edges: Arc::downgrade(&edges) });

@@ -45,7 +45,7 @@ pub struct LocalStage {
 
 impl Async<Monoio> {
     /// On monoio, where operations stay on their thread and need not be `Send`. The run is awaited inside a runtime; retries, timeouts,
-    /// rates and deadlines need its timers (`enable_timer`), and panic without.
+    /// rates and deadlines need its timers (`enable_timer`), and are a `Config` error without.
     ///
     /// monoio looks at timers and I/O only when no task wants to run. So an operation that wakes itself all the time, or a run that always has
     /// something to compute, keeps what else is on the thread waiting; timeouts, retries, rates and deadlines of the run itself hold.
