@@ -335,7 +335,7 @@ impl<S: AsyncStep, C: Timer> AsyncWorker for Driver<S, C> {
         Batch::bytes(&self.input.items)
             + inputs
             + self.calls.len() * (size_of::<S::Future>() + self.exit.output.mean_bytes())
-            + self.exit.output.bytes()
+            + self.exit.bytes()
     }
 
     fn lacks(&self) -> Option<Wait> {
