@@ -30,7 +30,7 @@
 //!
 //! A run is over when all threads have dropped what they had.
 
-use crate::driver::{AsyncWorker, Progress, Released, Standing};
+use crate::driver::{AsyncWorker, Progress, Released, Standing, discard};
 use crate::edges::{Close, Edges, Next, Parcel, Room};
 use crate::ends::Ends;
 use crate::in_task::Inside;
@@ -104,6 +104,7 @@ pub(crate) const MOST: usize = 1_024;
 impl<R: Runtime> Conductor<R> {
     /// Starts the threads. Part number `n` reads edge `n - 1` and writes edge `n`.
     pub(crate) fn start(parts: Vec<Part<R>>, run: Arc<RunState>) -> Result<Self, RunError> {
+        run.time_left().map_or(Ok(()), |_| R::Timer::check())?;
         let edges = Edges::new(parts.len() - 1, run.clone());
         let ends = Arc::new(Ends::new(parts.len()));
         let switch = Arc::new(Switch { fired: AtomicBool::new(true), edges: Arc::downgrade(&edges) });
@@ -243,6 +244,8 @@ impl<R: Runtime> Drop for Conductor<R> {
     fn drop(&mut self) {
         if !self.is_over {
             self.run.cancel().cancel();
+            // Each by itself: two panics at once would end the process, and nobody is there to be told of one.
+            self.posts.drain(..).for_each(discard);
             self.edges.stop();
         }
     }
@@ -309,20 +312,18 @@ impl<W: AsyncWorker + ?Sized> Post<W> {
         // Under `catch_unwind` because items are dropped here, too; the operations themselves are watched one by one.
         let stepped = catch_unwind(AssertUnwindSafe(|| {
             let progress = self.advance(&mut *worker, round, edges, run, cx);
-            let end = self.standing(&mut *worker, edges);
-            (progress, end, worker)
+            (progress, self.standing(&mut *worker, edges), worker.bytes())
         }));
+        self.worker = Some(worker);
         match stepped {
-            Ok((progress, None, worker)) => {
-                self.permit.resize(worker.bytes());
+            Ok((progress, None, bytes)) => {
+                self.permit.resize(bytes);
                 if self.permit.bytes() < before {
                     edges.ring_threads();
                 }
-                self.worker = Some(worker);
                 progress
             }
-            Ok((progress, Some(end), worker)) => {
-                self.worker = Some(worker);
+            Ok((progress, Some(end), _)) => {
                 self.end(end, edges, ends);
                 Progress { moved: true, ..progress }
             }
@@ -410,12 +411,7 @@ impl<W: AsyncWorker + ?Sized> Post<W> {
 
     /// Drops what it holds, and tells its neighbours.
     fn end(&mut self, end: End, edges: &Edges, ends: &Ends) {
-        let worker = self.worker.take();
-        let dropped = catch_unwind(AssertUnwindSafe(|| drop(worker)));
-        let end = match (end, dropped) {
-            (End::Finished | End::Stopped, Err(thrown)) => End::Failed(dropping(thrown)),
-            (end, _) => end,
-        };
+        let end = end.without(self.worker.take());
         self.permit.resize(0);
         let how = if matches!(end, End::Finished) { Close::Well } else { Close::Badly };
         ends.set(self.place, end);

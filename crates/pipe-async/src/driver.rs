@@ -47,10 +47,10 @@ use std::time::Duration;
 /// An async stage at work, whatever its types. The conductor calls it.
 pub(crate) trait AsyncWorker {
     /// Starts the threads that it needs, before anything else is called. Returns how many.
-    fn begin(&mut self, edges: &Arc<Edges>, ends: &Arc<Ends>) -> Result<usize, RunError> {
-        let _ = (edges, ends);
-        Ok(0)
-    }
+    ///
+    /// # Errors
+    /// `Config`: the system refuses one, or the runtime lacks timers that it needs.
+    fn begin(&mut self, edges: &Arc<Edges>, ends: &Arc<Ends>) -> Result<usize, RunError>;
 
     /// Whether it has no more input to start with.
     fn wants(&self) -> bool;
@@ -287,6 +287,11 @@ pub(crate) fn discard<T>(useless: T) {
 }
 
 impl<S: AsyncStep, C: Timer> AsyncWorker for Driver<S, C> {
+    fn begin(&mut self, _: &Arc<Edges>, _: &Arc<Ends>) -> Result<usize, RunError> {
+        let needs_timer = self.bounds.timeout.is_some() || self.throttle.is_some() || self.again.is_some();
+        if needs_timer { C::check().map(|()| 0) } else { Ok(0) }
+    }
+
     fn wants(&self) -> bool {
         self.failure.is_none() && self.input.items.is_empty()
     }
@@ -330,7 +335,7 @@ impl<S: AsyncStep, C: Timer> AsyncWorker for Driver<S, C> {
         Batch::bytes(&self.input.items)
             + inputs
             + self.calls.len() * (size_of::<S::Future>() + self.exit.output.mean_bytes())
-            + self.exit.output.bytes()
+            + self.exit.bytes()
     }
 
     fn lacks(&self) -> Option<Wait> {

@@ -7,6 +7,7 @@
 //! The bound is in bytes: an edge takes a batch if it holds none, or if the budget is not overdrawn. (And it holds 8 at most: what waits
 //! longer is not in a cache any more.) The first half of that rule keeps a run with a small limit moving, see the conductor.
 
+use crate::driver::discard;
 use pipe_core::plan::{BoxBatch, RunState};
 use pipe_core::{Flow, Permit};
 use std::collections::VecDeque;
@@ -95,8 +96,7 @@ impl Edges {
         }
         self.tell(state);
         self.run.stop_source();
-        // Not under the lock: it is the items' own code.
-        drop(dropped);
+        discard_all(dropped);
     }
 
     /// How the reader closed `edge`, if it has.
@@ -111,7 +111,7 @@ impl Edges {
         self.tell(state);
     }
 
-    /// The reader will take nothing more.
+    /// The reader will take nothing more. What is still on the edge is nobody's any more, and neither is what it throws when it is dropped.
     pub(crate) fn close_reader(&self, edge: usize, how: Close) {
         let mut state = self.lock();
         state.edges[edge].reader.get_or_insert(how);
@@ -121,7 +121,7 @@ impl Edges {
             // It may wait for others on its thread, and would go on doing so.
             self.run.stop_source();
         }
-        drop(dropped);
+        discard_all(dropped);
     }
 
     /// A part of the run in the task has ended: closes the edges before and behind it.
@@ -165,6 +165,11 @@ impl Edges {
             self.changed.notify_all();
         }
     }
+}
+
+/// Not under the lock, since it is the items' own code, and each batch by itself, so that no panic meets another.
+fn discard_all(parcels: impl IntoIterator<Item = Parcel>) {
+    parcels.into_iter().for_each(discard);
 }
 
 /// For threads: these calls wait.

@@ -85,29 +85,17 @@ impl<C: Timer> Inside for InTask<C> {
         let Some(mut work) = self.work.take() else { return Progress::default() };
         // Under `catch_unwind` because items are dropped here; stages are watched by the line.
         let stepped = catch_unwind(AssertUnwindSafe(|| {
-            let stepped = work.advance(edges, run).and_then(|stepped| match stepped {
+            work.advance(edges, run).and_then(|stepped| match stepped {
                 Stepped::Waits if self.is_due(work.due(), run, cx) => work.look(edges, run),
                 stepped => Ok(stepped),
-            });
-            (stepped, work)
+            })
         }));
+        self.work = Some(work);
         let end = match stepped {
-            Ok((Ok(Stepped::Waits), work)) => {
-                self.work = Some(work);
-                return Progress::default();
-            }
-            Ok((Ok(Stepped::Moved), work)) => {
-                self.work = Some(work);
-                return Progress { moved: true, operations: 0 };
-            }
-            Ok((Ok(Stepped::Over(close)), work)) => {
-                self.work = Some(work);
-                close.end()
-            }
-            Ok((Err(error), work)) => {
-                self.work = Some(work);
-                End::Failed(error)
-            }
+            Ok(Ok(Stepped::Waits)) => return Progress::default(),
+            Ok(Ok(Stepped::Moved)) => return Progress { moved: true, operations: 0 },
+            Ok(Ok(Stepped::Over(close))) => close.end(),
+            Ok(Err(error)) => End::Failed(error),
             Err(thrown) => End::Failed(dropping(thrown)),
         };
         self.end(end, edges, ends);
@@ -115,11 +103,10 @@ impl<C: Timer> Inside for InTask<C> {
     }
 
     fn end(&mut self, end: End, edges: &Edges, ends: &Ends) {
-        let work = self.work.take();
-        let dropped = catch_unwind(AssertUnwindSafe(|| drop(work)));
-        let end = match (end, dropped) {
-            (End::Finished | End::Stopped, Err(thrown)) => End::Failed(dropping(thrown)),
-            (end, _) => end,
+        let end = match self.work.take() {
+            // By themselves: no panic is to meet another.
+            Some(Work { input, nodes, line, .. }) => end.without(input).without(nodes).without(line),
+            None => end,
         };
         let how = if matches!(end, End::Finished) { Close::Well } else { Close::Badly };
         edges.close_around(self.place, how);

@@ -32,7 +32,7 @@ impl Throttle {
             Waited::Yes => LATE,
             Waited::No => Duration::ZERO,
         };
-        self.scheduled = self.scheduled.max(now.saturating_sub(late)) + self.rate.interval();
+        self.scheduled = self.scheduled.max(now.saturating_sub(late)).saturating_add(self.rate.interval());
         Ok(())
     }
 }
@@ -92,6 +92,17 @@ mod tests {
                 let share = f64::from(limit) * (window + LATE).as_secs_f64();
                 assert!(within as f64 <= share + f64::from(burst), "{within} at {limit}, burst {burst}");
             }
+        }
+    }
+
+    #[test]
+    fn a_rate_of_once_in_all_time_lets_its_burst_start_and_nothing_more() {
+        for burst in [1, 3, u32::MAX] {
+            let mut throttle = Throttle::new(Rate::new(1, Duration::MAX).burst(burst));
+            let now = Duration::from_secs(1);
+            assert_eq!(throttle.admit(now, Waited::No), Ok(()));
+            // The time of the second is out of range: with a burst it may be any time before.
+            assert_eq!(throttle.admit(now, Waited::No).is_ok(), burst > 1, "burst {burst}");
         }
     }
 

@@ -242,7 +242,7 @@ impl<S: AsyncStep + 'static, R: Runtime> AsyncWorker for Shards<S, R> {
     fn bytes(&self) -> usize {
         let items: usize = self.shards.iter().map(|seat| seat.items).sum();
         let inputs = items * self.input.mean_bytes * if self.has_copies { 2 } else { 1 };
-        Batch::bytes(&self.input.items) + inputs + items * self.each_bytes() + self.exit.output.bytes()
+        Batch::bytes(&self.input.items) + inputs + items * self.each_bytes() + self.exit.bytes()
     }
 
     fn lacks(&self) -> Option<Wait> {

@@ -7,6 +7,7 @@
 use crate::edges::{Close, Edges, Next, Parcel};
 use pipe_core::plan::{AnySource, BoxBatch, Line, Node, Outlet, RunState, Segment, Wait, Work, Worker};
 use pipe_core::{Flow, Pace, Payload, Permit, RunError, Want};
+use std::mem::take;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -36,14 +37,16 @@ pub(crate) enum End {
 
 impl Stretch {
     /// Runs it to its end and tells its neighbours. When this returns all that it held has been dropped.
-    pub(crate) fn run(self, edges: &Edges, run: &Arc<RunState>) -> End {
+    pub(crate) fn run(mut self, edges: &Edges, run: &Arc<RunState>) -> End {
         let (input, output) = (self.input.edge(), self.output);
-        let ran = catch_unwind(AssertUnwindSafe(|| self.carry(edges, run)));
+        let mut line = None;
+        let ran = catch_unwind(AssertUnwindSafe(|| self.carry(&mut line, edges, run)));
         let end = match ran {
             Ok(Ok(end)) => end,
             Ok(Err(error)) => End::Failed(error),
             Err(thrown) => End::Failed(dropping(thrown)),
         };
+        let end = end.without(self.input).without(line);
         let how = if matches!(end, End::Finished) { Close::Well } else { Close::Badly };
         if let Some(input) = input {
             edges.close_reader(input, how);
@@ -54,16 +57,22 @@ impl Stretch {
         end
     }
 
-    fn carry(self, edges: &Edges, run: &Arc<RunState>) -> Result<End, RunError> {
+    /// What it makes and takes stays with the caller, who drops it behind the end that this comes to.
+    fn carry(
+        &mut self,
+        line: &mut Option<Line<'static>>,
+        edges: &Edges,
+        run: &Arc<RunState>,
+    ) -> Result<End, RunError> {
         // A source right before an async stage: its batches go on as they are.
         let bare = self.nodes.is_empty();
         let segments = self.nodes.iter().map(|node| node.segment).collect();
-        let mut line = Line::new(run.clone(), workers(self.nodes, run)?);
+        let line = line.insert(Line::new(run.clone(), workers(take(&mut self.nodes), run)?));
         let mut end = Out { edges, run, edge: self.output, segments, waited: Duration::ZERO };
-        let close = match self.input {
-            Input::Source(source) if bare => return Ok(pass(source, &mut end)?.end()),
-            Input::Source(source) => pull(source, &mut line, &mut end)?,
-            Input::Edge(edge) => take(edge, &mut line, &mut end)?,
+        let close = match &mut self.input {
+            Input::Source(source) if bare => return Ok(pass(&mut **source, &mut end)?.end()),
+            Input::Source(source) => pull(&mut **source, line, &mut end)?,
+            Input::Edge(edge) => follow(*edge, line, &mut end)?,
         };
         if close == Close::Well {
             // A worker that was cancelled says that it has had enough.
@@ -105,23 +114,29 @@ impl Close {
     }
 }
 
+impl End {
+    /// The end of a part that has dropped this as well. What that threw is its failure, if it had none.
+    pub(crate) fn without<T>(self, useless: T) -> Self {
+        match (self, catch_unwind(AssertUnwindSafe(|| drop(useless)))) {
+            (End::Finished | End::Stopped, Err(thrown)) => End::Failed(dropping(thrown)),
+            (end, _) => end,
+        }
+    }
+}
+
 /// No stage owns this panic: it comes from the `Drop` of something that was on its way.
 pub(crate) fn dropping(thrown: Box<dyn std::any::Any + Send>) -> RunError {
     RunError::Panicked { stage: "drop of an item".to_owned(), at: None, payload: Payload::new(thrown) }
 }
 
 /// Pulls batches and carries each through the line, until the source ends or nobody wants more.
-fn pull(
-    mut source: Box<dyn AnySource>,
-    line: &mut Line<'static>,
-    end: &mut Out<'_>,
-) -> Result<Close, RunError> {
+fn pull(source: &mut dyn AnySource, line: &mut Line<'static>, end: &mut Out<'_>) -> Result<Close, RunError> {
     let mut pace = Pace::new(Pace::BATCH, Want::MOST.items);
     loop {
         end.run.check()?;
         let Some(permit) = end.admit() else { return Ok(end.refused()) };
         let (started, waited, before) = (Instant::now(), end.waited, line.taken());
-        let Some((batch, permit)) = read(&mut *source, pace.items(), permit, end.run)? else {
+        let Some((batch, permit)) = read(source, pace.items(), permit, end.run)? else {
             return Ok(Close::Well);
         };
         let flow = line.carry(batch, end)?;
@@ -136,13 +151,13 @@ fn pull(
 }
 
 /// As `pull`, without anything to do for the line: batches keep their permits. The time is that of the source alone.
-fn pass(mut source: Box<dyn AnySource>, end: &mut Out<'_>) -> Result<Close, RunError> {
+fn pass(source: &mut dyn AnySource, end: &mut Out<'_>) -> Result<Close, RunError> {
     let mut pace = Pace::new(Pace::BATCH, Want::MOST.items);
     loop {
         end.run.check()?;
         let Some(permit) = end.admit() else { return Ok(end.refused()) };
         let (started, items) = (Instant::now(), pace.items());
-        let Some((batch, permit)) = read(&mut *source, items, permit, end.run)? else {
+        let Some((batch, permit)) = read(source, items, permit, end.run)? else {
             return Ok(Close::Well);
         };
         pace.learn(items, started.elapsed());
@@ -169,7 +184,7 @@ pub(crate) fn read(
 }
 
 /// Carries what comes over an edge through the line.
-fn take(edge: usize, line: &mut Line<'static>, end: &mut Out<'_>) -> Result<Close, RunError> {
+fn follow(edge: usize, line: &mut Line<'static>, end: &mut Out<'_>) -> Result<Close, RunError> {
     loop {
         let flow = match end.wait(Wait::Input, |edges, _| edges.take(edge, line.due())) {
             Some(Next::End(close)) => return Ok(close),

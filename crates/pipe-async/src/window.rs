@@ -33,6 +33,14 @@ impl<T> Window<T> {
         }
     }
 
+    /// The bytes of one place, which an item has from when it is let in until it leaves: none, where there is no order.
+    pub(crate) fn place_bytes(&self) -> usize {
+        match self {
+            Window::Ordered { .. } => size_of::<Place<T>>(),
+            Window::Any { .. } => 0,
+        }
+    }
+
     /// Lets in an item that was at this position. Returns the mark that it is known by.
     #[inline]
     pub(crate) fn enter(&mut self, at: u64) -> u64 {

@@ -261,6 +261,9 @@ fn no_room_and_no_runtime_are_config_errors() {
     let inside = Builder::new_current_thread().build().unwrap();
     let _inside = inside.enter();
     assert!(is_config(Outputs::<u64>::blocking(0, |_| Ok(())).err()));
+    // Nor is there room for whatever number.
+    assert!(is_config(OutputIter::<u64>::new(usize::MAX, |_| Ok(())).err()));
+    assert!(is_config(Outputs::<u64>::blocking(usize::MAX, |_| Ok(())).err()));
 }
 
 #[test]

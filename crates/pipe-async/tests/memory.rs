@@ -1,7 +1,7 @@
 //! The memory limit: what counts, what it bounds, and that a small one slows down and does not stop.
 #![cfg(feature = "tokio")]
 
-use pipe_async::Async;
+use pipe_async::{Async, Test};
 use pipe_core::testing::{Counted, Live};
 use pipe_core::{Budget, RunError, from_iter};
 use std::sync::Arc;
@@ -200,4 +200,32 @@ async fn operations_count_with_the_size_of_their_futures() {
     let run = run.concurrency(200).collect().run_on(&Async::tokio().memory_limit(16 * SIZE)).await;
     assert_eq!(run.expect("an item fits").value, (0..400u64).map(|n| n % 256).collect::<Vec<_>>());
     assert!(most.load(SeqCst) <= 16, "{} of them", most.load(SeqCst));
+}
+
+#[test]
+fn places_in_a_long_window_count_however_small_the_outputs_are() {
+    let (done, limit) = (Arc::new(AtomicUsize::new(0)), 1 << 20);
+    let (count, at_wake) = (done.clone(), Arc::new(AtomicUsize::new(0)));
+    let seen = at_wake.clone();
+    let report = from_iter(0..200_000u32)
+        .map_async(move |n| {
+            let (count, seen) = (count.clone(), seen.clone());
+            async move {
+                if n == 0 {
+                    // Over when nothing else can happen: when no more operations are started.
+                    Test::sleep(Duration::from_secs(1)).await;
+                    seen.store(count.load(SeqCst), SeqCst);
+                }
+                count.fetch_add(1, SeqCst);
+                n as u8
+            }
+        })
+        .window(usize::MAX)
+        .for_each(drop)
+        .run_on(&Async::test().memory_limit(limit))
+        .expect("nothing fails");
+    assert_eq!(report.written, 200_000);
+    // A position and a pointer at least.
+    let waited = at_wake.load(SeqCst) * 16;
+    assert!((1..=limit).contains(&waited), "places of {waited} bytes");
 }

@@ -5,7 +5,9 @@ use pipe_async::{Async, Blocking, Monoio};
 use pipe_core::testing::{WithReactor, laws};
 use pipe_core::{RunError, exponential, from_iter, skip};
 use std::cell::Cell;
+use std::future::poll_fn;
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 fn executor() -> Blocking<Monoio> {
@@ -111,4 +113,23 @@ fn to_wait_inside_of_a_runtime_is_an_error() {
         let error = numbers().run_on(&executor()).expect_err("it would block the runtime");
         assert!(matches!(error, RunError::Config { field: "runtime", .. }), "{error:?}");
     });
+}
+
+#[test]
+fn an_operation_that_wakes_itself_for_ever_is_ended_when_its_time_is_over() {
+    let error = from_iter(0..10u64)
+        .map_async(|n| {
+            poll_fn(move |cx| {
+                if n != 5 {
+                    return Poll::Ready(n);
+                }
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            })
+        })
+        .timeout(Duration::from_millis(20))
+        .collect()
+        .run_on(&executor())
+        .expect_err("one is never over");
+    assert_eq!(error.to_string(), "stage map_async#0 failed at 5: took longer than 20ms");
 }

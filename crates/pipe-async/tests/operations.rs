@@ -2,11 +2,12 @@
 #![cfg(feature = "tokio")]
 
 use pipe_async::Async;
-use pipe_core::from_iter;
+use pipe_core::{RunError, exponential, from_iter, per_second};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::Duration;
+use tokio::runtime::Builder;
 use tokio::sync::{Barrier, Semaphore};
 use tokio::time::{Instant, sleep};
 
@@ -246,4 +247,24 @@ fn outside_of_a_runtime_a_run_is_a_config_error() {
     let polled = run.as_mut().poll(&mut std::task::Context::from_waker(std::task::Waker::noop()));
     let std::task::Poll::Ready(Err(error)) = polled else { panic!("it is refused at once") };
     assert!(error.to_string().contains("awaited inside a tokio runtime"), "{error}");
+}
+
+#[test]
+fn what_needs_timers_is_a_config_error_where_the_runtime_has_none() {
+    let runtime = Builder::new_current_thread().build().expect("a runtime without timers");
+    let numbers = || from_iter(0..10u64).map_async(|n| async move { n });
+    let tried = || from_iter(0..10u64).try_map_async(|n| async move { Ok::<u64, String>(n) });
+    let executor = Async::tokio();
+    let runs = [
+        numbers().timeout(Duration::from_secs(1)).collect().run_on(&executor),
+        numbers().rate(per_second(1_000)).collect().run_on(&executor),
+        tried().retry(exponential(2)).collect().run_on(&executor),
+        numbers().collect().within(Duration::from_secs(1)).run_on(&executor),
+    ];
+    for run in runs {
+        let error = runtime.block_on(run).expect_err("there are no timers");
+        assert!(matches!(error, RunError::Config { field: "runtime", .. }), "{error:?}");
+    }
+    let needs_none = runtime.block_on(numbers().collect().run_on(&executor));
+    assert_eq!(needs_none.expect("it waits for nothing").value.len(), 10);
 }

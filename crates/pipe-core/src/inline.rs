@@ -3,6 +3,7 @@
 use crate::budget::Budget;
 use crate::error::RunError;
 use crate::executor::{Executor, Profile};
+use crate::left::left;
 use crate::line::Line;
 use crate::memory_settings::MemorySettings;
 use crate::pace::Pace;
@@ -77,17 +78,26 @@ impl<'p> Executor<'p> for Inline {
     fn execute(&self, plan: Plan<'p>) -> Result<(), RunError> {
         let run = plan.run().clone();
         match plan.into_loop() {
-            Ok(whole) => run_loop(whole, &run),
+            Ok(mut whole) => {
+                let ran = run_loop(&mut *whole, &run);
+                // Behind the result: what it throws is the error of a run that has none.
+                ran.and(left(whole))
+            }
             Err(nodes) => {
                 let mut line = PullLine::new(nodes, run)?;
-                while line.step(&mut NoEnd)? {}
-                Ok(())
+                let ran = run_line(&mut line);
+                ran.and(left(line))
             }
         }
     }
 }
 
-fn run_loop<'p>(mut whole: Box<dyn Loop<'p> + 'p>, run: &RunState) -> Result<(), RunError> {
+fn run_line(line: &mut PullLine<'_>) -> Result<(), RunError> {
+    while line.step(&mut NoEnd)? {}
+    Ok(())
+}
+
+fn run_loop<'p>(whole: &mut (dyn Loop<'p> + 'p), run: &RunState) -> Result<(), RunError> {
     // Long enough for the look at clock, deadline and accumulators to cost nothing.
     let mut pace = Pace::new(Duration::from_millis(10), usize::MAX);
     loop {

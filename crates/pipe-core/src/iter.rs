@@ -4,6 +4,7 @@ use crate::batch::{Batch, Items};
 use crate::budget::Budget;
 use crate::error::RunError;
 use crate::inline::PullLine;
+use crate::left::left;
 use crate::opaque::opaque;
 use crate::plan::{BoxBatch, Nodes, Outlet, RunState};
 use crate::stage::Flow;
@@ -85,12 +86,14 @@ impl<T: Send + 'static> Iter<'_, T> {
             match self.ready.error.take().map_or(stepped, Err) {
                 Ok(true) => {}
                 Ok(false) => {
-                    self.line = None;
                     // There is no sink that would do it before its commit.
-                    self.ready.error = self.run.take().and_then(|run| run.close().err());
+                    let closed =
+                        left(self.line.take()).and(self.run.as_ref().map_or(Ok(()), |run| run.close()));
+                    self.ready.error = closed.and(left(self.run.take())).err();
                 }
                 Err(error) => {
-                    self.line = None;
+                    // What these throw comes behind the failure.
+                    let _ = left(self.line.take());
                     self.finish_letters();
                     // Given out after what was emitted before the failure, as on every executor.
                     self.ready.error = Some(error);
@@ -103,7 +106,8 @@ impl<T: Send + 'static> Iter<'_, T> {
 impl<T> Iter<'_, T> {
     /// Of an iteration that failed, or that nobody wants to its end: what goes wrong here comes too late for anybody to hear.
     fn finish_letters(&mut self) {
-        let _ = self.run.take().map(|run| run.finish_letters());
+        let _ = self.run.as_ref().map(|run| run.finish_letters());
+        let _ = left(self.run.take());
     }
 }
 

@@ -70,6 +70,7 @@ mod indices;
 mod inline;
 mod item;
 mod iter;
+mod left;
 mod letters;
 mod limit;
 mod line;

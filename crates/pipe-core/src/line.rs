@@ -76,7 +76,7 @@ impl<W: Worker + ?Sized> LineOf<W> {
     /// not used again.
     pub fn carry(&mut self, batch: BoxBatch, end: &mut dyn Outlet) -> Result<Flow, RunError> {
         let (stops, status) = (&mut *self.stops, &mut self.status);
-        contained(|| {
+        let ran = contained(|| {
             let _ = match stops.split_first_mut() {
                 Some((first, stops)) => {
                     first.run(batch, &mut Down { stops, status, end: &mut *end }, Feed::Own)
@@ -87,8 +87,9 @@ impl<W: Worker + ?Sized> LineOf<W> {
             if status.error.is_none() && status.run.has_age() {
                 Down { stops, status, end: &mut *end }.look();
             }
-        })?;
-        self.status.error.take().map_or(Ok(()), Err)?;
+        });
+        // A failure comes before what the rest of its batch throws when it is dropped.
+        self.status.error.take().map_or(ran, Err)?;
         // A slice that was cut short by the switch or the deadline is no good end.
         self.status.run.check()?;
         Ok(if self.status.enough { Flow::Break(()) } else { Flow::Continue(()) })

@@ -149,7 +149,7 @@ impl Rate {
 
     /// How much earlier than evenly spread an operation may start.
     pub fn tolerance(&self) -> Duration {
-        self.interval() * self.burst.saturating_sub(1)
+        self.interval().saturating_mul(self.burst.saturating_sub(1))
     }
 }
 

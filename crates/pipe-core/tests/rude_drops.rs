@@ -3,7 +3,8 @@
 
 use pipe_core::testing::Fuzz;
 use pipe_core::{
-    BlockingExecutor, BoxError, FromIter, Inline, Items, Own, RunError, Source, Want, from_iter, from_source,
+    BlockingExecutor, BoxError, DeadLetter, FromIter, Inline, Items, Own, RunError, Sink, Source, Want,
+    dead_letters, from_iter, from_source,
 };
 use std::convert::Infallible;
 use std::panic::resume_unwind;
@@ -44,6 +45,20 @@ fn is_contained(ended: Result<(), RunError>, what: &str) {
     assert_eq!(payload.message(), "not gently", "{what}");
 }
 
+/// On `Inline`, as in a loop: what happened first is the error.
+fn stays_failed(ended: Result<(), RunError>) {
+    let Err(error) = ended else { panic!("item 30 fails") };
+    assert!(error.to_string().ends_with("failed at 30: thirty"), "{error}");
+}
+
+/// Elsewhere the failure may be lost to what comes out of a thread behind it.
+fn is_contained_or_failed(ended: Result<(), RunError>) {
+    match ended {
+        Err(RunError::Panicked { .. }) => is_contained(ended, "a run that fails"),
+        ended => stays_failed(ended),
+    }
+}
+
 fn on_all(law: impl Fn(AnyExecutor<'_>)) {
     law(&Inline);
     (0..20).for_each(|seed| law(&Fuzz::new(seed)));
@@ -54,8 +69,10 @@ fn a_source_that_throws_when_it_is_dropped_is_contained() {
     on_all(|executor| {
         let source = || from_source(RudeSource(FromIter::new(0..100), Rude));
         is_contained(source().map(|n| n).for_each(drop).run_on(executor).map(drop), "a run that goes well");
-        is_contained(source().try_map(fails).for_each(drop).run_on(executor).map(drop), "a run that fails");
+        is_contained_or_failed(source().try_map(fails).for_each(drop).run_on(executor).map(drop));
     });
+    let failed = from_source(RudeSource(FromIter::new(0..100), Rude)).try_map(fails).for_each(drop);
+    stays_failed(failed.run_on(&Inline).map(drop));
 }
 
 #[test]
@@ -64,8 +81,12 @@ fn a_closure_that_throws_when_it_is_dropped_is_contained() {
         let rude = |rude: Rude| move |n| (n, &rude).0;
         is_contained(from_iter(0..100u32).map(rude(Rude)).for_each(drop).run_on(executor).map(drop), "well");
         let failed = from_iter(0..100u32).map(rude(Rude)).try_map(fails).for_each(drop);
-        is_contained(failed.run_on(executor).map(drop), "failed");
+        is_contained_or_failed(failed.run_on(executor).map(drop));
     });
+    let rude = |rude: Rude| move |n| (n, &rude).0;
+    stays_failed(
+        from_iter(0..100u32).map(rude(Rude)).try_map(fails).for_each(drop).run_on(&Inline).map(drop),
+    );
 }
 
 #[test]
@@ -73,6 +94,67 @@ fn a_state_that_throws_when_it_is_dropped_is_contained() {
     on_all(|executor| {
         let states = || from_iter(0..100u32).map_with(|| Rude, |_, n| n);
         is_contained(states().for_each(drop).run_on(executor).map(drop), "well");
-        is_contained(states().try_map(fails).for_each(drop).run_on(executor).map(drop), "failed");
+        is_contained_or_failed(states().try_map(fails).for_each(drop).run_on(executor).map(drop));
     });
+}
+
+#[test]
+fn who_takes_letters_and_throws_when_dropped_does_not_undo_the_end_of_the_run() {
+    on_all(|executor| {
+        let letters = |rude: Rude| dead_letters(move |_: &DeadLetter<'_>| _ = &rude);
+        let well = from_iter(0..100u32).try_map(fails).on_error(letters(Rude)).collect().run_on(executor);
+        assert_eq!(well.expect("one item has a letter").value.len(), 99);
+        let failed = from_iter(0..100u32).try_map(Ok::<u32, String>).on_error(letters(Rude)).try_map(fails);
+        let error = failed.for_each(drop).run_on(executor).expect_err("30 fails");
+        assert_eq!(error.to_string(), "stage try_map#1 failed at 30: thirty");
+    });
+}
+
+#[test]
+fn a_pipeline_that_is_refused_is_refused_whatever_its_parts_throw() {
+    on_all(|executor| {
+        let rude = |rude: Rude| move |n| (n, &rude).0;
+        let refused = from_source(RudeSource(FromIter::new(0..100), Rude)).map(rude(Rude)).batch(0);
+        let error = refused.for_each(drop).run_on(executor).expect_err("batches of nothing");
+        assert!(matches!(error, RunError::Config { field: "batch", .. }), "{error:?}");
+    });
+    let refused = from_source(RudeSource(FromIter::new(0..100), Rude)).map(|n| n).batch(0);
+    let given: Vec<_> = refused.iter().collect();
+    assert!(matches!(given[..], [Err(RunError::Config { field: "batch", .. })]), "{given:?}");
+}
+
+#[test]
+fn an_iterator_gives_what_its_parts_throw_as_its_last_error() {
+    let rude = || from_source(RudeSource(FromIter::new(0..100), Rude));
+    let mut given: Vec<_> = rude().map(|n| n).iter().collect();
+    is_contained(given.pop().expect("an error").map(drop), "an iteration that goes well");
+    assert_eq!(given.len(), 100);
+    let mut given: Vec<_> = rude().try_map(fails).iter().collect();
+    let error = given.pop().expect("an error").expect_err("30 fails");
+    assert_eq!((error.to_string(), given.len()), ("stage try_map#0 failed at 30: thirty".to_owned(), 30));
+}
+
+/// An item that is rude where it is number 60.
+struct Item(u32, #[expect(dead_code, reason = "it is there to be dropped")] Option<Rude>);
+
+/// Refuses item number 30.
+struct Picky;
+
+impl Sink<Item> for Picky {
+    type Done = ();
+
+    fn write(&mut self, item: Item) -> Result<(), BoxError> {
+        if item.0 == 30 { Err("thirty".into()) } else { Ok(()) }
+    }
+
+    fn commit(self) -> Result<(), BoxError> {
+        Ok(())
+    }
+}
+
+#[test]
+fn what_the_rest_of_a_batch_throws_does_not_replace_the_failure_before_it() {
+    let items = from_iter(0..100u32).map(|n| Item(n, (n == 60).then(|| Rude)));
+    let error = items.edge().to(Picky).run_on(&Inline).expect_err("the sink refuses one");
+    assert_eq!(error.to_string(), "sink, after 30 items: thirty");
 }

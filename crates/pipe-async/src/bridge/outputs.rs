@@ -50,7 +50,7 @@ impl<T: Send + 'static> Outputs<T> {
     /// Of a run that is a future, which becomes a task of the runtime.
     ///
     /// # Errors
-    /// [`RunError::Config`] outside of a runtime, or if `room` is zero.
+    /// [`RunError::Config`] outside of a runtime, or if `room` is zero or more than 2^20.
     pub fn spawned<R, F>(room: usize, run: impl FnOnce(OutputSink<T>) -> F) -> Result<Self, RunError>
     where
         R: Send,
@@ -74,7 +74,7 @@ impl<T: Send + 'static> Outputs<T> {
     /// with the next output.
     ///
     /// # Errors
-    /// [`RunError::Config`] outside of a runtime, or if `room` is zero.
+    /// [`RunError::Config`] outside of a runtime, or if `room` is zero or more than 2^20.
     pub fn blocking<R>(
         room: usize,
         run: impl FnOnce(OutputSink<T>) -> Result<R, RunError> + Send + 'static,
@@ -148,7 +148,7 @@ impl<T: Send + 'static> OutputIter<T> {
     /// Of a run that blocks. `Async` does with [`blocking`](crate::Async::blocking); inside a runtime too, since the thread is not part of it.
     ///
     /// # Errors
-    /// [`RunError::Config`] if `room` is zero, or the system refuses a thread.
+    /// [`RunError::Config`] if `room` is zero or more than 2^20, or the system refuses a thread.
     pub fn new<R>(
         room: usize,
         run: impl FnOnce(OutputSink<T>) -> Result<R, RunError> + Send + 'static,
@@ -192,12 +192,16 @@ fn current() -> Result<Handle, RunError> {
     })
 }
 
+/// The most outputs that there may be room for: places for all of them are made beforehand.
+const MOST: usize = 1 << 20;
+
 fn checked(room: usize) -> Result<usize, RunError> {
-    if room == 0 {
-        let why = "no output would ever be taken";
-        return Err(RunError::Config { field: "room", value: "0".to_owned(), why });
-    }
-    Ok(room)
+    let why = match room {
+        0 => "no output would ever be taken",
+        1..=MOST => return Ok(room),
+        _ => "places are made beforehand, for a million outputs at most",
+    };
+    Err(RunError::Config { field: "room", value: room.to_string(), why })
 }
 
 impl<T> fmt::Debug for Outputs<T> {

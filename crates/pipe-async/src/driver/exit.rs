@@ -119,8 +119,19 @@ impl<T, U: Send + 'static> Exit<T, U> {
         Ok(released)
     }
 
-    /// How many items may be let in, of `wanted`, where each will need so many bytes.
+    /// What its place in the window takes beside an output, which counts by itself.
+    fn place_bytes(&self) -> usize {
+        self.window.place_bytes().saturating_sub(size_of::<U>())
+    }
+
+    /// The bytes of all that is behind the operations. A window may be long, and outputs small: its places count as well.
+    pub(crate) fn bytes(&self) -> usize {
+        self.window.len() * self.place_bytes() + self.output.bytes()
+    }
+
+    /// How many items may be let in, of `wanted`, where each will need so many bytes beside its place in the window.
     pub(crate) fn fresh(&self, each: usize, wanted: usize, run: &RunState) -> usize {
+        let each = each + self.place_bytes();
         if self.output.len() >= Output::<U>::ENOUGH {
             return 0;
         }

@@ -2,6 +2,7 @@
 
 use super::connection::Line;
 use super::error::HttpError;
+use super::headers::Headers;
 use super::origin::Target;
 use super::response::Response;
 use bytes::Bytes;
@@ -46,7 +47,8 @@ pub(super) async fn exchange(
     match read(body, limit).await {
         Ok(body) => {
             let (url, status) = (url.to_owned(), head.status.as_u16());
-            Ended::Answered(Response { url, status, headers: head.headers, body })
+            let headers = Headers::new(&head.headers);
+            Ended::Answered(Response { url, status, headers, body })
         }
         Err(Cut::TooLarge(bytes)) => Ended::Failed(HttpError::TooLarge { url: url.to_owned(), bytes, limit }),
         Err(Cut::Broken(error)) => Ended::Failed(failed(error)),

@@ -3,6 +3,7 @@
 mod connection;
 mod error;
 mod exchange;
+mod headers;
 mod http_client;
 mod origin;
 mod response;

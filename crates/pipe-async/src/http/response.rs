@@ -1,7 +1,7 @@
 //! What a server answers.
 
 use super::error::HttpError;
-use hyper::HeaderMap;
+use super::headers::Headers;
 use pipe_core::Weigh;
 use std::fmt;
 
@@ -10,7 +10,7 @@ use std::fmt;
 pub struct Response {
     pub(super) url: String,
     pub(super) status: u16,
-    pub(super) headers: HeaderMap,
+    pub(super) headers: Headers,
     pub(super) body: Vec<u8>,
 }
 
@@ -27,7 +27,7 @@ impl Response {
 
     /// The first header of that name, in whatever case.
     pub fn header(&self, name: &str) -> Option<&[u8]> {
-        self.headers.get(name).map(hyper::header::HeaderValue::as_bytes)
+        self.headers.first(name)
     }
 
     /// The body, as it came: not decoded.
@@ -55,7 +55,7 @@ impl Response {
 /// The body; headers are not counted.
 impl Weigh for Response {
     fn heap(&self) -> usize {
-        self.url.capacity() + self.body.capacity()
+        self.url.capacity() + self.headers.bytes() + self.body.capacity()
     }
 }
 

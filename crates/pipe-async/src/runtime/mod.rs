@@ -49,6 +49,14 @@ pub(crate) trait Timer: Unpin {
     /// A clock that starts now. It costs nothing until it is looked at.
     fn start() -> Self;
 
+    /// Looks whether the runtime has what `poll_until` needs, for those that will call it.
+    ///
+    /// # Errors
+    /// `Config`: it has not.
+    fn check() -> Result<(), RunError> {
+        Ok(())
+    }
+
     /// The time since then.
     fn now(&self) -> Duration;
 

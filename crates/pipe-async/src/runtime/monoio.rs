@@ -45,7 +45,10 @@ pub struct LocalStage {
 
 impl Async<Monoio> {
     /// On monoio, where operations stay on their thread and need not be `Send`. The run is awaited inside a runtime; retries, timeouts,
-    /// rates and deadlines need its timers (`enable_timer`), and panic without.
+    /// rates and deadlines need its timers (`enable_timer`), and are a `Config` error without.
+    ///
+    /// monoio looks at timers and I/O only when no task wants to run. So an operation that wakes itself all the time, or a run that always has
+    /// something to compute, keeps what else is on the thread waiting; timeouts, retries, rates and deadlines of the run itself hold.
     ///
     /// The threads of sync stages wake the runtime's thread, so a program that sets monoio's features itself leaves `sync` on.
     pub fn monoio() -> Self {
@@ -141,6 +144,11 @@ impl SleepUntil for Sleep {
 
     fn reset(self: Pin<&mut Self>, at: Instant) {
         Sleep::reset(self, at.into());
+    }
+
+    /// monoio looks at timers once no task is left to run. An operation that wakes itself for ever leaves it none, and is to be ended all the same.
+    fn has_come(at: Instant) -> bool {
+        Self::now() >= at
     }
 }
 

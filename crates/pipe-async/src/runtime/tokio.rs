@@ -49,7 +49,7 @@ pub struct Stage {
 
 impl Async<Tokio> {
     /// On tokio. The run is awaited inside a runtime, of either flavour; elsewhere it is a `Config` error. Retries, timeouts, rates and
-    /// deadlines need the runtime's timers (`enable_time`), and panic without.
+    /// deadlines need the runtime's timers (`enable_time`), and are a `Config` error without.
     pub fn tokio() -> Self {
         Async::new()
     }

@@ -7,6 +7,7 @@ use crate::inline::Inline;
 use crate::item::{Item, Own, Owned, Same};
 use crate::iter::Iter;
 use crate::kernel::Scalar;
+use crate::left::left;
 use crate::limit::default_memory_limit;
 use crate::lower::{Cut, Feed, Last, Lower};
 use crate::memory_settings::MemorySettings;
@@ -97,16 +98,17 @@ impl<U: Feed, C, I: Owned> Pipeline<U, C, I> {
         Cut<U, C, I::T, Last>: Lower<'p, Inline>,
     {
         let Pipeline { up, chain, settings, .. } = self;
-        if let Some(error) = settings.refusal() {
-            return Iter::refused(error);
-        }
-        let last = settings.open();
         let mut memory = MemorySettings::default();
         memory.set_limit(memory_limit);
-        let profile = match memory.profile("iterator", 1) {
+        let profile = match settings.refusal().map_or_else(|| memory.profile("iterator", 1), Err) {
             Ok(profile) => profile,
-            Err(error) => return Iter::refused(error),
+            Err(error) => {
+                // By themselves, and unheard: the refusal is what comes of it.
+                let _ = (left(up), left(chain), left(settings));
+                return Iter::refused(error);
+            }
         };
+        let last = settings.open();
         let run = RunState::new(settings, profile, Arc::new(Scalar), Arc::new(SystemClock::new()));
         let mut nodes = Vec::new();
         let cut = Cut::<_, _, I::T, Last>::new(up, chain, last);

@@ -3,11 +3,12 @@
 use crate::adapters::Fold;
 use crate::cancel::Cancel;
 use crate::clock::Clock;
-use crate::error::{Payload, RunError};
+use crate::error::RunError;
 use crate::executor::{Executor, Finish};
 use crate::explain::Explain;
 use crate::handle::Run;
 use crate::item::{Own, Owned};
+use crate::left::{left, thrown_by_rest};
 use crate::lower::{Close, Cut, Feed, Last};
 use crate::observer::Observer;
 use crate::opaque::opaque;
@@ -126,6 +127,8 @@ impl<U: Feed, C, I: Owned, S> Whole<U, C, I, S> {
         let (profile, events) = match ready.and_then(|ready| settings.claim().map(|()| ready)) {
             Ok(ready) => ready,
             Err(error) => {
+                // By themselves, and unheard: the refusal is the error of the run.
+                let _ = (left(up), left(chain), left(self.sink), left(settings));
                 return X::Ran::refused(error).with(|refused| match refused {
                     Err(error) => Err(error),
                     Ok(()) => unreachable!("a refused run is an error"),
@@ -139,17 +142,18 @@ impl<U: Feed, C, I: Owned, S> Whole<U, C, I, S> {
         let cut = Cut::<_, _, I::T, Last>::new(up, chain, last);
         let plan = Close::<'p, X, I::T>::close(cut, self.sink, done.clone(), run.clone());
         // Executors contain what they call. What is left is dropped on their way out: the source, closures, states, and those may throw.
-        let ran = catch_unwind(AssertUnwindSafe(|| executor.execute(plan))).unwrap_or_else(|thrown| {
-            let (stage, payload) = ("drop of what the run left".to_owned(), Payload::new(thrown));
-            X::Ran::refused(RunError::Panicked { stage, at: None, payload })
-        });
+        let ran = catch_unwind(AssertUnwindSafe(|| executor.execute(plan)))
+            .unwrap_or_else(|thrown| X::Ran::refused(thrown_by_rest(thrown)));
         ran.with(move |ended| {
             let letters = run.finish_letters();
             let ended = ended.and(letters);
             run.end(ended.as_ref().err());
-            ended?;
             let value = done.lock().unwrap_or_else(PoisonError::into_inner).take();
-            Ok(run.report(value.expect("an executor that returns `Ok` has finished the sink")))
+            let report = ended
+                .map(|()| run.report(value.expect("an executor that returns `Ok` has finished the sink")));
+            // Who takes letters, keys and observers go with it. The sink is committed: what these throw comes too late to undo that.
+            let _ = left(run);
+            report
         })
     }
 }
