@@ -33,6 +33,8 @@ pub use timeout::timeout;
 /// A sleep may be dropped at any time and anywhere, and may go from one task or thread to another. Polled outside of a run it is a timer of tokio's,
 /// inside of tokio, and elsewhere one of a thread that this crate then starts.
 ///
+/// An operation that blocks its thread until a sleep is over (a `block_on` of another crate) waits for ever: that thread is the one which ends sleeps.
+///
 /// # Panics
 /// When it is polled: inside of a tokio runtime without timers (`enable_time`); or outside of runs and of tokio, if the system refuses a thread.
 ///
