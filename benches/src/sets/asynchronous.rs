@@ -14,7 +14,10 @@ const SET: &str = "async";
 const READY: &str = "Operations that are over at once: what starting and releasing one costs.";
 const YIELDS: &str = "Operations that are woken once: what a wake and a second poll cost.";
 const SLEEPS: &str = "Operations that wait for a millisecond, as many at once as there is time to start.";
+const WHEEL: &str = "The same; ours wait with `pipe_async::sleep`, the others with tokio's timer.";
+const WHEEL_ON_MONOIO: &str = "The same, ours on monoio.";
 const TIMED: &str = "The same, each with a timeout of five seconds that none reaches.";
+const TIMED_WHEEL: &str = "The same; ours wait with `pipe_async::sleep`, the others with tokio's timer.";
 const TAIL: &str = "1 ms each, every hundredth 100 ms, outputs in order: how much does a slow one hold up?";
 const REQUESTS: &str = "Requests of 8 B to a server that sends them back, over 256 connections of a pool.";
 const CPU: &str = "The same: what a request costs the processor, the server's work left out.";
@@ -49,6 +52,10 @@ pub(crate) fn workloads(mode: Mode) -> Vec<Workload> {
             contender!("futures-buffered", Peer, "futures_buffered.rs", futures_buffered::timed_out),
             contender!("buffer-unordered", Peer, "futures.rs", futures::timed_out),
         ]),
+        workload("sleeps-timed-wheel-10k", TIMED_WHEEL, sleeping, 10_000).bar(Bar::peers(2.0)).with([
+            contender!("ours", Ours, "ours/timeouts.rs", ours::timeouts::timed_out_in_wheel),
+            contender!("futures-buffered", Peer, "futures_buffered.rs", futures_buffered::timed_out),
+        ]),
         workload("ordered-tail", TAIL, tail, 1_000).with([
             contender!("ours", Ours, "ours/timeouts.rs", ours::timeouts::ordered),
             contender!("futures-buffered", Peer, "futures_buffered.rs", futures_buffered::ordered),
@@ -56,10 +63,27 @@ pub(crate) fn workloads(mode: Mode) -> Vec<Workload> {
         ]),
     ]
     .into_iter()
+    .chain(in_wheels(sleeping))
     .chain(io(mode))
     .chain(rings::workloads(mode))
     .chain([shards::computing(mode)])
     .collect()
+}
+
+/// Sleeps of our own, on both runtimes, against the best that waits with tokio's.
+fn in_wheels(size: u64) -> [Workload; 4] {
+    let workload = |name, about, concurrency: u64, ours| {
+        let peer = contender!("futures-buffered", Peer, "futures_buffered.rs", futures_buffered::sleeping);
+        Workload::new(SET, name, about, size).parameter(concurrency).bar(Bar::peers(1.5)).with([ours, peer])
+    };
+    let on_tokio = || contender!("ours", Ours, "ours/operations.rs", ours::operations::in_wheel);
+    let on_monoio = || contender!("ours", Ours, "ours/operations.rs", ours::operations::in_wheel_on_monoio);
+    [
+        workload("sleeps-wheel-10k", WHEEL, 10_000, on_tokio()),
+        workload("sleeps-wheel-100k", WHEEL, 100_000, on_tokio()),
+        workload("sleeps-wheel-monoio-10k", WHEEL_ON_MONOIO, 10_000, on_monoio()),
+        workload("sleeps-wheel-monoio-100k", WHEEL_ON_MONOIO, 100_000, on_monoio()),
+    ]
 }
 
 /// What operations wait for in programs.

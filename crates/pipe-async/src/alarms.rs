@@ -5,9 +5,6 @@ use crate::wheel::Wheel;
 use std::task::Context;
 use std::time::Duration;
 
-/// A tick of the wheel: a millisecond. Runtimes round their own timers to it.
-const TICK: Duration = Duration::from_millis(1);
-
 /// Alarms with values `T`, on the clock of the timer `C`.
 pub(crate) struct Alarms<C, T> {
     timer: C,
@@ -26,6 +23,11 @@ impl<C: Timer, T> Alarms<C, T> {
         Alarms { timer: C::start(), wheel: Wheel::new(), now: Duration::ZERO, look: None, set_to: None }
     }
 
+    /// Its timer.
+    pub(crate) fn timer(&self) -> &C {
+        &self.timer
+    }
+
     /// Looks at the clock: once for many operations.
     pub(crate) fn look(&mut self) {
         self.now = self.timer.now();
@@ -39,7 +41,7 @@ impl<C: Timer, T> Alarms<C, T> {
     /// Sets an alarm for `span` after the last look: never early, hence up to a tick late.
     pub(crate) fn set(&mut self, span: Duration, value: T) {
         let at = self.now.saturating_add(span);
-        self.wheel.set(ticks(at.saturating_add(TICK - Duration::from_nanos(1))), value);
+        self.wheel.set(ticks_until(at, C::TICK), value);
     }
 
     /// Wakes the task at this time, besides all alarms. Holds until the next call.
@@ -50,7 +52,7 @@ impl<C: Timer, T> Alarms<C, T> {
     /// Gives away what is due. The task is woken when there is more. True if the time of `look_at` has come.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>, mut due: impl FnMut(T)) -> bool {
         loop {
-            let next = self.wheel.next().map(Duration::from_millis);
+            let next = self.wheel.next().map(|tick| time_of(tick, C::TICK));
             let Some(at) = [next, self.look].into_iter().flatten().min() else { return false };
             let set_to = self.set_to.map_or(at, |set_to| set_to.min(at));
             if self.timer.poll_until(set_to, cx).is_pending() {
@@ -59,9 +61,9 @@ impl<C: Timer, T> Alarms<C, T> {
             }
             self.set_to = None;
             self.look();
-            let now = ticks(self.now);
-            while let Some(value) = self.wheel.fire(now) {
-                due(value);
+            let now = ticks(self.now, C::TICK);
+            while let Some(number) = self.wheel.fire(now) {
+                self.wheel.release(number).into_iter().for_each(&mut due);
             }
             if self.look.is_some_and(|at| at <= self.now) {
                 self.look = None;
@@ -71,13 +73,37 @@ impl<C: Timer, T> Alarms<C, T> {
     }
 }
 
-fn ticks(at: Duration) -> u64 {
-    u64::try_from(at.as_nanos() / TICK.as_nanos()).unwrap_or(u64::MAX)
+/// How many ticks have passed at that time.
+pub(crate) fn ticks(at: Duration, tick: Duration) -> u64 {
+    match (nanoseconds(at), nanoseconds(tick)) {
+        (Some(at), Some(tick)) => at / tick,
+        _ => u64::try_from(at.as_nanos() / tick.as_nanos()).unwrap_or(u64::MAX),
+    }
+}
+
+/// The first tick that is not before that time.
+pub(crate) fn ticks_until(at: Duration, tick: Duration) -> u64 {
+    ticks(at.saturating_add(tick - Duration::from_nanos(1)), tick)
+}
+
+/// When that tick is.
+pub(crate) fn time_of(ticks: u64, tick: Duration) -> Duration {
+    let nanoseconds = u128::from(ticks) * tick.as_nanos();
+    // Both parts are in range: a tick is no longer than a second.
+    Duration::new((nanoseconds / SECOND) as u64, (nanoseconds % SECOND) as u32)
+}
+
+const SECOND: u128 = 1_000_000_000;
+
+/// In a word, which has room for 584 years: longer numbers divide slowly.
+fn nanoseconds(span: Duration) -> Option<u64> {
+    u64::try_from(span.as_nanos()).ok()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::runtime::SharedClock;
     use std::cell::Cell;
     use std::rc::Rc;
     use std::task::{Poll, Waker};
@@ -88,12 +114,18 @@ mod tests {
     thread_local!(static NOW: Rc<Cell<Duration>> = Rc::default());
 
     impl Timer for Hand {
+        const TICK: Duration = Duration::from_millis(1);
+
         fn start() -> Self {
             Hand(NOW.with(Rc::clone))
         }
 
         fn now(&self) -> Duration {
             self.0.get()
+        }
+
+        fn clock(&self) -> SharedClock {
+            unreachable!("no sleep leaves this test")
         }
 
         fn poll_until(&mut self, at: Duration, _: &mut Context<'_>) -> Poll<()> {
@@ -129,7 +161,7 @@ mod tests {
             clock.set(Duration::from_micros(micros));
             let now = clock.get();
             alarms.poll(&mut Context::from_waker(Waker::noop()), |at| {
-                assert!(at <= now && now < at + 2 * TICK, "{at:?} at {now:?}");
+                assert!(at <= now && now < at + 2 * Hand::TICK, "{at:?} at {now:?}");
             });
         }
     }

@@ -33,6 +33,7 @@ use crate::output::Output;
 use crate::rate::{Throttle, Waited};
 use crate::runtime::Timer;
 use crate::slab::Slab;
+use crate::sleep::Sleeps;
 pub(crate) use exit::Exit;
 use landing::settle;
 use pipe_core::plan::{BoxBatch, RunState, Wait};
@@ -126,6 +127,8 @@ pub(crate) struct Driver<S: AsyncStep, C> {
     again: Option<Again<S::In>>,
     input: Input<S::In>,
     calls: Slab<S::Future>,
+    /// What they wait for. Dropped behind them: then it is empty.
+    sleeps: Sleeps,
     /// What there is of each beside its mark.
     flights: Flights<S::In>,
     /// Where there is a limit per key.
@@ -193,6 +196,7 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
         let operations = run.operations(segment);
         let concurrency = operations.concurrency;
         let (again, key_limit) = (run.again(segment), operations.key_limit::<S::In>());
+        let alarms = Alarms::new();
         Driver {
             step,
             bounds: Bounds {
@@ -204,6 +208,7 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
             again,
             input: Input::new(),
             calls: Slab::new(concurrency),
+            sleeps: Sleeps::new(alarms.timer()),
             flights: Flights::new(again.is_some() || key_limit.is_some()),
             keys: key_limit.map(|limit| Keys::new(limit.most)),
             throttle: operations.rate.map(Throttle::new),
@@ -211,7 +216,7 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
             throttled: None,
             waited: Waited::No,
             throttled_until: None,
-            alarms: Alarms::new(),
+            alarms,
             deadlines: Deadlines::new(),
             begun: Vec::new(),
             waiting: 0,
@@ -261,6 +266,8 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
         // Each by itself: what one throws says nothing new, for the first failure is that of the run, and must not keep the others.
         discard(replace(&mut self.calls, Slab::new(0)));
         discard(replace(&mut self.flights, Flights::new(false)));
+        // Nobody turns it from here on. A sleep that has left its operation finds another one.
+        discard(replace(&mut self.sleeps, Sleeps::new(self.alarms.timer())));
         discard(replace(&mut self.alarms, Alarms::new()));
         discard((self.keys.take(), self.throttled.take()));
         discard(take(&mut self.due));
@@ -308,9 +315,11 @@ impl<S: AsyncStep, C: Timer> AsyncWorker for Driver<S, C> {
         if self.throttle.is_some() || self.adaptive.is_some() {
             self.alarms.look();
         }
+        let entered = self.sleeps.enter();
         let mut progress = self.start(most).and(self.poll(most));
         // Behind `start` and `land`, which set alarms: a timer runs only once it has been polled.
         progress = progress.and(self.ring(most, task));
+        drop(entered);
         progress.moved |= self.release();
         // The last word: from here on a wake of an operation wakes the task.
         progress.moved = progress.moved || self.calls.arm(task);

@@ -2,7 +2,7 @@
 //!
 #![cfg_attr(feature = "tokio", doc = "```")]
 #![cfg_attr(not(feature = "tokio"), doc = "```ignore")]
-//! use pipe_async::Async;
+//! use pipe_async::{Async, sleep};
 //! use pipe_core::from_iter;
 //! use std::time::Duration;
 //!
@@ -10,7 +10,7 @@
 //! # async fn main() -> Result<(), pipe_core::RunError> {
 //! let report = from_iter(0..1_000u64)
 //!     .map_async(|n| async move {
-//!         tokio::time::sleep(Duration::from_millis(1)).await;
+//!         sleep(Duration::from_millis(1)).await;
 //!         n * n
 //!     })
 //!     .concurrency(200)
@@ -36,6 +36,9 @@
 //! Outputs come in the order of the items, unless the stage is `.unordered()`. At most `window` items (four times the concurrency, unless set)
 //! may have overtaken a slow one. Operations go on while the consumer is slow, until the memory limit says stop. A failed operation follows the
 //! policy of its stage, in the order of the items; while one waits for another attempt, its place among those in flight goes to the next item. A panic inside an operation ends the run with the stage and the position of its item.
+//!
+//! What an operation waits with is that of the runtime: its sockets, its timers. A [`sleep()`] of this crate runs unchanged on each of them, and in
+//! the [virtual time](Test) of tests, and costs less than a timer of the runtime.
 //!
 //! The run is a [`Running`]: a future that is `Send`, may be spawned, and stops the run when it is dropped. [`Blocking`] waits for it. How
 //! threads, task and edges wait for each other, and why nothing locks up, is in the `conductor` module of the source.
@@ -100,6 +103,7 @@ mod running;
 mod runtime;
 mod shards;
 mod slab;
+mod sleep;
 mod stretch;
 mod sync;
 #[cfg(feature = "tower")]
@@ -132,9 +136,10 @@ pub use pool::{
 pub use running::Running;
 #[cfg(all(feature = "monoio", target_os = "linux"))]
 pub use runtime::monoio::{LocalStage, Monoio};
-pub use runtime::test::{Test, TestClock, TestSleep, TestStage};
+pub use runtime::test::{Test, TestClock, TestStage};
 #[cfg(feature = "tokio")]
 pub use runtime::tokio::{Stage, Tokio};
+pub use sleep::{Sleep, sleep, timeout};
 #[cfg(feature = "tower")]
 pub use tower::{ServiceCalls, ServiceError};
 #[cfg(feature = "transport")]

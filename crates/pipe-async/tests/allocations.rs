@@ -5,7 +5,7 @@
     reason = "an allocator can only be written with it; this one hands on to the system's"
 )]
 
-use pipe_async::Async;
+use pipe_async::{Async, sleep};
 use pipe_core::from_iter;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::future::{Future, poll_fn};
@@ -38,7 +38,7 @@ static COUNTING: Counting = Counting;
 /// The calls of one test are not to be counted by the other.
 static ALONE: Mutex<()> = Mutex::new(());
 
-/// Runs so many operations, each of which waits once and has a deadline, and says how often that allocates. Not a function: what an executor
+/// Runs so many operations, each of which waits for a wake and for a moment and has a deadline, and says how often that allocates. Not a function: what an executor
 /// drives is the type of the stage, and that has no name.
 macro_rules! allocations {
     ($operations:expr, $executor:expr) => {{
@@ -46,6 +46,7 @@ macro_rules! allocations {
         let run = from_iter(0..operations)
             .map_async(|n| async move {
                 once_later().await;
+                sleep(Duration::from_micros(100)).await;
                 n
             })
             .concurrency(1_000)

@@ -1,6 +1,6 @@
 //! The runtime for tests against the kit, and what stages do on its clock.
 
-use pipe_async::{Async, Test};
+use pipe_async::{Async, Test, sleep};
 use pipe_core::testing::{Live, Rng, ScriptedSink, WithReactor, laws};
 use pipe_core::{
     Cancel, Clock, Event, Observed, RunError, TookTooLong, exponential, from_iter, per_second, skip,
@@ -31,7 +31,7 @@ fn operations_take_the_time_that_they_say_and_no_more() {
     let begun = Test::now();
     let report = from_iter(0..1_000u32)
         .map_async(|n| async move {
-            Test::sleep(10 * MILLI).await;
+            sleep(10 * MILLI).await;
             n
         })
         .concurrency(100)
@@ -73,7 +73,7 @@ fn starts(limit: u32, burst: u32, pauses: bool) -> Vec<Duration> {
         .map_async(|n| {
             STARTS.with_borrow_mut(|starts| starts.push(Test::now()));
             async move {
-                Test::sleep(100 * MILLI).await;
+                sleep(100 * MILLI).await;
                 n
             }
         })
@@ -129,7 +129,7 @@ fn a_batch_leaves_when_it_is_full_or_old_and_not_later() {
         .collect();
         from_iter(times.clone())
             .map_async(|at| async move {
-                Test::sleep(at).await;
+                sleep(at).await;
                 at
             })
             .concurrency(1_000)
@@ -204,7 +204,7 @@ fn a_clock_that_leaps_ahead_ends_what_is_late_and_nothing_else() {
             n
         })
         .map_async(|n| async move {
-            Test::sleep(MILLI).await;
+            sleep(MILLI).await;
             n
         })
         .concurrency(4)
@@ -238,7 +238,7 @@ fn told(burn: Duration, seed: u64) -> (Vec<String>, Vec<Vec<u64>>) {
     .try_map_async(move |n| {
         let span = spans[n as usize];
         async move {
-            Test::sleep(span).await;
+            sleep(span).await;
             if n % 13 == 0 { Err("down") } else { Ok(n) }
         }
     })
@@ -257,7 +257,7 @@ fn told(burn: Duration, seed: u64) -> (Vec<String>, Vec<Vec<u64>>) {
     .batch(16)
     .or_after(MILLI)
     .map_async(|batch: Vec<u64>| async move {
-        Test::sleep(MILLI * batch.len() as u32).await;
+        sleep(MILLI * batch.len() as u32).await;
         batch
     })
     .concurrency(50)
@@ -384,7 +384,7 @@ fn an_adaptive_stage_has_as_many_in_flight_as_the_service_can_work_on() {
             // The beginning is a search.
             IN_FLIGHT.set((now + 1, if n > count / 2 { most.max(now + 1) } else { 0 }));
             let at = answer();
-            Test::sleep(at.saturating_sub(Test::now())).await;
+            sleep(at.saturating_sub(Test::now())).await;
             IN_FLIGHT.set((IN_FLIGHT.get().0 - 1, IN_FLIGHT.get().1));
             n
         })

@@ -4,9 +4,11 @@ use super::{Driver, Progress};
 use crate::alarms::Alarms;
 use crate::flight::{Flight, Landing};
 use crate::runtime::Timer;
+use crate::sleep::Then;
 use pipe_core::{AsyncStep, Retry, TookTooLong};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::task::{Context, Waker};
+use std::time::Duration;
 
 /// Turning an output into an item is the step's own code as well.
 pub(super) fn settle<S: AsyncStep>(output: <S::Future as Future>::Output) -> Landing<S::Out> {
@@ -59,8 +61,9 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
 
     /// Does what is due; ends `most` operations that take too long. It moved if there was anything.
     pub(super) fn ring(&mut self, most: usize, task: &Waker) -> Progress {
+        let (turned, next) = self.turn(most);
         let throttled = self.throttled_until.into_iter();
-        self.alarms.look_at(throttled.chain(self.deadlines.first()).min());
+        self.alarms.look_at(throttled.chain(self.deadlines.first()).chain(next).min());
         let (waiting, due) = (&mut self.waiting, &mut self.due);
         let before = due.len();
         let looked = self.alarms.poll(&mut Context::from_waker(task), |flight| {
@@ -69,7 +72,22 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
         });
         // If more are late than that, the next look finds their time come as well.
         let ended = if looked { self.end_late(most) } else { 0 };
-        Progress { moved: looked || self.due.len() > before, operations: ended }
+        Progress { moved: looked || turned || self.due.len() > before, operations: ended }
+    }
+
+    /// Wakes the operations whose sleep is over, `most` of them. True if there were any; and when the next is.
+    fn turn(&mut self, most: usize) -> (bool, Option<Duration>) {
+        let alarms = &mut self.alarms;
+        let turned = self.sleeps.turn(most, || {
+            alarms.look();
+            alarms.now()
+        });
+        let next = match turned.then {
+            Then::At(at) => Some(at),
+            // It moved, so there is another turn.
+            Then::AtOnce | Then::Never => None,
+        };
+        (turned.fired > 0, next)
     }
 
     /// Ends the operations that take too long, `most` of them. Returns how many.

@@ -1,6 +1,6 @@
 //! The timer of a runtime, made of its future that sleeps.
 
-use crate::runtime::Timer;
+use crate::runtime::{SharedClock, Timer};
 use pipe_core::{Payload, RunError};
 use std::future::Future;
 use std::panic::catch_unwind;
@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 /// A runtime's future that is over at a moment, and the clock that it goes by.
-pub(crate) trait SleepUntil: Future<Output = ()> {
+pub(crate) trait SleepUntil: Future<Output = ()> + 'static {
     /// What that clock shows.
     fn now() -> Instant;
 
@@ -51,6 +51,11 @@ impl<S: SleepUntil> Timer for Clock<S> {
 
     fn now(&self) -> Duration {
         S::now().saturating_duration_since(self.start)
+    }
+
+    fn clock(&self) -> SharedClock {
+        let start = self.start;
+        Box::new(move || S::now().saturating_duration_since(start))
     }
 
     /// Panics where the runtime has no timers: see `check`.

@@ -38,6 +38,9 @@ pub(crate) trait Runtime: 'static {
     fn come_back(cx: &Context<'_>);
 }
 
+/// What shows the time on a timer's clock, to any thread.
+pub(crate) type SharedClock = Box<dyn Fn() -> Duration + Send + Sync>;
+
 /// Where a stretch runs.
 pub(crate) enum Seat<I> {
     Thread(Stretch),
@@ -46,6 +49,10 @@ pub(crate) enum Seat<I> {
 
 /// A timer, and the clock that it goes by.
 pub(crate) trait Timer: Unpin {
+    /// What alarms are rounded up to. Finer than a runtime's own timer, which so is the only one that rounds for a driver that has nothing else
+    /// to do; one that is at work looks at the clock all the time.
+    const TICK: Duration = Duration::from_nanos(62_500);
+
     /// A clock that starts now. It costs nothing until it is looked at.
     fn start() -> Self;
 
@@ -59,6 +66,9 @@ pub(crate) trait Timer: Unpin {
 
     /// The time since then.
     fn now(&self) -> Duration;
+
+    /// The same clock, for other threads.
+    fn clock(&self) -> SharedClock;
 
     /// Whether that time has come. If not, the task is woken when it has, unless this is called again before with another time.
     fn poll_until(&mut self, at: Duration, cx: &mut Context<'_>) -> Poll<()>;

@@ -3,20 +3,20 @@
 use crate::driver::{AsyncWorker, Driver};
 use crate::executor::{Async, running};
 use crate::in_task::InTask;
-use crate::runtime::{Runtime, Seat, Timer};
+use crate::runtime::{Runtime, Seat, SharedClock, Timer};
 use crate::stretch::Stretch;
 use pipe_core::plan::{Plan, RunState};
 use pipe_core::{AsyncStep, Cancel, Clock, Drives, Executor, Profile, RunError};
 use std::collections::BTreeMap;
 use std::future::Future;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::Duration;
 
-/// The runtime of [`Async::test`]: what an operation waits with there, and the clock.
+/// The runtime of [`Async::test`]: the clock there, by which operations [`sleep`](crate::sleep()).
 ///
 /// Each thread has a clock of its own, which starts at zero and goes on from run to run. When nothing can happen any
 /// more it jumps to the next moment at which somebody wants to be woken. So an hour of waits takes no time, and happens
@@ -26,14 +26,14 @@ use std::time::Duration;
 /// is small because it did: a run that never waits never comes to its deadline.
 ///
 /// ```
-/// use pipe_async::{Async, Test};
+/// use pipe_async::{Async, Test, sleep};
 /// use pipe_core::from_iter;
 /// use std::time::Duration;
 ///
 /// let begun = Test::now();
 /// let report = from_iter(1..=3)
 ///     .map_async(|hours| async move {
-///         Test::sleep(Duration::from_secs(3_600) * hours).await;
+///         sleep(Duration::from_secs(3_600) * hours).await;
 ///         hours
 ///     })
 ///     .collect()
@@ -49,11 +49,6 @@ impl Test {
     /// What the clock of this thread shows.
     pub fn now() -> Duration {
         TestClock::of_thread().now()
-    }
-
-    /// Over when so much time has passed on the clock of this thread.
-    pub fn sleep(span: Duration) -> TestSleep {
-        TestSleep { timer: TestTimer::start(), span }
     }
 
     /// The clock of this thread: for a stage that lets time pass. Runs on [`Async::test`] go by it unless they are told
@@ -88,7 +83,7 @@ pub struct TestStage {
 
 impl Async<Test> {
     /// For tests: the calling thread alone, which waits for the run, and [virtual time](Test). Source and sink run in the task as well, so
-    /// no thread races another, and the same run twice is the same. Operations wait with [`Test::sleep`], and need not be `Send`.
+    /// no thread races another, and the same run twice is the same. Operations wait with [`sleep`](crate::sleep()), and need not be `Send`.
     pub fn test() -> Self {
         Async::new()
     }
@@ -234,6 +229,9 @@ impl TestTimer {
 }
 
 impl Timer for TestTimer {
+    /// Tests are told exact times.
+    const TICK: Duration = Duration::from_micros(1);
+
     fn start() -> Self {
         let clock = TestClock::of_thread();
         let mut hands = clock.hands();
@@ -245,6 +243,11 @@ impl Timer for TestTimer {
 
     fn now(&self) -> Duration {
         self.clock.now().saturating_sub(self.start)
+    }
+
+    fn clock(&self) -> SharedClock {
+        let (clock, start) = (self.clock.clone(), self.start);
+        Box::new(move || clock.now().saturating_sub(start))
     }
 
     fn poll_until(&mut self, at: Duration, cx: &mut Context<'_>) -> Poll<()> {
@@ -264,21 +267,5 @@ impl Timer for TestTimer {
 impl Drop for TestTimer {
     fn drop(&mut self) {
         self.unset();
-    }
-}
-
-/// Waits for virtual time to pass; made by [`Test::sleep`].
-#[must_use = "a future does nothing unless it is awaited"]
-pub struct TestSleep {
-    timer: TestTimer,
-    span: Duration,
-}
-
-impl Future for TestSleep {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let span = self.span;
-        self.timer.poll_until(span, cx)
     }
 }
