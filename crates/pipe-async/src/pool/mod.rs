@@ -8,6 +8,7 @@ mod line;
 #[cfg(all(test, loom))]
 mod models;
 mod settings;
+mod tickets;
 
 pub use buffers::{Buffer, BufferClass, BufferPool};
 pub use connect::Connect;
