@@ -134,6 +134,11 @@ impl Edges {
         }
     }
 
+    /// Rings when it is woken, for clocks.
+    pub(crate) fn bell(&self) -> &Waker {
+        &self.bell
+    }
+
     /// Says that something changed which is not in here: a permit was given back, a thread has ended.
     pub(crate) fn ring(&self) {
         self.tell(self.lock());

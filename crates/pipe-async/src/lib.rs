@@ -43,6 +43,8 @@
 //! # When not to use it
 //!
 //! For work that computes: an operation that does not wait keeps all others from going on. Put it behind the async stage, into a sync one.
+//! Where waits are short, few things are done with what comes, and nothing blocks, [`Async::in_task`] spares the changes of threads.
+//!
 //! Each stretch of sync stages has one thread; if that is the bottleneck, `pipe-parallel` has many, and no operations. Where waiting and
 //! computing cannot be told apart, [`Async::shards`] drives each async stage on several threads.
 //!
@@ -82,7 +84,6 @@ mod flight;
 mod http;
 mod in_task;
 mod keys;
-#[cfg(all(feature = "monoio", target_os = "linux"))]
 mod local_running;
 #[cfg(all(test, loom))]
 mod models;
@@ -91,6 +92,7 @@ mod nats;
 #[cfg(feature = "net")]
 mod net;
 mod output;
+mod polled_stretch;
 #[cfg(feature = "tokio")]
 mod pool;
 mod rate;
@@ -117,7 +119,7 @@ pub use executor::Async;
 pub use files::{Call, FileEngine, FileReader, HopSettings, Hops, ReadError, ReaderSettings};
 #[cfg(feature = "http")]
 pub use http::{HttpClient, HttpError, HttpSettings, Response};
-#[cfg(all(feature = "monoio", target_os = "linux"))]
+pub use in_task::InTask;
 pub use local_running::LocalRunning;
 #[cfg(feature = "nats")]
 pub use nats::{Nats, NatsOptions};
@@ -132,8 +134,9 @@ pub use pool::{
 };
 #[cfg(feature = "tokio")]
 pub use running::Running;
+pub use runtime::local_stage::LocalStage;
 #[cfg(all(feature = "monoio", target_os = "linux"))]
-pub use runtime::monoio::{LocalStage, Monoio};
+pub use runtime::monoio::Monoio;
 pub use runtime::test::{Test, TestClock, TestSleep, TestStage};
 #[cfg(feature = "tokio")]
 pub use runtime::tokio::{Stage, Tokio};
