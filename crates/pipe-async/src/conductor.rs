@@ -357,6 +357,10 @@ impl<W: AsyncWorker + ?Sized> Post<W> {
             }
             moved = true;
         }
+        if moved {
+            // Permits went back.
+            edges.ring_threads();
+        }
         let mut progress = worker.advance(round.most, cx.waker());
         // To wake a thread costs as much as many operations. So while there are more of these, a reader gets full batches.
         let hand = if progress.moved { round.hand } else { Hand::Anything };
