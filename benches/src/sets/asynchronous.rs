@@ -107,6 +107,7 @@ fn io(mode: Mode) -> [Workload; 5] {
             .bar(Bar::baseline(5.0))
             .with([
                 contender!("ours", Ours, "ours/requests.rs", ours::requests::pooled),
+                contender!("ours-in-task", Ours, "ours/requests.rs", ours::requests::pooled_in_task),
                 contender!("tokio-tasks", Limit, "tokio_sockets.rs", tokio_sockets::requests),
                 Contender::package("uvloop", REQUESTS_PY),
                 Contender::python("asyncio", REQUESTS_PY, "streams"),
@@ -126,30 +127,34 @@ fn io(mode: Mode) -> [Workload; 5] {
             .bar(Bar::peers(1.0))
             .with([
                 contender!("ours", Ours, "ours/connections.rs", ours::connections::acquire),
+                contender!("ours-in-task", Ours, "ours/connections.rs", ours::connections::acquire_in_task),
                 contender!("deadpool", Peer, "tokio_pools.rs", tokio_pools::deadpool),
                 contender!("bb8", Peer, "tokio_pools.rs", tokio_pools::bb8),
             ]),
     ]
 }
 
-fn requesting() -> [Contender; 2] {
+fn requesting() -> [Contender; 3] {
     [
         contender!("ours", Ours, "ours/requests.rs", ours::requests::pooled),
+        contender!("ours-in-task", Ours, "ours/requests.rs", ours::requests::pooled_in_task),
         contender!("tokio-tasks", Peer, "tokio_sockets.rs", tokio_sockets::requests),
     ]
 }
 
-fn ready() -> [Contender; 3] {
+fn ready() -> [Contender; 4] {
     [
         contender!("ours", Ours, "ours/operations.rs", ours::operations::ready),
+        contender!("ours-in-task", Ours, "ours/operations.rs", ours::operations::ready_in_task),
         contender!("futures-buffered", Peer, "futures_buffered.rs", futures_buffered::ready),
         contender!("buffer-unordered", Peer, "futures.rs", futures::ready),
     ]
 }
 
-fn yielding() -> [Contender; 3] {
+fn yielding() -> [Contender; 4] {
     [
         contender!("ours", Ours, "ours/operations.rs", ours::operations::yielding),
+        contender!("ours-in-task", Ours, "ours/operations.rs", ours::operations::yielding_in_task),
         contender!("futures-buffered", Peer, "futures_buffered.rs", futures_buffered::yielding),
         contender!("buffer-unordered", Peer, "futures.rs", futures::yielding),
     ]

@@ -58,9 +58,10 @@ pub(crate) fn unmeasured() -> Skipped {
     Skipped { set: SET, workload: "gpu", contender: "ours", why }
 }
 
-fn on_requests() -> [Contender; 4] {
+fn on_requests() -> [Contender; 5] {
     [
         contender!("ours", Ours, "ours/operations.rs", ours::operations::sleeping),
+        contender!("ours-in-task", Ours, "ours/operations.rs", ours::operations::sleeping_in_task),
         contender!("futures-buffered", Peer, "futures_buffered.rs", futures_buffered::sleeping),
         contender!("join-set", Peer, "tokio.rs", tokio::join_set),
         contender!("one-by-one", Baseline, "tokio.rs", tokio::one_by_one),

@@ -33,7 +33,7 @@
 use crate::driver::{AsyncWorker, Progress, Released, Standing, discard};
 use crate::edges::{Close, Edges, Next, Parcel, Room};
 use crate::ends::Ends;
-use crate::in_task::Inside;
+use crate::polled_stretch::Inside;
 use crate::runtime::{Runtime, Seat, Timer};
 use crate::stretch::{End, Stretch, dropping};
 use pipe_core::plan::{RunState, Wait};
@@ -76,15 +76,17 @@ enum Seated<R: Runtime> {
 }
 
 impl<R: Runtime> Seated<R> {
-    fn begin_lack(&mut self, run: &RunState) {
-        if let Seated::Driver(post) = self {
-            post.begin_lack(run);
+    fn begin_lack(&mut self, now: Duration) {
+        match self {
+            Seated::Driver(post) => post.begin_lack(now),
+            Seated::Stretch(stretch) => stretch.begin_lack(now),
         }
     }
 
-    fn count_lack(&mut self, run: &RunState) {
-        if let Seated::Driver(post) = self {
-            post.count_lack(run);
+    fn count_lack(&mut self, run: &RunState, now: Duration) {
+        match self {
+            Seated::Driver(post) => post.count_lack(run, now),
+            Seated::Stretch(stretch) => stretch.count_lack(run, now),
         }
     }
 }
@@ -162,7 +164,8 @@ impl<R: Runtime> Conductor<R> {
         // First, so that no change from here on is missed.
         self.edges.watch(cx.waker());
         self.look_at_switch(cx);
-        self.posts.iter_mut().for_each(|seated| seated.count_lack(&self.run));
+        let now = self.run.clock().now();
+        self.posts.iter_mut().for_each(|seated| seated.count_lack(&self.run, now));
         // What was left over the last time is handed on first, or a stage that never stands still would keep it.
         let mut hand = Hand::Anything;
         let began = self.run.measure();
@@ -185,7 +188,8 @@ impl<R: Runtime> Conductor<R> {
             (hand, before) = (Hand::Batches, now);
         }
         let Some(result) = self.ends.result(&mut self.stopped) else {
-            self.posts.iter_mut().for_each(|seated| seated.begin_lack(&self.run));
+            let now = self.run.clock().now();
+            self.posts.iter_mut().for_each(|seated| seated.begin_lack(now));
             return Poll::Pending;
         };
         self.is_over = true;
@@ -354,6 +358,10 @@ impl<W: AsyncWorker + ?Sized> Post<W> {
             }
             moved = true;
         }
+        if moved {
+            // Permits went back.
+            edges.ring_threads();
+        }
         let mut progress = worker.advance(round.most, cx.waker());
         // To wake a thread costs as much as many operations. So while there are more of these, a reader gets full batches.
         let hand = if progress.moved { round.hand } else { Hand::Anything };
@@ -362,17 +370,17 @@ impl<W: AsyncWorker + ?Sized> Post<W> {
     }
 
     /// The task stands still from here on.
-    fn begin_lack(&mut self, run: &RunState) {
+    fn begin_lack(&mut self, now: Duration) {
         let lacks = self.worker.as_ref().and_then(|worker| worker.lacks());
         // Behind the end of its input it needs none.
         let lacks = lacks.filter(|wait| *wait == Wait::Room || self.input.is_none());
-        self.lacked = lacks.map(|wait| (wait, run.clock().now()));
+        self.lacked = lacks.map(|wait| (wait, now));
     }
 
     /// The task goes on.
-    fn count_lack(&mut self, run: &RunState) {
+    fn count_lack(&mut self, run: &RunState, now: Duration) {
         if let (Some((wait, since)), Some(worker)) = (self.lacked.take(), &self.worker) {
-            run.count_waited(worker.segment(), wait, run.clock().now().saturating_sub(since));
+            run.count_waited(worker.segment(), wait, now.saturating_sub(since));
         }
     }
 

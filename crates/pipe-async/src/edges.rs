@@ -1,8 +1,11 @@
 //! Edges between the parts of a run: bounded queues of batches, for threads on one side and the reactor's task on the other.
 //!
-//! All are under one mutex, which is held for some 20 ns a few times per batch. Threads sleep on the condition variable; the task leaves
-//! its waker. So there is one place where anybody waits, and one rule: who changes something that another may wait for says so after it
+//! All are under one mutex, which is held for some 20 ns a few times per batch. Threads sleep on condition variables, of which each side of
+//! an edge has one; the task leaves its waker. So there is one rule: who changes something that another may wait for says so after it
 //! changed it, under the same lock under which the other looked.
+//!
+//! A wake costs more than a handful of operations, so only who waits for this is woken: the other side of the edge. The task is woken for an
+//! edge where it has left word, since it did not find what it looked for, and for bytes of the budget where these may have been short.
 //!
 //! The bound is in bytes: an edge takes a batch if it holds none, or if the budget is not overdrawn. (And it holds 8 at most: what waits
 //! longer is not in a cache any more.) The first half of that rule keeps a run with a small limit moving, see the conductor.
@@ -11,6 +14,7 @@ use crate::driver::discard;
 use pipe_core::plan::{BoxBatch, RunState};
 use pipe_core::{Flow, Permit};
 use std::collections::VecDeque;
+use std::mem::take;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Wake, Waker};
 use std::time::{Duration, Instant};
@@ -38,7 +42,8 @@ pub(crate) enum Next {
 
 pub(crate) struct Edges {
     state: Mutex<State>,
-    changed: Condvar,
+    /// Where threads sleep, by edge.
+    sides: Box<[Sides]>,
     run: Arc<RunState>,
     /// Rings.
     bell: Waker,
@@ -59,7 +64,30 @@ struct State {
     edges: Vec<Edge>,
     /// The task that drives async stages, unless it is awake already.
     task: Option<Waker>,
-    sleepers: usize,
+}
+
+/// What the threads of an edge sleep on.
+#[derive(Default)]
+struct Sides {
+    reader: Condvar,
+    /// It may wait for bytes of the budget, too.
+    writer: Condvar,
+}
+
+impl Sides {
+    fn of(&self, side: Side) -> &Condvar {
+        match side {
+            Side::Reader => &self.reader,
+            Side::Writer => &self.writer,
+        }
+    }
+}
+
+/// One side of an edge.
+#[derive(Debug, Clone, Copy)]
+enum Side {
+    Reader,
+    Writer,
 }
 
 #[derive(Default)]
@@ -69,6 +97,13 @@ struct Edge {
     writer: Option<Close>,
     /// `None` while it may read.
     reader: Option<Close>,
+    /// The threads that sleep, of each side one at most.
+    reader_sleeps: bool,
+    writer_sleeps: bool,
+    /// The task found nothing on it, and is told when something is put.
+    task_reads: bool,
+    /// The task found it full, or at least not empty, and is told when something is taken.
+    task_writes: bool,
     /// What the run's clock was last asked for by its reader, and whether it rings then.
     alarm: Option<(Duration, bool)>,
 }
@@ -77,11 +112,12 @@ const PARCELS: usize = 8;
 
 impl Edges {
     pub(crate) fn new(edges: usize, run: Arc<RunState>) -> Arc<Self> {
+        let sides = std::iter::repeat_with(Sides::default).take(edges).collect();
         let edges = std::iter::repeat_with(Edge::default).take(edges).collect();
-        let state = Mutex::new(State { edges, task: None, sleepers: 0 });
+        let state = Mutex::new(State { edges, task: None });
         Arc::new_cyclic(|this| {
             let bell = Arc::new(Bell(this.clone())).into();
-            Edges { state, changed: Condvar::new(), run, bell }
+            Edges { state, sides, run, bell }
         })
     }
 
@@ -134,6 +170,11 @@ impl Edges {
         }
     }
 
+    /// Rings when it is woken, for clocks.
+    pub(crate) fn bell(&self) -> &Waker {
+        &self.bell
+    }
+
     /// Says that something changed which is not in here: a permit was given back, a thread has ended.
     pub(crate) fn ring(&self) {
         self.tell(self.lock());
@@ -148,10 +189,31 @@ impl Edges {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Wakes whoever may wait for what was changed.
+    /// A permit goes back.
+    pub(crate) fn give_back(&self, permit: Permit) {
+        let budget = self.run.budget();
+        // Below a half nothing can have been refused that is no larger than a batch may be. What is larger starts where nothing is
+        // under way, and comes to its end whatever is told here; others that share the budget tell nobody.
+        let may_be_short = self.run.profile().budget.is_some() || budget.in_use() > budget.allowance() / 2;
+        drop(permit);
+        if may_be_short {
+            self.ring();
+        } else {
+            self.ring_threads();
+        }
+    }
+
+    /// Wakes whoever may wait for anything.
     fn tell(&self, mut state: MutexGuard<'_, State>) {
+        for edge in 0..state.edges.len() {
+            self.wake(&mut state, edge, Side::Reader);
+            self.wake(&mut state, edge, Side::Writer);
+        }
+        Self::tell_task(state);
+    }
+
+    fn tell_task(mut state: MutexGuard<'_, State>) {
         let task = state.task.take();
-        self.wake_threads(&state);
         // Not under the lock: a waker is foreign code.
         drop(state);
         if let Some(task) = task {
@@ -159,10 +221,10 @@ impl Edges {
         }
     }
 
-    /// A system call, so only where somebody sleeps.
-    fn wake_threads(&self, state: &State) {
-        if state.sleepers > 0 {
-            self.changed.notify_all();
+    /// Wakes the thread on this side, if there is one and it sleeps: it is a system call, so it is told once.
+    fn wake(&self, state: &mut State, edge: usize, side: Side) {
+        if take(state.edges[edge].sleeps(side)) {
+            self.sides[edge].of(side).notify_one();
         }
     }
 }
@@ -184,7 +246,7 @@ impl Edges {
             if let Some(permit) = self.run.budget().try_take(bytes) {
                 return Some(permit);
             }
-            state = self.sleep(state);
+            state = self.sleep(state, edge, Side::Writer);
         }
     }
 
@@ -197,7 +259,10 @@ impl Edges {
             return Flow::Break(());
         }
         state.edges[edge].parcels.push_back(parcel);
-        self.tell(state);
+        self.wake(&mut state, edge, Side::Reader);
+        if take(&mut state.edges[edge].task_reads) {
+            Self::tell_task(state);
+        }
         Flow::Continue(())
     }
 
@@ -212,7 +277,7 @@ impl Edges {
         let mut state = self.lock();
         while state.edges[edge].reader.is_none() && !self.has_room(&state.edges[edge]) {
             let since = Instant::now();
-            state = self.sleep(state);
+            state = self.sleep(state, edge, Side::Writer);
             *waited += since.elapsed();
         }
         state
@@ -223,18 +288,21 @@ impl Edges {
         let mut state = self.lock();
         loop {
             if let Some(next) = state.edges[edge].next() {
-                self.tell(state);
+                self.wake(&mut state, edge, Side::Writer);
+                if take(&mut state.edges[edge].task_writes) {
+                    Self::tell_task(state);
+                }
                 return Some(next);
             }
             state = match due {
-                None => self.sleep(state),
+                None => self.sleep(state, edge, Side::Reader),
                 Some(due) => {
                     let left = due.saturating_sub(self.run.clock().now());
                     let left = (!left.is_zero()).then_some(left)?;
                     match state.edges[edge].alarm {
                         // The time was looked at under the lock, which the bell has to take: it is not missed.
-                        Some((at, true)) if at == due => self.sleep(state),
-                        Some((at, false)) if at == due => self.sleep_for(state, left),
+                        Some((at, true)) if at == due => self.sleep(state, edge, Side::Reader),
+                        Some((at, false)) if at == due => self.sleep_for(state, edge, left),
                         _ => self.ask_clock(state, edge, due),
                     }
                 }
@@ -242,10 +310,10 @@ impl Edges {
         }
     }
 
-    fn sleep<'e>(&self, mut state: MutexGuard<'e, State>) -> MutexGuard<'e, State> {
-        state.sleepers += 1;
-        let mut state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
-        state.sleepers -= 1;
+    fn sleep<'e>(&self, mut state: MutexGuard<'e, State>, edge: usize, side: Side) -> MutexGuard<'e, State> {
+        *state.edges[edge].sleeps(side) = true;
+        let mut state = self.sides[edge].of(side).wait(state).unwrap_or_else(PoisonError::into_inner);
+        *state.edges[edge].sleeps(side) = false;
         state
     }
 
@@ -265,13 +333,18 @@ impl Edges {
     }
 
     /// For clocks that go with real time.
-    fn sleep_for<'e>(&self, mut state: MutexGuard<'e, State>, span: Duration) -> MutexGuard<'e, State> {
-        state.sleepers += 1;
+    fn sleep_for<'e>(
+        &self,
+        mut state: MutexGuard<'e, State>,
+        edge: usize,
+        span: Duration,
+    ) -> MutexGuard<'e, State> {
+        state.edges[edge].reader_sleeps = true;
         // Rounded up: a clock that lags behind by less than that is not looked at a thousand times.
         let span = span.max(Duration::from_micros(100));
-        let slept = self.changed.wait_timeout(state, span);
+        let slept = self.sides[edge].reader.wait_timeout(state, span);
         let (mut state, _) = slept.unwrap_or_else(PoisonError::into_inner);
-        state.sleepers -= 1;
+        state.edges[edge].reader_sleeps = false;
         state
     }
 }
@@ -281,6 +354,9 @@ impl Edges {
 impl Edges {
     /// Wakes the task when anything changes from now on, once.
     pub(crate) fn watch(&self, waker: &Waker) {
+        if self.lock().task.as_ref().is_some_and(|task| task.will_wake(waker)) {
+            return;
+        }
         // As its wake: to clone it, or to drop another, is foreign code, so not under the lock.
         let task = Some(waker.clone());
         let before = std::mem::replace(&mut self.lock().task, task);
@@ -295,8 +371,10 @@ impl Edges {
 
     /// Whether a batch may be put; and whether one should, though it is not full: the reader has nothing to do.
     pub(crate) fn room(&self, edge: usize) -> Room {
-        let state = self.lock();
-        match &state.edges[edge] {
+        let mut state = self.lock();
+        let edge = &mut state.edges[edge];
+        edge.task_writes = !edge.parcels.is_empty();
+        match edge {
             edge if edge.parcels.is_empty() => Room::Hungry,
             edge if self.has_room(edge) => Room::Some,
             _ => Room::None,
@@ -312,20 +390,24 @@ impl Edges {
             return;
         }
         state.edges[edge].parcels.push_back(parcel);
-        self.wake_threads(&state);
+        self.wake(&mut state, edge, Side::Reader);
     }
 
     /// The next batch, or how the edge was closed; `None`: not yet.
     pub(crate) fn try_take(&self, edge: usize) -> Option<Next> {
         let mut state = self.lock();
         let next = state.edges[edge].next();
-        self.wake_threads(&state);
+        state.edges[edge].task_reads = next.is_none();
+        if next.is_some() {
+            self.wake(&mut state, edge, Side::Writer);
+        }
         next
     }
 
-    /// Says that a permit was given back.
+    /// Says that a permit was given back, to threads: those that write wait for bytes.
     pub(crate) fn ring_threads(&self) {
-        self.wake_threads(&self.lock());
+        let mut state = self.lock();
+        (0..state.edges.len()).for_each(|edge| self.wake(&mut state, edge, Side::Writer));
     }
 }
 
@@ -340,6 +422,13 @@ pub(crate) enum Room {
 }
 
 impl Edge {
+    fn sleeps(&mut self, side: Side) -> &mut bool {
+        match side {
+            Side::Reader => &mut self.reader_sleeps,
+            Side::Writer => &mut self.writer_sleeps,
+        }
+    }
+
     fn next(&mut self) -> Option<Next> {
         if let Some(parcel) = self.parcels.pop_front() {
             return Some(Next::Parcel(parcel));

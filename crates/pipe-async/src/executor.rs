@@ -2,6 +2,7 @@
 
 use crate::blocking::Blocking;
 use crate::conductor::{Conductor, Part};
+use crate::in_task::InTask;
 use crate::runtime::Runtime;
 use crate::stretch::{Input, Stretch};
 use pipe_core::plan::{Node, Nodes, Plan, RunState, Work};
@@ -9,7 +10,8 @@ use pipe_core::{Budget, MemorySettings, Profile, RunError};
 use std::future::poll_fn;
 use std::marker::PhantomData;
 
-/// Runs pipelines with async stages on a runtime `R`: operations in the task that awaits the run, sync stages on threads of their own.
+/// Runs pipelines with async stages on a runtime `R`: operations in the task that awaits the run, sync stages on threads of
+/// their own unless [`in_task`](Async::in_task) says otherwise.
 #[derive(Debug, Clone)]
 pub struct Async<R> {
     memory: MemorySettings,
@@ -38,6 +40,43 @@ impl<R> Async<R> {
     pub fn budget(mut self, budget: &Budget) -> Self {
         self.memory.set_budget(budget);
         self
+    }
+
+    /// The same, with source, sync stages and sink in the task as well, a batch at a time between its looks at the operations: no thread is
+    /// started or woken. For many small waits with little to do between them, such as requests over connections that are kept, and
+    /// for short runs.
+    ///
+    /// The run is a [`LocalRunning`](crate::LocalRunning), since a stage's state may be `!Send`: awaited where it is made, by `block_on` or in a task
+    /// of a `LocalSet`. So operations need not be `Send` either.
+    ///
+    /// In return nothing in the pipeline may block: not source, stages or sink, not a wait between the attempts of a sync stage. While one
+    /// does no operation goes on; and one that waits for an operation waits for ever, as an iterator over a channel that operations
+    /// fill. Nor can one wait for room: an item of which more comes than the memory limit allows, in front of an async stage, ends
+    /// the run with a budget error. Async stages that have [shards](Async::shards) keep their threads.
+    ///
+    /// ```
+    /// use pipe_async::Async;
+    /// use pipe_core::from_iter;
+    /// use std::cell::Cell;
+    /// use std::rc::Rc;
+    ///
+    /// thread_local!(static ASKED: Rc<Cell<u64>> = Rc::default());
+    ///
+    /// let report = from_iter(0..1_000u64)
+    ///     .map_async(|n| {
+    ///         let asked = ASKED.with(Rc::clone);
+    ///         async move {
+    ///             asked.set(asked.get() + 1);
+    ///             n * n
+    ///         }
+    ///     })
+    ///     .fold(|| 0, |sum, n| *sum += n, |all, part| *all += part)
+    ///     .run_on(&Async::tokio().in_task().blocking())?;
+    /// assert_eq!((report.value, ASKED.with(|asked| asked.get())), (332_833_500, 1_000));
+    /// # Ok::<(), pipe_core::RunError>(())
+    /// ```
+    pub fn in_task(self) -> Async<InTask<R>> {
+        Async { memory: self.memory, shards: self.shards, runtime: PhantomData }
     }
 
     /// The same for programs without a runtime: `run_on` waits for the run.

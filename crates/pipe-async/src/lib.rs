@@ -46,6 +46,8 @@
 //! # When not to use it
 //!
 //! For work that computes: an operation that does not wait keeps all others from going on. Put it behind the async stage, into a sync one.
+//! Where waits are short, few things are done with what comes, and nothing blocks, [`Async::in_task`] spares the changes of threads.
+//!
 //! Each stretch of sync stages has one thread; if that is the bottleneck, `pipe-parallel` has many, and no operations. Where waiting and
 //! computing cannot be told apart, [`Async::shards`] drives each async stage on several threads.
 //!
@@ -86,7 +88,6 @@ mod flight;
 mod http;
 mod in_task;
 mod keys;
-#[cfg(all(feature = "monoio", target_os = "linux"))]
 mod local_running;
 #[cfg(all(test, loom))]
 mod models;
@@ -95,6 +96,7 @@ mod nats;
 #[cfg(feature = "net")]
 mod net;
 mod output;
+mod polled_stretch;
 mod pool;
 mod rate;
 mod ready;
@@ -120,7 +122,7 @@ pub use executor::Async;
 pub use files::{Call, FileEngine, FileReader, HopSettings, Hops, ReadError, ReaderSettings};
 #[cfg(feature = "http")]
 pub use http::{HttpClient, HttpError, HttpSettings, Response};
-#[cfg(all(feature = "monoio", target_os = "linux"))]
+pub use in_task::InTask;
 pub use local_running::LocalRunning;
 #[cfg(feature = "nats")]
 pub use nats::{Nats, NatsOptions};
@@ -134,8 +136,9 @@ pub use pool::{
 };
 #[cfg(feature = "tokio")]
 pub use running::Running;
+pub use runtime::local_stage::LocalStage;
 #[cfg(all(feature = "monoio", target_os = "linux"))]
-pub use runtime::monoio::{LocalStage, Monoio};
+pub use runtime::monoio::Monoio;
 pub use runtime::test::{Test, TestClock, TestStage};
 #[cfg(feature = "tokio")]
 pub use runtime::tokio::{Stage, Tokio};

@@ -6,7 +6,8 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-/// As [`Running`](crate::Running) on a runtime whose tasks stay on their thread: a future that is not `Send`, and so its operations need not be.
+/// A run whose task stays on its thread, on monoio or [in the task](crate::Async::in_task): a future of its result that is not `Send`, and so its
+/// operations need not be. It does nothing before it is polled, and dropping it stops the run.
 #[must_use = "a run does nothing until it is awaited"]
 pub struct LocalRunning<T = ()> {
     future: Pin<Box<dyn Future<Output = Result<T, RunError>>>>,

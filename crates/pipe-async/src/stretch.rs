@@ -241,8 +241,7 @@ impl Out<'_> {
     }
 
     fn give_back(&self, permit: Permit) {
-        drop(permit);
-        self.edges.ring();
+        self.edges.give_back(permit);
     }
 
     fn send(&mut self, parcel: Parcel) -> Flow {

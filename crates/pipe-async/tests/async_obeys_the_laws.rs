@@ -1,7 +1,7 @@
 //! The async executor against the kit, through the one that waits for its runs; async stages among the random pipelines.
 #![cfg(feature = "tokio")]
 
-use pipe_async::{Async, Blocking, Tokio};
+use pipe_async::{Async, Blocking, InTask, Tokio};
 use pipe_core::testing::{WithReactor, laws};
 
 fn obeys_all_laws(executor: Blocking<Tokio>) {
@@ -27,6 +27,31 @@ fn on_several_shards_it_obeys_all_laws() {
 #[test]
 fn on_several_shards_with_a_small_limit_it_obeys_all_laws() {
     obeys_all_laws(Async::tokio().shards(2).memory_limit(1 << 20).blocking());
+}
+
+#[test]
+fn in_the_task_it_obeys_all_laws() {
+    let coverage = laws::executor(&WithReactor(Async::tokio().in_task().blocking()));
+    assert_eq!(coverage.missing(), [], "not covered:\n{}", coverage.table());
+}
+
+#[test]
+fn in_the_task_with_a_small_limit_it_obeys_the_laws() {
+    laws::named(&WithReactor(Async::tokio().memory_limit(1 << 20).in_task().blocking()));
+}
+
+#[test]
+fn in_the_task_it_stays_within_any_limit() {
+    laws::within_limits(&|limit| Box::new(in_task().memory_limit(limit).blocking()), &|_| 0);
+}
+
+#[test]
+fn in_the_task_runs_share_a_budget() {
+    laws::runs_share_a_budget(|budget| in_task().budget(budget).blocking(), 2 * (256 << 10));
+}
+
+fn in_task() -> Async<InTask<Tokio>> {
+    Async::tokio().in_task()
 }
 
 #[test]
@@ -57,4 +82,5 @@ fn memory_settings_mean_what_they_mean_on_all_executors() {
 fn a_stopped_run_returns() {
     laws::a_stopped_run_returns(|| Async::tokio().blocking());
     laws::a_stopped_run_returns(|| Async::tokio().shards(2).blocking());
+    laws::a_stopped_run_returns(|| in_task().blocking());
 }

@@ -27,6 +27,12 @@ fn on_several_shards_it_obeys_all_laws() {
 }
 
 #[test]
+fn in_the_task_it_obeys_all_laws() {
+    let coverage = laws::executor(&WithReactor(Async::monoio().in_task().blocking()));
+    assert_eq!(coverage.missing(), [], "not covered:\n{}", coverage.table());
+}
+
+#[test]
 fn it_stays_within_any_limit() {
     laws::within_limits(&|limit| Box::new(Async::monoio().memory_limit(limit).blocking()), &|_| 0);
 }

@@ -45,6 +45,8 @@ struct Case {
     per_key: usize,
     limit: usize,
     shards: usize,
+    /// Source and sink are in the task.
+    in_task: bool,
 }
 
 impl Case {
@@ -58,8 +60,8 @@ impl Case {
         let limit = [64, 1 << 10, 64 << 10, 16 << 20][rng.below(4) as usize];
         let (times, failing, dropped) = (rng.below(8), 2 + rng.below(9), 2 + rng.below(9));
         let (window, per_key) = (1 + rng.below(200) as usize, 1 + rng.below(20) as usize);
-        let shards = 1 + rng.below(3) as usize;
-        Case { batches, times, failing, dropped, concurrency, window, per_key, limit, shards }
+        let (shards, in_task) = (1 + rng.below(3) as usize, rng.below(3) == 0);
+        Case { batches, times, failing, dropped, concurrency, window, per_key, limit, shards, in_task }
     }
 
     fn expected(&self) -> Vec<u64> {
@@ -73,7 +75,7 @@ impl Case {
     }
 
     async fn outputs(self, seed: u64) -> Result<Vec<u64>, RunError> {
-        let Case { batches, times, failing, dropped, window, per_key, limit, shards, .. } = self;
+        let Case { batches, times, failing, dropped, window, per_key, limit, shards, in_task, .. } = self;
         let [first, second, third] = self.concurrency;
         let source = ScriptedSource::new(batches.into_iter().map(Pull::Give));
         let passing = move |n| async move {
@@ -108,7 +110,10 @@ impl Case {
             .map_async(passing)
             .concurrency(third)
             .collect();
-        Ok(run.run_on(&Async::tokio().memory_limit(limit).shards(shards)).await?.value)
+        let executor = Async::tokio().memory_limit(limit).shards(shards);
+        let report =
+            if in_task { run.run_on(&executor.in_task()).await } else { run.run_on(&executor).await };
+        Ok(report?.value)
     }
 }
 

@@ -1,5 +1,6 @@
-//! Many operations on few connections of a pool.
+//! Many operations on few connections of a pool; source and sink on threads or in the task.
 
+use super::operations::Ends;
 use crate::contender::Job;
 use crate::measure::{BoxError, Outcome};
 use crate::tasks::connections::{Connection, MOST, PATIENCE, exchange, waits};
@@ -9,6 +10,14 @@ use pipe_core::from_iter;
 use std::convert::Infallible;
 
 pub(crate) fn acquire(job: &Job) -> Result<Outcome, BoxError> {
+    acquires(job, &Ends::OnThreads)
+}
+
+pub(crate) fn acquire_in_task(job: &Job) -> Result<Outcome, BoxError> {
+    acquires(job, &Ends::InTask)
+}
+
+fn acquires(job: &Job, ends: &Ends) -> Result<Outcome, BoxError> {
     let settings = PoolSettings {
         max_open: MOST,
         max_connecting: MOST,
@@ -26,6 +35,10 @@ pub(crate) fn acquire(job: &Job) -> Result<Outcome, BoxError> {
         });
         let answers = answers.concurrency(job.parameter as usize).unordered();
         let sum = answers.fold(|| 0, |sum, n| *sum = add(*sum, n), |all, part| *all = add(*all, part));
-        Ok(sum.run_on(&Async::tokio().blocking())?.value)
+        let report = match ends {
+            Ends::OnThreads => sum.run_on(&Async::tokio().blocking()),
+            Ends::InTask => sum.run_on(&Async::tokio().in_task().blocking()),
+        };
+        Ok(report?.value)
     })
 }

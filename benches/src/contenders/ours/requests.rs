@@ -1,5 +1,6 @@
-//! Requests over pooled connections.
+//! Requests over pooled connections; source and sink on threads or in the task.
 
+use super::operations::Ends;
 use crate::contender::Job;
 use crate::echo_server::EchoServer;
 use crate::measure::{BoxError, Outcome};
@@ -8,6 +9,14 @@ use pipe_async::{Async, ConnectionPool, Dial, Endpoint, Framing, PoolSettings, W
 use pipe_core::from_iter;
 
 pub(crate) fn pooled(job: &Job) -> Result<Outcome, BoxError> {
+    requests(job, &Ends::OnThreads)
+}
+
+pub(crate) fn pooled_in_task(job: &Job) -> Result<Outcome, BoxError> {
+    requests(job, &Ends::InTask)
+}
+
+fn requests(job: &Job, ends: &Ends) -> Result<Outcome, BoxError> {
     let server = EchoServer::start()?;
     let dial = Dial::new(Endpoint::tcp(&server.address), Framing::Prefixed, WireLimits::default())?;
     let connections = job.parameter as usize;
@@ -25,6 +34,10 @@ pub(crate) fn pooled(job: &Job) -> Result<Outcome, BoxError> {
         let answers = from_iter(0..job.size).try_map_async(move |n| during(request(n, pool.clone())));
         let answers = answers.concurrency(connections).unordered();
         let sum = answers.fold(|| 0, |sum, n| *sum = add(*sum, n), |all, part| *all = add(*all, part));
-        Ok(sum.run_on(&Async::tokio().blocking())?.value)
+        let report = match ends {
+            Ends::OnThreads => sum.run_on(&Async::tokio().blocking()),
+            Ends::InTask => sum.run_on(&Async::tokio().in_task().blocking()),
+        };
+        Ok(report?.value)
     })
 }

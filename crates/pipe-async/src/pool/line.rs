@@ -11,8 +11,9 @@
 //! So nobody overtakes, and nothing lies idle because the one who was told of it never came. That last gap is what makes waits of pools
 //! long that only notify: between notice and fetch another takes the object, and the one who was told goes to the end of the line.
 
+use super::tickets::Tickets;
 use crate::sync::{Mutex, PoisonError};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
@@ -43,9 +44,9 @@ struct State<T> {
     making: usize,
     next_ticket: u64,
     /// Who waits, by ticket: the lowest has waited longest.
-    waiting: BTreeMap<u64, Waker>,
+    waiting: Tickets<Waker>,
     /// Those whose turn it is, and who have not come yet.
-    granted: BTreeMap<u64, Grant<T>>,
+    granted: Tickets<Grant<T>>,
 }
 
 /// How a line is at the moment.
@@ -66,15 +67,15 @@ impl<T> Line<T> {
             places: 0,
             making: 0,
             next_ticket: 0,
-            waiting: BTreeMap::new(),
-            granted: BTreeMap::new(),
+            waiting: Tickets::new(),
+            granted: Tickets::new(),
         };
         Line { state: Mutex::new(state), most, most_making }
     }
 
     /// An object or a place, as soon as it is this one's turn.
     pub(crate) fn turn(&self) -> Turn<'_, T> {
-        Turn { line: self, ticket: None, lost: false }
+        Turn { line: self, ticket: None, served: false, lost: false }
     }
 
     /// An object that comes back. It is lent next.
@@ -121,19 +122,24 @@ impl<T> Line<T> {
 
     /// Changes something, then grants what has become free.
     fn change(&self, change: impl FnOnce(&mut State<T>)) {
-        let mut woken = Vec::new();
+        let (mut woken, mut others) = (None::<Waker>, Vec::new());
         {
             let mut state = self.lock();
             change(&mut state);
-            while let Some(first) = state.waiting.first_key_value().map(|(ticket, _)| *ticket)
+            while state.waiting.len() > 0
                 && let Some(grant) = self.free(&mut state)
+                && let Some((first, waker)) = state.waiting.pop_first()
             {
                 state.granted.insert(first, grant);
-                woken.extend(state.waiting.remove(&first));
+                // One change frees one thing, or seldom more.
+                match woken {
+                    None => woken = Some(waker),
+                    Some(_) => others.push(waker),
+                }
             }
         }
         // Not under the lock: a waker is foreign code.
-        woken.into_iter().for_each(Waker::wake);
+        woken.into_iter().chain(others).for_each(Waker::wake);
     }
 
     /// What may be given to the next one.
@@ -160,6 +166,8 @@ pub(crate) struct Turn<'l, T> {
     line: &'l Line<T>,
     /// The place in the line. It is kept once the turn has come: see `again`.
     ticket: Option<u64>,
+    /// It has what it came for, and the line knows nothing of it any more.
+    served: bool,
     /// What was granted before was of no use, and its place is still counted.
     lost: bool,
 }
@@ -178,6 +186,7 @@ impl<T> Future for Turn<'_, T> {
         let this = &mut *self;
         // Before the lock is taken, and what it replaces is dropped behind that: to clone a waker, or to drop one, is foreign code.
         let mut waker = Some(cx.waker().clone());
+        this.served = false;
         let mut state = this.line.lock();
         if std::mem::take(&mut this.lost) {
             // What this frees is for us: nobody has been told of it.
@@ -187,12 +196,14 @@ impl<T> Future for Turn<'_, T> {
             state.next_ticket += 1;
             state.next_ticket
         });
-        if let Some(grant) = state.granted.remove(&ticket) {
+        if let Some(grant) = state.granted.remove(ticket) {
+            this.served = true;
             return Poll::Ready(grant);
         }
-        let is_first = state.waiting.keys().next().is_none_or(|first| ticket <= *first);
+        let is_first = state.waiting.first().is_none_or(|first| ticket <= first);
         if is_first && let Some(grant) = this.line.free(&mut state) {
-            let replaced = state.waiting.remove(&ticket);
+            let replaced = state.waiting.remove(ticket);
+            this.served = true;
             drop(state);
             drop(replaced);
             return Poll::Ready(grant);
@@ -206,14 +217,14 @@ impl<T> Future for Turn<'_, T> {
 
 impl<T> Drop for Turn<'_, T> {
     fn drop(&mut self) {
-        let Some(ticket) = self.ticket else { return };
+        let Some(ticket) = self.ticket.filter(|_| !self.served || self.lost) else { return };
         let (lost, mut left) = (self.lost, None);
         self.line.change(|state| {
             if lost {
                 state.places -= 1;
             }
-            left = state.waiting.remove(&ticket);
-            match state.granted.remove(&ticket) {
+            left = state.waiting.remove(ticket);
+            match state.granted.remove(ticket) {
                 Some(Grant::Object(object)) => state.idle.push_back(object),
                 Some(Grant::Place) => {
                     state.places -= 1;

@@ -8,6 +8,7 @@ mod line;
 #[cfg(all(test, loom))]
 mod models;
 mod settings;
+mod tickets;
 mod timekeeper;
 mod within;
 

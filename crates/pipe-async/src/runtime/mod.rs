@@ -1,6 +1,7 @@
 //! What a run needs of a runtime, besides being polled. One module for each; nothing else names a runtime.
 
 mod clock;
+pub(crate) mod local_stage;
 #[cfg(all(feature = "monoio", target_os = "linux"))]
 pub(crate) mod monoio;
 pub(crate) mod test;
@@ -8,9 +9,10 @@ pub(crate) mod test;
 pub(crate) mod tokio;
 
 use crate::driver::AsyncWorker;
-use crate::in_task::Inside;
+use crate::polled_stretch::Inside;
 use crate::stretch::Stretch;
 use pipe_core::RunError;
+use pipe_core::plan::RunState;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -29,6 +31,20 @@ pub(crate) trait Runtime: 'static {
     fn seat(place: usize, stretch: Stretch) -> Seat<Self::Inside> {
         let _ = place;
         Seat::Thread(stretch)
+    }
+
+    /// The executor's name in reports; and where the task runs source and sink as well.
+    const NAME: &'static str;
+    const NAME_IN_TASK: &'static str;
+
+    /// A run as the runtime wants it polled.
+    fn awaited<F: Future<Output = Result<(), RunError>>>(run: F) -> impl Future<Output = F::Output> {
+        run
+    }
+
+    /// Says in the report what else than it was meant for a runtime that `block_on` makes would use.
+    fn note_fallback(run: &RunState) {
+        let _ = run;
     }
 
     /// Runs a future on this thread, on a runtime made for it.

@@ -1,12 +1,12 @@
 //! monoio: one thread, and io_uring where the system permits it.
 
 use crate::blocking::Blocking;
-use crate::driver::{AsyncWorker, Driver};
+use crate::driver::AsyncWorker;
 use crate::executor::{Async, running};
 use crate::local_running::LocalRunning;
 use crate::runtime::Runtime;
 use crate::runtime::clock::{Clock, SleepUntil};
-use crate::shards::{Shards, shards_of};
+use crate::runtime::local_stage::LocalStage;
 use monoio::time::{Sleep, sleep_until};
 use monoio::{FusionDriver, RuntimeBuilder};
 use pipe_core::plan::{Plan, RunState};
@@ -28,6 +28,17 @@ impl Runtime for Monoio {
     type Inside = Infallible;
     type Worker = dyn AsyncWorker;
 
+    const NAME: &'static str = "Async on monoio";
+    const NAME_IN_TASK: &'static str = "Async on monoio, all in the task";
+
+    fn note_fallback(run: &RunState) {
+        if !monoio::utils::detect_uring() {
+            let (wanted, got) = ("io_uring".to_owned(), "epoll".to_owned());
+            let why = "the system refuses it, or lacks operations that monoio needs".to_owned();
+            run.note(Event::Fallback { wanted, got, why });
+        }
+    }
+
     fn block_on<F: Future>(future: F) -> Result<F::Output, RunError> {
         block_on(future)
     }
@@ -35,12 +46,6 @@ impl Runtime for Monoio {
     fn come_back(cx: &Context<'_>) {
         cx.waker().wake_by_ref();
     }
-}
-
-/// An async stage, ready to be driven on monoio.
-pub struct LocalStage {
-    /// Given how many shards are wanted.
-    make: Box<dyn FnOnce(usize) -> Box<dyn AsyncWorker>>,
 }
 
 impl Async<Monoio> {
@@ -86,25 +91,18 @@ impl Executor<'static> for Async<Monoio> {
     type Async = LocalStage;
 
     fn profile(&self) -> Result<Profile, RunError> {
-        self.profile_as("Async on monoio")
+        self.profile_as(Monoio::NAME)
     }
 
     fn execute(&self, plan: Plan<'static, LocalStage>) -> LocalRunning {
         let shards = self.shards;
-        LocalRunning::new(running::<Monoio, _, _>(plan, move |stage| (stage.make)(shards)))
+        LocalRunning::new(running::<Monoio, _, _>(plan, move |stage| stage.make(shards)))
     }
 }
 
 impl<S: AsyncStep + 'static> Drives<'static, S> for Async<Monoio> {
     fn drive(step: S, segment: usize, run: &Arc<RunState>) -> LocalStage {
-        let run = run.clone();
-        let make = move |shards| -> Box<dyn AsyncWorker> {
-            match shards_of::<S::In>(run.operations(segment), shards) {
-                0 | 1 => Box::new(Driver::<S, Clock<Sleep>>::new(step, segment, &run)),
-                shards => Box::new(Shards::<S, Monoio>::new(step, segment, &run, shards)),
-            }
-        };
-        LocalStage { make: Box::new(make) }
+        LocalStage::new::<S, Monoio>(step, segment, run)
     }
 }
 
@@ -117,11 +115,7 @@ impl Executor<'static> for Blocking<Monoio> {
     }
 
     fn execute(&self, plan: Plan<'static, LocalStage>) -> Result<(), RunError> {
-        if !monoio::utils::detect_uring() {
-            let (wanted, got) = ("io_uring".to_owned(), "epoll".to_owned());
-            let why = "the system refuses it, or lacks operations that monoio needs".to_owned();
-            plan.run().note(Event::Fallback { wanted, got, why });
-        }
+        Monoio::note_fallback(plan.run());
         block_on(self.inner.execute(plan))?
     }
 }

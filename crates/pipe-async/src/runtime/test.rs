@@ -2,7 +2,7 @@
 
 use crate::driver::{AsyncWorker, Driver};
 use crate::executor::{Async, running};
-use crate::in_task::InTask;
+use crate::polled_stretch::PolledStretch;
 use crate::runtime::{Runtime, Seat, SharedClock, Timer};
 use crate::stretch::Stretch;
 use pipe_core::plan::{Plan, RunState};
@@ -61,7 +61,10 @@ impl Test {
 impl Runtime for Test {
     type Timer = TestTimer;
     type Worker = dyn AsyncWorker;
-    type Inside = InTask<TestTimer>;
+    type Inside = PolledStretch<TestTimer>;
+
+    const NAME: &'static str = "Async in a test";
+    const NAME_IN_TASK: &'static str = Self::NAME;
 
     fn block_on<F: Future>(future: F) -> Result<F::Output, RunError> {
         Ok(block_on(future))
@@ -71,8 +74,8 @@ impl Runtime for Test {
         cx.waker().wake_by_ref();
     }
 
-    fn seat(place: usize, stretch: Stretch) -> Seat<InTask<TestTimer>> {
-        Seat::Task(InTask::new(place, stretch))
+    fn seat(place: usize, stretch: Stretch) -> Seat<PolledStretch<TestTimer>> {
+        Seat::Task(PolledStretch::new(place, stretch))
     }
 }
 
@@ -94,7 +97,7 @@ impl Executor<'static> for Async<Test> {
     type Async = TestStage;
 
     fn profile(&self) -> Result<Profile, RunError> {
-        self.profile_as("Async in a test")
+        self.profile_as(Test::NAME)
     }
 
     fn clock(&self) -> Arc<dyn Clock> {

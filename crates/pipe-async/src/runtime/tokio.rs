@@ -27,6 +27,16 @@ impl Runtime for Tokio {
     type Inside = Infallible;
     type Worker = dyn AsyncWorker + Send;
 
+    const NAME: &'static str = "Async on tokio";
+    const NAME_IN_TASK: &'static str = "Async on tokio, all in the task";
+
+    fn awaited<F: Future<Output = Result<(), RunError>>>(run: F) -> impl Future<Output = F::Output> {
+        unconstrained(async move {
+            check()?;
+            run.await
+        })
+    }
+
     fn block_on<F: Future>(future: F) -> Result<F::Output, RunError> {
         block_on(unconstrained(future))
     }
@@ -85,16 +95,13 @@ impl Executor<'static> for Async<Tokio> {
     type Async = Stage;
 
     fn profile(&self) -> Result<Profile, RunError> {
-        self.profile_as("Async on tokio")
+        self.profile_as(Tokio::NAME)
     }
 
     fn execute(&self, plan: Plan<'static, Stage>) -> Running {
         let shards = self.shards;
         let run = running::<Tokio, _, _>(plan, move |stage| (stage.make)(shards));
-        Running::new(unconstrained(async move {
-            check()?;
-            run.await
-        }))
+        Running::new(Tokio::awaited(run))
     }
 }
 
