@@ -13,6 +13,7 @@ pub(crate) mod fused_numbers;
 pub(crate) mod fused_rows;
 pub(crate) mod hoarding;
 pub(crate) mod in_blocks;
+pub(crate) mod in_flight;
 pub(crate) mod interop;
 pub(crate) mod looks;
 pub(crate) mod memo;

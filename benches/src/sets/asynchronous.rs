@@ -1,6 +1,8 @@
 //! `async`: operations in flight, against the combinators of `futures`, `futures-buffered` and tasks of tokio; and what operations need,
 //! sockets, files and pools, against what programs by hand have for it.
 
+mod in_flight;
+
 use super::{Mode, Sizes};
 use crate::bar::{Bar, Figure};
 use crate::contender::{Contender, Metric, Role, Workload, contender};
@@ -27,32 +29,40 @@ pub(crate) fn workloads(mode: Mode) -> Vec<Workload> {
     let tail = mode.of(Sizes { smoke: 2_000, quick: 20_000, default: 100_000, full: 200_000 });
     let workload =
         |name, about, size, concurrency: u64| Workload::new(SET, name, about, size).parameter(concurrency);
+    let times = |workload: Workload, of_buffered, of_unordered| {
+        let workload = workload.bar(Bar::Of { name: "futures-buffered", least: of_buffered });
+        workload.bar(Bar::Of { name: "buffer-unordered", least: of_unordered })
+    };
+    let tasks_cpu = Bar::Times { figure: Figure::CpuTime, against: Role::Baseline, least: 4.0 };
     vec![
-        workload("ready-100", READY, cheap, 100).with(ready()),
-        workload("ready-10k", READY, cheap, 10_000).with(ready()),
-        workload("ready-100k", READY, cheap, 100_000).with(ready()),
-        workload("yields-100", YIELDS, cheap, 100).with(yielding()),
-        workload("yields-10k", YIELDS, cheap, 10_000).with(yielding()),
-        workload("yields-100k", YIELDS, cheap, 100_000).with(yielding()),
-        workload("sleeps-10k", SLEEPS, sleeping, 10_000).with(sleeping_contenders()),
-        workload("sleeps-100k", SLEEPS, sleeping, 100_000).with(sleeping_contenders().into_iter().filter(
-            |contender| {
+        times(workload("ready-100", READY, cheap, 100), 2.5, 6.0).with(ready()),
+        times(workload("ready-10k", READY, cheap, 10_000), 2.5, 6.0).with(ready()),
+        times(workload("ready-100k", READY, cheap, 100_000), 2.5, 6.0).with(ready()),
+        times(workload("yields-100", YIELDS, cheap, 100), 2.0, 5.0).with(yielding()),
+        times(workload("yields-10k", YIELDS, cheap, 10_000), 2.0, 5.0).with(yielding()),
+        times(workload("yields-100k", YIELDS, cheap, 100_000), 2.0, 5.0).with(yielding()),
+        times(workload("sleeps-10k", SLEEPS, sleeping, 10_000), 1.1, 10.0)
+            .bar(tasks_cpu)
+            .with(sleeping_contenders()),
+        times(workload("sleeps-100k", SLEEPS, sleeping, 100_000), 1.0, 50.0).bar(tasks_cpu).with(
+            sleeping_contenders().into_iter().filter(|contender| {
                 // 50 us an operation: in a quick run it alone would take longer than all others.
                 mode != Mode::Quick || contender.name != "buffer-unordered"
-            },
-        )),
-        workload("sleeps-timed-10k", TIMED, sleeping, 10_000).with([
+            }),
+        ),
+        workload("sleeps-timed-10k", TIMED, sleeping, 10_000).bar(Bar::peers(2.0)).with([
             contender!("ours", Ours, "ours/timeouts.rs", ours::timeouts::timed_out),
             contender!("futures-buffered", Peer, "futures_buffered.rs", futures_buffered::timed_out),
             contender!("buffer-unordered", Peer, "futures.rs", futures::timed_out),
         ]),
-        workload("ordered-tail", TAIL, tail, 1_000).with([
+        workload("ordered-tail", TAIL, tail, 1_000).bar(Bar::Of { name: "buffered", least: 1.5 }).with([
             contender!("ours", Ours, "ours/timeouts.rs", ours::timeouts::ordered),
             contender!("futures-buffered", Peer, "futures_buffered.rs", futures_buffered::ordered),
             contender!("buffered", Peer, "futures.rs", futures::ordered),
         ]),
     ]
     .into_iter()
+    .chain(in_flight::workloads(mode))
     .chain(io(mode))
     .collect()
 }
