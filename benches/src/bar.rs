@@ -13,6 +13,8 @@ pub(crate) enum Bar {
     Times { figure: Figure, against: Role, least: f64 },
     /// The workload's own figure, so many times as good as that of one contender: where several have bars of their own.
     Of { name: &'static str, least: f64 },
+    /// The figure of one of ours, so many times as good as `times` that of another one: what `times` as much should bring.
+    Share { ours: &'static str, of: &'static str, times: u64, least: f64 },
     /// At most so much more than the best of a role, in the unit of the workload.
     Above { against: Role, most: f64 },
     /// At most so much, in the unit of the workload.
@@ -110,6 +112,13 @@ fn row(measured: &Measured, ours: &Series, bar: Bar, seed: u64) -> Option<BarRow
             let theirs = measured.series.iter().find(|series| series.contender.name == name)?;
             let ratio = Ratio::of(&ratios(workload.metric, Figure::Value, ours, theirs), seed)?;
             (format!("{least:.2} of {name}"), Some(name), ratio, true, least)
+        }
+        Bar::Share { ours, of, times, least } => {
+            let by_name = |name| measured.series.iter().find(|series| series.contender.name == name);
+            let all = ratios(workload.metric, Figure::Value, by_name(ours)?, by_name(of)?);
+            let shares: Vec<f64> = all.into_iter().map(|ratio| ratio / times as f64).collect();
+            let share = Ratio::of(&shares, seed)?;
+            (format!("{ours} {least:.2} of {times} times {of}"), Some(of), share, true, least)
         }
         Bar::Times { figure, against, least } => {
             let each = of_role(against).filter_map(|theirs| {
@@ -240,6 +249,15 @@ mod tests {
         assert_eq!(of("peer", 2.0), Some(Came::Reached));
         assert_eq!(of("peer", 2.5), Some(Came::Missed));
         assert_eq!(of("nobody", 2.0), None);
+    }
+
+    #[test]
+    fn one_of_ours_can_be_held_against_a_multiple_of_another_figure() {
+        let share = |times| {
+            let share = Bar::Share { ours: "ours", of: "peer", times, least: 0.9 };
+            came(Metric::ItemsPerSecond, 950.0, 100.0, share)
+        };
+        assert_eq!((share(10), share(11)), (Some(Came::Reached), Some(Came::Missed)));
     }
 
     #[test]

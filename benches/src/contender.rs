@@ -45,10 +45,14 @@ pub(crate) enum Metric {
     ReadsPerChunk,
     /// How long something took that happened many times in one run, at its 99th percentile, in seconds.
     Percentile99,
+    /// The same at the 99.9th.
+    Percentile999,
     /// How long one call takes, which handles as many items as the workload's parameter says.
     NanosecondsPerCall,
     /// Of the items that were looked up, those that were not found.
     PercentMissed,
+    /// How far the program was from what it was told to keep to.
+    PercentOff,
     /// What all cores together spent on an item.
     CpuNanosecondsPerItem,
     /// Processor time over elapsed time, in percent of one core.
@@ -70,8 +74,10 @@ impl Metric {
             Metric::PeakOver { .. } => "bytes over the budget",
             Metric::ReadsPerChunk => "reads/chunk",
             Metric::Percentile99 => "s at p99",
+            Metric::Percentile999 => "s at p99.9",
             Metric::NanosecondsPerCall => "ns/call",
             Metric::PercentMissed => "% missed",
+            Metric::PercentOff => "% off",
             Metric::CpuNanosecondsPerItem => "CPU ns/item",
             Metric::CpuPercent => "% of a core",
             Metric::InstructionsPerItem => "instructions/item",
@@ -215,8 +221,19 @@ pub(crate) struct Contender {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Point {
     pub(crate) curve: &'static str,
-    /// In bytes; the contender gets it as its [`Job::parameter`].
+    /// The contender gets it as its [`Job::parameter`].
     pub(crate) size: u64,
+    pub(crate) axis: Axis,
+}
+
+/// What a plot is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Axis {
+    /// Sizes of chunks.
+    Bytes,
+    /// Operations in flight.
+    Operations,
 }
 
 /// Names a function as a contender, together with the place of its source.

@@ -36,6 +36,7 @@ pub(crate) mod slow_sink;
 pub(crate) mod std_iterator;
 pub(crate) mod stops;
 pub(crate) mod text;
+pub(crate) mod threads;
 pub(crate) mod tokio;
 pub(crate) mod tokio_files;
 pub(crate) mod tokio_pools;

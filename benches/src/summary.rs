@@ -1,7 +1,7 @@
 //! From counted runs to figures: medians, and the paired ratios of ours to the others.
 
 use crate::bar::{self, BarRow};
-use crate::contender::{Metric, Point, Role, Workers};
+use crate::contender::{Axis, Metric, Point, Role, Workers};
 use crate::host::{self, Host};
 use crate::process::Sample;
 use crate::runner::{Measured, Series, Skipped};
@@ -73,12 +73,14 @@ pub(crate) struct Curve {
     pub(crate) workload: &'static str,
     pub(crate) curve: &'static str,
     pub(crate) unit: &'static str,
+    pub(crate) axis: Axis,
     pub(crate) points: Vec<CurvePoint>,
 }
 
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct CurvePoint {
-    pub(crate) chunk_bytes: u64,
+    /// In the unit of the curve's axis.
+    pub(crate) size: u64,
     pub(crate) value: f64,
     pub(crate) peak_rss_bytes: Option<u64>,
 }
@@ -125,14 +127,13 @@ impl WorkloadSummary {
     pub(crate) fn curves(&self) -> Vec<Curve> {
         let mut curves = Vec::<Curve>::new();
         for row in &self.rows {
-            let Some(Point { curve, size }) = row.point else { continue };
-            let point =
-                CurvePoint { chunk_bytes: size, value: row.value, peak_rss_bytes: row.peak_rss_bytes };
+            let Some(Point { curve, size, axis }) = row.point else { continue };
+            let point = CurvePoint { size, value: row.value, peak_rss_bytes: row.peak_rss_bytes };
             match curves.iter_mut().find(|known| known.curve == curve) {
                 Some(known) => known.points.push(point),
                 None => {
                     let Row { set, workload, unit, .. } = *row;
-                    curves.push(Curve { set, workload, curve, unit, points: vec![point] });
+                    curves.push(Curve { set, workload, curve, unit, axis, points: vec![point] });
                 }
             }
         }
@@ -190,7 +191,10 @@ fn ratios(measured: &Measured, seed: u64) -> Vec<RatioRow> {
     let of_ours = |ours: bool| {
         measured.series.iter().filter(move |series| (series.contender.role == Role::Ours) == ours)
     };
+    // On a curve, one place is compared with the same place of others.
+    let size = |series: &Series| series.contender.point.map(|point| point.size);
     let pairs = of_ours(true).flat_map(|ours| of_ours(false).map(move |theirs| (ours, theirs)));
+    let pairs = pairs.filter(|(ours, theirs)| size(ours) == size(theirs));
     pairs.filter_map(|(ours, theirs)| ratio(measured, ours, theirs, seed)).collect()
 }
 
@@ -300,10 +304,10 @@ pub(crate) mod tests {
     fn points_of_one_curve_are_together_in_their_order() {
         let mut over = WorkloadSummary::of(&measured(Metric::ItemsPerSecond, 100.0, 200.0), 1);
         assert!(over.curves().is_empty());
-        over.rows[0].point = Some(Point { curve: "read", size: 4096 });
-        over.rows[1].point = Some(Point { curve: "read", size: 8192 });
+        let point = |size| Some(Point { curve: "read", size, axis: Axis::Bytes });
+        (over.rows[0].point, over.rows[1].point) = (point(4096), point(8192));
         let curves = over.curves();
-        let sizes: Vec<u64> = curves[0].points.iter().map(|point| point.chunk_bytes).collect();
+        let sizes: Vec<u64> = curves[0].points.iter().map(|point| point.size).collect();
         assert_eq!((curves.len(), curves[0].unit, sizes), (1, "items/s", vec![4096, 8192]));
     }
 

@@ -4,6 +4,7 @@ use crate::contender::Job;
 use crate::contenders::tokio::block_on;
 use crate::measure::{BoxError, Outcome, timed};
 use crate::tasks::operations::{self, MILLISECOND, TIMEOUT, add, add_in_order, sleeps, tail, together};
+use crate::tasks::slow_consumer;
 use futures_util::StreamExt;
 use futures_util::stream::iter;
 use tokio::time::{sleep, timeout};
@@ -23,6 +24,14 @@ pub(crate) fn yielding(job: &Job) -> Result<Outcome, BoxError> {
 
 pub(crate) fn sleeping(job: &Job) -> Result<Outcome, BoxError> {
     together(job, || unordered(job, |n| sleeps(n, sleep(MILLISECOND))))
+}
+
+pub(crate) fn slow_consumer(job: &Job) -> Result<Outcome, BoxError> {
+    slow_consumer::spans(job, || {
+        let outputs =
+            iter(0..job.size).map(slow_consumer::operation).buffer_unordered(job.parameter as usize);
+        block_on(outputs.fold(0, async |sum, n| slow_consumer::consume(sum, n)))
+    })
 }
 
 pub(crate) fn timed_out(job: &Job) -> Result<Outcome, BoxError> {

@@ -3,9 +3,11 @@
 use crate::contender::Job;
 use crate::measure::{BoxError, Outcome, timed};
 use crate::tasks::computing::{computes, on_all_threads};
-use crate::tasks::operations::{MILLISECOND, add, sleeps, together};
+use crate::tasks::operations::{ANSWER, MILLISECOND, add, half_together, sleeps, together};
+use crate::tasks::rate;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
 use tokio::runtime::Builder;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
@@ -18,15 +20,32 @@ pub(crate) fn block_on<F: Future>(future: F) -> Result<F::Output, BoxError> {
 
 /// What a user would write first: the next operation starts when the one before is over.
 pub(crate) fn one_by_one(job: &Job) -> Result<Outcome, BoxError> {
-    timed(job.size, || {
-        block_on(async {
-            let mut sum = 0;
-            for n in 0..job.size {
-                sum = add(sum, sleeps(n, sleep(MILLISECOND)).await);
-            }
-            sum
-        })
+    timed(job.size, || one_after_the_other(job.size, MILLISECOND))
+}
+
+/// One operation alone, again and again: so many times as much is the most that so many in flight can bring.
+pub(crate) fn alone(job: &Job) -> Result<Outcome, BoxError> {
+    half_together(job, || one_after_the_other(job.size, ANSWER))
+}
+
+fn one_after_the_other(operations: u64, takes: Duration) -> Result<u64, BoxError> {
+    block_on(async {
+        let mut sum = 0;
+        for n in 0..operations {
+            sum = add(sum, sleeps(n, sleep(takes)).await);
+        }
+        sum
     })
+}
+
+/// A tick before each operation.
+pub(crate) fn interval(job: &Job) -> Result<Outcome, BoxError> {
+    rate::in_the_long_run(job, || block_on(rate::by_interval(job.size)))
+}
+
+/// The same, for its windows.
+pub(crate) fn interval_in_any_window(job: &Job) -> Result<Outcome, BoxError> {
+    rate::in_any_window(job, || block_on(rate::by_interval(job.size)))
 }
 
 pub(crate) fn join_set(job: &Job) -> Result<Outcome, BoxError> {

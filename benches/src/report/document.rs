@@ -3,7 +3,7 @@
 use super::plot::size_text;
 use super::scaling;
 use crate::bar::BarRow;
-use crate::contender::{Metric, Role};
+use crate::contender::{Axis, Metric, Role};
 use crate::host::Host;
 use crate::saved::{Moved, Saved};
 use crate::statistics::Verdict;
@@ -229,7 +229,7 @@ fn ours_text(workload: &WorkloadSummary) -> String {
     if !curves.is_empty() {
         let best = |curve: &Curve| {
             let best = curve.points.iter().max_by(|one, other| one.value.total_cmp(&other.value))?;
-            let (value, size) = (value_text(best.value, workload.metric), size_text(best.chunk_bytes));
+            let (value, size) = (value_text(best.value, workload.metric), along_text(curve.axis)(best.size));
             Some(format!("{}: {value} at {size}", curve.curve))
         };
         return curves.iter().filter_map(best).collect::<Vec<_>>().join("; ");
@@ -307,27 +307,29 @@ fn plots(workload: &WorkloadSummary) -> Option<[Plot; 2]> {
     let curves = workload.curves();
     let over = |figure: fn(&CurvePoint) -> Option<f64>| {
         let points = |curve: &Curve| {
-            curve.points.iter().filter_map(|point| Some((point.chunk_bytes, figure(point)?))).collect()
+            curve.points.iter().filter_map(|point| Some((point.size, figure(point)?))).collect()
         };
         curves.iter().map(|curve| PlotCurve { name: curve.curve, points: points(curve) }).collect()
     };
     let rate = |value: f64| format!("{} items/s", count_text(value));
-    (!curves.is_empty()).then(|| {
-        [
-            Plot {
-                title: "Throughput",
-                curves: over(|point| Some(point.value)),
-                text: rate,
-                size: size_text,
-            },
-            Plot {
-                title: "Peak memory",
-                curves: over(|point| point.peak_rss_bytes.map(|bytes| bytes as f64)),
-                text: bytes_text,
-                size: size_text,
-            },
-        ]
-    })
+    let size = along_text(curves.first()?.axis);
+    Some([
+        Plot { title: "Throughput", curves: over(|point| Some(point.value)), text: rate, size },
+        Plot {
+            title: "Peak memory",
+            curves: over(|point| point.peak_rss_bytes.map(|bytes| bytes as f64)),
+            text: bytes_text,
+            size,
+        },
+    ])
+}
+
+/// How a place on the axis is written.
+fn along_text(axis: Axis) -> fn(u64) -> String {
+    match axis {
+        Axis::Bytes => size_text,
+        Axis::Operations => |operations| count_text(operations as f64),
+    }
 }
 
 fn details(workload: &WorkloadSummary) -> Table {
@@ -428,8 +430,10 @@ fn value_text(value: f64, metric: Metric) -> String {
         }
         Metric::Percentile99 if value < 1e-3 => format!("{:.1} us at p99", value * 1e6),
         Metric::Percentile99 => format!("{:.2} ms at p99", value * 1e3),
+        Metric::Percentile999 => format!("{:.2} ms at p99.9", value * 1e3),
         Metric::NanosecondsPerCall => format!("{value:.1} ns/call"),
         Metric::PercentMissed => format!("{value:.1} % missed"),
+        Metric::PercentOff => format!("{value:.2} % off"),
         Metric::CpuNanosecondsPerItem => format!("{value:.1} CPU ns/item"),
         Metric::CpuPercent => format!("{value:.2} % of a core"),
         Metric::Seconds if value < 0.1 => format!("{:.2} ms", value * 1e3),

@@ -1,6 +1,7 @@
 //! `async`: operations in flight, against the combinators of `futures`, `futures-buffered` and tasks of tokio; and what operations need,
 //! sockets, files and pools, against what programs by hand have for it.
 
+mod in_flight;
 mod rings;
 mod shards;
 
@@ -33,21 +34,28 @@ pub(crate) fn workloads(mode: Mode) -> Vec<Workload> {
     let tail = mode.of(Sizes { smoke: 2_000, quick: 20_000, default: 100_000, full: 200_000 });
     let workload =
         |name, about, size, concurrency: u64| Workload::new(SET, name, about, size).parameter(concurrency);
+    let times = |workload: Workload, of_buffered, of_unordered| {
+        let workload = workload.bar(Bar::Of { name: "futures-buffered", least: of_buffered });
+        workload.bar(Bar::Of { name: "buffer-unordered", least: of_unordered })
+    };
+    let tasks_cpu = Bar::Times { figure: Figure::CpuTime, against: Role::Baseline, least: 4.0 };
     vec![
-        workload("ready-100", READY, cheap, 100).with(ready()),
-        workload("ready-10k", READY, cheap, 10_000).with(ready()),
-        workload("ready-100k", READY, cheap, 100_000).with(ready()),
-        workload("yields-100", YIELDS, cheap, 100).with(yielding()),
-        workload("yields-10k", YIELDS, cheap, 10_000).with(yielding()),
-        workload("yields-100k", YIELDS, cheap, 100_000).with(yielding()),
-        workload("sleeps-10k", SLEEPS, sleeping, 10_000).with(sleeping_contenders()),
-        workload("sleeps-100k", SLEEPS, sleeping, 100_000).with(sleeping_contenders().into_iter().filter(
-            |contender| {
+        times(workload("ready-100", READY, cheap, 100), 2.5, 6.0).with(ready()),
+        times(workload("ready-10k", READY, cheap, 10_000), 2.5, 6.0).with(ready()),
+        times(workload("ready-100k", READY, cheap, 100_000), 2.5, 6.0).with(ready()),
+        times(workload("yields-100", YIELDS, cheap, 100), 2.0, 5.0).with(yielding()),
+        times(workload("yields-10k", YIELDS, cheap, 10_000), 2.0, 5.0).with(yielding()),
+        times(workload("yields-100k", YIELDS, cheap, 100_000), 2.0, 5.0).with(yielding()),
+        times(workload("sleeps-10k", SLEEPS, sleeping, 10_000), 1.1, 10.0)
+            .bar(tasks_cpu)
+            .with(sleeping_contenders()),
+        times(workload("sleeps-100k", SLEEPS, sleeping, 100_000), 1.0, 50.0).bar(tasks_cpu).with(
+            sleeping_contenders().into_iter().filter(|contender| {
                 // 50 us an operation: in a quick run it alone would take longer than all others.
                 mode != Mode::Quick || contender.name != "buffer-unordered"
-            },
-        )),
-        workload("sleeps-timed-10k", TIMED, sleeping, 10_000).with([
+            }),
+        ),
+        workload("sleeps-timed-10k", TIMED, sleeping, 10_000).bar(Bar::peers(2.0)).with([
             contender!("ours", Ours, "ours/timeouts.rs", ours::timeouts::timed_out),
             contender!("futures-buffered", Peer, "futures_buffered.rs", futures_buffered::timed_out),
             contender!("buffer-unordered", Peer, "futures.rs", futures::timed_out),
@@ -56,7 +64,7 @@ pub(crate) fn workloads(mode: Mode) -> Vec<Workload> {
             contender!("ours", Ours, "ours/timeouts.rs", ours::timeouts::timed_out_in_wheel),
             contender!("futures-buffered", Peer, "futures_buffered.rs", futures_buffered::timed_out),
         ]),
-        workload("ordered-tail", TAIL, tail, 1_000).with([
+        workload("ordered-tail", TAIL, tail, 1_000).bar(Bar::Of { name: "buffered", least: 1.5 }).with([
             contender!("ours", Ours, "ours/timeouts.rs", ours::timeouts::ordered),
             contender!("futures-buffered", Peer, "futures_buffered.rs", futures_buffered::ordered),
             contender!("buffered", Peer, "futures.rs", futures::ordered),
@@ -64,6 +72,7 @@ pub(crate) fn workloads(mode: Mode) -> Vec<Workload> {
     ]
     .into_iter()
     .chain(in_wheels(sleeping))
+    .chain(in_flight::workloads(mode))
     .chain(io(mode))
     .chain(rings::workloads(mode))
     .chain([shards::computing(mode)])
@@ -76,8 +85,8 @@ fn in_wheels(size: u64) -> [Workload; 4] {
         let peer = contender!("futures-buffered", Peer, "futures_buffered.rs", futures_buffered::sleeping);
         Workload::new(SET, name, about, size).parameter(concurrency).bar(Bar::peers(1.5)).with([ours, peer])
     };
-    let on_tokio = || contender!("ours", Ours, "ours/operations.rs", ours::operations::in_wheel);
-    let on_monoio = || contender!("ours", Ours, "ours/operations.rs", ours::operations::in_wheel_on_monoio);
+    let on_tokio = || contender!("ours", Ours, "ours/sleeps.rs", ours::sleeps::in_wheel);
+    let on_monoio = || contender!("ours", Ours, "ours/sleeps.rs", ours::sleeps::in_wheel_on_monoio);
     [
         workload("sleeps-wheel-10k", WHEEL, 10_000, on_tokio()),
         workload("sleeps-wheel-100k", WHEEL, 100_000, on_tokio()),
@@ -162,8 +171,8 @@ fn yielding() -> [Contender; 4] {
 
 pub(super) fn sleeping_contenders() -> [Contender; 5] {
     [
-        contender!("ours", Ours, "ours/operations.rs", ours::operations::sleeping),
-        contender!("ours-monoio", Ours, "ours/operations.rs", ours::operations::on_monoio),
+        contender!("ours", Ours, "ours/sleeps.rs", ours::sleeps::sleeping),
+        contender!("ours-monoio", Ours, "ours/sleeps.rs", ours::sleeps::on_monoio),
         contender!("futures-buffered", Peer, "futures_buffered.rs", futures_buffered::sleeping),
         contender!("buffer-unordered", Peer, "futures.rs", futures::sleeping),
         contender!("join-set", Baseline, "tokio.rs", tokio::join_set),

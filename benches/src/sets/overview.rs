@@ -60,8 +60,8 @@ pub(crate) fn unmeasured() -> Skipped {
 
 fn on_requests() -> [Contender; 5] {
     [
-        contender!("ours", Ours, "ours/operations.rs", ours::operations::sleeping),
-        contender!("ours-in-task", Ours, "ours/operations.rs", ours::operations::sleeping_in_task),
+        contender!("ours", Ours, "ours/sleeps.rs", ours::sleeps::sleeping),
+        contender!("ours-in-task", Ours, "ours/sleeps.rs", ours::sleeps::sleeping_in_task),
         contender!("futures-buffered", Peer, "futures_buffered.rs", futures_buffered::sleeping),
         contender!("join-set", Peer, "tokio.rs", tokio::join_set),
         contender!("one-by-one", Baseline, "tokio.rs", tokio::one_by_one),

@@ -1,7 +1,7 @@
 //! `stream`: large files of lines, records and events, folded into small results or written again.
 
 use super::{Mode, Sizes, fitted};
-use crate::contender::{Contender, Metric, Need, Point, Workload, contender};
+use crate::contender::{Axis, Contender, Metric, Need, Point, Workload, contender};
 use crate::contenders::{bufread, compressed, csv_sum, filtered_write, ndjson_errors, ours, rayon, text};
 use crate::host::Capacity;
 use crate::inputs::{Asked, Input};
@@ -236,7 +236,8 @@ fn on_chunks() -> Vec<Contender> {
     ];
     let points = SIZES.into_iter().flat_map(|(size, names)| {
         let named = curves.clone().into_iter().zip(names);
-        named.map(move |(one, name)| Contender { point: Some(Point { curve: one.name, size }), name, ..one })
+        let point = move |curve| Some(Point { curve, size, axis: Axis::Bytes });
+        named.map(move |(one, name)| Contender { point: point(one.name), name, ..one })
     });
     let asked_for =
         |one: &Contender| one.point.is_some_and(|at| at.curve != "parallel" || at.size <= 256 << 10);

@@ -1,4 +1,4 @@
-//! `ready-*`, `yields-*`, `sleeps-*`, `tail`: operations that wait and compute nothing, so that what is measured is who keeps them
+//! `ready-*`, `yields-*`, `sleeps-*`, `tail`, `in-flight`, `memory`: operations that wait and compute nothing, so that what is measured is who keeps them
 //! in flight. How many are is counted here for all workloads of operations.
 
 use crate::contender::Job;
@@ -10,6 +10,12 @@ use std::task::Poll;
 use std::time::Duration;
 
 pub(crate) const MILLISECOND: Duration = Duration::from_millis(1);
+
+/// What an operation takes where the throughput follows from how many are in flight.
+pub(crate) const ANSWER: Duration = Duration::from_millis(10);
+
+/// What an operation takes where all are to be in flight at once.
+pub(crate) const LONG: Duration = Duration::from_millis(500);
 
 /// What an attempt may take where operations are timed: none ever does.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(5);
@@ -69,15 +75,30 @@ const TOGETHER: u64 = 100;
 
 /// Times `work`, and fails if operations ran one after the other, or more at once than the workload says.
 pub(crate) fn together(job: &Job, work: impl FnOnce() -> Result<u64, BoxError>) -> Result<Outcome, BoxError> {
+    at_once(job, TOGETHER, work)
+}
+
+/// The same where operations take so long that at least half of those that may be in flight are.
+pub(crate) fn half_together(
+    job: &Job,
+    work: impl FnOnce() -> Result<u64, BoxError>,
+) -> Result<Outcome, BoxError> {
+    at_once(job, job.parameter.min(job.size).div_ceil(2), work)
+}
+
+fn at_once(job: &Job, least: u64, work: impl FnOnce() -> Result<u64, BoxError>) -> Result<Outcome, BoxError> {
     let outcome = timed(job.size, work)?;
-    reached(job, IN_FLIGHT.get().1 as u64)?;
+    between(IN_FLIGHT.get().1 as u64, least, job)?;
     Ok(outcome)
 }
 
 /// The same for who counts by itself how many were in flight at once.
 pub(crate) fn reached(job: &Job, reached: u64) -> Result<(), BoxError> {
+    between(reached, TOGETHER.min(job.parameter).min(job.size), job)
+}
+
+fn between(reached: u64, least: u64, job: &Job) -> Result<(), BoxError> {
     let most = job.parameter.min(job.size);
-    let least = TOGETHER.min(most);
     if (least..=most).contains(&reached) {
         return Ok(());
     }

@@ -51,9 +51,18 @@ pub(crate) fn percentile_of_runs(
 }
 
 /// In seconds: the lowest one that at least 99 of 100 do not exceed.
-pub(crate) fn percentile_99(mut spans: Vec<Duration>) -> Option<f64> {
+pub(crate) fn percentile_99(spans: Vec<Duration>) -> Option<f64> {
+    percentile(990, spans)
+}
+
+/// The same for 999 of 1,000.
+pub(crate) fn percentile_999(spans: Vec<Duration>) -> Option<f64> {
+    percentile(999, spans)
+}
+
+fn percentile(of_a_thousand: usize, mut spans: Vec<Duration>) -> Option<f64> {
     spans.sort_unstable();
-    let rank = (spans.len() * 99).div_ceil(100);
+    let rank = (spans.len() * of_a_thousand).div_ceil(1_000);
     Some(spans.get(rank.checked_sub(1)?)?.as_secs_f64())
 }
 
@@ -67,6 +76,7 @@ mod tests {
         assert_eq!(percentile_99(seconds(100)), Some(99.0));
         assert_eq!(percentile_99(seconds(200)), Some(198.0));
         assert_eq!(percentile_99(seconds(10)), Some(10.0));
+        assert_eq!(percentile_999(seconds(1_000)), Some(999.0));
         assert_eq!(percentile_99(Vec::new()), None);
     }
 }

@@ -1,7 +1,7 @@
 //! The memory limit: what counts, what it bounds, and that a small one slows down and does not stop.
 #![cfg(feature = "tokio")]
 
-use pipe_async::{Async, Test};
+use pipe_async::Async;
 use pipe_core::testing::{Counted, Live};
 use pipe_core::{Budget, RunError, from_iter};
 use std::sync::Arc;
@@ -213,7 +213,7 @@ fn places_in_a_long_window_count_however_small_the_outputs_are() {
             async move {
                 if n == 0 {
                     // Over when nothing else can happen: when no more operations are started.
-                    Test::sleep(Duration::from_secs(1)).await;
+                    pipe_async::sleep(Duration::from_secs(1)).await;
                     seen.store(count.load(SeqCst), SeqCst);
                 }
                 count.fetch_add(1, SeqCst);
