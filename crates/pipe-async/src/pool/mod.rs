@@ -9,7 +9,6 @@ mod line;
 mod models;
 mod settings;
 mod tickets;
-mod timekeeper;
 mod within;
 
 pub use buffers::{Buffer, BufferClass, BufferPool};

@@ -5,7 +5,7 @@ pub(super) use std::time::Instant;
 #[cfg(feature = "tokio")]
 pub(super) use tokio::time::Instant;
 
-use super::timekeeper::Until;
+use crate::sleep::sleep;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::task::Poll;
@@ -21,22 +21,18 @@ pub(super) fn after(begun: Instant, span: Duration) -> Instant {
 
 /// What the future gives, or `None` if that takes until `end`.
 ///
-/// Inside of a tokio runtime the time is tokio's, which tests may pause, and needs its timers. Elsewhere it is the system's, and no runtime
-/// is needed.
+/// What is left until then passes as it does for [`sleep`]: in the wheel of a driver, by the timer of tokio, or by a thread.
 pub(super) async fn within<F: Future>(end: Instant, future: F) -> Option<F::Output> {
     let mut future = pin!(future);
     // Most have nothing to wait for, and set no timer.
     if let Poll::Ready(output) = poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await {
         return Some(output);
     }
+    let over = sleep(end.saturating_duration_since(Instant::now()));
+    // A task that has had its turn is still told that its time is over.
     #[cfg(feature = "tokio")]
-    if tokio::runtime::Handle::try_current().is_ok() {
-        // A task that has had its turn is still told that its time is over.
-        return before(tokio::task::unconstrained(tokio::time::sleep_until(end)), future).await;
-    }
-    #[cfg(feature = "tokio")]
-    let end = end.into_std();
-    before(Until::new(end), future).await
+    let over = tokio::task::unconstrained(over);
+    before(over, future).await
 }
 
 /// What a future gives that has just been polled, unless `over` comes first.
