@@ -94,11 +94,12 @@ fn at_once(job: &Job, least: u64, work: impl FnOnce() -> Result<u64, BoxError>) 
 
 /// The same for who counts by itself how many were in flight at once.
 pub(crate) fn reached(job: &Job, reached: u64) -> Result<(), BoxError> {
-    between(reached, TOGETHER.min(job.parameter).min(job.size), job)
+    between(reached, TOGETHER, job)
 }
 
 fn between(reached: u64, least: u64, job: &Job) -> Result<(), BoxError> {
     let most = job.parameter.min(job.size);
+    let least = least.min(most);
     if (least..=most).contains(&reached) {
         return Ok(());
     }
