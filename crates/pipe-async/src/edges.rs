@@ -205,26 +205,27 @@ impl Edges {
 
     /// Wakes whoever may wait for anything.
     fn tell(&self, mut state: MutexGuard<'_, State>) {
-        for edge in 0..state.edges.len() {
-            self.wake(&mut state, edge, Side::Reader);
-            self.wake(&mut state, edge, Side::Writer);
-        }
-        Self::tell_task(state);
-    }
-
-    fn tell_task(mut state: MutexGuard<'_, State>) {
         let task = state.task.take();
-        // Not under the lock: a waker is foreign code.
         drop(state);
+        for edge in 0..self.sides.len() {
+            self.unlock(self.lock(), edge, Side::Reader, None);
+            self.unlock(self.lock(), edge, Side::Writer, None);
+        }
         if let Some(task) = task {
             task.wake();
         }
     }
 
-    /// Wakes the thread on this side, if there is one and it sleeps: it is a system call, so it is told once.
-    fn wake(&self, state: &mut State, edge: usize, side: Side) {
-        if take(state.edges[edge].sleeps(side)) {
+    /// Gives the lock back, and wakes the thread on this side, if there is one that sleeps, and this task. Behind the lock: who wakes up wants
+    /// it at once, and a waker is foreign code.
+    fn unlock(&self, mut state: MutexGuard<'_, State>, edge: usize, side: Side, task: Option<Waker>) {
+        let wakes = state.edges[edge].wakes(side);
+        drop(state);
+        if wakes {
             self.sides[edge].of(side).notify_one();
+        }
+        if let Some(task) = task {
+            task.wake();
         }
     }
 }
@@ -259,10 +260,8 @@ impl Edges {
             return Flow::Break(());
         }
         state.edges[edge].parcels.push_back(parcel);
-        self.wake(&mut state, edge, Side::Reader);
-        if take(&mut state.edges[edge].task_reads) {
-            Self::tell_task(state);
-        }
+        let task = if take(&mut state.edges[edge].task_reads) { state.task.take() } else { None };
+        self.unlock(state, edge, Side::Reader, task);
         Flow::Continue(())
     }
 
@@ -288,10 +287,8 @@ impl Edges {
         let mut state = self.lock();
         loop {
             if let Some(next) = state.edges[edge].next() {
-                self.wake(&mut state, edge, Side::Writer);
-                if take(&mut state.edges[edge].task_writes) {
-                    Self::tell_task(state);
-                }
+                let task = if take(&mut state.edges[edge].task_writes) { state.task.take() } else { None };
+                self.unlock(state, edge, Side::Writer, task);
                 return Some(next);
             }
             state = match due {
@@ -390,7 +387,7 @@ impl Edges {
             return;
         }
         state.edges[edge].parcels.push_back(parcel);
-        self.wake(&mut state, edge, Side::Reader);
+        self.unlock(state, edge, Side::Reader, None);
     }
 
     /// The next batch, or how the edge was closed; `None`: not yet.
@@ -399,15 +396,14 @@ impl Edges {
         let next = state.edges[edge].next();
         state.edges[edge].task_reads = next.is_none();
         if next.is_some() {
-            self.wake(&mut state, edge, Side::Writer);
+            self.unlock(state, edge, Side::Writer, None);
         }
         next
     }
 
     /// Says that a permit was given back, to threads: those that write wait for bytes.
     pub(crate) fn ring_threads(&self) {
-        let mut state = self.lock();
-        (0..state.edges.len()).for_each(|edge| self.wake(&mut state, edge, Side::Writer));
+        (0..self.sides.len()).for_each(|edge| self.unlock(self.lock(), edge, Side::Writer, None));
     }
 }
 
@@ -422,6 +418,15 @@ pub(crate) enum Room {
 }
 
 impl Edge {
+    /// Whether the thread on this side is to be woken, which is a system call, and so it is once. One that writes is once its edge is half
+    /// empty: then for several batches, and not for each. Before, its reader has batches to take, and asks this behind each.
+    fn wakes(&mut self, side: Side) -> bool {
+        match side {
+            Side::Reader => take(&mut self.reader_sleeps),
+            Side::Writer => self.parcels.len() <= PARCELS / 2 && take(&mut self.writer_sleeps),
+        }
+    }
+
     fn sleeps(&mut self, side: Side) -> &mut bool {
         match side {
             Side::Reader => &mut self.reader_sleeps,
