@@ -35,6 +35,11 @@ impl<T> Flights<T> {
         Flights { kept: more.then(Vec::new) }
     }
 
+    /// Whether there is nothing in here: marks are all there is.
+    pub(crate) fn are_marks(&self) -> bool {
+        self.kept.is_none()
+    }
+
     /// The operation at `place` has begun.
     pub(crate) fn put(&mut self, place: usize, flight: Flight<T>) {
         let Some(kept) = &mut self.kept else { return };

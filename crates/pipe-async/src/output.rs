@@ -35,12 +35,14 @@ enum Positions {
 
 impl<T: Send + 'static> Output<T> {
     pub(crate) fn new(run: &RunState) -> Self {
+        let most = run.budget().limit();
         Output {
             items: Vec::new(),
             positions: Positions::From(0),
             waiting: 0,
-            weigher: run.weigher(),
-            most: run.budget().limit(),
+            // None is needed where all weigh the same and fit: that is seen once, and not for each.
+            weigher: run.weigher().or((size_of::<T>() > most).then_some(|_| 0)),
+            most,
             bytes: 0,
             seen: 0,
             seen_bytes: 0,
@@ -82,7 +84,7 @@ impl<T: Send + 'static> Output<T> {
     #[inline]
     pub(crate) fn expect(&mut self, item: &T) -> Thrown<bool> {
         if self.weigher.is_none() {
-            return Ok(size_of::<T>() <= self.most);
+            return Ok(true);
         }
         // The item's own code.
         let bytes = catch_unwind(AssertUnwindSafe(|| self.weigh(item)))?;
@@ -116,6 +118,24 @@ impl<T: Send + 'static> Output<T> {
             Positions::From(_) => self.scatter(at),
             Positions::Each(each) => each.push(at),
         }
+        self.items.push(item);
+    }
+
+    /// Whether the output of the item at this position may be appended: it comes behind those that are released, and does not want to be weighed.
+    pub(crate) fn is_next(&mut self, at: u64) -> bool {
+        let released = self.items.len();
+        match &mut self.positions {
+            Positions::From(first) if released == 0 => *first = at,
+            Positions::From(first) if first.wrapping_add(released as u64) == at => {}
+            Positions::From(_) | Positions::Each(_) => return false,
+        }
+        self.weigher.is_none()
+    }
+
+    /// Releases one that is next: by `is_next`, or as it comes behind another that was.
+    #[inline]
+    pub(crate) fn append(&mut self, item: T) {
+        debug_assert!(matches!(self.positions, Positions::From(_)) && self.weigher.is_none());
         self.items.push(item);
     }
 

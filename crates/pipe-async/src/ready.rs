@@ -102,9 +102,9 @@ impl Ready {
         self.summaries.iter().any(|summary| summary.bits.load(Relaxed) != 0)
     }
 
-    /// Clears the bits that are set, `most` of them, and calls `each` with their numbers. True if that left some. A bit that is set
-    /// meanwhile is for the next time, so this comes to an end.
-    pub(crate) fn take(&mut self, most: usize, mut each: impl FnMut(usize)) -> bool {
+    /// Clears the bits that are set, `most` of them, and calls `each` with their numbers. Returns how many, and whether that left some. A
+    /// bit that is set meanwhile is for the next time, so this comes to an end.
+    pub(crate) fn take(&mut self, most: usize, mut each: impl FnMut(usize)) -> (usize, bool) {
         let (first, mut left) = (self.next / Group::BITS, most);
         let (summary, group) = (first / Group::BITS, 1 << (first % Group::BITS));
         let (before, seen) = (group - 1, (1 << (self.next % Group::BITS)) - 1);
@@ -124,7 +124,7 @@ impl Ready {
                         self.groups[group].bits.fetch_or(bits, Release);
                         found.bits.fetch_or(groups, Release);
                         self.next = group * Group::BITS + bits.trailing_zeros() as usize;
-                        return true;
+                        return (most, true);
                     }
                     left -= 1;
                     each(group * Group::BITS + bits.trailing_zeros() as usize);
@@ -133,7 +133,7 @@ impl Ready {
                 groups &= groups - 1;
             }
         }
-        false
+        (most - left, false)
     }
 }
 
@@ -142,8 +142,17 @@ impl Group {
     pub(crate) const BITS: usize = if cfg!(all(test, loom)) { 2 } else { 64 };
 
     /// Sets a bit, and wakes the task if nobody else is about to.
+    #[inline]
     pub(crate) fn set(&self, bit: usize) {
-        if self.bits.fetch_or(1 << bit, Release) == 0 && self.summary.bits.fetch_or(self.mask, Release) == 0 {
+        if self.bits.fetch_or(1 << bit, Release) == 0 {
+            self.rise();
+        }
+    }
+
+    /// It is the first bit: sets that of the group. Not inlined, or each wake would save and restore the registers that only this needs.
+    #[inline(never)]
+    fn rise(&self) {
+        if self.summary.bits.fetch_or(self.mask, Release) == 0 {
             self.summary.bell.ring();
         }
     }
@@ -203,7 +212,7 @@ mod tests {
 
     fn taken(ready: &mut Ready, most: usize) -> (Vec<usize>, bool) {
         let mut numbers = Vec::new();
-        let more = ready.take(most, |number| numbers.push(number));
+        let (_, more) = ready.take(most, |number| numbers.push(number));
         (numbers, more)
     }
 

@@ -79,19 +79,23 @@ impl<F: Future> Slab<F> {
         self.most - self.len
     }
 
-    /// Takes a future in and polls it for the first time. What `make` throws is its end.
+    /// Takes a future in and polls it for the first time. What `make` throws is its end. `mark` is asked if it is not over then.
     ///
     /// # Panics
     /// There is no room.
     #[inline]
-    pub(crate) fn start(&mut self, make: impl FnOnce() -> F, mark: u64) -> Started<F::Output> {
+    pub(crate) fn start(
+        &mut self,
+        make: impl FnOnce() -> F,
+        mark: impl FnOnce() -> u64,
+    ) -> Started<F::Output> {
         let index = if self.free == NONE { self.grow() } else { self.free as usize };
         let chunk = &mut self.chunks[index / Group::BITS];
         let slot = &mut chunk.slots[index % Group::BITS];
         match slot.poll(&chunk.group, index % Group::BITS, |mut future| future.set(Some(make()))) {
             Some(ended) => Started::Over(ended),
             None => {
-                self.free = std::mem::replace(&mut slot.mark, mark);
+                self.free = std::mem::replace(&mut slot.mark, mark());
                 self.len += 1;
                 Started::Pending(index)
             }
@@ -139,16 +143,13 @@ impl<F: Future> Slab<F> {
         mut over: impl FnMut(usize, u64, Thrown<F::Output>),
     ) -> (usize, bool) {
         let (chunks, free, len) = (&mut self.chunks, &mut self.free, &mut self.len);
-        let mut polled = 0;
-        let more = self.ready.take(most, |index| {
-            polled += 1;
+        self.ready.take(most, |index| {
             // Without one: a waker that outlived its future.
             if let Some((slot, ended)) = chunks[index / Group::BITS].poll(index % Group::BITS) {
                 *len -= 1;
                 over(index, slot.leave(free, index), ended);
             }
-        });
-        (polled, more)
+        })
     }
 
     /// The task is at work: it need not be woken until `arm`.
@@ -179,7 +180,7 @@ impl<F> Drop for Slab<F> {
 
 impl<F: Future> Chunk<F> {
     /// The slot of this bit, if its future is over with this poll.
-    #[inline]
+    #[inline(always)]
     fn poll(&mut self, bit: usize) -> Option<(&mut Slot<F>, Thrown<F::Output>)> {
         // A slot may be empty, but a bit behind the last slot has no waker.
         let slot = &mut self.slots[bit];
@@ -334,15 +335,15 @@ mod tests {
         let (polls, wakers) = (Cell::new(0), Wakers::default());
         let mut slab = Slab::new(200);
         for mark in 0..200 {
-            assert!(matches!(slab.start(|| after(2, &polls, wakers.clone()), mark), Started::Pending(_)));
+            assert!(matches!(slab.start(|| after(2, &polls, wakers.clone()), || mark), Started::Pending(_)));
         }
         assert_eq!(slab.room(), 0);
         assert_eq!((poll(&mut slab, 150), polls.get(), slab.len()), ((vec![], false), 200, 200));
         wakers.borrow()[7].wake_by_ref();
         wakers.borrow()[7].wake_by_ref();
         assert_eq!((poll(&mut slab, 150), polls.get(), slab.len()), ((vec![7], false), 201, 199));
-        assert!(matches!(slab.start(|| after(1, &polls, wakers.clone()), 1_000), Started::Over(Ok(()))));
-        let Started::Pending(place) = slab.start(|| after(2, &polls, wakers.clone()), 1_001) else {
+        assert!(matches!(slab.start(|| after(1, &polls, wakers.clone()), || 1_000), Started::Over(Ok(()))));
+        let Started::Pending(place) = slab.start(|| after(2, &polls, wakers.clone()), || 1_001) else {
             panic!()
         };
         // The place of number 7, whose waker now is one too many.
@@ -370,7 +371,7 @@ mod tests {
                     std::panic::resume_unwind(Box::new("one"));
                 }
             };
-            slab.start(|| future, mark);
+            slab.start(|| future, || mark);
         }
         wakers.borrow().iter().for_each(Waker::wake_by_ref);
         let mut ends = Vec::new();
@@ -384,7 +385,7 @@ mod tests {
         let (polls, wakers) = (Cell::new(0), Wakers::default());
         let mut slab = Slab::new(65);
         for mark in 0..65 {
-            slab.start(|| after(9, &polls, wakers.clone()), mark);
+            slab.start(|| after(9, &polls, wakers.clone()), || mark);
         }
         assert!(slab.remove(64).is_some_and(|(mark, dropped)| mark == 64 && dropped.is_ok()));
         let groups: Vec<_> = slab.chunks.iter().map(|chunk| Arc::downgrade(&chunk.group)).collect();
@@ -416,7 +417,7 @@ mod tests {
                 let _bomb = bomb;
                 std::future::pending::<()>().await;
             };
-            slab.start(|| future, mark);
+            slab.start(|| future, || mark);
         }
         let thrown = catch_unwind(AssertUnwindSafe(|| drop(slab))).expect_err("they panic");
         assert_eq!((thrown.downcast_ref::<usize>(), dropped.get()), (Some(&1), 70));
@@ -426,8 +427,8 @@ mod tests {
     fn a_place_that_is_dropped_or_polled_out_of_turn_is_free() {
         let (polls, wakers) = (Cell::new(0), Wakers::default());
         let mut slab = Slab::new(2);
-        slab.start(|| after(2, &polls, wakers.clone()), 0);
-        slab.start(|| after(3, &polls, wakers.clone()), 1);
+        slab.start(|| after(2, &polls, wakers.clone()), || 0);
+        slab.start(|| after(3, &polls, wakers.clone()), || 1);
         assert!(slab.poll_one(1).is_none());
         assert!(slab.poll_one(0).is_some_and(|(mark, ended)| mark == 0 && ended.is_ok()));
         assert!(slab.poll_one(0).is_none() && slab.remove(0).is_none());

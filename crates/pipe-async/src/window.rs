@@ -56,6 +56,15 @@ impl<T> Window<T> {
         }
     }
 
+    /// Whether an item may go by without being let in: it would leave at once.
+    #[inline(always)]
+    pub(crate) fn lets_by(&self) -> bool {
+        match self {
+            Window::Ordered { places, .. } => places.is_empty(),
+            Window::Any { .. } => true,
+        }
+    }
+
     /// If it is the turn of the item with this mark, of which nothing came yet: its position. Then it has left with this.
     #[inline(always)]
     pub(crate) fn pass(&mut self, mark: u64) -> Option<u64> {

@@ -148,6 +148,14 @@ impl<T> Items<T> {
         Some((Batch::position(self), item))
     }
 
+    /// The position of the next item, if those that are left stood one after the other in the source.
+    pub fn consecutive_from(&self) -> Option<u64> {
+        match self.positions {
+            Positions::From(first) => Some(first.wrapping_add(self.lent as u64)),
+            Positions::Each(_) => None,
+        }
+    }
+
     /// Drops all but the next `len` items.
     pub(crate) fn truncate(&mut self, len: usize) {
         let mut items: Vec<T> = mem::take(&mut self.items).collect();
@@ -171,6 +179,7 @@ impl<T> Items<T> {
 impl<T> Iterator for Items<T> {
     type Item = T;
 
+    #[inline]
     fn next(&mut self) -> Option<T> {
         let item = self.items.next()?;
         self.lent += 1;
@@ -196,12 +205,13 @@ impl<T> Batch for Items<T> {
         let mut left = limit.min(before);
         // The cursor is a local, so that it lives in a register and not behind `&mut self`; its `Drop` writes it back, also when
         // `each` panics.
+        let mut index = self.lent;
         let mut cursor = Cursor { items: mem::take(&mut self.items), batch: self, before };
         while left > 0 {
             let Some(item) = cursor.items.next() else { break };
-            left -= 1;
-            let index = cursor.batch.lent + (before - cursor.items.len()) - 1;
-            if each(cursor.batch.positions.of(index), item).is_break() {
+            let at = cursor.batch.positions.of(index);
+            (left, index) = (left - 1, index + 1);
+            if each(at, item).is_break() {
                 break;
             }
         }

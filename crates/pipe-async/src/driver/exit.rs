@@ -21,35 +21,57 @@ impl<T, U: Send + 'static> Exit<T, U> {
         Exit { window: Window::new(order), output: Output::new(run), landed: Vec::new() }
     }
 
+    /// Whether the output of the item at this position may be appended: it comes behind those that are released, and does not want to be weighed.
+    pub(super) fn is_next(&mut self, at: u64) -> bool {
+        self.window.lets_by() && self.output.is_next(at)
+    }
+
+    /// The operation of an item that was not let in yet is over at its first poll. Inlined, as `over`.
+    #[inline(always)]
+    pub(super) fn over_at_once(&mut self, at: u64, landing: Landing<U>) {
+        match self.weighed(landing) {
+            Ok(item) if self.window.lets_by() => self.output.push(at, item),
+            Ok(item) => {
+                let mark = self.window.enter(at);
+                self.emit(mark, item);
+            }
+            Err(landing) => {
+                let mark = self.window.enter(at);
+                self.keep(Flight::new(mark), landing);
+            }
+        }
+    }
+
     /// An operation is over, of which there is no more than its mark. Inlined, and all that is rare is not: then a flight that ends well is
     /// never put together in memory.
     #[inline(always)]
     pub(crate) fn over(&mut self, mark: u64, landing: Landing<U>) {
-        if let Err(landing) = self.deliver(mark, landing) {
-            self.keep(Flight::new(mark), landing);
+        match self.weighed(landing) {
+            Ok(item) => self.emit(mark, item),
+            Err(landing) => self.keep(Flight::new(mark), landing),
         }
     }
 
     /// As `over`, of one that has a key, a copy or attempts behind it.
     pub(super) fn flight_over(&mut self, flight: Flight<T>, landing: Landing<U>) {
-        if let Err(landing) = self.deliver(flight.mark, landing) {
-            self.keep(flight, landing);
+        match self.weighed(landing) {
+            Ok(item) => self.emit(flight.mark, item),
+            Err(landing) => self.keep(flight, landing),
         }
     }
 
-    /// Hands an output on; gives back what is none, or too large.
+    /// The output, which counts from now on; or the landing, if it is none, or too large.
     #[inline(always)]
-    fn deliver(&mut self, mark: u64, landing: Landing<U>) -> Result<(), Landing<U>> {
+    fn weighed(&mut self, landing: Landing<U>) -> Result<U, Landing<U>> {
         let item = match landing {
             Ok(Ok(item)) => item,
             other => return Err(other),
         };
         match self.output.expect(&item) {
-            Ok(true) => self.emit(mark, item),
-            Ok(false) => return Err(Ok(Ok(item))),
-            Err(thrown) => return Err(Err(thrown)),
+            Ok(true) => Ok(item),
+            Ok(false) => Err(Ok(Ok(item))),
+            Err(thrown) => Err(Err(thrown)),
         }
-        Ok(())
     }
 
     #[cold]

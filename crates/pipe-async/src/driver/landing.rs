@@ -18,30 +18,42 @@ pub(super) fn settle<S: AsyncStep>(output: <S::Future as Future>::Output) -> Lan
 impl<S: AsyncStep, C: Timer> Driver<S, C> {
     /// Polls what wants it, `most` operations. It moved if any of it was over, or more wants it.
     pub(super) fn poll(&mut self, most: usize) -> Progress {
+        let before = self.calls.len();
+        let (polled, more) =
+            if self.marks_are_all() { self.poll_bare(most) } else { self.poll_flights(most) };
+        // A place that became free lets another one start.
+        let freed = self.calls.len() < before;
+        Progress { moved: self.land() || more || freed, operations: polled }
+    }
+
+    /// Whether nothing is known of an operation but its mark.
+    fn marks_are_all(&self) -> bool {
+        self.flights.are_marks() && !self.is_timed()
+    }
+
+    /// As `poll_flights`, where marks are all.
+    fn poll_bare(&mut self, most: usize) -> (usize, bool) {
+        let exit = &mut self.exit;
+        self.calls.poll(most, |_, mark, ended| exit.over(mark, ended.and_then(settle::<S>)))
+    }
+
+    fn poll_flights(&mut self, most: usize) -> (usize, bool) {
         let (exit, keys, deadlines) = (&mut self.exit, &mut self.keys, &mut self.deadlines);
-        let (before, is_timed) = (self.calls.len(), self.bounds.timeout.is_some());
+        let is_timed = self.bounds.timeout.is_some();
         let (adaptive, flights, now) = (&mut self.adaptive, &mut self.flights, self.alarms.now());
-        let (polled, more) = self.calls.poll(most, |place, mark, ended| {
+        self.calls.poll(most, |place, mark, ended| {
             if is_timed {
                 deadlines.remove(place);
             }
             if let Some(adaptive) = adaptive {
                 adaptive.ended(place, now);
             }
-            let landing = ended.and_then(settle::<S>);
-            match flights.take(place) {
-                None => exit.over(mark, landing),
-                Some(flight) => {
-                    if let Some(keys) = keys {
-                        keys.leave(flight.key);
-                    }
-                    exit.flight_over(flight, landing);
-                }
+            let flight = flights.take(place).unwrap_or_else(|| Flight::new(mark));
+            if let Some(keys) = keys {
+                keys.leave(flight.key);
             }
-        });
-        // A place that became free lets another one start.
-        let freed = self.calls.len() < before;
-        Progress { moved: self.land() || more || freed, operations: polled }
+            exit.flight_over(flight, ended.and_then(settle::<S>));
+        })
     }
 
     /// What to do about the operations that gave no output. True if there were any.

@@ -6,7 +6,7 @@ use crate::keys::Keys;
 use crate::rate::Waited;
 use crate::runtime::Timer;
 use crate::slab::{Started, Thrown};
-use pipe_core::{AsyncStep, Batch, Flow, Items};
+use pipe_core::{AsyncStep, Batch, Items};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// How many items may be let in now, and how many were.
@@ -60,15 +60,29 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
             let places = self.bounds.window.saturating_sub(self.exit.window.len());
             let may = places.min(self.room()).min(fresh.left - fresh.taken);
             let (step, calls, exit, begun) = (&self.step, &mut self.calls, &mut self.exit, &mut self.begun);
-            let taken = self.input.items.drive(may, |at, item| {
-                let mark = exit.window.enter(at);
-                match calls.start(|| step.call(item), mark) {
-                    Started::Pending(place) if is_timed => begun.push(place),
-                    Started::Pending(_) => {}
-                    Started::Over(ended) => exit.over(mark, ended.and_then(settle::<S>)),
+            let items = &mut self.input.items;
+            let before = items.len();
+            // As long as each is over at once, outputs are what items are: one behind the other. Nobody asks where any of them was.
+            let mut in_step = items.consecutive_from().is_some_and(|at| exit.is_next(at));
+            for _ in 0..may {
+                let Some(item) = items.next() else { break };
+                match calls.start(|| step.call(item), || exit.window.enter(Batch::position(items))) {
+                    Started::Pending(place) => {
+                        in_step = false;
+                        if is_timed {
+                            begun.push(place);
+                        }
+                    }
+                    Started::Over(ended) => match ended.and_then(settle::<S>) {
+                        Ok(Ok(item)) if in_step => exit.output.append(item),
+                        landing => {
+                            in_step = false;
+                            exit.over_at_once(Batch::position(items), landing);
+                        }
+                    },
                 }
-                Flow::Continue(())
-            });
+            }
+            let taken = before - items.len();
             fresh.taken += taken;
             if taken == 0 {
                 return fresh.taken;
@@ -99,7 +113,7 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
 
     fn call(&mut self, flight: Flight<S::In>, item: S::In) {
         let step = &self.step;
-        match self.calls.start(|| step.call(item), flight.mark) {
+        match self.calls.start(|| step.call(item), || flight.mark) {
             Started::Over(ended) => {
                 if let Some(keys) = &mut self.keys {
                     keys.leave(flight.key);
@@ -140,7 +154,7 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
     }
 
     /// Whether somebody wants to know when an operation began.
-    fn is_timed(&self) -> bool {
+    pub(super) fn is_timed(&self) -> bool {
         self.bounds.timeout.is_some() || self.adaptive.is_some()
     }
 
