@@ -47,7 +47,7 @@ fn see(ready: &mut Ready, bits: usize, most: usize, mut each: impl FnMut(usize))
     let task = Waker::from(seat.clone());
     while seen < bits {
         ready.hold();
-        let (_, is_more) = ready.take(most, |number| {
+        let (_, is_more) = ready.take_each(most, |number| {
             seen += 1;
             each(number);
         });

@@ -102,9 +102,9 @@ impl Ready {
         self.summaries.iter().any(|summary| summary.bits.load(Relaxed) != 0)
     }
 
-    /// Clears the bits that are set, `most` of them, and calls `each` with their numbers. Returns how many, and whether that left some. A
-    /// bit that is set meanwhile is for the next time, so this comes to an end.
-    pub(crate) fn take(&mut self, most: usize, mut each: impl FnMut(usize)) -> (usize, bool) {
+    /// Clears the bits that are set, `most` of them, and calls `each` with the numbers of their groups and those of each. Returns how many,
+    /// and whether that left some. A bit that is set meanwhile is for the next time, so this comes to an end.
+    pub(crate) fn take(&mut self, most: usize, mut each: impl FnMut(usize, Bits)) -> (usize, bool) {
         let (first, mut left) = (self.next / Group::BITS, most);
         let (summary, group) = (first / Group::BITS, 1 << (first % Group::BITS));
         let (before, seen) = (group - 1, (1 << (self.next % Group::BITS)) - 1);
@@ -118,22 +118,47 @@ impl Ready {
             let mut groups = found.take(of);
             while groups != 0 {
                 let group = summary * Group::BITS + groups.trailing_zeros() as usize;
-                let mut bits = self.groups[group].take(part);
-                while bits != 0 {
-                    if left == 0 {
-                        self.groups[group].bits.fetch_or(bits, Release);
-                        found.bits.fetch_or(groups, Release);
-                        self.next = group * Group::BITS + bits.trailing_zeros() as usize;
-                        return (most, true);
-                    }
-                    left -= 1;
-                    each(group * Group::BITS + bits.trailing_zeros() as usize);
-                    bits &= bits - 1;
+                let (bits, rest) = Bits(self.groups[group].take(part)).split(left);
+                left -= bits.0.count_ones() as usize;
+                each(group, bits);
+                if rest.0 != 0 {
+                    self.groups[group].bits.fetch_or(rest.0, Release);
+                    found.bits.fetch_or(groups, Release);
+                    self.next = group * Group::BITS + rest.0.trailing_zeros() as usize;
+                    return (most, true);
                 }
                 groups &= groups - 1;
             }
         }
         (most - left, false)
+    }
+}
+
+/// The bits of a group that are set: their numbers, from the lowest.
+pub(crate) struct Bits(u64);
+
+impl Bits {
+    /// The lowest `most`, and the others.
+    fn split(self, most: usize) -> (Bits, Bits) {
+        if self.0.count_ones() as usize <= most {
+            return (self, Bits(0));
+        }
+        let others = (0..most).fold(self.0, |bits, _| bits & (bits - 1));
+        (Bits(self.0 ^ others), Bits(others))
+    }
+}
+
+impl Iterator for Bits {
+    type Item = usize;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<usize> {
+        if self.0 == 0 {
+            return None;
+        }
+        let bit = self.0.trailing_zeros() as usize;
+        self.0 &= self.0 - 1;
+        Some(bit)
     }
 }
 
@@ -188,6 +213,14 @@ impl Bell {
     }
 }
 
+#[cfg(test)]
+impl Ready {
+    /// As `take`, with the numbers of the bits themselves.
+    pub(crate) fn take_each(&mut self, most: usize, mut each: impl FnMut(usize)) -> (usize, bool) {
+        self.take(most, |group, bits| bits.for_each(|bit| each(group * Group::BITS + bit)))
+    }
+}
+
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
@@ -212,7 +245,7 @@ mod tests {
 
     fn taken(ready: &mut Ready, most: usize) -> (Vec<usize>, bool) {
         let mut numbers = Vec::new();
-        let (_, more) = ready.take(most, |number| numbers.push(number));
+        let (_, more) = ready.take_each(most, |number| numbers.push(number));
         (numbers, more)
     }
 
@@ -264,7 +297,7 @@ mod tests {
             ready.groups[other / 64].set(other % 64);
             for _ in 0..64_usize.div_ceil(portion) + 1 {
                 (0..63).for_each(|bit| group.set(bit));
-                ready.take(portion, |number| seen |= number == other);
+                ready.take_each(portion, |number| seen |= number == other);
             }
             assert!(seen, "{other} in portions of {portion}");
         }
@@ -278,7 +311,7 @@ mod tests {
         assert_eq!(taken(&mut ready, 40), ((0..40).collect(), true));
         (0..64).for_each(|bit| group.set(bit));
         let mut numbers = Vec::new();
-        ready.take(usize::MAX, |number| {
+        ready.take_each(usize::MAX, |number| {
             group.set(number);
             numbers.push(number);
         });
@@ -327,7 +360,7 @@ mod tests {
             let task = sleeper.clone().into();
             while !lost.load(SeqCst) && seen.iter().any(|seen| seen.load(SeqCst) < rounds) {
                 ready.hold();
-                ready.take(usize::MAX, |number| {
+                ready.take_each(usize::MAX, |number| {
                     let place = places.iter().position(|(group, bit)| group * 64 + bit == number);
                     seen[place.expect("one of the three")].fetch_add(1, SeqCst);
                 });

@@ -143,11 +143,15 @@ impl<F: Future> Slab<F> {
         mut over: impl FnMut(usize, u64, Thrown<F::Output>),
     ) -> (usize, bool) {
         let (chunks, free, len) = (&mut self.chunks, &mut self.free, &mut self.len);
-        self.ready.take(most, |index| {
-            // Without one: a waker that outlived its future.
-            if let Some((slot, ended)) = chunks[index / Group::BITS].poll(index % Group::BITS) {
-                *len -= 1;
-                over(index, slot.leave(free, index), ended);
+        self.ready.take(most, |group, bits| {
+            let chunk = &mut chunks[group];
+            for bit in bits {
+                // Without one: a waker that outlived its future.
+                if let Some((slot, ended)) = chunk.poll(bit) {
+                    *len -= 1;
+                    let index = group * Group::BITS + bit;
+                    over(index, slot.leave(free, index), ended);
+                }
             }
         })
     }
