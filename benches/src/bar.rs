@@ -118,7 +118,8 @@ fn row(measured: &Measured, ours: &Series, bar: Bar, seed: u64) -> Option<BarRow
             let all = ratios(workload.metric, Figure::Value, by_name(ours)?, by_name(of)?);
             let shares: Vec<f64> = all.into_iter().map(|ratio| ratio / times as f64).collect();
             let share = Ratio::of(&shares, seed)?;
-            (format!("{ours} {least:.2} of {times} times {of}"), Some(of), share, true, least)
+            let times = if times == 1 { String::new() } else { format!("{times} times ") };
+            (format!("{ours} {least:.2} of {times}{of}"), Some(of), share, true, least)
         }
         Bar::Times { figure, against, least } => {
             let each = of_role(against).filter_map(|theirs| {

@@ -38,14 +38,20 @@ pub(crate) fn workloads(mode: Mode) -> Vec<Workload> {
         let workload = workload.bar(Bar::Of { name: "futures-buffered", least: of_buffered });
         workload.bar(Bar::Of { name: "buffer-unordered", least: of_unordered })
     };
+    // Peers have source and fold in the task: with ours there as well the same work is compared, and on threads what these cost.
+    let cheap_times = |workload, of_buffered, of_unordered| {
+        let in_task = |of, least| Bar::Share { ours: "ours-in-task", of, times: 1, least };
+        let workload = times(workload, of_buffered, of_unordered);
+        workload.bar(in_task("futures-buffered", of_buffered)).bar(in_task("buffer-unordered", of_unordered))
+    };
     let tasks_cpu = Bar::Times { figure: Figure::CpuTime, against: Role::Baseline, least: 4.0 };
     vec![
-        times(workload("ready-100", READY, cheap, 100), 2.5, 6.0).with(ready()),
-        times(workload("ready-10k", READY, cheap, 10_000), 2.5, 6.0).with(ready()),
-        times(workload("ready-100k", READY, cheap, 100_000), 2.5, 6.0).with(ready()),
-        times(workload("yields-100", YIELDS, cheap, 100), 2.0, 5.0).with(yielding()),
-        times(workload("yields-10k", YIELDS, cheap, 10_000), 2.0, 5.0).with(yielding()),
-        times(workload("yields-100k", YIELDS, cheap, 100_000), 2.0, 5.0).with(yielding()),
+        cheap_times(workload("ready-100", READY, cheap, 100), 2.5, 6.0).with(ready()),
+        cheap_times(workload("ready-10k", READY, cheap, 10_000), 2.5, 6.0).with(ready()),
+        cheap_times(workload("ready-100k", READY, cheap, 100_000), 2.5, 6.0).with(ready()),
+        cheap_times(workload("yields-100", YIELDS, cheap, 100), 2.0, 5.0).with(yielding()),
+        cheap_times(workload("yields-10k", YIELDS, cheap, 10_000), 2.0, 5.0).with(yielding()),
+        cheap_times(workload("yields-100k", YIELDS, cheap, 100_000), 2.0, 5.0).with(yielding()),
         times(workload("sleeps-10k", SLEEPS, sleeping, 10_000), 1.1, 10.0)
             .bar(tasks_cpu)
             .with(sleeping_contenders()),
