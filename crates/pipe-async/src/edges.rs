@@ -2,43 +2,28 @@
 //!
 //! All are under one mutex, which is held for some 20 ns a few times per batch. Threads sleep on condition variables, of which each side of
 //! an edge has one; the task leaves its waker. So there is one rule: who changes something that another may wait for says so after it
-//! changed it, under the same lock under which the other looked.
+//! changed it. Whether anybody sleeps it learns under the lock under which that one has looked, so nobody falls asleep in between; the wake
+//! goes out behind the lock, or who wakes up would wait for it.
 //!
 //! A wake costs more than a handful of operations, so only who waits for this is woken: the other side of the edge. The task is woken for an
-//! edge where it has left word, since it did not find what it looked for, and for bytes of the budget where these may have been short.
+//! edge where it has left word, since it did not find what it looked for, and for bytes of the budget where these may have been short. A
+//! writer is woken once its edge is half empty, so for several batches: while there are more on it, its reader has something to take, and
+//! each time that it takes some the question is asked again.
 //!
 //! The bound is in bytes: an edge takes a batch if it holds none, or if the budget is not overdrawn. (And it holds 8 at most: what waits
 //! longer is not in a cache any more.) The first half of that rule keeps a run with a small limit moving, see the conductor.
 
+mod edge;
+
 use crate::driver::discard;
-use pipe_core::plan::{BoxBatch, RunState};
+pub(crate) use edge::{Close, Next, Parcel, Room};
+use edge::{Edge, Side, Sides};
+use pipe_core::plan::RunState;
 use pipe_core::{Flow, Permit};
-use std::collections::VecDeque;
 use std::mem::take;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Wake, Waker};
 use std::time::{Duration, Instant};
-
-/// A batch on its way, and the bytes that it is charged.
-pub(crate) struct Parcel {
-    pub(crate) batch: BoxBatch,
-    pub(crate) permit: Permit,
-}
-
-/// How a part of the run ended, and with it its side of an edge.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Close {
-    /// All that there was has been handed on; or, of a reader: it has had enough. What comes behind or before ends well, too.
-    Well,
-    /// It or another part failed, or the run was stopped. What was handed on before still counts, but nothing is to be finished.
-    Badly,
-}
-
-/// What a reader finds.
-pub(crate) enum Next {
-    Parcel(Parcel),
-    End(Close),
-}
 
 pub(crate) struct Edges {
     state: Mutex<State>,
@@ -65,50 +50,6 @@ struct State {
     /// The task that drives async stages, unless it is awake already.
     task: Option<Waker>,
 }
-
-/// What the threads of an edge sleep on.
-#[derive(Default)]
-struct Sides {
-    reader: Condvar,
-    /// It may wait for bytes of the budget, too.
-    writer: Condvar,
-}
-
-impl Sides {
-    fn of(&self, side: Side) -> &Condvar {
-        match side {
-            Side::Reader => &self.reader,
-            Side::Writer => &self.writer,
-        }
-    }
-}
-
-/// One side of an edge.
-#[derive(Debug, Clone, Copy)]
-enum Side {
-    Reader,
-    Writer,
-}
-
-#[derive(Default)]
-struct Edge {
-    parcels: VecDeque<Parcel>,
-    /// `None` while it may write.
-    writer: Option<Close>,
-    /// `None` while it may read.
-    reader: Option<Close>,
-    /// The threads that sleep, of each side one at most.
-    reader_sleeps: bool,
-    writer_sleeps: bool,
-    /// The task found nothing on it, and is told when something is put.
-    task_reads: bool,
-    /// The task found it full, or at least not empty, and is told when something is taken.
-    task_writes: bool,
-    /// What the run's clock was last asked for by its reader, and whether it rings then.
-    alarm: Option<(Duration, bool)>,
-}
-
-const PARCELS: usize = 8;
 
 impl Edges {
     pub(crate) fn new(edges: usize, run: Arc<RunState>) -> Arc<Self> {
@@ -181,7 +122,7 @@ impl Edges {
     }
 
     fn has_room(&self, edge: &Edge) -> bool {
-        edge.parcels.is_empty() || (edge.parcels.len() < PARCELS && !self.run.budget().is_overdrawn())
+        edge.has_room(self.run.budget().is_overdrawn())
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -339,7 +280,7 @@ impl Edges {
         state.edges[edge].reader_sleeps = true;
         // Rounded up: a clock that lags behind by less than that is not looked at a thousand times.
         let span = span.max(Duration::from_micros(100));
-        let slept = self.sides[edge].reader.wait_timeout(state, span);
+        let slept = self.sides[edge].of(Side::Reader).wait_timeout(state, span);
         let (mut state, _) = slept.unwrap_or_else(PoisonError::into_inner);
         state.edges[edge].reader_sleeps = false;
         state
@@ -404,40 +345,5 @@ impl Edges {
     /// Says that a permit was given back, to threads: those that write wait for bytes.
     pub(crate) fn ring_threads(&self) {
         (0..self.sides.len()).for_each(|edge| self.unlock(self.lock(), edge, Side::Writer, None));
-    }
-}
-
-/// What there is room for on an edge.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Room {
-    None,
-    /// For a full batch.
-    Some,
-    /// For whatever there is.
-    Hungry,
-}
-
-impl Edge {
-    /// Whether the thread on this side is to be woken, which is a system call, and so it is once. One that writes is once its edge is half
-    /// empty: then for several batches, and not for each. Before, its reader has batches to take, and asks this behind each.
-    fn wakes(&mut self, side: Side) -> bool {
-        match side {
-            Side::Reader => take(&mut self.reader_sleeps),
-            Side::Writer => self.parcels.len() <= PARCELS / 2 && take(&mut self.writer_sleeps),
-        }
-    }
-
-    fn sleeps(&mut self, side: Side) -> &mut bool {
-        match side {
-            Side::Reader => &mut self.reader_sleeps,
-            Side::Writer => &mut self.writer_sleeps,
-        }
-    }
-
-    fn next(&mut self) -> Option<Next> {
-        if let Some(parcel) = self.parcels.pop_front() {
-            return Some(Next::Parcel(parcel));
-        }
-        self.writer.map(Next::End)
     }
 }
