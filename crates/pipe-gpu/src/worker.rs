@@ -273,7 +273,8 @@ impl Worker {
         };
         let target = Target::new(pages);
         let results = Results::InBlock;
-        let mut job = MapTo { program: encoding, block: &mut block, target: &target, results };
+        let map = Map { program: encoding, block: &mut block };
+        let mut job = MapTo { map, target: &target, results };
         let computed = self.compute(&mut job);
         let results = job.results;
         other.put_pages(target.into_pages());
