@@ -1,17 +1,19 @@
 //! One run of the benchmarks, from the choice of workloads to the reports.
 
 use crate::BenchArgs;
-use crate::contender::{Contender, Workload};
+use crate::admission::{Installed, Skipped, admit};
+use crate::contender::Contender;
 use crate::host::{self, Capacity, Host};
 use crate::interrupt::{INTERRUPTED, Interrupt};
 use crate::measure::BoxError;
 use crate::output;
 use crate::progress::Progress;
 use crate::report;
-use crate::runner::{Installed, Measured, Settings, Skipped, admit, measure};
+use crate::runner::{Measured, Settings, measure};
 use crate::saved::{self, Saved};
 use crate::sets::{self, Mode};
 use crate::summary::{Summary, WorkloadSummary};
+use crate::workload::Workload;
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::ExitCode;
@@ -212,7 +214,7 @@ fn typed() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::runner::Peers;
+    use crate::admission::Peers;
 
     #[test]
     fn what_ctrl_c_leaves_over_is_skipped_by_name_and_has_not_failed() {

@@ -5,6 +5,7 @@
 //! one contender do not meet those of another. Peers that cargo does not build, such as Polars or ripgrep, take part where
 //! they are: `cargo xtask peers` installs them, and the report lists who was missing. What its figures are not: a promise for other machines, or for other work.
 
+mod admission;
 mod allocations;
 mod answers;
 mod bar;
@@ -17,6 +18,7 @@ mod inputs;
 mod interrupt;
 mod measure;
 mod memory_group;
+mod metric;
 mod nats_server;
 mod output;
 mod process;
@@ -31,11 +33,12 @@ mod statistics;
 mod summary;
 mod tasks;
 mod weight;
+mod workload;
 
+use admission::Peers;
 use clap::Parser;
 use contender::Job;
 use measure::BoxError;
-use runner::Peers;
 use sets::Mode;
 use std::path::PathBuf;
 use std::process::ExitCode;
