@@ -1,10 +1,12 @@
 //! Allocations per item, counted by valgrind in runs of their own: counting slows what it counts, so no time comes from here.
 
-use crate::contender::{Contender, Job, Metric, Workload};
+use crate::contender::{Contender, Job};
 use crate::inputs::Prepared;
 use crate::measure::BoxError;
+use crate::metric::Metric;
 use crate::process;
 use crate::runner::Settings;
+use crate::workload::Workload;
 use std::process::Command;
 use std::time::Duration;
 

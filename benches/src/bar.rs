@@ -1,6 +1,7 @@
 //! Bars: what ours is to reach in a workload, and whether it did.
 
-use crate::contender::{Metric, Role};
+use crate::contender::Role;
+use crate::metric::Metric;
 use crate::process::Sample;
 use crate::runner::{Measured, Series};
 use crate::statistics::Ratio;

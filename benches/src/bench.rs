@@ -1,19 +1,21 @@
 //! One run of the benchmarks, from the choice of workloads to the reports.
 
 use crate::BenchArgs;
-use crate::contender::{Contender, Workload};
+use crate::admission::{Installed, Skipped, admit};
+use crate::contender::Contender;
 use crate::host::{self, Capacity, Host};
 use crate::interrupt::{INTERRUPTED, Interrupt};
 use crate::measure::BoxError;
 use crate::output;
 use crate::progress::Progress;
 use crate::report;
-use crate::runner::{Installed, Measured, Settings, Skipped, admit, measure};
+use crate::runner::{Measured, Settings, measure};
 use crate::saved::{self, Saved};
 use crate::sets::{self, Mode};
 use crate::summary::{Summary, WorkloadSummary};
+use crate::workload::Workload;
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -59,8 +61,9 @@ pub(crate) fn run(args: &BenchArgs) -> Result<ExitCode, BoxError> {
     let interrupt = Interrupt::listen()?;
     run_all(&workloads, &settings, &interrupt, &mut summary);
     summary.host.after();
-    let end = finish(&summary, &reports)?;
+    let end = finish(&summary, &folder_for(&reports, &interrupt))?;
     if interrupt.came() {
+        eprintln!("the reports of the last whole run stay as they are: these are of half a run");
         if let Some(path) = save {
             eprintln!("{} is not written: half a run is nothing to compare a later one with", path.display());
         }
@@ -71,6 +74,11 @@ pub(crate) fn run(args: &BenchArgs) -> Result<ExitCode, BoxError> {
         output::print(&format!("{}\n", path.display()))?;
     }
     Ok(end)
+}
+
+/// Where the reports go. Half a run must not take the place of a whole one.
+fn folder_for(reports: &Path, interrupt: &Interrupt) -> PathBuf {
+    if interrupt.came() { reports.join("interrupted") } else { reports.to_owned() }
 }
 
 /// Writes and prints the reports; whoever answered wrongly fails the run.
@@ -212,10 +220,10 @@ fn typed() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::runner::Peers;
+    use crate::admission::Peers;
 
     #[test]
-    fn what_ctrl_c_leaves_over_is_skipped_by_name_and_has_not_failed() {
+    fn what_ctrl_c_leaves_over_is_skipped_by_name_and_half_a_run_replaces_no_whole_one() {
         let nothing = Capacity { memory_free: 0, disk_free: 0 };
         let workloads: Vec<Workload> = sets::all(Mode::Smoke, nothing).into_iter().take(3).collect();
         let inputs = host::output_folder().join("inputs");
@@ -224,6 +232,10 @@ mod tests {
             Settings { mode, peers, rounds: None, seed: 1, workers: 1, allocations: false, inputs };
         let interrupt = Interrupt::default();
         interrupt.press();
+
+        let reports = Path::new("reports");
+        assert_eq!(folder_for(reports, &interrupt), reports.join("interrupted"));
+        assert_eq!(folder_for(reports, &Interrupt::default()), reports);
 
         let mut summary = Summary::new(Host::before(mode.word(), 1), String::new());
         run_all(&workloads, &settings, &interrupt, &mut summary);

@@ -1,9 +1,7 @@
-//! What takes part: a workload, its contenders, and how each of them is started.
+//! One way to do a workload's work: who does it, how it is started, what it is told.
 
-use crate::bar::Bar;
-use crate::inputs::Input;
 use crate::measure::{BoxError, Outcome};
-use crate::statistics::PAIRS_MIN;
+use crate::workload::Workload;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
 
@@ -29,77 +27,6 @@ impl Role {
             Role::Baseline => "baseline",
             Role::Limit => "limit",
         }
-    }
-}
-
-/// Which figure of a run a workload is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Metric {
-    ItemsPerSecond,
-    PeakBytes,
-    /// How far the peak of the resident memory is above what the program was told to keep within, in bytes.
-    PeakOver {
-        budget: u64,
-    },
-    /// Calls to read for each chunk that comes of them.
-    ReadsPerChunk,
-    /// How long something took that happened many times in one run, at its 99th percentile, in seconds.
-    Percentile99,
-    /// The same at the 99.9th.
-    Percentile999,
-    /// How long one call takes, which handles as many items as the workload's parameter says.
-    NanosecondsPerCall,
-    /// Of the items that were looked up, those that were not found.
-    PercentMissed,
-    /// How far the program was from what it was told to keep to.
-    PercentOff,
-    /// What all cores together spent on an item.
-    CpuNanosecondsPerItem,
-    /// Processor time over elapsed time, in percent of one core.
-    CpuPercent,
-    /// Counted by callgrind, at `size` and at twice `size`; the difference leaves out what starting costs.
-    InstructionsPerItem,
-    /// How often memory is asked for or given back. Counted by memcheck, in the same way.
-    AllocatorCallsPerItem,
-    /// The processor's work inside of malloc, free and their kin, with all that they call. Counted by callgrind.
-    AllocatorInstructionsPerItem,
-    Seconds,
-}
-
-impl Metric {
-    pub(crate) fn unit(self) -> &'static str {
-        match self {
-            Metric::ItemsPerSecond => "items/s",
-            Metric::PeakBytes => "bytes",
-            Metric::PeakOver { .. } => "bytes over the budget",
-            Metric::ReadsPerChunk => "reads/chunk",
-            Metric::Percentile99 => "s at p99",
-            Metric::Percentile999 => "s at p99.9",
-            Metric::NanosecondsPerCall => "ns/call",
-            Metric::PercentMissed => "% missed",
-            Metric::PercentOff => "% off",
-            Metric::CpuNanosecondsPerItem => "CPU ns/item",
-            Metric::CpuPercent => "% of a core",
-            Metric::InstructionsPerItem => "instructions/item",
-            Metric::AllocatorCallsPerItem => "allocator calls/item",
-            Metric::AllocatorInstructionsPerItem => "instructions in the allocator/item",
-            Metric::Seconds => "s",
-        }
-    }
-
-    pub(crate) fn higher_is_better(self) -> bool {
-        self == Metric::ItemsPerSecond
-    }
-
-    /// How many paired rounds it takes to judge: a count of instructions hardly varies, a time does.
-    pub(crate) fn pairs_min(self) -> usize {
-        if self.is_counted() { 2 } else { PAIRS_MIN }
-    }
-
-    /// Whether it hardly varies, and needs valgrind.
-    pub(crate) fn is_counted(self) -> bool {
-        use Metric::{AllocatorCallsPerItem, AllocatorInstructionsPerItem, InstructionsPerItem};
-        matches!(self, InstructionsPerItem | AllocatorCallsPerItem | AllocatorInstructionsPerItem)
     }
 }
 
@@ -348,97 +275,4 @@ pub(crate) fn line_of(text: &str, item: &str) -> Option<usize> {
         [format!("fn {name}("), format!("fn {name}<"), format!("def {name}("), format!("void {name}(")];
     let begins = |line: &str| starts.iter().any(|start| line.contains(start.as_str()));
     text.lines().position(begins).map(|at| at + 1)
-}
-
-/// The same work for all contenders, and the figure that it is about.
-#[derive(Clone)]
-pub(crate) struct Workload {
-    pub(crate) set: &'static str,
-    pub(crate) name: &'static str,
-    /// One sentence for the report.
-    pub(crate) about: &'static str,
-    pub(crate) metric: Metric,
-    pub(crate) size: u64,
-    pub(crate) input: Option<Input>,
-    pub(crate) parameter: u64,
-    /// At most so many rounds; less where the figure does not vary.
-    pub(crate) rounds_max: usize,
-    /// Whether a smoke run takes it; not where there is a time and no answer.
-    pub(crate) in_smoke: bool,
-    /// Whether its contenders differ by their workers alone; these workloads run on request, without the others.
-    pub(crate) is_scaling: bool,
-    pub(crate) contenders: Vec<Contender>,
-    pub(crate) bars: Vec<Bar>,
-}
-
-impl Workload {
-    pub(crate) fn new(set: &'static str, name: &'static str, about: &'static str, size: u64) -> Self {
-        Self {
-            set,
-            name,
-            about,
-            metric: Metric::ItemsPerSecond,
-            size,
-            input: None,
-            parameter: 0,
-            rounds_max: usize::MAX,
-            in_smoke: true,
-            is_scaling: false,
-            contenders: Vec::new(),
-            bars: Vec::new(),
-        }
-    }
-
-    pub(crate) fn with(mut self, contenders: impl IntoIterator<Item = Contender>) -> Self {
-        self.contenders.extend(contenders);
-        self
-    }
-
-    /// Takes out those of these names.
-    pub(crate) fn without(mut self, names: &[&str]) -> Self {
-        self.contenders.retain(|contender| !names.contains(&contender.name));
-        self
-    }
-
-    /// Adds what the first of ours is to reach.
-    pub(crate) fn bar(mut self, bar: Bar) -> Self {
-        self.bars.push(bar);
-        self
-    }
-
-    pub(crate) fn input(self, input: Input) -> Self {
-        Self { input: Some(input), ..self }
-    }
-
-    pub(crate) fn metric(self, metric: Metric) -> Self {
-        Self { metric, ..self }
-    }
-
-    pub(crate) fn parameter(self, parameter: u64) -> Self {
-        Self { parameter, ..self }
-    }
-
-    pub(crate) fn rounds_max(self, rounds_max: usize) -> Self {
-        Self { rounds_max, ..self }
-    }
-
-    /// The most that the figure may be of each of ours that takes part by now.
-    pub(crate) fn at_most(mut self, most: f64) -> Self {
-        let ours = self.contenders.iter_mut().filter(|contender| contender.role == Role::Ours);
-        ours.for_each(|contender| contender.at_most = Some(most));
-        self
-    }
-
-    pub(crate) fn not_in_smoke(self) -> Self {
-        Self { in_smoke: false, ..self }
-    }
-
-    pub(crate) fn scaling(self) -> Self {
-        Self { is_scaling: true, ..self }
-    }
-
-    /// `set/name`, as all messages call it.
-    pub(crate) fn title(&self) -> String {
-        format!("{}/{}", self.set, self.name)
-    }
 }

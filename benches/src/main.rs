@@ -5,6 +5,7 @@
 //! one contender do not meet those of another. Peers that cargo does not build, such as Polars or ripgrep, take part where
 //! they are: `cargo xtask peers` installs them, and the report lists who was missing. What its figures are not: a promise for other machines, or for other work.
 
+mod admission;
 mod allocations;
 mod answers;
 mod bar;
@@ -17,7 +18,10 @@ mod inputs;
 mod interrupt;
 mod measure;
 mod memory_group;
+mod metric;
 mod nats_server;
+// The one of the tasks, word for word: too little for a crate that both would depend on.
+#[path = "../../xtask/src/output.rs"]
 mod output;
 mod process;
 mod progress;
@@ -31,11 +35,12 @@ mod statistics;
 mod summary;
 mod tasks;
 mod weight;
+mod workload;
 
+use admission::Peers;
 use clap::Parser;
 use contender::Job;
 use measure::BoxError;
-use runner::Peers;
 use sets::Mode;
 use std::path::PathBuf;
 use std::process::ExitCode;

@@ -1,9 +1,11 @@
 //! One run of one contender, as a process of its own: this binary again, told what to be.
 
-use crate::contender::{Contender, Job, Metric, Program, Workload};
+use crate::contender::{Contender, Job, Program};
 use crate::host;
 use crate::measure::{BoxError, Outcome};
+use crate::metric::Metric;
 use crate::weight;
+use crate::workload::Workload;
 use rustix::process::{Pid, Signal, getpgid, kill_process, kill_process_group};
 use std::io::Read;
 use std::os::unix::process::CommandExt;

@@ -1,6 +1,7 @@
 //! What a waiting person sees: a bar in a terminal, plain lines elsewhere.
 
-use crate::contender::{Contender, Workload};
+use crate::contender::Contender;
+use crate::workload::Workload;
 use indicatif::{ProgressBar, ProgressStyle};
 use std::io::IsTerminal;
 

@@ -1,6 +1,8 @@
 //! The reports of a run: one document, written as Markdown and as HTML; its head in the terminal; the figures as JSON.
 
+mod block;
 mod document;
+mod figures;
 mod html;
 mod json;
 mod markdown;

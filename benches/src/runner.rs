@@ -1,33 +1,21 @@
 //! Rounds: every contender of a workload once, in an order that changes, until there are enough of them to judge.
 
+use crate::admission::Peers;
 use crate::allocations;
 use crate::answers::Answers;
-use crate::contender::{Contender, INSTANCES, Job, Need, Program, Role, Workload};
+use crate::contender::{Contender, INSTANCES, Job};
 use crate::host;
 use crate::inputs::Prepared;
 use crate::interrupt::Interrupt;
 use crate::measure::BoxError;
-use crate::memory_group;
-use crate::nats_server;
 use crate::process::{self, Run, Sample};
 use crate::progress::Progress;
 use crate::rng::Rng;
 use crate::sets::Mode;
-use serde::Serialize;
+use crate::workload::Workload;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
-
-/// Which of the others take part.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum Peers {
-    /// All that are installed.
-    All,
-    /// Those that cargo builds.
-    Rust,
-    /// Ours, and the baselines and limits that cargo builds.
-    None,
-}
 
 /// How a run goes.
 #[derive(Clone, Debug)]
@@ -42,15 +30,6 @@ pub(crate) struct Settings {
     pub(crate) allocations: bool,
     /// Where inputs are kept.
     pub(crate) inputs: PathBuf,
-}
-
-/// Who did not take part, and why.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub(crate) struct Skipped {
-    pub(crate) set: &'static str,
-    pub(crate) workload: &'static str,
-    pub(crate) contender: &'static str,
-    pub(crate) why: String,
 }
 
 /// The counted runs of a contender.
@@ -91,79 +70,6 @@ impl Settings {
     pub(crate) fn starts(&self, workload: &Workload) -> usize {
         (self.rounds(workload) + self.warm_up(workload)) * workload.contenders.len()
     }
-}
-
-/// Takes out who cannot or shall not run, and says why.
-pub(crate) fn admit(workload: &mut Workload, settings: &Settings, installed: &Installed) -> Vec<Skipped> {
-    let (set, name) = (workload.set, workload.name);
-    let counted = workload.metric.is_counted();
-    let mut skipped = Vec::new();
-    workload.contenders.retain(|contender| {
-        let why = why_not(contender, counted, settings, installed);
-        let stays = why.is_none();
-        skipped.extend(why.map(|why| Skipped { set, workload: name, contender: contender.name, why }));
-        stays
-    });
-    skipped
-}
-
-/// Programs beside cargo that some contenders need.
-pub(crate) struct Installed {
-    pub(crate) python: bool,
-    pub(crate) valgrind: bool,
-}
-
-impl Installed {
-    pub(crate) fn here() -> Self {
-        Self {
-            python: host::version(&host::python().to_string_lossy()).is_some(),
-            valgrind: host::version("valgrind").is_some(),
-        }
-    }
-}
-
-fn why_not(
-    contender: &Contender,
-    counted: bool,
-    settings: &Settings,
-    installed: &Installed,
-) -> Option<String> {
-    let foreign = contender.is_foreign();
-    match settings.peers {
-        Peers::Rust if foreign => return Some("left out by --peers rust".to_owned()),
-        Peers::None if foreign || contender.role == Role::Peer => {
-            return Some("left out by --peers none".to_owned());
-        }
-        _ => {}
-    }
-    if matches!(contender.program, Program::Python) && !installed.python {
-        return Some("python3 is not installed".to_owned());
-    }
-    if counted && !installed.valgrind {
-        return Some("valgrind is not installed".to_owned());
-    }
-    contender.needs.and_then(missing)
-}
-
-fn missing(need: Need) -> Option<String> {
-    let (there, otherwise) = match need {
-        Need::Leases => return host::why_no_leases(),
-        Need::Ring => return host::why_no_ring(),
-        Need::DirectReads => return host::why_no_ring().or_else(host::why_no_direct_reads),
-        Need::Fio => return missing(Need::DirectReads).or_else(|| missing(Need::Command("fio"))),
-        Need::MemoryGroup => return memory_group::why_none(),
-        Need::File(file) => (host::root().join(file).exists(), format!("there is no {file}")),
-        Need::Command(name) => (host::has_command(name), format!("no program {name}: run cargo xtask peers")),
-        Need::Native(name) => (
-            host::native(name).is_file(),
-            format!("no program {name}, which takes a compiler for C++: run cargo xtask peers"),
-        ),
-        Need::NatsServer => {
-            (nats_server::program().is_some(), "no nats-server: run cargo xtask tools".to_owned())
-        }
-        Need::Module(name) => (host::has_module(name), format!("no package {name}: run cargo xtask peers")),
-    };
-    (!there).then_some(otherwise)
 }
 
 /// What starts a contender once; tests put their own in its place.
@@ -303,12 +209,12 @@ fn shown(command: &std::process::Command) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
-    use crate::contender::{Metric, contender};
+    use crate::contender::contender;
     use crate::contenders::hand;
 
-    fn workload() -> Workload {
+    pub(crate) fn workload() -> Workload {
         Workload::new("core", "test", "A test.", 10).with([
             contender!("ours", Ours, "hand.rs", hand::ordered),
             contender!("peer", Peer, "hand.rs", hand::ordered),
@@ -316,7 +222,7 @@ mod tests {
         ])
     }
 
-    fn settings(mode: Mode) -> Settings {
+    pub(crate) fn settings(mode: Mode) -> Settings {
         let inputs = PathBuf::new();
         Settings { mode, peers: Peers::All, rounds: Some(3), seed: 1, workers: 2, allocations: false, inputs }
     }
@@ -388,23 +294,5 @@ mod tests {
         assert!(go(5.0, 9.0).is_none());
         let failed = go(5.5, 1.0).unwrap().to_string();
         assert_eq!(failed, "`ours`: 5.5 items/s, and may have 5 at most");
-    }
-
-    #[test]
-    fn who_is_missing_or_left_out_is_told() {
-        let script = "benches/contenders/python/stations.py";
-        let absent =
-            contender!("absent", Peer, "hand.rs", hand::ordered).needs(Need::Command("no-such-program"));
-        let mut all = workload().with([Contender::python("python", script, "generator"), absent]);
-        let bare = Installed { python: false, valgrind: true };
-        let skipped = admit(&mut all, &settings(Mode::Default), &bare);
-        let why: Vec<&str> = skipped.iter().map(|skipped| skipped.why.as_str()).collect();
-        assert_eq!(why, ["python3 is not installed", "no program no-such-program: run cargo xtask peers"]);
-        let none = Settings { peers: Peers::None, ..settings(Mode::Default) };
-        let skipped = admit(&mut all, &none, &bare);
-        assert_eq!((skipped.len(), skipped[0].contender, all.contenders.len()), (1, "peer", 2));
-        let mut counted = workload().metric(Metric::InstructionsPerItem);
-        let skipped = admit(&mut counted, &none, &Installed { python: true, valgrind: false });
-        assert_eq!((skipped.len(), counted.contenders.len()), (3, 0));
     }
 }

@@ -9,9 +9,9 @@ pub(crate) mod overview;
 pub(crate) mod parallel;
 pub(crate) mod stream;
 
-use crate::contender::Workload;
 use crate::host::Capacity;
 use crate::inputs::Input;
+use crate::workload::Workload;
 use std::time::Duration;
 
 /// How much is run.

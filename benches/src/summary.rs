@@ -1,10 +1,12 @@
 //! From counted runs to figures: medians, and the paired ratios of ours to the others.
 
+use crate::admission::Skipped;
 use crate::bar::{self, BarRow};
-use crate::contender::{Axis, Metric, Point, Role, Workers};
+use crate::contender::{Axis, Point, Role, Workers};
 use crate::host::{self, Host};
+use crate::metric::Metric;
 use crate::process::Sample;
-use crate::runner::{Measured, Series, Skipped};
+use crate::runner::{Measured, Series};
 use crate::saved::Saved;
 use crate::statistics::{Ratio, Verdict, median};
 use serde::Serialize;
@@ -249,8 +251,9 @@ impl Summary {
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::contender::{Workload, contender};
+    use crate::contender::contender;
     use crate::contenders::hand;
+    use crate::workload::Workload;
 
     /// A workload with ours at `ours` and a peer at `theirs`, six rounds each.
     pub(crate) fn measured(metric: Metric, ours: f64, theirs: f64) -> Measured {

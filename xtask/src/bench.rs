@@ -9,6 +9,7 @@ use std::process::ExitCode;
 #[command(after_help = "\
 Without arguments: every set, at sizes that fit this machine. One set, named, is what is mostly wanted.
 Peers that cargo does not build take part once cargo xtask peers has installed them.
+Ctrl-C ends a run, and what it had measured is reported to target/bench/interrupted.
 
   cargo xtask bench --list              what there is: sets, workloads, contenders
   cargo xtask bench --quick parallel    smaller sizes: one to three minutes for a set, on two cores

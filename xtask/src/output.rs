@@ -1,4 +1,4 @@
-//! What a task prints at its end. `println!` panics if the reader has gone, as `head` does when it has seen enough.
+//! What a task, or the runner of the benchmarks, prints at its end. `println!` panics if the reader has gone, as `head` does when it has seen enough.
 
 use std::io::{self, ErrorKind, Write};
 

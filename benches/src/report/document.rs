@@ -1,82 +1,16 @@
-//! The report as headings, tables and bars, before it is HTML or Markdown.
+//! The report, before it is HTML or Markdown: what it says, and in which order.
 
+use super::block::{Bar, Block, Cell, Plot, PlotCurve, Strip, Table};
+use super::figures::{bytes_text, count_text, ratio_text, value_text};
 use super::plot::size_text;
 use super::scaling;
 use crate::bar::BarRow;
-use crate::contender::{Axis, Metric, Role};
+use crate::contender::{Axis, Role};
 use crate::host::Host;
+use crate::metric::Metric;
 use crate::saved::{Moved, Saved};
 use crate::statistics::Verdict;
 use crate::summary::{Curve, CurvePoint, RatioRow, Row, Summary, WorkloadSummary};
-
-pub(crate) enum Block {
-    /// Level 1 to 3.
-    Heading(u8, String),
-    Text(String),
-    Table(Table),
-    Bars(Vec<Bar>),
-    Plot(Plot),
-    Code(String),
-}
-
-#[derive(Default)]
-pub(crate) struct Table {
-    pub(crate) head: Vec<&'static str>,
-    pub(crate) rows: Vec<Vec<Cell>>,
-}
-
-/// Text, with the place in the workspace that it stands for, as `path:line`, and the ratios that it tells, to be drawn.
-#[derive(Default)]
-pub(crate) struct Cell {
-    pub(crate) text: String,
-    pub(crate) link: Option<String>,
-    pub(crate) strips: Vec<Strip>,
-}
-
-/// One ratio with its interval.
-pub(crate) struct Strip {
-    pub(crate) ratio: f64,
-    pub(crate) low: f64,
-    pub(crate) high: f64,
-    pub(crate) verdict: Verdict,
-    /// What stands beside it.
-    pub(crate) text: String,
-}
-
-impl Strip {
-    fn of(row: &RatioRow) -> Self {
-        let RatioRow { ratio, low, high, verdict, .. } = *row;
-        Self { ratio, low, high, verdict, text: format!("{}: {}", row.against, ratio_text(row)) }
-    }
-}
-
-pub(crate) struct Bar {
-    pub(crate) name: String,
-    pub(crate) role: Role,
-    pub(crate) value: f64,
-    pub(crate) label: String,
-}
-
-/// Figures over sizes, of which each is some times the one before.
-pub(crate) struct Plot {
-    pub(crate) title: &'static str,
-    pub(crate) curves: Vec<PlotCurve>,
-    /// How a figure is written.
-    pub(crate) text: fn(f64) -> String,
-    /// How a place to the right is written.
-    pub(crate) size: fn(u64) -> String,
-}
-
-pub(crate) struct PlotCurve {
-    pub(crate) name: &'static str,
-    pub(crate) points: Vec<(u64, f64)>,
-}
-
-impl<T: Into<String>> From<T> for Cell {
-    fn from(text: T) -> Self {
-        Self { text: text.into(), ..Self::default() }
-    }
-}
 
 /// The whole report.
 pub(crate) fn of(summary: &Summary) -> Vec<Block> {
@@ -390,7 +324,7 @@ fn skipped(summary: &Summary) -> Vec<Block> {
         blocks.push(Block::Text("Nothing.".to_owned()));
         return blocks;
     }
-    let row = |skipped: &crate::runner::Skipped| {
+    let row = |skipped: &crate::admission::Skipped| {
         let title = format!("{}/{}", skipped.set, skipped.workload);
         vec![title.into(), skipped.contender.into(), skipped.why.as_str().into()]
     };
@@ -406,64 +340,4 @@ fn commands(summary: &Summary) -> Vec<Block> {
         Block::Text("The run, and then each contender as it was started in its last round.".to_owned()),
         Block::Code(format!("{}\n\n{}", summary.command, lines.join("\n"))),
     ]
-}
-
-pub(crate) fn ratio_text(row: &RatioRow) -> String {
-    let verdict = match row.verdict {
-        Verdict::Better => "better",
-        Verdict::Worse => "worse",
-        Verdict::NoDifference => "no difference",
-        Verdict::Unjudged => "too few rounds to judge",
-    };
-    format!("{:.2} [{:.2}, {:.2}] {verdict}", row.ratio, row.low, row.high)
-}
-
-fn value_text(value: f64, metric: Metric) -> String {
-    match metric {
-        Metric::ItemsPerSecond => format!("{} items/s", count_text(value)),
-        Metric::PeakBytes => bytes_text(value),
-        Metric::PeakOver { .. } if value < 0.0 => format!("{} below the budget", bytes_text(-value)),
-        Metric::PeakOver { .. } => format!("{} over the budget", bytes_text(value)),
-        Metric::InstructionsPerItem => format!("{value:.2} instructions/item"),
-        Metric::ReadsPerChunk | Metric::AllocatorCallsPerItem | Metric::AllocatorInstructionsPerItem => {
-            format!("{value:.4} {}", metric.unit())
-        }
-        Metric::Percentile99 if value < 1e-3 => format!("{:.1} us at p99", value * 1e6),
-        Metric::Percentile99 => format!("{:.2} ms at p99", value * 1e3),
-        Metric::Percentile999 => format!("{:.2} ms at p99.9", value * 1e3),
-        Metric::NanosecondsPerCall => format!("{value:.1} ns/call"),
-        Metric::PercentMissed => format!("{value:.1} % missed"),
-        Metric::PercentOff => format!("{value:.2} % off"),
-        Metric::CpuNanosecondsPerItem => format!("{value:.1} CPU ns/item"),
-        Metric::CpuPercent => format!("{value:.2} % of a core"),
-        Metric::Seconds if value < 0.1 => format!("{:.2} ms", value * 1e3),
-        Metric::Seconds => format!("{value:.2} s"),
-    }
-}
-
-/// Three digits that count, with the thousands as a letter.
-pub(super) fn count_text(value: f64) -> String {
-    let (scaled, letter) = match value {
-        1e9.. => (value / 1e9, " G"),
-        1e6.. => (value / 1e6, " M"),
-        1e4.. => (value / 1e3, " k"),
-        _ => return format!("{value:.0}"),
-    };
-    let digits = if scaled >= 100.0 { 0 } else { 1 };
-    format!("{scaled:.digits$}{letter}")
-}
-
-fn bytes_text(bytes: f64) -> String {
-    format!("{:.1} MiB", bytes / f64::from(1 << 20))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn counts_have_about_three_digits() {
-        let texts = [9.0, 9_999.0, 12_345.0, 1_500_000.0, 382_000_000.0, 2.5e9].map(count_text);
-        assert_eq!(texts, ["9", "9999", "12.3 k", "1.5 M", "382 M", "2.5 G"]);
-    }
 }

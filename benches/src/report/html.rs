@@ -1,6 +1,6 @@
 //! The document as one HTML file that needs nothing else: style and bars are inside.
 
-use super::document::{Bar, Block, Table};
+use super::block::{Bar, Block, Table};
 use super::markdown::base;
 use super::{plot, strip};
 use std::path::Path;
@@ -46,7 +46,7 @@ fn anchor(title: &str) -> String {
 
 fn table_html(table: &Table, base: &str) -> String {
     let head: String = table.head.iter().map(|name| format!("<th>{}</th>", escape(name))).collect();
-    let row = |cells: &Vec<super::document::Cell>| {
+    let row = |cells: &Vec<super::block::Cell>| {
         let cells: String = cells.iter().map(|cell| cell_html(cell, base)).collect();
         format!("<tr>{cells}</tr>\n")
     };
@@ -54,7 +54,7 @@ fn table_html(table: &Table, base: &str) -> String {
     format!("<div class=\"wide\"><table>\n<tr>{head}</tr>\n{rows}</table></div>\n")
 }
 
-fn cell_html(cell: &super::document::Cell, base: &str) -> String {
+fn cell_html(cell: &super::block::Cell, base: &str) -> String {
     if !cell.strips.is_empty() {
         return format!("<td>{}</td>", cell.strips.iter().map(strip::html).collect::<String>());
     }

@@ -1,8 +1,8 @@
 //! `results.json`, for machines.
 
+use crate::admission::Skipped;
 use crate::bar::BarRow;
 use crate::host::Host;
-use crate::runner::Skipped;
 use crate::summary::{Curve, RatioRow, Row, Summary, WorkloadSummary};
 use serde::Serialize;
 

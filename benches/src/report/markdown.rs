@@ -1,6 +1,6 @@
 //! The document as Markdown.
 
-use super::document::{Block, Cell, Table};
+use super::block::{Block, Cell, Table};
 use crate::host;
 use std::fmt::Write;
 use std::path::Path;

@@ -1,6 +1,6 @@
 //! Curves over sizes, as SVG: sizes to the right, each some times the one before; figures upwards, from zero.
 
-use super::document::{Plot, PlotCurve};
+use super::block::{Plot, PlotCurve};
 use super::html::escape;
 use std::collections::BTreeSet;
 

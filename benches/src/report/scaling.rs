@@ -1,6 +1,7 @@
 //! Throughput over the number of workers: measured, by the law that fits it, and as a model for more cores than there are.
 
-use super::document::{Block, Plot, PlotCurve, Table, count_text};
+use super::block::{Block, Plot, PlotCurve, Table};
+use super::figures::count_text;
 use crate::scaling_law::Law;
 use crate::summary::WorkloadSummary;
 use pipe_parallel::simulation::{speed_up, workloads};
@@ -84,7 +85,7 @@ pub(super) fn model() -> Vec<Block> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contender::Metric;
+    use crate::metric::Metric;
     use crate::summary::tests::measured as sample;
 
     fn workload(points: &[(usize, f64)]) -> WorkloadSummary {

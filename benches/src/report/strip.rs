@@ -1,6 +1,6 @@
 //! A ratio and its interval on one line: 1 in the middle, each mark twice the one before, worse to the left.
 
-use super::document::Strip;
+use super::block::Strip;
 use super::html::escape;
 use crate::statistics::Verdict;
 

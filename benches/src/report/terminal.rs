@@ -1,7 +1,8 @@
 //! What stays in the terminal: the overview, where we lose, and what was skipped.
 
-use super::document::{overview, ratio_text};
-use crate::runner::Skipped;
+use super::document::overview;
+use super::figures::ratio_text;
+use crate::admission::Skipped;
 use crate::summary::{RatioRow, Summary};
 use comfy_table::Table;
 

@@ -7,8 +7,10 @@ mod shards;
 
 use super::{Mode, Sizes};
 use crate::bar::{Bar, Figure};
-use crate::contender::{Contender, Metric, Role, Workload, contender};
+use crate::contender::{Contender, Role, contender};
 use crate::contenders::{futures, futures_buffered, ours, tokio, tokio_files, tokio_pools, tokio_sockets};
+use crate::metric::Metric;
+use crate::workload::Workload;
 
 const SET: &str = "async";
 

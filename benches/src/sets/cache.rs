@@ -12,7 +12,8 @@ pub(super) use looks::on_scores;
 
 use super::Mode;
 use crate::bar::Bar;
-use crate::contender::{Contender, Workload};
+use crate::contender::Contender;
+use crate::workload::Workload;
 use pipe_cache::CacheSizes;
 
 const SET: &str = "cache";

@@ -2,8 +2,10 @@
 
 use super::{Mode, Sizes};
 use crate::bar::Bar;
-use crate::contender::{Contender, Metric, Need, Workload, contender};
+use crate::contender::{Contender, Need, contender};
 use crate::contenders::{compile, hand, ours, std_iterator};
+use crate::metric::Metric;
+use crate::workload::Workload;
 
 pub(crate) fn workloads(mode: Mode) -> Vec<Workload> {
     let numbers =

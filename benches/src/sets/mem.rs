@@ -1,8 +1,10 @@
 //! `mem`: pools against pools and against the allocator, and a pipeline of records that own memory.
 
 use super::{Mode, Sizes};
-use crate::contender::{Contender, Metric, Need, Role, Workload, contender};
+use crate::contender::{Contender, Need, Role, contender};
 use crate::contenders::{buffers, ours, records, slow_sink};
+use crate::metric::Metric;
+use crate::workload::Workload;
 
 const SET: &str = "mem";
 

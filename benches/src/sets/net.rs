@@ -5,9 +5,10 @@
 
 use super::{Mode, Sizes};
 use crate::bar::Bar;
-use crate::contender::{Contender, Need, Workers, Workload, contender};
+use crate::contender::{Contender, Need, Workers, contender};
 use crate::contenders::{async_nats, ours};
 use crate::tasks::costed::ROUNDS;
+use crate::workload::Workload;
 
 const SET: &str = "net";
 

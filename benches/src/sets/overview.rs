@@ -2,12 +2,13 @@
 //! contenders are those of the other sets; those have the details.
 
 use super::{Mode, Sizes, asynchronous, cache, fitted, mem, parallel, stream};
+use crate::admission::Skipped;
 use crate::bar::Bar;
-use crate::contender::{Contender, Workload, contender};
+use crate::contender::{Contender, contender};
 use crate::contenders::{futures_buffered, ours, tokio, trivial};
 use crate::host::{self, Capacity};
 use crate::inputs::Input;
-use crate::runner::Skipped;
+use crate::workload::Workload;
 
 pub(crate) const SET: &str = "overview";
 

@@ -13,7 +13,7 @@ mod streams;
 pub(super) use kernels::on_sha256;
 
 use super::Mode;
-use crate::contender::Workload;
+use crate::workload::Workload;
 
 const SET: &str = "parallel";
 

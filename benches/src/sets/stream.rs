@@ -1,10 +1,12 @@
 //! `stream`: large files of lines, records and events, folded into small results or written again.
 
 use super::{Mode, Sizes, fitted};
-use crate::contender::{Axis, Contender, Metric, Need, Point, Workload, contender};
+use crate::contender::{Axis, Contender, Need, Point, contender};
 use crate::contenders::{bufread, compressed, csv_sum, filtered_write, ndjson_errors, ours, rayon, text};
 use crate::host::Capacity;
 use crate::inputs::{Asked, Input};
+use crate::metric::Metric;
+use crate::workload::Workload;
 
 const SET: &str = "stream";
 

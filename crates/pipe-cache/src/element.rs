@@ -5,6 +5,7 @@ use crate::fir::{fir, fir_in_lanes};
 use crate::math::{self, Raised};
 use crate::reduce::{
     compensated_in_lanes, dot_in_lanes, extremes, extremes_in_lanes, moments_in_lanes, sum_in, sum_in_lanes,
+    sum_of_parts,
 };
 use crate::retain::{retain, retain_f32, retain_f64};
 use crate::stencil::{InRegisters, Stencil};
@@ -20,6 +21,8 @@ pub trait Element: Number {
     fn retain_on(arch: Arch, compare: Compare, bound: Self, block: &mut [Self]) -> usize;
     #[doc(hidden)]
     fn sum_on(arch: Arch, block: &[Self]) -> Self::Total;
+    #[doc(hidden)]
+    fn sum_of_parts_on(arch: Arch, parts: impl FnOnce(&mut dyn FnMut(&[Self]))) -> Self::Total;
     #[doc(hidden)]
     fn compensated_on(arch: Arch, block: &[Self]) -> Compensated;
     #[doc(hidden)]
@@ -105,6 +108,10 @@ macro_rules! float {
                 sum_in_lanes(arch, block)
             }
 
+            fn sum_of_parts_on(arch: Arch, parts: impl FnOnce(&mut dyn FnMut(&[Self]))) -> f64 {
+                sum_of_parts(arch, parts)
+            }
+
             fn compensated_on(arch: Arch, block: &[Self]) -> Compensated {
                 compensated_in_lanes(arch, block)
             }
@@ -171,6 +178,12 @@ macro_rules! integer {
 
             fn sum_on(arch: Arch, block: &[Self]) -> i128 {
                 sum_in::<$wide, $integer>(arch, $piece, block)
+            }
+
+            fn sum_of_parts_on(arch: Arch, parts: impl FnOnce(&mut dyn FnMut(&[Self]))) -> i128 {
+                let mut all = 0;
+                parts(&mut |part| all += Self::sum_on(arch, part));
+                all
             }
 
             fn compensated_on(_: Arch, block: &[Self]) -> Compensated {

@@ -3,7 +3,9 @@
 use crate::element::Element;
 use crate::simd::Simd;
 use pipe_core::BoxError;
-use pipe_core::kernel::{Compare, Compensated, KernelWorker, Moments, PairProgram, Program};
+use pipe_core::kernel::{
+    Compare, Compensated, KernelWorker, LANES, MinMax, Moments, PairProgram, Program, Reduction,
+};
 
 /// Computes blocks in tiles.
 pub(crate) struct TileWorker {
@@ -72,5 +74,45 @@ impl<T: Element> KernelWorker<T> for TileWorker {
 
     fn moments(&mut self, block: &[T]) -> Result<Moments, BoxError> {
         Ok(self.simd.moments(block))
+    }
+
+    fn mapped_count(
+        &mut self,
+        program: &Program<T>,
+        compare: Compare,
+        bound: T,
+        block: &[T],
+    ) -> Result<u64, BoxError> {
+        let mut all = 0;
+        self.in_tiles(program, block, |results| all += self.simd.count(compare, bound, results));
+        Ok(all)
+    }
+
+    fn mapped_sum(&mut self, program: &Program<T>, block: &[T]) -> Result<T::Total, BoxError> {
+        let parts = |add: &mut dyn FnMut(&[T])| self.in_tiles(program, block, add);
+        Ok(T::sum_of_parts_on(self.simd.arch(), parts))
+    }
+
+    fn mapped_min_max(&mut self, program: &Program<T>, block: &[T]) -> Result<Option<(T, T)>, BoxError> {
+        let mut all = None;
+        self.in_tiles(program, block, |results| {
+            Reduction::<T>::merge(&MinMax, &mut all, self.simd.min_max(results));
+        });
+        Ok(all)
+    }
+}
+
+impl TileWorker {
+    /// Lends what a program makes of a block, tile after tile: what is made of the results finds them in the cache, and they take the memory
+    /// of one tile. Each but the last has whole [`LANES`].
+    fn in_tiles<T: Element>(&self, program: &Program<T>, block: &[T], mut lend: impl FnMut(&[T])) {
+        let numbers = (self.tile / size_of::<T>()).min(block.len()).next_multiple_of(LANES).max(LANES);
+        let mut tile = Vec::with_capacity(numbers.min(block.len()));
+        for part in block.chunks(numbers) {
+            tile.clear();
+            tile.extend_from_slice(part);
+            self.simd.run_in_tiles(self.tile, program, &mut tile);
+            lend(&tile);
+        }
     }
 }

@@ -4,7 +4,9 @@ mod common;
 
 use common::{Sample, at_all_lengths_and_places, levels, numbers};
 use pipe_cache::Tiled;
-use pipe_core::kernel::{ArgMinMax, Blocks, Float, KernelWorker, MeanVar, Scalar, Sum};
+use pipe_core::kernel::{
+    ArgMinMax, Blocks, Compare, Float, KernelWorker, MeanVar, Program, Runner, Scalar, Sum,
+};
 use pipe_core::{Inline, from_source};
 
 fn agree_with_the_reference<T: Sample>() {
@@ -58,6 +60,39 @@ fn axpy_is_what_the_loop_gives() {
             assert_eq!(y, wanted);
         });
     }
+}
+
+/// Tiles of no whole number, of fewer than all lanes, of some more, and of the usual size.
+const TILES: [usize; 5] = [1, 100, 1_000, 1 << 14, usize::MAX];
+
+fn mapped_in_tiles<T: Sample>() {
+    let program = Program::new().mul_add(T::EDGES[2], T::EDGES[3]).clamp(T::EDGES[4], T::EDGES[6]).square();
+    for simd in levels() {
+        for tile in TILES {
+            let mut tiled = T::worker(Tiled::new().level(simd.level()).tile(tile).worker());
+            at_all_lengths_and_places(|block: &[T]| {
+                let results: Vec<T> = block.iter().map(|x| program.apply(*x)).collect();
+                let wanted = format!("{:?}", Scalar.sum(&results).unwrap());
+                let what = || format!("{} numbers in tiles of {tile} bytes, {simd:?}", block.len());
+                assert_eq!(format!("{:?}", tiled.mapped_sum(&program, block).unwrap()), wanted, "{}", what());
+                let extremes = tiled.mapped_min_max(&program, block).unwrap();
+                assert_eq!(extremes, Scalar.min_max(&results).unwrap(), "{}", what());
+                let count = tiled.mapped_count(&program, Compare::Greater, T::EDGES[2], block).unwrap();
+                let wanted = Scalar.count(Compare::Greater, T::EDGES[2], &results).unwrap();
+                assert_eq!(count, wanted, "{}", what());
+            });
+        }
+    }
+}
+
+#[test]
+fn what_is_made_of_a_programs_results_tile_by_tile_is_that_of_all_of_them_bit_for_bit() {
+    mapped_in_tiles::<f32>();
+    mapped_in_tiles::<f64>();
+    mapped_in_tiles::<i32>();
+    mapped_in_tiles::<i64>();
+    mapped_in_tiles::<u8>();
+    mapped_in_tiles::<u16>();
 }
 
 #[test]

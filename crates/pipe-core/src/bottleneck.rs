@@ -13,8 +13,9 @@
 //! the workers, if that is more. Memory bandwidth, caches that are shared, and clocks that change with the load are not in it, so it is what
 //! to expect at most.
 
+use crate::event::Event;
 use crate::observer::Part;
-use crate::report::{Event, Report, SegmentReport};
+use crate::report::{Report, SegmentReport};
 use crate::settings::SegmentKind;
 use std::fmt;
 use std::time::Duration;

@@ -5,7 +5,8 @@
 use crate::cancel::Cancel;
 use crate::clock::Clock;
 use crate::error::RunError;
-use crate::report::{Progress, Report};
+use crate::progress::Progress;
+use crate::report::Report;
 use crate::run::RunState;
 use std::sync::atomic::Ordering::{Relaxed, SeqCst};
 use std::sync::atomic::{AtomicBool, AtomicU64};

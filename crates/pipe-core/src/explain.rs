@@ -3,7 +3,8 @@
 use crate::error::RunError;
 use crate::executor::Profile;
 use crate::order::Order;
-use crate::report::{Report, SegmentReport, StageReport, Times, write_rows};
+use crate::report::{Report, SegmentReport, StageReport};
+use crate::report_rows::{Times, write_rows};
 use crate::run::RunState;
 use crate::run::batch_bytes;
 use crate::settings::{SegmentKind, Settings};

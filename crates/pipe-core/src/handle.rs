@@ -1,7 +1,8 @@
 //! The handle of a run: watch it, stop it, let it come to an end.
 
 use crate::control::Control;
-use crate::report::{Progress, Report};
+use crate::progress::Progress;
+use crate::report::Report;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,9 +1,10 @@
 //! Who is told what a run does: per batch and per change, never per item.
 
 use crate::error::{Payload, RunError};
+use crate::event::Event;
 use crate::explain::Explain;
 use crate::handle::Run;
-use crate::report::{Event, Report};
+use crate::report::Report;
 use crate::run::RunState;
 use std::any::Any;
 use std::fmt;

@@ -2,7 +2,7 @@
 
 use crate::budget::{Budget, Permit};
 use crate::error::{Payload, RunError};
-use crate::report::Event;
+use crate::event::Event;
 use crate::run::RunState;
 use crate::stage::Stage;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -5,8 +5,8 @@
 //! the optimiser leaves calls in chains of eight cheap steps, which cost a quarter of the speed.
 
 use crate::context::Context;
+use crate::event::Event;
 use crate::opaque::opaque;
-use crate::report::Event;
 use std::error::Error;
 use std::marker::PhantomData;
 use std::mem;

@@ -7,7 +7,9 @@ use pipe_core::{
     Position, RunError, Sink, Source, Want, Weigh, branch, from_iter, from_source, route, tee,
 };
 use std::collections::VecDeque;
-use std::task::{Poll, Waker};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier};
+use std::task::{Poll, Wake, Waker};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -248,30 +250,15 @@ fn waits_end_at_their_limit_and_say_how_full_the_edge_is() {
     );
 }
 
-#[test]
-fn a_slow_reader_is_not_a_stalled_one() {
-    let limit = Duration::from_millis(400);
-    let (mut into, mut out) = branch("b", Bound { stall_after: limit, ..bound(1, Overflow::Block) }).unwrap();
-    let started = Instant::now();
-    thread::scope(|scope| {
-        scope.spawn(move || {
-            while out.pull(ALL).unwrap().is_some() {
-                thread::sleep(limit / 10);
-            }
-        });
-        for n in 0..16 {
-            into.write(n).unwrap();
-        }
-        into.commit().unwrap();
-    });
-    assert!(started.elapsed() > limit, "the writer waited longer than the limit, but never so long at once");
-}
-
-/// Lets `wait` run into its wait, more likely than not, and then `wake` end it. Right in either order.
+/// Lets `wait` and `wake` begin at once: over some rounds either is first. Right in either order.
 fn waits<R: Send>(wait: impl FnOnce() -> R + Send, wake: impl FnOnce()) -> R {
+    let gate = Barrier::new(2);
     thread::scope(|scope| {
-        let waiting = scope.spawn(wait);
-        thread::sleep(Duration::from_millis(5));
+        let waiting = scope.spawn(|| {
+            gate.wait();
+            wait()
+        });
+        gate.wait();
         wake();
         waiting.join().unwrap()
     })
@@ -280,18 +267,54 @@ fn waits<R: Send>(wait: impl FnOnce() -> R + Send, wake: impl FnOnce()) -> R {
 #[test]
 fn whoever_waits_is_woken_by_the_end_of_the_other() {
     let make = || branch::<u64>("b", bound(1, Overflow::Block)).unwrap();
-    let (into, mut out) = make();
-    assert!(waits(move || out.pull(ALL).unwrap().is_none(), move || assert!(into.commit().is_ok())));
-    let (into, mut out) = make();
-    let failed = waits(move || out.pull(ALL).err().unwrap(), move || drop(into));
-    assert_eq!(kind(&*failed), BranchErrorKind::Abandoned);
-    let (mut into, out) = make();
-    into.write(1).unwrap();
-    let failed = waits(move || into.write(2).unwrap_err(), move || drop(out));
-    assert_eq!(kind(&*failed), BranchErrorKind::Closed { unread: 1 });
-    let (mut into, mut out) = make();
-    into.write(1).unwrap();
-    waits(move || into.write(2).unwrap(), || drop(out.pull(ALL).unwrap()));
+    for _ in 0..200 {
+        let (into, mut out) = make();
+        assert!(waits(move || out.pull(ALL).unwrap().is_none(), move || assert!(into.commit().is_ok())));
+        let (into, mut out) = make();
+        let failed = waits(move || out.pull(ALL).err().unwrap(), move || drop(into));
+        assert_eq!(kind(&*failed), BranchErrorKind::Abandoned);
+        let (mut into, out) = make();
+        into.write(1).unwrap();
+        let failed = waits(move || into.write(2).unwrap_err(), move || drop(out));
+        assert_eq!(kind(&*failed), BranchErrorKind::Closed { unread: 1 });
+        let (mut into, mut out) = make();
+        into.write(1).unwrap();
+        waits(move || into.write(2).unwrap(), || drop(out.pull(ALL).unwrap()));
+    }
+}
+
+/// Counts its wake-ups.
+#[derive(Default)]
+struct Woken(AtomicUsize);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn a_reader_that_found_nothing_is_woken_once_by_an_item_and_by_each_end() {
+    type End = fn(BranchSink<u64>);
+    let ends: [End; 3] = [
+        |mut into| {
+            into.write(1).unwrap();
+            // Nobody waits any more.
+            into.write(2).unwrap();
+            into.commit().unwrap();
+        },
+        |into| _ = into.commit().unwrap(),
+        drop,
+    ];
+    for end in ends {
+        let (into, mut out) = branch("b", bound(2, Overflow::Block)).unwrap();
+        let woken = Arc::new(Woken::default());
+        assert!(out.poll_pull(ALL, &Waker::from(woken.clone())).is_pending());
+        assert_eq!(woken.0.load(Ordering::Relaxed), 0);
+        end(into);
+        assert_eq!(woken.0.load(Ordering::Relaxed), 1);
+        assert!(out.poll_pull(ALL, Waker::noop()).is_ready());
+    }
 }
 
 #[test]

@@ -89,6 +89,8 @@ mod pinned_step;
 #[cfg(feature = "cuda")]
 mod pool;
 #[cfg(feature = "cuda")]
+mod stream;
+#[cfg(feature = "cuda")]
 mod worker;
 
 #[cfg(feature = "cuda")]

@@ -1,4 +1,4 @@
-//! One worker's kernels: blocks cut into pieces, which go to the device and back on several streams at once.
+//! One worker's kernels: which job each of them is, and whether the device or the CPU does it.
 
 use crate::cuda::Target;
 use crate::custom::CustomKernel;
@@ -15,13 +15,12 @@ use crate::job::{
 use crate::log::Topic;
 use crate::piece::most_units;
 use crate::pinned::PinnedBlock;
+use crate::stream::stream;
 use pipe_core::kernel::{
     self, Bins, Compare, Compensated, KernelWorker, KernelWorkers, Moments, PairProgram, Program,
 };
 use pipe_core::{BoxError, Event};
 use std::any::Any;
-use std::collections::VecDeque;
-use std::ops::Range;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -210,6 +209,11 @@ impl Worker {
             let error = error.clone();
             return self.without_device(error, job, 0);
         }
+        match self.place(J::FAMILY, bytes_one_way(job)) {
+            Ok(Place::Device) => {}
+            Ok(Place::Cpu) => return self.timed(job),
+            Err(error) => return self.without_device(error, job, 0),
+        }
         let piece = most_units::<T>(job.units(), self.fleet.slot_bytes(), |units| job.regions(units));
         if piece == 0 {
             let slot = self.fleet.slot_bytes();
@@ -217,11 +221,6 @@ impl Worker {
                 format!("what one result is made of has no room in a slot of {slot} bytes")
             });
             return job.on_cpu(T::of(&mut *self.cpu), 0);
-        }
-        match self.place(J::FAMILY, bytes_one_way(job)) {
-            Ok(Place::Device) => {}
-            Ok(Place::Cpu) => return self.timed(job),
-            Err(error) => return self.without_device(error, job, 0),
         }
         let (done, failed) = stream(&self.fleet, self.gpu.slots, piece, job);
         if done > 0 {
@@ -273,7 +272,8 @@ impl Worker {
         };
         let target = Target::new(pages);
         let results = Results::InBlock;
-        let mut job = MapTo { program: encoding, block: &mut block, target: &target, results };
+        let map = Map { program: encoding, block: &mut block };
+        let mut job = MapTo { map, target: &target, results };
         let computed = self.compute(&mut job);
         let results = job.results;
         other.put_pages(target.into_pages());
@@ -382,44 +382,4 @@ impl Worker {
 fn bytes_one_way<T: Element>(job: &impl Job<T>) -> usize {
     let (there, back) = job.bytes();
     there.midpoint(back)
-}
-
-/// Sends the block through the devices in pieces, with a piece in each slot: while one is computed, others are copied. How many units
-/// have come back, and why not all; the others are as they were.
-fn stream<T: Element>(
-    fleet: &Fleet,
-    slots: usize,
-    piece: usize,
-    job: &mut impl Job<T>,
-) -> (usize, Option<GpuError>) {
-    let units = job.units();
-    let pieces = units.div_ceil(piece);
-    let wanted = slots.max(1).saturating_mul(fleet.in_use().max(1));
-    let mut lent = match fleet.lend(wanted.min(pieces)) {
-        Ok(lent) => lent,
-        Err(error) => return (0, Some(error)),
-    };
-    let slots = lent.len();
-    // Those whose end was not waited for yet, the oldest first.
-    let mut under_way: VecDeque<(usize, Range<usize>)> = VecDeque::with_capacity(slots);
-    let mut done = 0;
-    for at in 0..pieces + slots {
-        if at >= slots
-            && let Some((slot, range)) = under_way.pop_front()
-        {
-            let end = range.end;
-            if let Err(error) = lent.with(slot, |slot| slot.end().map(|came| job.take(range, came))) {
-                return (done, Some(error));
-            }
-            done = end;
-        }
-        if at < pieces {
-            let range = at * piece..units.min((at + 1) * piece);
-            if let Err(error) = lent.with(at % slots, |slot| job.begin(slot, range.clone())) {
-                return (done, Some(error));
-            }
-            under_way.push_back((at % slots, range));
-        }
-    }
-    (done, None)
 }

@@ -6,7 +6,7 @@ mod awkward;
 mod fake;
 
 use awkward::{Awkward, LENGTHS, assert_equal, numbers};
-use fake::{Failure, Fake, LAUNCH_FAILED};
+use fake::{FAILS, Fake};
 use pipe_core::kernel::{Blocks, Compare, Histogram, KernelWorker, Number, Program, Runner, Scalar, Sum};
 use pipe_core::{Inline, from_source};
 use pipe_gpu::{Element, Gpu, GpuError};
@@ -24,10 +24,7 @@ fn reference<T: Number>() -> Box<dyn KernelWorker<T>> {
 fn chains_of<T: Awkward + Element>() {
     let Some(fake) = Fake::new() else { return };
     for (grid, slot_bytes) in [(None, 1 << 16), (Some((3, 5)), 64), (Some((7, 64)), 1 << 12)] {
-        fake.again();
-        if let Some((blocks, threads)) = grid {
-            fake.grid(blocks, threads);
-        }
+        fake.again_on(grid);
         let gpu = gpu(slot_bytes);
         for (at, len) in LENGTHS.into_iter().chain([4_097]).enumerate() {
             let when = || format!("{len} numbers, {grid:?}, slots of {slot_bytes} bytes");
@@ -167,22 +164,10 @@ fn whatever_fails_a_column_says_so_and_nothing_leaks() {
     }
     let Some(fake) = Fake::new() else { return };
     let wanted = chain(&gpu(64)).unwrap();
-    fake.again();
-    chain(&gpu(64)).unwrap();
-    let calls = fake.calls();
-    assert!(calls > 150, "{calls} calls are not much of a chain");
-    for at in 1..=calls {
-        for failure in [Failure::Once, Failure::Lost] {
-            let when = format!("call {at} fails, {failure:?}");
-            let fake = fake.again();
-            fake.fail(at, LAUNCH_FAILED, failure);
-            match chain(&gpu(64)) {
-                // A call that only frees, or a device that would rather have its kernels as PTX.
-                Ok(found) => assert_eq!(found, wanted, "{when}"),
-                Err(GpuError::Driver { name, .. }) => assert_eq!(name, "CUDA_ERROR_LAUNCH_FAILED", "{when}"),
-                Err(error) => panic!("{when}: {error}"),
-            }
-            fake.assert_clean(&when);
-        }
-    }
+    fake.fail_each_call(150, &FAILS, |when| match chain(&gpu(64)) {
+        // A call that only frees, or a device that would rather have its kernels as PTX.
+        Ok(found) => assert_eq!(found, wanted, "{when}"),
+        Err(GpuError::Driver { name, .. }) => assert_eq!(name, "CUDA_ERROR_LAUNCH_FAILED", "{when}"),
+        Err(error) => panic!("{when}: {error}"),
+    });
 }

@@ -2,16 +2,15 @@
 
 mod fake;
 mod own;
+#[expect(dead_code, reason = "these kernels have numbers of their own")]
+mod pieces;
 
-use fake::{Failure, Fake, LAUNCH_FAILED};
+use fake::{FAILS, Fake};
 use own::{Median, Missing, STEPS, Steps};
+use pieces::gpu;
 use pipe_core::kernel::{Blocks, Scalar};
 use pipe_core::{Event, Executor, Inline, Report, from_source};
-use pipe_gpu::{Custom, CustomKernel, Gate, Gpu, GpuError};
-
-fn gpu() -> Gpu {
-    Gpu::new().slot_bytes(64).device_memory(3 * 64).gate(Gate::Open)
-}
+use pipe_gpu::{Custom, CustomKernel, GpuError};
 
 fn numbers(len: usize) -> Vec<f32> {
     (0..len).map(|n| ((n * 7_919) % 1_013) as f32 * 0.37 - 150.0).collect()
@@ -33,10 +32,7 @@ fn run(executor: &impl for<'p> Executor<'p, Ran = Result<(), pipe_core::RunError
 fn both_functions_of_a_kernel_are_equal_and_the_check_finds_one_that_is_not() {
     let Some(fake) = Fake::new() else { return };
     for grid in [None, Some((1, 1)), Some((3, 5)), Some((7, 64))] {
-        fake.again();
-        if let Some((blocks, threads)) = grid {
-            fake.grid(blocks, threads);
-        }
+        fake.again_on(grid);
         let gpu = gpu();
         gpu.check(&Median, |n| numbers(n + 1)[n]).unwrap();
         gpu.check(&STEPS, |n| n as i32 - 20).unwrap();
@@ -72,18 +68,7 @@ fn a_chain_with_them_is_equal_on_the_device_and_on_any_runner() {
 fn whatever_fails_results_are_equal_and_nothing_leaks() {
     let Some(fake) = Fake::new() else { return };
     let wanted = run(&Inline).value;
-    drop(run(&gpu()));
-    let calls = fake.calls();
-    assert!(calls > 150, "{calls} calls are not much of a run");
-    for at in 1..=calls {
-        for failure in [Failure::Once, Failure::Lost] {
-            let when = format!("call {at} fails, {failure:?}");
-            let fake = fake.again();
-            fake.fail(at, LAUNCH_FAILED, failure);
-            assert_eq!(run(&gpu()).value, wanted, "{when}");
-            fake.assert_clean(&when);
-        }
-    }
+    fake.fail_each_call(150, &FAILS, |when| assert_eq!(run(&gpu()).value, wanted, "{when}"));
 }
 
 #[test]

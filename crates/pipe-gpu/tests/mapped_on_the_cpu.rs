@@ -5,7 +5,7 @@ mod awkward;
 mod fake;
 
 use awkward::{Awkward, LENGTHS, numbers, on_both};
-use fake::{Failure, Fake, LAUNCH_FAILED};
+use fake::{FAILS, Fake};
 use pipe_core::kernel::{
     Bins, Blocks, Compare, Count, Histogram, KernelWorker, Mapped, MinMax, Number, Program, Runner, Scalar,
     Sum,
@@ -96,10 +96,7 @@ fn of_a_block_they_are_those_of_a_program_and_then_the_reduction() {
 
 fn in_columns_of<T: Awkward + Element>(fake: &Fake) {
     for grid in [None, Some((3, 5))] {
-        fake.again();
-        if let Some((blocks, threads)) = grid {
-            fake.grid(blocks, threads);
-        }
+        fake.again_on(grid);
         let gpu = Gpu::new().slot_bytes(1 << 12).device_memory(8 << 20);
         for (at, program) in programs::<T>().iter().enumerate() {
             for len in [0, 1, 17, 257, 4_097] {
@@ -170,21 +167,7 @@ fn whatever_fails_they_are_equal_and_nothing_leaks() {
     let gpu = || Gpu::new().slot_bytes(256).device_memory(3 * 256).gate(Gate::Open);
     let wanted = piped(&Inline);
     assert_eq!(piped(&gpu().strict()), wanted);
-    let fake = fake.again();
-    piped(&gpu());
-    let calls = fake.calls();
-    assert!(calls > 100, "{calls} calls are not much of a run");
-    for at in 1..=calls {
-        for failure in [Failure::Once, Failure::Lost] {
-            let when = format!("call {at} fails, {failure:?}");
-            let fake = fake.again();
-            fake.fail(at, LAUNCH_FAILED, failure);
-            let gpu = gpu();
-            assert_eq!(piped(&gpu), wanted, "{when}");
-            drop(gpu);
-            fake.assert_clean(&when);
-        }
-    }
+    fake.fail_each_call(100, &FAILS, |when| assert_eq!(piped(&gpu()), wanted, "{when}"));
 }
 
 #[test]

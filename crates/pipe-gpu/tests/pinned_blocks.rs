@@ -2,35 +2,14 @@
 //! reference, whatever fails.
 
 mod fake;
+mod pieces;
 
-use fake::{Failure, Fake, LAUNCH_FAILED, OUT_OF_MEMORY};
-use pipe_core::kernel::{Compare, Count, Number, Program, Runner, Scalar, WindowSums};
+use fake::{FAILS, Failure, Fake, OUT_OF_MEMORY};
+use pieces::{SLOW, bits, expected, fallbacks, gpu, numbers, program};
+use pipe_core::kernel::{Compare, Count, Program, WindowSums};
 use pipe_core::{BoxError, Event, Inline, Report, RunError, Source, Weigh, from_iter, from_source};
-use pipe_gpu::{Element, Gate, Gpu, GpuError, Pinned, PinnedBlock, Rates};
+use pipe_gpu::{Element, Gate, Gpu, GpuError, Pinned, PinnedBlock};
 use std::thread;
-
-/// Every block goes to the device, in pieces of 16 numbers.
-fn gpu() -> Gpu {
-    Gpu::new().slot_bytes(64).device_memory(3 * 64).gate(Gate::Open)
-}
-
-fn program() -> Program<f32> {
-    Program::new().scale(1.1).add(0.3).clamp(-10.0, 3e38)
-}
-
-fn numbers(len: usize) -> Vec<f32> {
-    (0..len).map(|n| n as f32 * 0.37 - 20.0).collect()
-}
-
-fn expected(program: &Program<f32>, len: usize) -> Vec<u32> {
-    let mut numbers = numbers(len);
-    f32::worker(Scalar.worker()).run(program, &mut numbers).unwrap();
-    bits(&numbers)
-}
-
-fn bits(numbers: &[f32]) -> Vec<u32> {
-    numbers.iter().map(|x| x.to_bits()).collect()
-}
 
 /// A source that reads up to seven numbers at once, into blocks of `block`.
 fn reading(
@@ -62,11 +41,6 @@ fn run(
     let blocks = from_source(reading(gpu, len, block, pinned)).stage(Pinned(program));
     let report = blocks.for_each(|block: PinnedBlock<f32>| seen.extend(bits(&block))).run_on(gpu)?;
     Ok((seen, report))
-}
-
-/// What is said besides the device that is used.
-fn fallbacks<T>(report: &Report<T>) -> Vec<&Event> {
-    report.events.iter().filter(|event| !matches!(event, Event::Kernels { .. })).collect()
 }
 
 #[test]
@@ -103,25 +77,14 @@ fn programs_of_any_length_are_equal_to_those_of_the_reference() {
 #[test]
 fn whatever_fails_the_results_are_equal_and_nothing_leaks() {
     let Some(fake) = Fake::new() else { return };
-    drop(run(&gpu(), program(), 150, 70, 4).unwrap());
-    let calls = fake.calls();
-    assert!(calls > 50, "{calls} calls are not much of a run");
-    for at in 1..=calls {
-        for (code, failure) in
-            [(LAUNCH_FAILED, Failure::Once), (LAUNCH_FAILED, Failure::Lost), (OUT_OF_MEMORY, Failure::Once)]
-        {
-            let when = format!("call {at} fails with {code}, {failure:?}");
-            let fake = fake.again();
-            fake.fail(at, code, failure);
-            let (seen, report) =
-                run(&gpu(), program(), 150, 70, 4).unwrap_or_else(|error| panic!("{when}: {error}"));
-            assert_eq!(seen, expected(&program(), 150), "{when}");
-            // Of the device and of its memory, if both were refused.
-            assert!(fallbacks(&report).len() <= 2, "{when}: {:?}", report.events);
-            drop(report);
-            fake.assert_clean(&when);
-        }
-    }
+    let ways = [&FAILS[..], &[(OUT_OF_MEMORY, Failure::Once)]].concat();
+    fake.fail_each_call(50, &ways, |when| {
+        let (seen, report) =
+            run(&gpu(), program(), 150, 70, 4).unwrap_or_else(|error| panic!("{when}: {error}"));
+        assert_eq!(seen, expected(&program(), 150), "{when}");
+        // Of the device and of its memory, if both were refused.
+        assert!(fallbacks(&report).len() <= 2, "{when}: {:?}", report.events);
+    });
 }
 
 #[test]
@@ -129,22 +92,14 @@ fn whatever_fails_a_strict_run_ends_and_nothing_leaks() {
     let Some(fake) = Fake::new() else { return };
     drop(run(&gpu().strict(), program(), 150, 70, 4).unwrap());
     let mut refused = 0;
-    for at in 1..=fake.calls() {
-        for failure in [Failure::Once, Failure::Lost] {
-            let when = format!("call {at} fails, {failure:?}");
-            let fake = fake.again();
-            fake.fail(at, LAUNCH_FAILED, failure);
-            match run(&gpu().strict(), program(), 150, 70, 4) {
-                Ok((seen, _)) => assert_eq!(seen, expected(&program(), 150), "{when}"),
-                Err(RunError::Config { field: "strict", .. }) => refused += 1,
-                Err(error) => {
-                    assert!(error.stage_error::<GpuError>().is_some(), "{when}: {error}");
-                    refused += 1;
-                }
-            }
-            fake.assert_clean(&when);
+    fake.fail_each_call(50, &FAILS, |when| match run(&gpu().strict(), program(), 150, 70, 4) {
+        Ok((seen, _)) => assert_eq!(seen, expected(&program(), 150), "{when}"),
+        Err(RunError::Config { field: "strict", .. }) => refused += 1,
+        Err(error) => {
+            assert!(error.stage_error::<GpuError>().is_some(), "{when}: {error}");
+            refused += 1;
         }
-    }
+    });
     assert!(refused > 20, "only {refused} runs were refused");
 }
 
@@ -207,7 +162,7 @@ fn what_reads_blocks_reads_them_from_where_they_are() {
     block.copy_from_slice(&numbers(40));
     column.refill(&block).unwrap();
     block.fill(0.0);
-    assert_eq!(column.to_vec().unwrap(), numbers(40));
+    assert_eq!(bits(&column.to_vec().unwrap()), bits(&numbers(40)));
     drop((column, block, count, device, gpu));
     fake.assert_clean("readers");
 }
@@ -260,8 +215,7 @@ fn a_block_outlives_all_that_it_came_from() {
 #[test]
 fn what_the_gate_keeps_on_the_cpu_is_computed_in_place() {
     let Some(fake) = Fake::new() else { return };
-    let slow = Rates { bytes_per_second: 1.0, seconds_per_block: 1.0 };
-    let (seen, report) = run(&gpu().gate(Gate::With(slow)), program(), 500, 70, 4).unwrap();
+    let (seen, report) = run(&gpu().gate(Gate::With(SLOW)), program(), 500, 70, 4).unwrap();
     assert_eq!((seen, fake.straight()), (expected(&program(), 500), 0));
     assert_eq!(fallbacks(&report).len(), 1, "{:?}", report.events);
     drop(report);

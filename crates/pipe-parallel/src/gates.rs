@@ -31,7 +31,7 @@
 //!   nobody has stolen. To the gate a piece is like a ticket. More in `pieces.rs`.
 //! * **Stand in.** Who says that it waits (`blocking.rs`) is replaced by a thread more. When nobody waits for whom it would work, that one rests
 //!   instead of looking for a job, and hands on a ring that it was woken by. It still finishes its own states, and takes back its own pieces.
-//! * **Room.** Who put something and finds the budget overdrawn does not go on before there is room. It *helps*: it works on tickets of
+//! * **Room** (`room.rs`). Who put something and finds the budget overdrawn does not go on before there is room. It *helps*: it works on tickets of
 //!   stretches further downstream. It only sleeps while there are none that nobody works on.
 //! * **Keep back.** What an attempt of `.retry` emits stays with its worker until the attempt is over, and counts. A worker that finds the budget
 //!   overdrawn with it waits in the same place and in the same way as if it had put it: for room, or until it is the head with all parts
@@ -97,8 +97,8 @@ use crate::ending::Failure;
 use crate::hands::Hands;
 use crate::job::Ticket;
 use crate::ledger::{Ledger, Part};
-use crate::meter::Account;
 use crate::pieces::{Deque, Pieces};
+use crate::room::Waiter;
 use crate::seat::{Bar, Place, Seat};
 use crate::splits::Splits;
 use crate::stretch::Stretch;
@@ -165,17 +165,6 @@ pub(crate) enum Gate<'p> {
 }
 
 pub(crate) type Guard<'g, 'p> = MutexGuard<'g, State<'p>>;
-
-/// Who waits for room.
-#[derive(Clone, Copy)]
-enum Waiter {
-    /// A worker of a row, having put a part of this place.
-    Row(Place),
-    /// A worker of a row that keeps outputs of this place back.
-    Keeper(Place),
-    /// Who runs the gate of this place, having emitted a batch.
-    Gate(Place),
-}
 
 impl<'p> Gates<'p> {
     /// Takes the serial nodes out of the stretches. With the deques of each worker, one per stretch.
@@ -300,17 +289,6 @@ impl<'p> Gates<'p> {
         self.make_room(Waiter::Gate(place), state, hands)
     }
 
-    /// Waits while the budget is overdrawn, unless it is for this place to go on: what it emits is kept back meanwhile. `Break`: the place is
-    /// not wanted any more. `hands` are those behind the stretch.
-    pub(crate) fn wait_to_keep_back(&self, place: Place, hands: &mut Hands<'_, 'p>) -> Flow {
-        self.make_room(Waiter::Keeper(place), self.lock(), hands)
-    }
-
-    /// The same for a serial node, which waits as if it had emitted what it keeps back.
-    pub(crate) fn wait_in_gate(&self, place: Place, hands: &mut Hands<'_, 'p>) -> Flow {
-        self.make_room(Waiter::Gate(place), self.lock(), hands)
-    }
-
     /// Takes the back half of what is left of a batch, for somebody who has nothing to do.
     pub(crate) fn offer(&self, piece: Ticket, own: &Deque) {
         let mut state = self.lock();
@@ -350,35 +328,6 @@ impl<'p> Gates<'p> {
     /// Says that a permit was given back, outside of the books.
     pub(crate) fn made_room(&self) {
         self.wake(&self.lock());
-    }
-
-    fn make_room<'g>(&'g self, waiter: Waiter, mut state: Guard<'g, 'p>, hands: &mut Hands<'_, 'p>) -> Flow {
-        let (Waiter::Row(place) | Waiter::Keeper(place) | Waiter::Gate(place)) = waiter;
-        loop {
-            if self.is_closed(place) {
-                return Flow::Break(());
-            }
-            if !self.budget.is_overdrawn() || state.may_overdraw(waiter) {
-                return Flow::Continue(());
-            }
-            state = match self.claim(&mut state, hands) {
-                Some(ticket) => {
-                    drop(state);
-                    hands.lap(Account::Gate(place.stretch));
-                    hands.work(self, ticket);
-                    self.lock()
-                }
-                None => {
-                    let listening = self.bells.room.listen();
-                    drop(state);
-                    let asleep = match waiter {
-                        Waiter::Row(_) | Waiter::Keeper(_) => Asleep::InRow(place.stretch),
-                        Waiter::Gate(_) => Asleep::InGate(place.stretch),
-                    };
-                    self.sleep(listening, None, asleep)
-                }
-            };
-        }
     }
 
     /// Whether what comes from this place is not wanted any more.
@@ -430,16 +379,5 @@ impl<'p> Gates<'p> {
 impl State<'_> {
     fn end_source(&mut self) {
         self.lanes[0].ledger.end();
-    }
-
-    /// Whether who waits goes on in spite of an overdrawn budget, because nobody else could before.
-    fn may_overdraw(&mut self, waiter: Waiter) -> bool {
-        match waiter {
-            Waiter::Row(place) => self.lanes[place.stretch].ledger.is_taken(place.seat),
-            Waiter::Keeper(place) => self.lanes[place.stretch].ledger.may_keep_back(place.seat),
-            Waiter::Gate(place) => {
-                self.lanes[place.stretch + 1..].iter().all(|lane| lane.ledger.in_flight() == 0)
-            }
-        }
     }
 }

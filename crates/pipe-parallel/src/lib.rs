@@ -71,6 +71,7 @@ mod one_thread;
 mod parallel;
 mod pieces;
 mod processors;
+mod room;
 mod seat;
 #[cfg(any(test, feature = "simulation"))]
 #[doc(hidden)]

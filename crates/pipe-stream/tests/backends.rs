@@ -6,88 +6,26 @@
 #![cfg(all(feature = "mmap", target_os = "linux"))]
 #![expect(unsafe_code, reason = "mappings that nothing but these tests can change")]
 
-use pipe_core::{Batch, Budget, Event, Flow, Inline, RunError, Source, Want};
+mod common;
+mod lent_files;
+
+use common::{WANT, skip};
+use lent_files::{GUARDED, LEASED, LINE, alone, file_of, in_child, is_child, lines_of, open, shell};
+use pipe_core::{Batch, Event, Flow, Inline, RunError, Source};
 use pipe_stream::{
     Backend, Chunk, Custom, FileSink, LengthPrefixed, Lines, Mapping, Opened, PrefixBytes, StreamError,
     StreamErrorKind,
 };
-use std::collections::VecDeque;
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::Write;
 use std::os::unix::process::ExitStatusExt;
-use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
+use std::path::Path;
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 
-const LEASED: Backend = Backend::Mapped(Mapping::leased());
-// SAFETY: what is lent here is compared with what was written, and used for nothing that relies on it.
-const GUARDED: Backend = Backend::Mapped(unsafe { Mapping::guarded() });
 // SAFETY: in a process of its own, which is meant to die of it.
 const TRUSTED: Backend = Backend::Mapped(unsafe { Mapping::trusted() });
 const BACKENDS: [Backend; 3] = [Backend::Auto, LEASED, GUARDED];
-
-const LINE: &[u8] = b"one line, as long as all others are";
-const WANT: Want = Want { items: 1, bytes: usize::MAX };
-
-/// Names the test that this process was started for.
-const CHILD: &str = "PIPE_STREAM_CHILD";
-
-/// Runs `body` in a process of its own, which must end well.
-fn alone(test: &str, body: impl FnOnce()) {
-    if let Some(status) = in_child(test, &[], body) {
-        assert!(status.success(), "{test}: {status}");
-    }
-}
-
-/// How a process that runs `body` ends; `None` in that process. `with` is the program that starts it, if any.
-fn in_child(test: &str, with: &[&str], body: impl FnOnce()) -> Option<ExitStatus> {
-    if is_child(test) {
-        body();
-        return None;
-    }
-    let me = std::env::current_exe().unwrap();
-    let mut command = match with {
-        [] => Command::new(me),
-        [program, arguments @ ..] => {
-            let mut command = Command::new(program);
-            command.args(arguments).arg(me);
-            command
-        }
-    };
-    Some(
-        command
-            .args(["--exact", test, "--nocapture"])
-            .env(CHILD, test)
-            .stdout(Stdio::null())
-            .status()
-            .unwrap(),
-    )
-}
-
-fn is_child(test: &str) -> bool {
-    std::env::var(CHILD).is_ok_and(|child| child == test)
-}
-
-/// Not `println!`, which the test harness keeps to itself. On a line of its own, where `cargo xtask ci` counts it.
-fn skip(test: &str, why: &str) {
-    io::stdout().write_all(format!("\nSKIP {test}: {why}\n").as_bytes()).unwrap();
-}
-
-fn file_of(folder: &Path, lines: usize) -> PathBuf {
-    let path = folder.join("input");
-    fs::write(&path, [LINE, b"\n"].concat().repeat(lines)).unwrap();
-    path
-}
-
-/// Another process does this to the file, and is done when this returns.
-fn shell(script: &str, path: &Path) {
-    let status = Command::new("sh").args(["-c", script, "sh"]).arg(path).status().unwrap();
-    assert!(status.success(), "{script}: {status}");
-}
-
-fn open(path: &Path, backend: Backend) -> Lines<Opened> {
-    Lines::open(path).unwrap().backend(backend)
-}
 
 /// Lets a run of this file be mapped, or says why it is not.
 fn is_mapped(test: &str, path: &Path, backend: Backend) -> bool {
@@ -98,18 +36,6 @@ fn is_mapped(test: &str, path: &Path, backend: Backend) -> bool {
         skip(test, &format!("{backend} is not to be had: {why}"));
     }
     taken.why.is_none()
-}
-
-/// The lines of a chunk, if all of them are what was written.
-fn lines_of(chunk: &mut Chunk, line: &[u8]) -> Result<usize, StreamError> {
-    let mut same = true;
-    let lent = chunk.drive(usize::MAX, |_, this| {
-        same &= this == line;
-        Flow::Continue(())
-    });
-    chunk.check().map_err(|error| *error.downcast::<StreamError>().unwrap())?;
-    assert!(same, "something else than was written");
-    Ok(lent)
 }
 
 /// The lines that are left, and the error that ended them.
@@ -359,95 +285,6 @@ fn files_that_say_that_they_have_a_length_and_cannot_be_mapped_are_read() {
         assert_eq!(chunk.drive(9, |_, _| Flow::Continue(())), 1);
         assert!(lines.taken().unwrap().why.is_some());
     }
-}
-
-/// Who is kept longest of what may be kept.
-#[derive(Clone, Copy)]
-enum Hoards {
-    All,
-    /// One in eight of these, about one in each window.
-    OneInEight,
-}
-
-/// Keeps all that it may, and looks at the records of a chunk when it lets go of it. How many there were, and how much memory it took.
-fn hoard(backend: Backend, limit: usize, hoards: Hoards) -> (usize, usize) {
-    let folder = tempfile::tempdir().unwrap();
-    let path = file_of(folder.path(), 1_000);
-    // Made without that the process grows by it.
-    shell(
-        "for i in 1 2 3 4 5 6 7 8 9 10 11; do cat \"$1\" \"$1\" > \"$1.twice\" && mv \"$1.twice\" \"$1\"; done",
-        &path,
-    );
-    let (before, budget) = (peak(), Budget::new(limit));
-    let (mut lines, mut kept, mut count) = (open(&path, backend), VecDeque::new(), 0);
-    for number in 0.. {
-        let Some(mut chunk) = lines.pull(WANT).unwrap() else { break };
-        let permit = loop {
-            match budget.try_take(Batch::bytes(&chunk)) {
-                Some(permit) => break permit,
-                None => {
-                    let lets_go = |(number, _): &(i32, _)| matches!(hoards, Hoards::All) || number % 8 != 0;
-                    let at = kept.iter().position(lets_go).unwrap_or(0);
-                    let (_, (mut chunk, _)) = kept.remove(at).unwrap();
-                    count += lines_of(&mut chunk, LINE).unwrap();
-                }
-            }
-        };
-        chunk.load().unwrap();
-        kept.push_back((number, (chunk, permit)));
-    }
-    count += kept.iter_mut().map(|(_, (chunk, _))| lines_of(chunk, LINE).unwrap()).sum::<usize>();
-    (count, peak() - before)
-}
-
-/// The most memory that this process had, in bytes; that of mapped files counts.
-fn peak() -> usize {
-    let status = fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
-    line.trim().trim_end_matches(" kB").parse::<usize>().unwrap() << 10
-}
-
-fn a_hoarder_stays_within(backend: Backend, hoards: Hoards) {
-    const LIMIT: usize = 16 << 20;
-    let (lines, grown) = hoard(backend, LIMIT, hoards);
-    assert_eq!(lines, 1_000 << 11);
-    assert!(grown <= LIMIT + (8 << 20), "{backend}: {grown} bytes");
-    assert!(grown > LIMIT / 2, "it keeps what it may: {grown}");
-}
-
-#[test]
-fn who_keeps_what_was_read_stays_within_the_limit() {
-    alone("who_keeps_what_was_read_stays_within_the_limit", || {
-        a_hoarder_stays_within(Backend::Auto, Hoards::All)
-    });
-}
-
-#[test]
-fn who_keeps_what_is_mapped_under_a_lease_stays_within_the_limit() {
-    alone("who_keeps_what_is_mapped_under_a_lease_stays_within_the_limit", || {
-        a_hoarder_stays_within(LEASED, Hoards::All)
-    });
-}
-
-#[test]
-fn who_keeps_what_is_mapped_under_a_guard_stays_within_the_limit() {
-    alone("who_keeps_what_is_mapped_under_a_guard_stays_within_the_limit", || {
-        a_hoarder_stays_within(GUARDED, Hoards::All)
-    });
-}
-
-#[test]
-fn who_keeps_one_chunk_of_each_window_under_a_lease_stays_within_the_limit() {
-    alone("who_keeps_one_chunk_of_each_window_under_a_lease_stays_within_the_limit", || {
-        a_hoarder_stays_within(LEASED, Hoards::OneInEight)
-    });
-}
-
-#[test]
-fn who_keeps_one_chunk_of_each_window_under_a_guard_stays_within_the_limit() {
-    alone("who_keeps_one_chunk_of_each_window_under_a_guard_stays_within_the_limit", || {
-        a_hoarder_stays_within(GUARDED, Hoards::OneInEight)
-    });
 }
 
 #[test]

@@ -1,5 +1,8 @@
 //! Sinks of several files: where files may be, how many, and which record is in which.
 
+mod common;
+
+use common::stream_error;
 use pipe_core::{Inline, Report, RunError, from_iter};
 use pipe_stream::{
     AsCsv, AsLines, Encode, Fsync, Lines, PerKeySink, RollingSink, StreamError, StreamErrorKind, Written,
@@ -7,10 +10,6 @@ use pipe_stream::{
 use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
-
-fn stream_error(error: &RunError) -> &StreamError {
-    error.stage_error().expect("a StreamError")
-}
 
 fn count(folder: &Path) -> usize {
     fs::read_dir(folder).unwrap().count()

@@ -1,23 +1,20 @@
 //! One set of laws for all sinks: what was committed is what was written, in order; without a commit nothing is to be seen; a disk that is
 //! full is an error that names the file and the byte.
 
+mod common;
 mod every_sink;
 
-use every_sink::{Record, SINKS, SinkUnderTest, names, stream_error};
+use common::{names, skip, stream_error};
+use every_sink::{Record, SINKS, SinkUnderTest};
 use pipe_core::testing::Rng;
 use pipe_core::{Cancel, RunError};
 use pipe_stream::StreamErrorKind;
 use std::fs;
-use std::io::{self, ErrorKind, Write};
+use std::io::ErrorKind;
 use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::thread;
-
-/// Not `println!`, which the test harness keeps to itself.
-fn skip(test: &str, why: &str) {
-    io::stdout().write_all(format!("SKIP {test}: {why}\n").as_bytes()).unwrap();
-}
 
 fn records(rng: &mut Rng, count: usize, longest: u64) -> Vec<Record> {
     let record = |rng: &mut Rng| {

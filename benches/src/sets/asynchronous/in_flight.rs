@@ -3,9 +3,11 @@
 
 use super::SET;
 use crate::bar::Bar;
-use crate::contender::{Axis, Contender, Metric, Point, Workload, contender};
+use crate::contender::{Axis, Contender, Point, contender};
 use crate::contenders::{futures, futures_buffered, ours, threads, tokio};
+use crate::metric::Metric;
 use crate::sets::{Mode, Sizes};
+use crate::workload::Workload;
 
 const IN_FLIGHT: &str = "Operations that wait for 10 ms, with 1 to 10,000 of them in flight: how close is that to as many times one alone?";
 const MEMORY: &str =

@@ -2,9 +2,10 @@
 
 use super::SET;
 use crate::bar::Bar;
-use crate::contender::{Need, Workload, contender};
+use crate::contender::{Need, contender};
 use crate::contenders::{fio, ours, ring};
 use crate::sets::{Mode, Sizes};
+use crate::workload::Workload;
 
 const DIRECT: &str = "4 KiB at random places of a file, past the system's cache, 32 at the disk at once.";
 const CACHED: &str =

@@ -2,9 +2,10 @@
 
 use super::SET;
 use crate::bar::Bar;
-use crate::contender::{Workers, Workload, contender};
+use crate::contender::{Workers, contender};
 use crate::contenders::{ours, tokio};
 use crate::sets::{Mode, Sizes};
+use crate::workload::Workload;
 
 const COMPUTING: &str = "Operations that are woken once and then compute for 10 us, on all cores.";
 

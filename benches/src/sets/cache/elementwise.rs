@@ -2,9 +2,11 @@
 
 use super::{BEYOND, CACHED, LARGE, NEAR, ONCE, bar, on, parallel, python, unless_quick};
 use crate::bar::Bar;
-use crate::contender::{Contender, Metric, Role, Workers, Workload, contender};
+use crate::contender::{Contender, Role, Workers, contender};
 use crate::contenders::{numeric, ours};
+use crate::metric::Metric;
 use crate::sets::Mode;
+use crate::workload::Workload;
 
 const AXPY: Chain = Chain {
     about: "y = a x + y over f32: read two buffers, write one.",

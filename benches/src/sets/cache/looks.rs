@@ -2,9 +2,11 @@
 
 use super::{SET, python, rounds};
 use crate::bar::Bar;
-use crate::contender::{Contender, Metric, Workload, contender};
+use crate::contender::{Contender, contender};
 use crate::contenders::{looks, ours};
+use crate::metric::Metric;
 use crate::sets::{Mode, Sizes};
+use crate::workload::Workload;
 
 const PROBE: &str = "Looks into a hash table of 256 MiB, half of which find.";
 const HITS: &str = "Log-uniform keys up to 100,000: those that a memo with so many entries does not find.";

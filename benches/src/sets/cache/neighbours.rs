@@ -2,9 +2,10 @@
 
 use super::{Buffer, CACHED, on, python};
 use crate::bar::Bar;
-use crate::contender::{Contender, Workload, contender};
+use crate::contender::{Contender, contender};
 use crate::contenders::{neighbours, ours};
 use crate::sets::Mode;
+use crate::workload::Workload;
 
 const FIR: &str = "A filter with 16 taps over f32.";
 const AVERAGES: &str = "The mean of each 64 neighbours of a buffer of f32.";

@@ -2,9 +2,10 @@
 
 use super::{BEYOND, CACHED, on, parallel, python, unless_quick};
 use crate::bar::Bar;
-use crate::contender::{Contender, Workers, Workload, contender};
+use crate::contender::{Contender, Workers, contender};
 use crate::contenders::{numeric, ours};
 use crate::sets::Mode;
+use crate::workload::Workload;
 
 const SUM: &str = "The sum of a buffer of f32.";
 const DOT: &str = "The scalar product of two buffers of f32.";

@@ -2,11 +2,13 @@
 
 use super::{SET, items};
 use crate::bar::Bar;
-use crate::contender::{Contender, Metric, Workers, Workload, contender};
+use crate::contender::{Contender, Workers, contender};
 use crate::contenders::{any_task, hand, ours, rayon, reduce};
+use crate::metric::Metric;
 use crate::sets::Mode;
 use crate::tasks::costed::ROUNDS;
 use crate::tasks::skew::{Pareto, Skewed};
+use crate::workload::Workload;
 
 const ONE: &str = "One worker, where there is nothing to share: against the plain loop.";
 const MANY: &str =

@@ -2,10 +2,11 @@
 
 use super::SET;
 use crate::bar::Bar;
-use crate::contender::{Contender, Workload, contender};
+use crate::contender::{Contender, contender};
 use crate::contenders::{number_lines, ours};
 use crate::inputs::Input;
 use crate::sets::{Mode, Sizes};
+use crate::workload::Workload;
 
 const ABOUT: &str =
     "Lines of four numbers: read, taken apart, worked on, and taken in order, in four stages.";

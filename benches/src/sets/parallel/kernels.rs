@@ -2,12 +2,13 @@
 
 use super::SET;
 use crate::bar::Bar;
-use crate::contender::{Contender, Workload, contender};
+use crate::contender::{Contender, contender};
 use crate::contenders::{any_task, ours, words};
 use crate::sets::{Mode, Sizes};
 use crate::tasks::blocks::{Blake3, Sha256, Zstd};
 use crate::tasks::mandelbrot::Mandelbrot;
 use crate::tasks::task::Task;
+use crate::workload::Workload;
 
 const ZSTD: &str = "Blocks of 256 KiB of text, compressed by zstd at level 3, in order.";
 const SHA: &str = "Blocks of 64 KiB, hashed by SHA-256, in order.";

@@ -2,9 +2,11 @@
 
 use super::SET;
 use crate::bar::Bar;
-use crate::contender::{Metric, Role, Workload, contender};
+use crate::contender::{Role, contender};
 use crate::contenders::{ours, paced};
+use crate::metric::Metric;
 use crate::sets::{Mode, Sizes};
+use crate::workload::Workload;
 
 const SLOW: &str =
     "A source of 1,000 items/s, 1 us of work on each: from the source to the sink, at p99 of the items.";

@@ -2,10 +2,11 @@
 
 use super::{SET, items};
 use crate::bar::Bar;
-use crate::contender::{Contender, Workload, contender};
+use crate::contender::{Contender, contender};
 use crate::contenders::{orx, ours, paralight, reduce};
 use crate::sets::Mode;
 use crate::tasks::costed::ROUNDS;
+use crate::workload::Workload;
 
 const RANGE: &str = "The sum over a range, of which every executor can take any part.";
 const SLICE: &str = "The sum over a slice, of which every executor can take any part.";

@@ -1,11 +1,12 @@
 //! The same stream on one worker, on two, and so on to all cores: only where `--scaling` asks for it.
 
 use super::{SET, items};
-use crate::contender::{Contender, Workers, Workload, contender};
+use crate::contender::{Contender, Workers, contender};
 use crate::contenders::{hand, ours};
 use crate::host;
 use crate::sets::Mode;
 use crate::tasks::costed::ROUNDS;
+use crate::workload::Workload;
 
 const MICRO: &str =
     "1 us of work an item, outputs in order, on each number of workers up to that of the cores.";

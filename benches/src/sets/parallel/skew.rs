@@ -2,10 +2,11 @@
 
 use super::{SET, items};
 use crate::bar::Bar;
-use crate::contender::{Contender, Workload, contender};
+use crate::contender::{Contender, contender};
 use crate::contenders::{any_task, ours};
 use crate::sets::Mode;
 use crate::tasks::skew::{Costs, First, Giant, Pareto, Rare, Skewed, Tail};
+use crate::workload::Workload;
 
 const PARETO: &str = "2 us an item at least and 6 us in the mean, with a long tail (Pareto).";
 const RARE: &str = "1 us an item, and 1 ms for one in a thousand.";

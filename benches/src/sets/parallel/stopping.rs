@@ -2,10 +2,12 @@
 
 use super::{SET, items};
 use crate::bar::Bar;
-use crate::contender::{Metric, Workload, contender};
+use crate::contender::contender;
 use crate::contenders::{nested, ours, rayon, stops};
+use crate::metric::Metric;
 use crate::sets::{Mode, Sizes};
 use crate::tasks::nested::INNER;
+use crate::workload::Workload;
 
 const PANIC: &str = "A stage panics a quarter into its items of 100 ns: the time from there to the error.";
 const CANCELLED: &str = "Runs on items of 10 us that are cancelled by one of these: the time from there to the end, at p99 of the runs.";

@@ -2,10 +2,11 @@
 
 use super::{SET, items};
 use crate::bar::Bar;
-use crate::contender::{Contender, Workload, contender};
+use crate::contender::{Contender, contender};
 use crate::contenders::{crossbeam, hand, ours, pariter, rayon};
 use crate::sets::Mode;
 use crate::tasks::costed::ROUNDS;
+use crate::workload::Workload;
 
 /// Name and sentence of the workloads with outputs in order, in the order of [`ROUNDS`].
 const ORDERED: [(&str, &str); 5] = [

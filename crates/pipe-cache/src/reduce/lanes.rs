@@ -1,7 +1,7 @@
 //! Running results in a fixed number of lanes, in as many registers as the level needs.
 
 use pipe_core::kernel::{Float, LANES};
-use pulp::bytemuck::{Pod, cast_slice};
+use pulp::bytemuck::{Pod, cast_slice, cast_slice_mut};
 use pulp::{Simd, as_arrays};
 
 /// Floats that vectors are made of.
@@ -41,12 +41,23 @@ pub(super) trait Fold<T: Lanes>: Copy {
 /// Number `i` goes into lane `i % LANES`.
 #[inline(always)]
 pub(super) fn fold<S: Simd, T: Lanes>(simd: S, block: &[T], step: impl Fold<T>) -> [T; LANES] {
+    fold_on(simd, [step.start(); LANES], block, step)
+}
+
+/// Goes on with lanes that have numbers already, each as many.
+#[inline(always)]
+pub(super) fn fold_on<S: Simd, T: Lanes>(
+    simd: S,
+    lanes: [T; LANES],
+    block: &[T],
+    step: impl Fold<T>,
+) -> [T; LANES] {
     match registers::<S, T>() {
-        4 => fold_in::<S, T, 4>(simd, block, step),
-        8 => fold_in::<S, T, 8>(simd, block, step),
-        16 => fold_in::<S, T, 16>(simd, block, step),
-        32 => fold_in::<S, T, 32>(simd, block, step),
-        _ => rest([step.start(); LANES], block, step),
+        4 => fold_in::<S, T, 4>(simd, lanes, block, step),
+        8 => fold_in::<S, T, 8>(simd, lanes, block, step),
+        16 => fold_in::<S, T, 16>(simd, lanes, block, step),
+        32 => fold_in::<S, T, 32>(simd, lanes, block, step),
+        _ => rest(lanes, block, step),
     }
 }
 
@@ -88,9 +99,15 @@ pub(super) fn registers<S: Simd, T: Lanes>() -> usize {
 }
 
 #[inline(always)]
-fn fold_in<S: Simd, T: Lanes, const N: usize>(simd: S, block: &[T], step: impl Fold<T>) -> [T; LANES] {
+fn fold_in<S: Simd, T: Lanes, const N: usize>(
+    simd: S,
+    lanes: [T; LANES],
+    block: &[T],
+    step: impl Fold<T>,
+) -> [T; LANES] {
     let (chunks, _) = as_arrays::<N, _>(T::vectors::<S>(block));
-    let mut registers = [T::splat(simd, step.start()); N];
+    let mut registers = [T::splat(simd, T::default()); N];
+    cast_slice_mut(&mut registers).copy_from_slice(&lanes);
     for chunk in chunks {
         for (register, x) in registers.iter_mut().zip(chunk) {
             *register = step.vector(simd, *register, *x);

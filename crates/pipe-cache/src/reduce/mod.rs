@@ -17,4 +17,4 @@ pub(crate) use integers::{extremes, sum_in};
 pub(crate) use lanes::Lanes;
 pub(crate) use min_max::extremes_in_lanes;
 pub(crate) use moments::moments_in_lanes;
-pub(crate) use sum::sum_in_lanes;
+pub(crate) use sum::{sum_in_lanes, sum_of_parts};

@@ -1,6 +1,7 @@
 //! The sum.
 
-use super::lanes::{Fold, Lanes, fold, joined};
+use super::lanes::{Fold, Lanes, fold, fold_on, joined};
+use pipe_core::kernel::LANES;
 use pulp::{Arch, Simd, WithSimd};
 
 /// The sum of a block, as pipe-core's `Sum` defines it.
@@ -16,6 +17,27 @@ impl<T: Lanes> WithSimd for Sum<'_, T> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) -> T {
         joined(fold(simd, self.0, Adding), T::plus)
+    }
+}
+
+/// The same of a block that is lent in parts, one behind the other: each but the last of whole lanes.
+pub(crate) fn sum_of_parts<T: Lanes>(arch: Arch, parts: impl FnOnce(&mut dyn FnMut(&[T]))) -> f64 {
+    let mut lanes = [T::default(); LANES];
+    parts(&mut |part| lanes = arch.dispatch(MoreIn { lanes, part }));
+    joined(lanes, T::plus).widen()
+}
+
+struct MoreIn<'p, T> {
+    lanes: [T; LANES],
+    part: &'p [T],
+}
+
+impl<T: Lanes> WithSimd for MoreIn<'_, T> {
+    type Output = [T; LANES];
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> [T; LANES] {
+        fold_on(simd, self.lanes, self.part, Adding)
     }
 }
 

@@ -2,13 +2,13 @@
 
 use crate::batch::{Items, Spares};
 use crate::error::RunError;
+use crate::event::Event;
 use crate::fan::backlog::Backlog;
 use crate::fan::bell::Waiter;
 use crate::fan::edge::{Edge, Entry};
 use crate::item::Own;
 use crate::opaque::opaque;
 use crate::position::Position;
-use crate::report::Event;
 use crate::sink::Sink;
 use crate::source::{Pulled, Source, Want};
 use crate::stage::BoxError;

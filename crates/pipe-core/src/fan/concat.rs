@@ -2,9 +2,9 @@
 
 use crate::cancel::Cancel;
 use crate::error::RunError;
+use crate::event::Event;
 use crate::fan::tagged::Tagged;
 use crate::opaque::opaque;
-use crate::report::Event;
 use crate::source::{Pulled, Source, Want, pulled};
 use crate::stage::BoxError;
 use std::task::{Poll, Waker};

@@ -34,6 +34,7 @@ use crate::batch::{Items, Spares};
 use crate::fan::backlog::Backlog;
 use crate::fan::branch::{Bound, BranchReport, Overflow};
 use crate::fan::branch_error::{BranchError, BranchErrorKind};
+use crate::fan::patience::Patience;
 use crate::position::Position;
 use crate::source::Want;
 use crate::stage::BoxError;
@@ -177,7 +178,7 @@ impl<T> Edge<T> {
         mut state: MutexGuard<'s, State<T>>,
         weight: usize,
     ) -> Result<MutexGuard<'s, State<T>>, BranchError> {
-        let mut since = None;
+        let mut patience = Patience::new(self.bound.stall_after);
         loop {
             if let Reader::Gone { unread } = state.reader {
                 return Err(self.error(BranchErrorKind::Closed { unread }));
@@ -186,15 +187,10 @@ impl<T> Edge<T> {
                 return Ok(state);
             }
             // The clock is read only by who has to wait.
-            let (takes, start) = since
-                .filter(|(takes, _)| *takes == state.takes)
-                .unwrap_or_else(|| (state.takes, Instant::now()));
-            since = Some((takes, start));
-            let waited = start.elapsed();
-            let Some(left) = self.bound.stall_after.checked_sub(waited).filter(|left| !left.is_zero()) else {
+            let left = patience.left(state.takes, Instant::now()).map_err(|waited| {
                 let (items, bytes) = (state.queue.len(), state.bytes);
-                return Err(self.error(BranchErrorKind::Stalled { waited, items, bytes }));
-            };
+                self.error(BranchErrorKind::Stalled { waited, items, bytes })
+            })?;
             state = self.room.wait_timeout(state, left).unwrap_or_else(PoisonError::into_inner).0;
         }
     }

@@ -2,11 +2,11 @@
 
 use crate::cancel::Cancel;
 use crate::error::RunError;
+use crate::event::Event;
 use crate::fan::bell::Waiter;
 use crate::fan::branch_error::{BranchError, BranchErrorKind};
 use crate::fan::tagged::Tagged;
 use crate::opaque::opaque;
-use crate::report::Event;
 use crate::source::{Pulled, Source, Want};
 use crate::stage::BoxError;
 use std::mem;

@@ -22,6 +22,7 @@ mod branch_error;
 mod concat;
 mod edge;
 mod merge;
+mod patience;
 mod route;
 mod tagged;
 mod tee;

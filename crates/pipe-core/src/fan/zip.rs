@@ -3,9 +3,9 @@
 use crate::batch::{Batch, Items};
 use crate::cancel::Cancel;
 use crate::error::RunError;
+use crate::event::Event;
 use crate::item::Own;
 use crate::opaque::opaque;
-use crate::report::Event;
 use crate::source::{Pulled, Source, Want, pulled};
 use crate::stage::{BoxError, Flow};
 use std::collections::VecDeque;

@@ -1,6 +1,7 @@
 //! Who computes a program. The executor hands it in, so that a pipeline need not know.
 
 use crate::error::RunError;
+use crate::event::Event;
 use crate::kernel::fir::fir;
 use crate::kernel::grey::grey;
 use crate::kernel::number::Number;
@@ -11,7 +12,6 @@ use crate::kernel::program::Program;
 use crate::kernel::reduce::{Bins, Compensated, Histogram, Moments, extremes, mapped};
 use crate::kernel::stencil::stencil;
 use crate::kernel::window_sums::window_sums;
-use crate::report::Event;
 use crate::stage::BoxError;
 use std::any::Any;
 

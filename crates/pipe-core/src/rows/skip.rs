@@ -3,8 +3,8 @@
 use crate::batch::Batch;
 use crate::cancel::Cancel;
 use crate::error::RunError;
+use crate::event::Event;
 use crate::opaque::opaque;
-use crate::report::Event;
 use crate::source::{Pulled, Source, Want, pulled};
 use crate::stage::{BoxError, Flow};
 use std::task::{Poll, Waker, ready};

@@ -1,7 +1,8 @@
 //! What the counters say: at the end, and to whoever asks before it.
 
 use super::{RunState, SegmentState, StageState};
-use crate::report::{Event, Report, SegmentReport, StageReport};
+use crate::event::Event;
+use crate::report::{Report, SegmentReport, StageReport};
 use crate::settings::SegmentKind;
 use std::sync::PoisonError;
 use std::sync::atomic::AtomicU64;

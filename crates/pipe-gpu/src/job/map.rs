@@ -16,6 +16,16 @@ pub(crate) struct Map<'a, T: Element> {
     pub(crate) block: &'a mut [T],
 }
 
+impl<T: Element> Map<'_, T> {
+    /// Lends the piece of these units.
+    pub(super) fn with_piece<R>(&self, units: Range<usize>, lend: impl FnOnce(&Piece<'_, T>) -> R) -> R {
+        let len = units.len();
+        let launches: Vec<_> = Launch::programs(self.program.launches(), &[0], len).collect();
+        let inputs = &[&self.block[units]];
+        lend(&Piece { regions: self.regions(len), inputs, output: 0, launches: &launches })
+    }
+}
+
 impl<T: Element> Job<T> for Map<'_, T> {
     const FAMILY: Family = Family::Map;
 
@@ -32,10 +42,7 @@ impl<T: Element> Job<T> for Map<'_, T> {
     }
 
     fn begin(&self, slot: &mut Slot, units: Range<usize>) -> Result<(), GpuError> {
-        let len = units.len();
-        let launches: Vec<_> = Launch::programs(self.program.launches(), &[0], len).collect();
-        let inputs = &[&self.block[units]];
-        slot.begin(&Piece { regions: self.regions(len), inputs, output: 0, launches: &launches })
+        self.with_piece(units, |piece| slot.begin(piece))
     }
 
     fn take(&mut self, units: Range<usize>, came: &[T]) {

@@ -17,10 +17,7 @@ pub(crate) fn gpu(slot_bytes: usize) -> Gpu {
 pub(crate) fn on_all_grids_in_slots<T: Number>(bytes: usize, test: impl Fn(&mut dyn KernelWorker<T>, &str)) {
     let Some(fake) = Fake::new() else { return };
     for grid in GRIDS {
-        let fake = fake.again();
-        if let Some((blocks, threads)) = grid {
-            fake.grid(blocks, threads);
-        }
+        let fake = fake.again_on(grid);
         let gpu = gpu(bytes);
         test(&mut *T::worker(gpu.worker()), &format!("grid {grid:?}, slots of {bytes} bytes"));
         assert!(fake.peak() > 0, "nothing was on the device");

@@ -19,6 +19,10 @@ pub(crate) const OUT_OF_MEMORY: i32 = 2;
 /// A code that CUDA 11.4 did not have.
 pub(crate) const NEW_CODE: i32 = 915;
 
+/// Ways to fail that no call is spared.
+pub(crate) const FAILS: [(i32, Failure); 2] =
+    [(LAUNCH_FAILED, Failure::Once), (LAUNCH_FAILED, Failure::Lost)];
+
 /// How long a call fails.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Failure {
@@ -49,6 +53,18 @@ impl Fake {
         self
     }
 
+    /// Back to the beginning, and every launch has this grid from now on, whichever is asked for; its last thread runs first. None is the grid
+    /// that is asked for.
+    pub(crate) fn again_on(&self, grid: Option<(u32, u32)>) -> &Self {
+        self.again();
+        if let Some((blocks, threads)) = grid {
+            // SAFETY: the function has this type.
+            let call = unsafe { self.function::<extern "C" fn(u32, u32)>("fake_grid") };
+            call(blocks, threads);
+        }
+        self
+    }
+
     /// # Safety
     /// `F` is the type of the function.
     unsafe fn function<F: Copy>(&self, name: &str) -> F {
@@ -61,6 +77,24 @@ impl Fake {
         // SAFETY: the function has this type.
         let call = unsafe { self.function::<extern "C" fn(u64, i32, bool)>("fake_fail") };
         call(at, code, failure == Failure::Lost);
+    }
+
+    /// Runs it while all is well, and then once for each call and each of these ways, in which that call fails. It is told what fails, finds
+    /// that its results are right, and leaves nothing behind.
+    pub(crate) fn fail_each_call(&self, least: u64, ways: &[(i32, Failure)], mut run: impl FnMut(&str)) {
+        self.again();
+        run("no call fails");
+        self.assert_clean("no call fails");
+        let calls = self.calls();
+        assert!(calls > least, "{calls} calls are not much of a run");
+        for at in 1..=calls {
+            for (code, failure) in ways {
+                let when = format!("call {at} fails with {code}, {failure:?}");
+                self.again().fail(at, *code, *failure);
+                run(&when);
+                self.assert_clean(&when);
+            }
+        }
     }
 
     /// Lets every call in the context of this device fail, from the `at`th call on.
@@ -82,13 +116,6 @@ impl Fake {
         // SAFETY: the function has this type.
         let call = unsafe { self.function::<extern "C" fn(i32, i32, usize)>("fake_machine") };
         call(devices, capability, bytes);
-    }
-
-    /// Every launch has this grid from now on, whichever is asked for, and its last thread runs first.
-    pub(crate) fn grid(&self, blocks: u32, threads: u32) {
-        // SAFETY: the function has this type.
-        let call = unsafe { self.function::<extern "C" fn(u32, u32)>("fake_grid") };
-        call(blocks, threads);
     }
 
     fn number(&self, name: &str) -> usize {

@@ -1,36 +1,24 @@
 //! Whatever call fails: equal results, nothing leaked, one event.
 
-use crate::fake::{Failure, Fake, LAUNCH_FAILED, NEW_CODE, OUT_OF_MEMORY};
-use crate::{assert_equal, bits, fallbacks, gpu, numbers, program, run};
+use crate::fake::{FAILS, Failure, Fake, LAUNCH_FAILED, NEW_CODE, OUT_OF_MEMORY};
+use crate::pieces::{SLOW, bits, fallbacks, gpu, numbers, program};
+use crate::{assert_equal, run};
 use pipe_core::kernel::{
     Bins, Blocks, Compare, Fir, Grey, Histogram, Number, Program, Runner, Sobel, WindowSums,
 };
 use pipe_core::{Event, Executor, Inline, Report, RunError, from_source};
-use pipe_gpu::{Gate, Gpu, GpuError, Rates};
+use pipe_gpu::{Gate, Gpu, GpuError};
 
 #[test]
 fn whatever_fails_the_results_are_equal_and_nothing_leaks() {
     let Some(fake) = Fake::new() else { return };
     let (len, block) = (150, 70);
-    drop(run(&gpu(), len, block).unwrap());
-    let calls = fake.calls();
-    assert!(calls > 50, "{calls} calls are not much of a run");
-    for at in 1..=calls {
-        for (code, failure) in [
-            (LAUNCH_FAILED, Failure::Once),
-            (LAUNCH_FAILED, Failure::Lost),
-            (OUT_OF_MEMORY, Failure::Once),
-            (NEW_CODE, Failure::Once),
-        ] {
-            let when = format!("call {at} fails with {code}, {failure:?}");
-            let fake = fake.again();
-            fake.fail(at, code, failure);
-            let report = run(&gpu(), len, block).unwrap_or_else(|error| panic!("{when}: {error}"));
-            assert_equal(&report, len, &when);
-            assert!(fallbacks(&report).len() <= 1, "{when}: {:?}", report.events);
-            fake.assert_clean(&when);
-        }
-    }
+    let ways = [&FAILS[..], &[(OUT_OF_MEMORY, Failure::Once), (NEW_CODE, Failure::Once)]].concat();
+    fake.fail_each_call(50, &ways, |when| {
+        let report = run(&gpu(), len, block).unwrap_or_else(|error| panic!("{when}: {error}"));
+        assert_equal(&report, len, when);
+        assert!(fallbacks(&report).len() <= 1, "{when}: {:?}", report.events);
+    });
 }
 
 /// All kernels that make of a block another one: 60 numbers become 20 pixels, 18 sums, 16 outputs of a filter, an image of four rows.
@@ -51,19 +39,11 @@ fn whatever_fails_from_block_to_block_the_results_are_equal_and_nothing_leaks() 
     let report = run_from_block_to_block(&gpu().strict());
     assert_eq!((bits(&report.value.concat()), fallbacks(&report)), (wanted.clone(), Vec::new()));
     drop(report);
-    let calls = fake.calls();
-    assert!(calls > 200, "{calls} calls are not much of a run");
-    for at in 1..=calls {
-        for failure in [Failure::Once, Failure::Lost] {
-            let when = format!("call {at} fails, {failure:?}");
-            let fake = fake.again();
-            fake.fail(at, LAUNCH_FAILED, failure);
-            let report = run_from_block_to_block(&gpu());
-            assert_eq!(bits(&report.value.concat()), wanted, "{when}");
-            assert!(fallbacks(&report).len() <= 1, "{when}: {:?}", report.events);
-            fake.assert_clean(&when);
-        }
-    }
+    fake.fail_each_call(200, &FAILS, |when| {
+        let report = run_from_block_to_block(&gpu());
+        assert_eq!(bits(&report.value.concat()), wanted, "{when}");
+        assert!(fallbacks(&report).len() <= 1, "{when}: {:?}", report.events);
+    });
 }
 
 /// What is left of a block and its running totals, of several pieces.
@@ -87,25 +67,8 @@ fn whatever_fails_filters_and_running_totals_are_equal_and_nothing_leaks() {
         assert!(gpu.events().iter().all(|event| matches!(event, Event::Kernels { runner: "gpu", .. })));
         wanted
     };
-    assert_eq!(
-        wanted,
-        scans(&Gpu::new().gate(Gate::With(Rates { bytes_per_second: 1.0, seconds_per_block: 1.0 })))
-    );
-    fake.again();
-    scans(&gpu());
-    let calls = fake.calls();
-    assert!(calls > 100, "{calls} calls are not much of a run");
-    for at in 1..=calls {
-        for failure in [Failure::Once, Failure::Lost] {
-            let when = format!("call {at} fails, {failure:?}");
-            let fake = fake.again();
-            fake.fail(at, LAUNCH_FAILED, failure);
-            let gpu = gpu();
-            assert_eq!(scans(&gpu), wanted, "{when}");
-            drop(gpu);
-            fake.assert_clean(&when);
-        }
-    }
+    assert_eq!(wanted, scans(&Gpu::new().gate(Gate::With(SLOW))));
+    fake.fail_each_call(100, &FAILS, |when| assert_eq!(scans(&gpu()), wanted, "{when}"));
 }
 
 /// Count, extremes, sum and histogram, of several pieces.
@@ -126,23 +89,8 @@ fn whatever_fails_totals_are_equal_and_nothing_leaks() {
         assert!(gpu.events().iter().all(|event| matches!(event, Event::Kernels { runner: "gpu", .. })));
         wanted
     };
-    assert_eq!(
-        wanted,
-        totals(&Gpu::new().gate(Gate::With(Rates { bytes_per_second: 1.0, seconds_per_block: 1.0 })))
-    );
-    fake.again();
-    totals(&gpu());
-    for at in 1..=fake.calls() {
-        for failure in [Failure::Once, Failure::Lost] {
-            let when = format!("call {at} fails, {failure:?}");
-            let fake = fake.again();
-            fake.fail(at, LAUNCH_FAILED, failure);
-            let gpu = gpu();
-            assert_eq!(totals(&gpu), wanted, "{when}");
-            drop(gpu);
-            fake.assert_clean(&when);
-        }
-    }
+    assert_eq!(wanted, totals(&Gpu::new().gate(Gate::With(SLOW))));
+    fake.fail_each_call(100, &FAILS, |when| assert_eq!(totals(&gpu()), wanted, "{when}"));
 }
 
 #[test]
@@ -150,25 +98,17 @@ fn whatever_fails_a_strict_run_ends_and_nothing_leaks() {
     let Some(fake) = Fake::new() else { return };
     drop(run(&gpu().strict(), 100, 70).unwrap());
     let mut refused = 0;
-    for at in 1..=fake.calls() {
-        for failure in [Failure::Once, Failure::Lost] {
-            let when = format!("call {at} fails, {failure:?}");
-            let fake = fake.again();
-            fake.fail(at, LAUNCH_FAILED, failure);
-            match run(&gpu().strict(), 100, 70) {
-                Ok(report) => {
-                    assert_equal(&report, 100, &when);
-                    assert!(fallbacks(&report).is_empty(), "{when}");
-                }
-                Err(RunError::Config { field: "strict", .. }) => refused += 1,
-                Err(error) => {
-                    assert!(error.stage_error::<GpuError>().is_some(), "{when}: {error}");
-                    refused += 1;
-                }
-            }
-            fake.assert_clean(&when);
+    fake.fail_each_call(50, &FAILS, |when| match run(&gpu().strict(), 100, 70) {
+        Ok(report) => {
+            assert_equal(&report, 100, when);
+            assert!(fallbacks(&report).is_empty(), "{when}");
         }
-    }
+        Err(RunError::Config { field: "strict", .. }) => refused += 1,
+        Err(error) => {
+            assert!(error.stage_error::<GpuError>().is_some(), "{when}: {error}");
+            refused += 1;
+        }
+    });
     assert!(refused > 20, "only {refused} runs were refused");
 }
 

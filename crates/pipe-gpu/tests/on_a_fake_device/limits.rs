@@ -1,11 +1,15 @@
 //! Where there is no room on the device, or nothing to be won there.
 
 use crate::fake::Fake;
-use crate::{assert_equal, bits, fallbacks, gpu, numbers, reason, run};
+use crate::pieces::{SLOW, bits, fallbacks, gpu, numbers};
+use crate::{assert_equal, reason, run};
 use pipe_core::from_source;
 use pipe_core::kernel::{Blocks, Fir, Program, Sobel};
 use pipe_gpu::{Gate, Gpu, Rates};
 use std::thread;
+
+/// Of a bus that every block is worth.
+const FAST: Rates = Rates { bytes_per_second: f64::INFINITY, seconds_per_block: -1.0 };
 
 #[test]
 fn what_one_result_is_made_of_may_be_too_much_for_a_slot_and_one_event_says_so() {
@@ -66,14 +70,12 @@ fn workers_on_several_threads_share_the_budget_and_who_gets_no_slot_computes_its
 #[test]
 fn a_slow_bus_keeps_blocks_on_the_cpu_and_a_fast_one_does_not() {
     let Some(fake) = Fake::new() else { return };
-    let slow = Rates { bytes_per_second: 1.0, seconds_per_block: 1.0 };
-    let report = run(&gpu().gate(Gate::With(slow)), 1_000, 100).unwrap();
+    let report = run(&gpu().gate(Gate::With(SLOW)), 1_000, 100).unwrap();
     assert_equal(&report, 1_000, "slow bus");
     assert_eq!(fake.peak(), 0);
     assert!(reason(&report).contains(" us to the device and back"), "{:?}", report.events);
 
-    let fast = Rates { bytes_per_second: f64::INFINITY, seconds_per_block: -1.0 };
-    let report = run(&gpu().gate(Gate::With(fast)), 1_000, 100).unwrap();
+    let report = run(&gpu().gate(Gate::With(FAST)), 1_000, 100).unwrap();
     assert_equal(&report, 1_000, "fast bus");
     assert!(fallbacks(&report).is_empty());
     assert!(fake.peak() > 0);
@@ -90,17 +92,15 @@ fn a_serial_stage_is_measured_though_each_of_its_blocks_has_a_new_worker() {
         let blocks = from_source(Blocks::new((0..1_000_i32).collect(), 100)).kernel(Program::new());
         blocks.prefix_sum().collect().run_on(gpu).unwrap()
     };
-    let fast = Rates { bytes_per_second: f64::INFINITY, seconds_per_block: -1.0 };
     let gpu = |rates| gpu().slot_bytes(1 << 10).device_memory(1 << 12).gate(Gate::With(rates));
-    let report = totals(&gpu(fast));
+    let report = totals(&gpu(FAST));
     assert_eq!(report.value.concat(), totals(&Gpu::new()).value.concat());
     assert!(fallbacks(&report).is_empty() && fake.launched(0) > 0, "{:?}", report.events);
     drop(report);
     fake.assert_clean("a fast bus");
 
     fake.again();
-    let slow = Rates { bytes_per_second: 1.0, seconds_per_block: 1.0 };
-    let report = totals(&gpu(slow));
+    let report = totals(&gpu(SLOW));
     assert_eq!((fallbacks(&report).len(), fake.launched(0)), (1, 0), "{:?}", report.events);
     drop(report);
     fake.assert_clean("a slow bus");

@@ -1,7 +1,8 @@
 //! Results are those of the reference, and slots are used again; on every machine, and inside of other executors.
 
 use crate::fake::Fake;
-use crate::{assert_equal, bits, gpu, numbers, on_both, program, run};
+use crate::pieces::{bits, gpu, numbers, program};
+use crate::{assert_equal, on_both, run};
 use pipe_core::kernel::{Blocks, Program, Runner, Sum};
 use pipe_core::testing::laws;
 use pipe_core::{Event, Executor, Inline, from_source};

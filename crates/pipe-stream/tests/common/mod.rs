@@ -1,9 +1,12 @@
-//! What the tests of reading share: the oracle, and who reads a source to its end.
+//! What tests share: the oracle of reading, and who reads a source to its end; what is in a folder, and why a run failed.
 
 #![allow(dead_code, reason = "each test file is a program of its own and uses what it needs")]
 
-use pipe_core::{Batch, Flow, Source, Want};
+use pipe_core::{Batch, Flow, RunError, Source, Want};
 use pipe_stream::StreamError;
+use std::fs;
+use std::io::{self, Write};
+use std::path::Path;
 
 /// Where a record starts, and its bytes.
 pub(crate) type Record = (u64, Vec<u8>);
@@ -52,4 +55,23 @@ pub(crate) fn drain<S: Source<Item = &'static [u8]>>(
         }
     };
     (all, Some(*error.downcast().expect("a StreamError")))
+}
+
+/// What is in a folder, sorted.
+pub(crate) fn names(folder: &Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).unwrap();
+    let mut names: Vec<String> =
+        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+/// What a stage of this crate failed with.
+pub(crate) fn stream_error(error: &RunError) -> &StreamError {
+    error.stage_error().expect("a StreamError")
+}
+
+/// Not `println!`, which the test harness keeps to itself. On a line of its own, where `cargo xtask ci` counts it.
+pub(crate) fn skip(test: &str, why: &str) {
+    io::stdout().write_all(format!("\nSKIP {test}: {why}\n").as_bytes()).unwrap();
 }

@@ -1,9 +1,8 @@
 //! All sinks, each with what it makes of records.
 
+use crate::common::names;
 use pipe_core::{BoxError, Cancel, Inline, RunError, Sink, from_iter};
-use pipe_stream::{
-    AsLines, Block, Encode, Encoder, FileSink, Fsync, PerKeySink, RollingSink, StreamError, WriterSink,
-};
+use pipe_stream::{AsLines, Block, Encode, Encoder, FileSink, Fsync, PerKeySink, RollingSink, WriterSink};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::num::NonZeroU64;
@@ -192,17 +191,4 @@ fn visible(at: &Path) -> Option<Files> {
         (name, bytes)
     });
     Some(files.collect())
-}
-
-/// What is in a folder, sorted.
-pub(crate) fn names(folder: &Path) -> Vec<String> {
-    let entries = fs::read_dir(folder).unwrap();
-    let mut names: Vec<String> =
-        entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-    names.sort();
-    names
-}
-
-pub(crate) fn stream_error(error: &RunError) -> &StreamError {
-    error.stage_error().expect("a StreamError")
 }
