@@ -16,7 +16,7 @@
 //! * Two threads touch missing pages of one window at once: both map zeros, the later over the earlier.
 //! * The file is cut between the second look and the drop of the window: nobody reads there any more.
 //! * The file is cut and grows again between two looks: whoever touched a page meanwhile has set the mark; zeros at the end of a page that
-//!   were read meanwhile are not noticed. Who writes to a file in place is beyond what the guard is for.
+//!   were read meanwhile are not noticed. Programs that write to a file in place are beyond what the guard is for.
 
 #![expect(unsafe_code, reason = "a handler of a signal, which changes mappings")]
 

@@ -255,7 +255,7 @@ enum Copied {
     Part,
 }
 
-/// Moves a mapping over the one at `address`, which is as long. Who is reading there sees the one or the other, and never a gap: the system
+/// Moves a mapping over the one at `address`, which is as long. A thread that reads there sees the one or the other, and never a gap: the system
 /// holds the address space locked meanwhile.
 ///
 /// If it fails, the process ends. The system takes away what was there before it has all it needs to put the copy there, and its answer
