@@ -7,7 +7,7 @@
 mod five_parts;
 
 use five_parts::{five_parts, work};
-use pipe_async::Async;
+use pipe_async::{Async, sleep};
 use pipe_core::{FromIter, Limit, Part, Report, Source};
 use pipe_metrics::{Diagnosis, Doing, Resources};
 use pipe_parallel::Parallel;
@@ -20,7 +20,6 @@ use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
-use tokio::time::sleep;
 
 /// A row of numbers that look random, the same for each seed (SplitMix64).
 struct Draw(u64);

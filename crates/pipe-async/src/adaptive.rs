@@ -85,7 +85,7 @@ impl Adaptive {
         (self.limit as usize).clamp(1, self.most)
     }
 
-    /// The operation at `place` begins; so many are in flight with it.
+    /// The operation at `place` begins; this many are in flight with it.
     pub(crate) fn began(&mut self, place: usize, now: Duration, in_flight: usize) {
         if place >= self.began.len() {
             self.began.resize(place + 1, Duration::ZERO);

@@ -10,7 +10,7 @@ use loom::thread;
 use std::sync::Arc;
 use std::task::{Wake, Waker};
 
-/// Every order with at most so many preemptions. Most bugs need one or two.
+/// Every order with at most this many preemptions. Most bugs need one or two.
 fn check(model: impl Fn() + Sync + Send + 'static) {
     let mut builder = Builder::new();
     builder.preemption_bound = Some(2);
@@ -41,7 +41,7 @@ impl Seat {
     }
 }
 
-/// As the driver: holds, looks at `most` bits at a time, arms, sits down where it may; until it has seen so many bits.
+/// As the driver: holds, looks at `most` bits at a time, arms, sits down where it may; until it has seen this many bits.
 fn see(ready: &mut Ready, bits: usize, most: usize, mut each: impl FnMut(usize)) {
     let (seat, mut seen) = (Arc::new(Seat::default()), 0);
     let task = Waker::from(seat.clone());
@@ -57,7 +57,7 @@ fn see(ready: &mut Ready, bits: usize, most: usize, mut each: impl FnMut(usize))
     }
 }
 
-/// Bits for so many groups, which are to be seen by a task in portions of `most` while threads set those named, each thread its own.
+/// Bits for this many groups, which are to be seen by a task in portions of `most` while threads set those named, each thread its own.
 fn threads_set(groups: usize, set: &'static [(usize, usize)], most: usize) {
     check(move || {
         let mut ready = Ready::new();

@@ -24,7 +24,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 pub use timeout::timeout;
 
-/// Over after `span`, which begins when it is first polled; `.await` does so at once. Never early.
+/// A future that is over after `span`. The span begins with the first poll, which `.await` does at once. Never early.
 ///
 /// An operation that waits with this runs unchanged on tokio, on monoio and in [virtual time](crate::Test). It costs less than a timer of the
 /// runtime: the operations of a driver share one, and setting, dropping and firing a sleep take constant time and no allocation in the long run. It is

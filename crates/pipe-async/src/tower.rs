@@ -11,7 +11,7 @@ use tower_service::Service;
 /// behind them, so a layer that limits concurrency or rate limits all calls together.
 ///
 /// While the service is not ready its operation waits, and counts for the stage's
-/// [`concurrency`](pipe_core::Pipeline::concurrency): when so many wait, no further item is taken from the source. A call that is dropped,
+/// [`concurrency`](pipe_core::Pipeline::concurrency): when this many wait, no further item is taken from the source. A call that is dropped,
 /// by a [`timeout`](pipe_core::Pipeline::timeout) for one, gives back what its clone had reserved. Retries, timeouts and rates can be layers
 /// of the service or settings of the stage; in both they multiply.
 ///

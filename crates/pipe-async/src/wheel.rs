@@ -203,7 +203,7 @@ impl<T> Wheel<T> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Due {
     At(u64),
-    /// So much after the next `begin`.
+    /// This much after the next `begin`.
     After(u64),
 }
 

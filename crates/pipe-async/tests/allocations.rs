@@ -38,7 +38,7 @@ static COUNTING: Counting = Counting;
 /// The calls of one test are not to be counted by the other.
 static ALONE: Mutex<()> = Mutex::new(());
 
-/// Runs so many operations, each of which waits for a wake and for a moment and has a deadline, and says how often that allocates. Not a function: what an executor
+/// Runs this many operations, each of which waits for a wake and for a moment and has a deadline, and says how often that allocates. Not a function: what an executor
 /// drives is the type of the stage, and that has no name.
 macro_rules! allocations {
     ($operations:expr, $executor:expr) => {{

@@ -39,7 +39,7 @@ fn readers(buffers: &BufferPool) -> Vec<FileReader> {
         .collect()
 }
 
-/// A file of so many pages, each full of its number.
+/// A file of this many pages, each full of its number.
 fn pages(count: u8) -> Arc<File> {
     let mut file = tempfile::tempfile().unwrap();
     (0..count).for_each(|number| file.write_all(&[number; 4096]).unwrap());

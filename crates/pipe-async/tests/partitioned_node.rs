@@ -9,7 +9,7 @@ use pipe_async::{Nats, NatsOptions, StreamSettings};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// So long a node is away at most; who is connected to it may have nothing to do meanwhile.
+/// This long a node is away at most; who is connected to it may have nothing to do meanwhile.
 const AWAY: Duration = Duration::from_secs(12);
 
 const STREAMS: StreamSettings = StreamSettings {

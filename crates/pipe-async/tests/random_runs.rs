@@ -33,7 +33,7 @@ async fn wait(n: u64, seed: u64) {
 
 struct Case {
     batches: Vec<Vec<u64>>,
-    /// Each item becomes so many.
+    /// Each item becomes this many.
     times: u64,
     /// Multiples fail.
     failing: u64,

@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 use tokio::task::yield_now;
 
-/// Where threads wait until so many are there.
+/// Where threads wait until this many are there.
 struct Gate {
     there: Mutex<usize>,
     changed: Condvar,

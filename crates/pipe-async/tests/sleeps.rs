@@ -175,7 +175,7 @@ fn tokio_s_paused_time_is_that_of_sleeps() {
 
 #[test]
 fn a_sleep_may_be_dropped_at_each_of_its_moments_and_the_others_go_on() {
-    /// Drops a sleep of so long after so many polls, a millisecond apart, and says how many were in vain.
+    /// Drops a sleep of this long after this many polls, a millisecond apart, and says how many were in vain.
     async fn dropped(span: Duration, polls: usize) -> usize {
         let (mut dropped, mut in_vain) = (sleep(span), 0);
         for _ in 0..polls {

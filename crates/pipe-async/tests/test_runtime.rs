@@ -363,7 +363,7 @@ fn a_deadline_goes_by_the_clock() {
 
 thread_local!(static SERVERS: RefCell<Vec<Duration>> = const { RefCell::new(Vec::new()) });
 
-/// A service with so many servers, each of which takes ten milliseconds for an operation; others wait in front of them.
+/// A service with this many servers, each of which takes ten milliseconds for an operation; others wait in front of them.
 /// Says when the answer comes.
 fn answer() -> Duration {
     SERVERS.with_borrow_mut(|servers| {

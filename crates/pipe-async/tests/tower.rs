@@ -11,7 +11,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use tower_service::Service;
 
-/// Lets so many calls through as its gate has permits. A clone that is ready holds one, until it is called or dropped.
+/// Lets this many calls through as its gate has permits. A clone that is ready holds one, until it is called or dropped.
 struct Gated {
     gate: Arc<Mutex<Gate>>,
     is_ready: bool,
@@ -25,7 +25,7 @@ struct Gate {
     most_waiting: usize,
     called: Vec<u32>,
     wakers: Vec<Waker>,
-    /// Who waits until so many wait.
+    /// Who waits until this many wait.
     watcher: Option<(usize, Waker)>,
     /// Clones that fail instead of becoming ready, and how.
     broken: VecDeque<ParseIntError>,
@@ -101,7 +101,7 @@ impl Service<u32> for Gated {
     }
 }
 
-/// Until so many clones wait for the gate.
+/// Until this many clones wait for the gate.
 async fn are_waiting(gate: &Mutex<Gate>, count: usize) {
     let waiting = poll_fn(|cx| {
         let mut gate = gate.lock().unwrap();

@@ -118,7 +118,7 @@ fn results_are_safe_before_their_message_is_acknowledged() {
     over_each("results_are_safe_before_their_message_is_acknowledged", law);
 }
 
-/// So many acknowledgements are lost. Nothing else would tell of it until the lease ends, so it ends at once.
+/// This many acknowledgements are lost. Nothing else would tell of it until the lease ends, so it ends at once.
 struct Lossy(AtomicU32);
 
 impl Meddle for Lossy {

@@ -7,7 +7,7 @@
 use crate::plain::LINE_BYTES;
 use crate::prefetch::prefetch;
 
-/// Blocks of so many bytes are beyond the second level of most processors. Below, asking would only cost.
+/// Blocks of this many bytes are beyond the second level of most processors. Below, asking would only cost.
 const LARGE: usize = 4 << 20;
 
 /// Bytes that are asked for at once, before the loop over as many begins.

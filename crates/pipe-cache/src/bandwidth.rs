@@ -19,7 +19,7 @@ pub struct Bandwidth {
     pub beyond_caches: bool,
 }
 
-/// Copies are made at least so often, and at least so long; the fastest counts, as others use the memory too.
+/// Copies are made at least so often, and at least this long; the fastest counts, as others use the memory too.
 const ROUNDS: usize = 3;
 const AT_LEAST: Duration = Duration::from_millis(20);
 
@@ -39,7 +39,7 @@ pub fn copy_bandwidth() -> Bandwidth {
     copy_bandwidth_of(cache.saturating_mul(2).min(MOST_BYTES))
 }
 
-/// Measures the copy of a buffer of so many bytes, rounded up to whole cache lines, and at least one: of 16 KiB say, to compare with what
+/// Measures the copy of a buffer of `buffer_bytes` bytes, rounded up to whole cache lines, and at least one: of 16 KiB say, to compare with what
 /// stays in the nearest cache.
 ///
 /// ```

@@ -6,7 +6,7 @@ use pipe_core::kernel::Compare;
 use pulp::WithSimd;
 
 impl Simd {
-    /// How many numbers compare so with the bound. For bytes that are equal to one, [`count_byte`](Simd::count_byte) is faster.
+    /// Counts the numbers for which `compare` holds against `bound`. For bytes that are equal to one, [`count_byte`](Simd::count_byte) is faster.
     ///
     /// ```
     /// use pipe_core::kernel::Compare;

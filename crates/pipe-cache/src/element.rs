@@ -164,7 +164,7 @@ fn pow_f64(exponent: f64, tile: &mut [f64]) {
     each(tile, |x| x.powf(exponent));
 }
 
-/// Integers are added up in one that has room for a piece of so many of them.
+/// Integers are added up in one that has room for a piece of this many of them.
 macro_rules! integer {
     ($($integer:ty => $wide:ty, $piece:expr;)+) => { $(
         impl Element for $integer {

@@ -3,7 +3,7 @@
 use crate::simd::Simd;
 use pulp::WithSimd;
 
-/// From so many bytes on pairs are counted: below, it would take longer to add up the table of pairs than it saves.
+/// From this many bytes on pairs are counted: below, it would take longer to add up the table of pairs than it saves.
 const PAIRS: usize = 48 << 10;
 
 impl Simd {

@@ -23,7 +23,7 @@ impl Simd {
         self.run_pair_in_tiles(Self::TILE_BYTES, program, x, y);
     }
 
-    /// A tile of one column and one of the other take so many bytes together.
+    /// A tile of one column and one of the other take this many bytes together.
     pub(crate) fn run_pair_in_tiles<T: Element>(
         &self,
         bytes: usize,

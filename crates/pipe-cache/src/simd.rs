@@ -60,13 +60,13 @@ impl Simd {
         self.arch.dispatch(Tiles { program, block, tile: bytes / size_of::<T>() });
     }
 
-    /// Makes of each number what the closure does. What the closure calls has to be inlined (arithmetic, `#[inline(always)]`,
+    /// Replaces each number by what the closure makes of it. What the closure calls has to be inlined (arithmetic, `#[inline(always)]`,
     /// [`math`](crate::math)) and to have no branch that skips work; then the loop takes a register at a time.
     pub fn map<T: Copy>(&self, block: &mut [T], f: impl Fn(T) -> T) {
         self.arch.dispatch(Each { block, f });
     }
 
-    /// Keeps the numbers that compare so with the bound, in their order.
+    /// Keeps the numbers for which `compare` holds against `bound`, in their order.
     pub fn retain<T: Element>(&self, compare: Compare, bound: T, block: &mut Vec<T>) {
         let kept = T::retain_on(self.arch, compare, bound, block);
         block.truncate(kept);

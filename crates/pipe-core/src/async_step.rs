@@ -26,7 +26,7 @@ pub trait AsyncStep: Send + Sync {
     fn settle(output: <Self::Future as Future>::Output) -> Result<Self::Out, BoxError>;
 }
 
-/// Behind [`Pipeline::map_async`](crate::Pipeline::map_async).
+/// Made by [`Pipeline::map_async`](crate::Pipeline::map_async).
 pub struct MapAsync<F, T> {
     map: F,
     item: PhantomData<fn(T)>,
@@ -59,7 +59,7 @@ where
     }
 }
 
-/// Behind [`Pipeline::try_map_async`](crate::Pipeline::try_map_async).
+/// Made by [`Pipeline::try_map_async`](crate::Pipeline::try_map_async).
 pub struct TryMapAsync<F, T, U, E> {
     map: F,
     items: PhantomData<fn(T) -> (U, E)>,

@@ -169,7 +169,7 @@ impl<T> Items<T> {
         self
     }
 
-    /// How many are left.
+    /// How many items are left.
     #[expect(clippy::len_without_is_empty, reason = "`Batch` has it")]
     pub fn len(&self) -> usize {
         self.items.len()
@@ -290,7 +290,7 @@ opaque!([T] Spares[T]);
 const SPARES_KEPT: usize = 8;
 
 impl<T> Spares<T> {
-    /// None yet.
+    /// An empty stock of buffers.
     pub fn new() -> Self {
         Spares { buffers: Arc::default() }
     }

@@ -10,7 +10,7 @@ use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-/// Behind [`Pipeline::try_map_batch_async`](crate::Pipeline::try_map_batch_async).
+/// Made by [`Pipeline::try_map_batch_async`](crate::Pipeline::try_map_batch_async).
 pub struct BatchCall<F, T, U, E> {
     call: F,
     items: PhantomData<fn(T) -> (U, E)>,

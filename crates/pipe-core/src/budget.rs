@@ -94,8 +94,8 @@ impl Budget {
         Permit { account: self.account.clone(), bytes: 0, stays: Stays::Resident }
     }
 
-    /// Grants only so much of the limit from now on, until told otherwise: where memory is short beyond this program. More than the limit
-    /// is the limit. What is in use stays in use; what can spill is asked to.
+    /// Lowers what is granted to `bytes` until told otherwise, for times when memory is short outside of this program. More than the limit counts
+    /// as the limit. What is in use stays in use; the largest holder that can spill is asked to.
     pub fn allow(&self, bytes: usize) {
         self.account.allow(bytes);
     }
@@ -111,11 +111,11 @@ impl Budget {
         self.account.is_overdrawn()
     }
 
-    /// The most that would be granted now, on all levels: what fits, less what others wait for beyond this one's part. Who has nothing in
-    /// flight is granted more than that.
+    /// The most that would be granted now, on all levels: what fits, less what others wait for beyond this one's part. An account with
+    /// nothing in flight is granted more than that.
     ///
-    /// A look is no request: who finds too little here, and goes on asking nobody, is not kept anything free. For that,
-    /// [`try_take`](Budget::try_take) what is wanted.
+    /// Looking reserves nothing: no bytes are kept free for a caller that finds too little here. To be kept in mind, ask with
+    /// [`try_take`](Budget::try_take).
     pub fn free(&self) -> usize {
         self.account.free()
     }
@@ -130,7 +130,7 @@ impl Budget {
         self.account.is_asked()
     }
 
-    /// It has spilled. It may be asked again.
+    /// Says that this [`spiller`](Budget::spiller) has spilled, so that it may be asked again.
     pub fn has_spilled(&self) {
         self.account.answered();
     }
@@ -175,7 +175,7 @@ impl Budget {
         self.account.held_back()
     }
 
-    /// Who holds something of it, the largest first. For errors and reports: it takes a lock of each budget below.
+    /// The holders of its bytes, the largest first. For errors and reports: it takes a lock of each budget below.
     pub fn consumers(&self) -> Vec<Consumer> {
         self.account.consumers()
     }

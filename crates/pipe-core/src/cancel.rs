@@ -64,7 +64,7 @@ impl Cancel {
         self.shared.on.load(Relaxed)
     }
 
-    /// A switch of its own that goes on with this one, and can be switched on alone.
+    /// A switch that is switched on together with this one, and can also be switched on alone.
     pub fn child(&self) -> Cancel {
         let child = Cancel::new();
         self.adopt(&child);
@@ -85,7 +85,7 @@ impl Cancel {
     }
 
     /// Wakes a task once: when this is switched on, or its run is told to drain and may have to end sooner. For executors whose waits are
-    /// futures. Who was woken by a drain comes here again, and then looks how much time is left.
+    /// futures. A task that was woken by a drain comes here again, and then looks how much time is left.
     pub fn wake(&self, waker: Waker) {
         self.shared.followers().wakers.push(waker);
         // As in `adopt`.

@@ -37,7 +37,7 @@ pub fn from_chunks<'p, T: Sync>(
     start.then("from_chunks", Emits::One, Chunks { items, size })
 }
 
-/// Turns a number into a part of a slice; behind [`from_chunks`].
+/// Turns a number into a part of a slice; made by [`from_chunks`].
 pub struct Chunks<'p, T> {
     items: &'p [T],
     size: usize,

@@ -4,17 +4,18 @@ use crate::cancel::Cancel;
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
-/// Where a run gets its time from: deadlines, the age of batches, the waits between attempts. (Sizes of batches are measured by that of the
-/// executor, which is the machine's own unless it runs in virtual time.)
+/// Where a run gets its time from: for deadlines, the age of batches, the waits between attempts.
+///
+/// Batches are sized by the clock of the executor instead, which is the machine's own unless it runs in virtual time.
 pub trait Clock: Send + Sync {
-    /// Since some moment that stays the same.
+    /// The time since a fixed moment. It never goes back.
     fn now(&self) -> Duration;
 
     /// Waits for `span`, or until `stop` is switched on.
     fn wait(&self, span: Duration, stop: &Cancel);
 
-    /// Wakes `waker` once it shows `at` or more, and says whether it will: a clock that goes with real time need not, who waits can do so by
-    /// himself.
+    /// Arranges that `waker` is woken once the clock shows `at` or more, and returns true. A clock that goes with real time may return false and
+    /// do nothing: then the caller has to wait by other means, such as a timer of its runtime.
     fn wake_at(&self, at: Duration, waker: &Waker) -> bool {
         let _ = (at, waker);
         false

@@ -1,4 +1,4 @@
-//! Who holds memory of a budget.
+//! The holders of a budget's memory.
 
 use std::fmt;
 

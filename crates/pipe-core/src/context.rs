@@ -73,7 +73,7 @@ impl Context {
         self.run.is_cancelled()
     }
 
-    /// Who computes kernels in this run.
+    /// What computes kernels in this run.
     pub fn runner(&self) -> &dyn Runner {
         self.run.runner()
     }

@@ -67,7 +67,7 @@ pub enum RunError {
     /// Something alone is larger than the memory limit: a batch of one item, the accumulators of a fold, the outputs that an iterator or
     /// an attempt must keep.
     Budget {
-        /// Who asked.
+        /// The stage that asked for it.
         stage: String,
         /// Bytes asked for.
         wanted: usize,
@@ -75,7 +75,7 @@ pub enum RunError {
         in_use: usize,
         /// The limit, in bytes.
         limit: usize,
-        /// Who holds the most of it: up to three, the largest first.
+        /// The holders of the largest parts of it: up to three, the largest first.
         holders: Vec<Consumer>,
     },
     /// A setting makes no sense. Reported before anything runs.

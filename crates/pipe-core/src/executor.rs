@@ -1,4 +1,4 @@
-//! Who runs a plan.
+//! Executors: what runs a plan.
 
 use crate::budget::Budget;
 use crate::clock::{Clock, SystemClock};
@@ -8,8 +8,10 @@ use crate::plan::Plan;
 use crate::run::RunState;
 use std::sync::Arc;
 
-/// Runs plans. [`Inline`](crate::Inline) is the reference; every other executor gives the same outputs (as multisets where a segment's
-/// order is [`Order::Any`](crate::Order::Any)), the same errors and the same accounts, and `testing::laws` checks that it does.
+/// Runs pipelines, each lowered to a [`Plan`].
+///
+/// [`Inline`](crate::Inline) is the reference. Every other executor gives the same outputs (as multisets where a segment's order is
+/// [`Order::Any`](crate::Order::Any)), the same errors and the same counts; `testing::laws` checks that it does.
 ///
 /// What an executor does with a plan:
 /// 1. pulls batches and runs each through the nodes, a batch at a time, in slices between which it calls
@@ -24,13 +26,13 @@ pub trait Executor<'p> {
     /// How it drives an async stage; [`Infallible`](std::convert::Infallible) if it has no reactor. See [`Drives`].
     type Async;
 
-    /// What it is and what it would use.
+    /// Its name, its workers and its memory limit, before anything runs.
     ///
     /// # Errors
     /// `Config`, if a setting makes no sense. Asked before anything is pulled.
     fn profile(&self) -> Result<Profile, RunError>;
 
-    /// Who computes kernels in its runs: plain loops, unless it has something better.
+    /// What computes kernels in its runs: plain loops, unless it has something better.
     fn runner(&self) -> Arc<dyn Runner> {
         Arc::new(Scalar)
     }

@@ -29,7 +29,7 @@ use std::time::Duration;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Explain {
-    /// Who would run it, with how many workers, in how much memory.
+    /// The executor that would run it, with its workers and its memory limit.
     pub profile: Profile,
     /// The segments, from the source on. Those without a stage are left out. All counts are zero, or those of the earlier run.
     pub segments: Vec<SegmentReport>,
@@ -41,7 +41,7 @@ pub struct Explain {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Earlier {
-    /// Who ran it.
+    /// The name of its executor.
     pub executor: &'static str,
     /// Workers that ran.
     pub workers: usize,

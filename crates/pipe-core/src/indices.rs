@@ -30,13 +30,13 @@ pub fn from_range(range: Range<usize>) -> Pipeline<Start<FromRange>, Identity, O
     Pipeline::start(FromRange::new(range))
 }
 
-/// The source behind [`from_range`].
+/// The source of [`from_range`].
 #[derive(Debug)]
 pub struct FromRange {
     left: Range<usize>,
 }
 
-/// Who asks for as many items as there may be in a batch has cheap ones, and asks for no more because of the room that items take. These take
+/// An executor that asks for as many items as there may be in a batch has cheap ones, and asks for no more because of the room that items take. These take
 /// none: 32,768 of 2 ns are a batch of 65 us.
 const MORE: usize = 4;
 

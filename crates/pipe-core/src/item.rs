@@ -1,7 +1,7 @@
 //! What flows between two steps: owned items, or rows that borrow from the batch that holds them.
 //!
-//! A closure is checked against `I::Of<'a>` for every `'a`, and that is all a *family* is for. Who only maps owned values never
-//! meets one; who writes a parser that returns a borrowed row writes `rows!(Row)` once.
+//! A closure is checked against `I::Of<'a>` for every `'a`, and that is all a *family* is for. If you only map owned values
+//! you never meet one; if you write a parser that returns a borrowed row, you write `rows!(Row)` once.
 
 use crate::opaque::opaque;
 use std::marker::PhantomData;
@@ -69,8 +69,10 @@ impl<T: Send + 'static> Owned for Own<T> {
     type T = T;
 }
 
-/// That `Self` and `J` are the same family. A detour on purpose: a method bound by `I: Owned` does not exist for other families, and the
-/// compiler then lists bounds; one bound by `J: Owned, I: Same<J>` exists, and the compiler says what [`Owned`] has to say.
+/// Says that `Self` and `J` are the same family; implemented for all types.
+///
+/// It is there for the sake of error messages. A method bound by `I: Owned` does not exist for other families, and the compiler then only
+/// lists bounds. One bound by `J: Owned, I: Same<J>` always exists, and the compiler prints the message of [`Owned`].
 pub trait Same<J> {}
 
 impl<I> Same<I> for I {}

@@ -11,7 +11,7 @@ use crate::stage::Flow;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-/// The outputs of a pipeline, made on this thread as they are asked for; behind [`Pipeline::iter`](crate::Pipeline::iter).
+/// The outputs of a pipeline, made on this thread as they are asked for; made by [`Pipeline::iter`](crate::Pipeline::iter).
 ///
 /// After an error it ends. Dropping it drops what is left: nothing more is pulled from the source.
 pub struct Iter<'p, T> {

@@ -3,8 +3,10 @@
 use std::fs;
 use std::sync::OnceLock;
 
-/// The default memory limit of a run: the smaller of 256 MiB and a quarter of what this process may use, which is the limit of its
-/// control group (Linux, version 2 or 1) or the memory of the machine. Where the system tells nothing: 256 MiB. Read once.
+/// The default memory limit of a run, in bytes: the smaller of 256 MiB and a quarter of what this process may use.
+///
+/// What it may use is the limit of its control group (Linux, version 2 or 1) or else the memory of the machine. Where the system does not
+/// say, it is 256 MiB. Determined once per process.
 ///
 /// Beside this, pipe-core reads no files.
 pub fn default_memory_limit() -> usize {

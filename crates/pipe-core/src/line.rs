@@ -12,8 +12,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A row of workers, for executors: carries batches from the first to the outlet behind the last, in slices of about 100 us, between
-/// which it looks whether the run was cancelled or has failed elsewhere. Named [`Line`] and [`SerialLine`].
+/// A row of workers, for those who write executors; use it as [`Line`] or [`SerialLine`].
+///
+/// It carries batches from the first worker to the outlet after the last one, in slices of about 100 us. Between slices it checks whether
+/// the run was cancelled or has failed elsewhere.
 pub struct LineOf<W: ?Sized> {
     stops: Vec<Stop<W>>,
     status: Status,

@@ -5,7 +5,7 @@ use crate::error::RunError;
 use crate::executor::Profile;
 use crate::limit::default_memory_limit;
 
-/// What an executor was told about memory. Each has one of these, so that its two settings have the same names and mean the same:
+/// The memory settings of an executor. Every executor embeds one of these, so that the two settings have the same names and meaning on all:
 ///
 /// | setting | what it is | unless set |
 /// | --- | --- | --- |
@@ -21,12 +21,12 @@ pub struct MemorySettings {
 }
 
 impl MemorySettings {
-    /// Each run may have so many bytes in flight.
+    /// Sets how many bytes each run may have in flight.
     pub fn set_limit(&mut self, bytes: usize) {
         self.limit = Some(bytes);
     }
 
-    /// All runs together take from this budget; each is a child of it.
+    /// Sets the budget that all runs take from together; each run is a child of it.
     pub fn set_budget(&mut self, budget: &Budget) {
         self.budget = Some(budget.clone());
     }

@@ -1,4 +1,4 @@
-//! Who is told what a run does: per batch and per change, never per item.
+//! Observers are told what a run does: per batch and per change, never per item.
 
 use crate::error::{Payload, RunError};
 use crate::event::Event;
@@ -59,7 +59,7 @@ impl<F: Fn(&Observed<'_>) + Send + Sync> Observer for F {
 pub enum Observed<'a> {
     /// The run begins: before anything is pulled.
     Began {
-        /// Who runs it, and its segments: [`Part::Segment`] counts them from 0.
+        /// What runs it, and its segments: [`Part::Segment`] counts them from 0.
         plan: &'a Explain,
         /// Its handle, to be cloned by who wants to look at the run from outside.
         run: &'a Run,
@@ -107,7 +107,7 @@ impl fmt::Display for Part {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Slice {
-    /// Who worked.
+    /// The worker.
     pub part: Part,
     /// Items that it took. 0 for the source, whose batches do not tell how many items they have.
     pub items: u64,

@@ -123,13 +123,13 @@ pub struct Rate {
     burst: u32,
 }
 
-/// So many operations a second, evenly spread: one each `1 / operations` seconds. Zero is a `Config` error.
+/// This many operations a second, evenly spread: one each `1 / operations` seconds. Zero is a `Config` error.
 pub const fn per_second(operations: u32) -> Rate {
     Rate::new(operations, Duration::from_secs(1))
 }
 
 impl Rate {
-    /// So many operations in each `span`, evenly spread. Zero operations are a `Config` error.
+    /// This many operations in each `span`, evenly spread. Zero operations are a `Config` error.
     pub const fn new(operations: u32, span: Duration) -> Self {
         Rate { operations, span, burst: 1 }
     }

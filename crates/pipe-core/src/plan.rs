@@ -110,13 +110,13 @@ pub trait Loop<'p> {
 pub struct Node<'p, A = Infallible> {
     /// The index of its segment, for [`RunState::order`] and the like. That of the sink is one more than the last.
     pub segment: usize,
-    /// Who may run it.
+    /// By how many workers it may be run.
     pub work: Work<'p, A>,
 }
 
 opaque!(['p, A] Node['p, A]);
 
-/// Who may run a node.
+/// By how many workers a node may be run.
 pub enum Work<'p, A = Infallible> {
     /// A fused segment: any number of workers, each built on the thread that uses it.
     Parallel(Arc<dyn Segment<'p> + 'p>),

@@ -16,7 +16,7 @@ pub(crate) struct Resident {
     slices: usize,
     /// Since it was empty.
     age: usize,
-    /// After so many it is weighed again.
+    /// After this many it is weighed again.
     due: usize,
     /// How often the state was put on disk, and how much of it.
     spilled: (u64, u64),
@@ -85,7 +85,7 @@ impl Resident {
         }
         let until_full = room.checked_div(grown).unwrap_or(usize::MAX);
         (self.slices, self.due) = (0, 1 + (bytes >> 16).min(until_full / 2));
-        // Who holds nothing that stays cannot help, and is not to blame.
+        // A holder of nothing that stays cannot help, and is not to blame.
         if self.charge.is_none() {
             return Ok(());
         }

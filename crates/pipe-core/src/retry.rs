@@ -61,8 +61,8 @@ impl Retry {
         self
     }
 
-    /// Whether attempt number `attempt` (from 1), which has failed, is followed by another one; with so many attempts beyond the first
-    /// so far, for so many items.
+    /// Whether attempt number `attempt` (from 1), which has failed, is followed by another one; with this many attempts beyond the first
+    /// so far, for this many items.
     pub(crate) fn allows(&self, attempt: u32, retried: u64, taken: u64) -> bool {
         let within = |share: u32| {
             let share = u128::from(taken) * u128::from(share) / 1_000_000;

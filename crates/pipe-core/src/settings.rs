@@ -101,14 +101,14 @@ pub(crate) struct SegmentInfo {
 /// Makes a batch of the next item alone, which stays in this one too.
 pub(crate) type Again<B> = fn(&B) -> Option<B>;
 
-/// Who runs a segment.
+/// How a segment is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SegmentKind {
     /// Any number of workers.
     Parallel,
     /// One worker at a time, in order.
     Serial,
-    /// A reactor, with so many operations in flight as its concurrency says.
+    /// By a reactor, with as many operations in flight as its concurrency allows.
     Async,
 }
 

@@ -36,7 +36,7 @@
 //!
 //! *The sum.* `Below::wanted` is what all branches want together. A want is added to the sum before it is entered in the branch, and taken from
 //! the sum after it is taken out of there; both by one atomic exchange, which says what was there before. So the sum is never less than its
-//! parts, whoever comes in between, and equal to them when nobody does. Who reads too much refuses one request too many, whose owner looks
+//! parts, whoever comes in between, and equal to them when nobody does. A reader that sees too much refuses one request too many, whose owner looks
 //! again; nothing is granted that should not be.
 //!
 //! *A refusal, while the last thing in flight comes back.* One thread marks the account as refused, then looks whether something is in
@@ -97,7 +97,7 @@ impl Below {
         children.iter().filter_map(Weak::upgrade).collect()
     }
 
-    /// The part of each, of so many bytes.
+    /// The part of each, of this many bytes.
     pub(crate) fn part(&self, allowance: usize) -> usize {
         allowance / self.live.load(Relaxed).max(1)
     }
@@ -107,7 +107,7 @@ impl Below {
         self.wanted.load(Relaxed).saturating_sub(own.bytes.load(Relaxed))
     }
 
-    /// A branch wants so much. True if it wanted nothing before.
+    /// A branch wants this much. True if it wanted nothing before.
     pub(crate) fn enter(&self, want: &Want, bytes: usize) -> bool {
         self.wanted.fetch_add(bytes, Relaxed);
         let before = want.bytes.fetch_max(bytes, Relaxed);

@@ -54,7 +54,7 @@ impl<T: Send> Sink<T> for Vec<T> {
     }
 }
 
-/// Calls a closure with each item; behind [`Pipeline::for_each`](crate::Pipeline::for_each).
+/// Calls a closure with each item; made by [`Pipeline::for_each`](crate::Pipeline::for_each).
 pub struct ForEach<F>(pub(crate) F);
 
 opaque!([F] ForEach[F]);
@@ -73,7 +73,7 @@ impl<T, F: FnMut(T) + Send> Sink<T> for ForEach<F> {
     }
 }
 
-/// Merges the accumulators of a fold into the first one; behind [`Pipeline::fold`](crate::Pipeline::fold).
+/// Merges the accumulators of a fold into the first one; made by [`Pipeline::fold`](crate::Pipeline::fold).
 pub struct Merge<A, M> {
     pub(crate) into: Option<A>,
     pub(crate) merge: M,

@@ -35,7 +35,7 @@ impl Want {
 /// What [`Source::poll_pull`] gives: what `pull` would, or nothing yet.
 pub type Pulled<B> = Poll<Result<Option<B>, BoxError>>;
 
-/// Gives batches until it ends. One worker at a time pulls, under the executor's lock.
+/// Where a pipeline's items come from. An executor pulls batches until there are no more, one worker at a time.
 ///
 /// ```
 /// use pipe_core::{FromIter, Inline, Source, concat};
@@ -62,10 +62,10 @@ pub trait Source: Send {
     /// Whatever keeps it from reading on. The run ends with [`RunError::Source`](crate::RunError::Source).
     fn pull(&mut self, want: Want) -> Result<Option<Self::Batch>, BoxError>;
 
-    /// As `pull`, for live sources: the batch also ends when `is_due` says so, which is asked after each item. It ends no wait: while the
-    /// source has no next item, it holds back those that it has taken for the batch.
+    /// As `pull`, for live sources: the batch also ends when `is_due`, asked after each item, returns true. It cannot interrupt a wait: while
+    /// the source waits for its next item, it holds back those that it has already taken for the batch.
     ///
-    /// Unless it is written, it pulls: right for sources that have their items at hand.
+    /// The default calls `pull`, which is right for sources that have their items at hand.
     ///
     /// # Errors
     /// As for `pull`.
@@ -78,18 +78,17 @@ pub trait Source: Send {
         self.pull(want)
     }
 
-    /// As `pull`, for who has other sources to turn to: where `pull` would wait for another run this returns `Pending`, and wakes `waker`
-    /// once it is worth asking again. Only the waker given last is woken.
+    /// As `pull`, for callers that have other sources to turn to: where `pull` would wait for another run, this returns `Pending`, and wakes
+    /// `waker` once it is worth asking again. Only the waker given last is woken.
     ///
-    /// Unless it is written, it pulls: right for sources that have their items at hand, and for those that cannot wait otherwise, such
-    /// as files.
+    /// The default calls `pull`, which is right for sources that have their items at hand, and for those that can only block, such as files.
     fn poll_pull(&mut self, want: Want, waker: &Waker) -> Pulled<Self::Batch> {
         let _ = waker;
         Poll::Ready(self.pull(want))
     }
 
-    /// Whether its settings make sense. Asked when a pipeline is started with it; what it says is what the run says, before anything is
-    /// pulled. A source made of sources asks these too.
+    /// Checks its settings. Called when a pipeline is started with it; an error here becomes the error of the run, before anything is pulled.
+    /// A source made of other sources checks these too.
     ///
     /// # Errors
     /// `Config`.
@@ -97,18 +96,18 @@ pub trait Source: Send {
         Ok(())
     }
 
-    /// What it has to say in the report since it was asked last: that it does otherwise than it was asked to, say. A run asks after each
-    /// pull; a source made of sources hands on what these say.
+    /// Events for the report since the last call, such as a fallback that it had to take. A run asks after each pull; a source made of other
+    /// sources passes on theirs.
     fn take_events(&mut self) -> Vec<Event> {
         Vec::new()
     }
 
-    /// Told once, before the run asks it for anything: `stop` is switched on when the run wants nothing more of it, because it was
-    /// cancelled, dropped or drained, has failed, or has had enough. A source that waits for others, for a peer or a stream, ends its
-    /// wait then and returns `None` ([`Cancel::wake`] tells it); else the run goes on until they say something. A source made of sources
-    /// tells these too.
+    /// Hands over the switch that will end its waits. Called once, before the first pull. The run switches `stop` on when it wants nothing
+    /// more: it was cancelled, dropped or drained, it has failed, or it has had enough. A source that waits for others, such as a peer or a
+    /// stream, then ends its wait and returns `None`; [`Cancel::wake`] tells it. If it does not, the run ends only when the peer says
+    /// something. A source made of other sources passes the switch on to them.
     ///
-    /// Unless it is written, nothing is done: right for sources that have their items at hand.
+    /// The default does nothing, which is right for sources that have their items at hand.
     fn stopped_by(&mut self, stop: &Cancel) {
         let _ = stop;
     }
@@ -170,12 +169,12 @@ pub fn from_source<S: Source>(source: S) -> Pipeline<Start<S>, Identity, S::Item
 
 /// Starts a pipeline from an iterator. Positions are indices.
 ///
-/// Items are `'static`, since they may wait on an edge for another thread. Of what borrows from something shorter-lived (`&str` of a local
-/// `String`) own each item first, `text.lines().map(str::to_owned)`; or write a source that owns the text and lends it, as the lines of
-/// `pipe-stream` do.
+/// Items are `'static`, since they may wait on an edge for another thread. If yours borrow from something shorter-lived (a `&str` of a local
+/// `String`), own each one first, `text.lines().map(str::to_owned)`; or use a source that owns the text and lends it, as `Text` of
+/// `pipe-stream` does.
 ///
-/// Behind it stands [`try_map`](Pipeline::try_map), not [`parse`](Pipeline::parse): that is for rows which borrow from their batch, and an
-/// item of an iterator is moved into the stage. The compiler says of the latter that "one type is more general than the other".
+/// To parse items, use [`try_map`](Pipeline::try_map). [`parse`](Pipeline::parse) is for rows that borrow from their batch, whereas an item
+/// of an iterator is moved into the stage; the compiler then complains that "one type is more general than the other".
 ///
 /// ```
 /// use pipe_core::{Inline, from_iter};
@@ -191,7 +190,7 @@ where
     Pipeline::start_iter(FromIter::new(items))
 }
 
-/// The source behind [`from_iter`].
+/// The source of [`from_iter`].
 pub struct FromIter<I: Iterator> {
     pub(crate) items: I,
     /// The position of the next item.

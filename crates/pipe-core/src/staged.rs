@@ -8,7 +8,7 @@
 //! There is no turn to be taken here, on purpose. A turn that is given back with the attempt lets the next worker keep back a whole record
 //! while those of the one before still wait for their place. One that is held until they are gone is held by who waits for its place, and
 //! wanted by who has it: both wait for ever. The next place is the one thing that nobody has to wait for, and when it moves on, all
-//! that was kept back there is gone. Who waits for it is woken as for room: that is the executor's, see [`Outlet::wait_for_room`].
+//! that was kept back there is gone. A worker that waits for it is woken as for room: that is the executor's, see [`Outlet::wait_for_room`].
 
 use crate::budget::Permit;
 use crate::plan::{BoxBatch, Outlet};

@@ -20,7 +20,7 @@ use std::time::Instant;
 
 /// Bytes before each of the two places of the numbers: how many a filter has kept.
 const HEAD: usize = 16;
-/// At least so many bytes for what kernels leave besides: there is room for a histogram of any number of parts.
+/// At least this many bytes for what kernels leave besides: there is room for a histogram of any number of parts.
 const BESIDE: usize = 1 << 20;
 
 /// A column of numbers on the device: copied there once, computed over as often as you like, and copied back when it is asked for. What
@@ -146,7 +146,7 @@ impl<T: Element> Column<T> {
         Ok(())
     }
 
-    /// Keeps the numbers that compare so with the bound, in their order.
+    /// Keeps the numbers for which `compare` holds against `bound`, in their order.
     ///
     /// # Errors
     /// The driver's.
@@ -163,7 +163,7 @@ impl<T: Element> Column<T> {
         Ok(())
     }
 
-    /// Puts in the place of each number the sum of all until it. Integers only.
+    /// Replaces each number by the sum of all numbers up to and including it. Integers only.
     ///
     /// # Errors
     /// The driver's; `NoKernel` for floats, whose sums depend on the order of additions.
@@ -174,7 +174,7 @@ impl<T: Element> Column<T> {
         self.launch(&Scan { regions: &[0, 1], from: 0, sums: 0, len: self.len }.launches::<T, T>())
     }
 
-    /// How many numbers compare so with the bound.
+    /// Counts the numbers for which `compare` holds against `bound`.
     ///
     /// # Errors
     /// The driver's.

@@ -123,13 +123,13 @@ impl Gpu {
         self
     }
 
-    /// Who decides whether a block is worth the way to the device.
+    /// How it is decided whether a block is worth the way to the device.
     pub fn gate(mut self, gate: Gate) -> Self {
         self.gate = gate;
         self
     }
 
-    /// Who computes kernels where the device does not; plain loops unless set.
+    /// What computes kernels where the device does not; plain loops unless set.
     pub fn or_on(mut self, cpu: impl Runner + 'static) -> Self {
         self.cpu = Arc::new(cpu);
         #[cfg(feature = "cuda")]

@@ -6,7 +6,7 @@ use pipe_core::{BoxError, Items, Own, RunError, Source, Want, Weigh};
 use std::error::Error;
 use std::fmt;
 
-/// Blocks that a function has filled; behind [`PinnedBlocks::filled_by`]. Positions are indices of numbers.
+/// Blocks that a function has filled; made by [`PinnedBlocks::filled_by`]. Positions are indices of numbers.
 pub struct Filled<T, F> {
     blocks: PinnedBlocks<T>,
     fill: F,

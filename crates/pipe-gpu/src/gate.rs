@@ -3,7 +3,7 @@
 //! The bus is slow beside both ends: a block goes there and back, and meanwhile the CPU may have been done. So what the CPU takes is
 //! measured on the first blocks of the very program, what the bus takes is measured when the device is opened, and the smaller one wins.
 
-/// Who decides whether blocks go to the device.
+/// How it is decided whether a block goes to the device.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 #[non_exhaustive]
 pub enum Gate {
@@ -76,7 +76,7 @@ impl Clock {
         self.best.filter(|_| self.trials >= TRIALS)
     }
 
-    /// Another block took so many.
+    /// Another block took this many.
     pub(crate) fn took(&mut self, seconds: f64) {
         self.best = Some(self.best.map_or(seconds, |best| best.min(seconds)));
         self.trials += 1;

@@ -7,7 +7,7 @@ use crate::job::{Before, Count, MinMax};
 use pipe_core::kernel::{self, Bins, Compare, Program};
 use std::fmt;
 
-/// The numbers of a [`Column`] as a program would leave them: what is made of them comes back, and they go nowhere. Behind [`Column::mapped`].
+/// The numbers of a [`Column`] as a program would leave them: what is made of them comes back, and they go nowhere. Made by [`Column::mapped`].
 ///
 /// ```
 /// use pipe_core::kernel::{Compare, Program};

@@ -132,7 +132,7 @@ pub(crate) fn places<T: Element>(regions: &Regions) -> ([usize; 3], usize) {
     (places, end)
 }
 
-/// The most units, up to `limit`, whose regions have room in so many bytes.
+/// The most units, up to `limit`, whose regions have room in this many bytes.
 pub(crate) fn most_units<T: Element>(
     limit: usize,
     bytes: usize,

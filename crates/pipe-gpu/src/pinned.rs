@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 /// Blocks of one size in pinned memory, which are used again. Made by [`Gpu::pinned`]; clones share them.
 ///
 /// A device copies at the rate of its bus from pinned memory only: any other block is copied once more on the host, to pinned memory and back. To pin
-/// is slow, so blocks come back here when they are dropped. Who asks for more than are pinned at most gets ordinary memory, which works just as
+/// is slow, so blocks come back here when they are dropped. Whoever asks for more than are pinned at most gets ordinary memory, which works just as
 /// well, and is slower; nobody waits.
 ///
 /// ```
@@ -54,7 +54,7 @@ struct Kept {
 }
 
 impl Gpu {
-    /// Blocks of so many numbers in pinned memory, at most so many of them at once. For a chain with one [`Pinned`](crate::Pinned) step: two for each worker, and as many
+    /// Blocks of `numbers` numbers in pinned memory, at most `blocks` of them at once. For a chain with one [`Pinned`](crate::Pinned) step: two for each worker, and as many
     /// as wait between steps. Nothing is pinned before the first one is [taken](PinnedBlocks::take).
     pub fn pinned<T: Element>(&self, numbers: usize, blocks: usize) -> PinnedBlocks<T> {
         let shared = Shared {

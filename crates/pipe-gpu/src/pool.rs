@@ -126,7 +126,7 @@ impl Pool {
         }
     }
 
-    /// What to say if the device has no room for so many bytes though the limit has.
+    /// What to say if the device has no room for this many bytes though the limit has.
     ///
     /// # Errors
     /// The same, if the limit has no room for them.

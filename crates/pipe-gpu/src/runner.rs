@@ -1,4 +1,4 @@
-//! Who computes the kernels of a run: the device where it is there and worth it, the runner for the CPU elsewhere.
+//! What computes the kernels of a run: the device where it is there and worth it, the runner for the CPU elsewhere.
 
 use crate::error::GpuError;
 use crate::executor::{Gpu, Without};

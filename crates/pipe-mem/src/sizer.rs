@@ -60,7 +60,7 @@ fn kibibytes(text: &str) -> Option<usize> {
 mod tests {
     use super::*;
 
-    /// What it settles at when each item takes so long.
+    /// What it settles at when each item takes this long.
     fn settled(ns_per_item: u64) -> BatchSizer {
         let mut sizer = BatchSizer::new(256 << 10);
         for _ in 0..40 {

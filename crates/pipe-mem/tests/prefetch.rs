@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// Far longer than anything here takes: only who would wait for ever waits so long.
+/// Far longer than anything here takes: only who would wait for ever waits this long.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Gives one item per batch, made by a function of how many there were before.

@@ -129,7 +129,7 @@ fn this_machine_says_something_sane() {
     }
 }
 
-/// Lends so many objects at once, and takes them back. One that is bound to no thread keeps them in one place.
+/// Lends this many objects at once, and takes them back. One that is bound to no thread keeps them in one place.
 fn idle(pool: &LimitedPool<Vec<u8>>, count: usize) {
     let all: Vec<_> = (0..count).map(|_| pool.try_get().unwrap()).collect();
     drop(all);

@@ -1,6 +1,6 @@
 //! What the limit means: refused where it makes no sense, kept where it does, a typed error where it cannot be kept.
 
-use pipe_core::{Cancel, RunError, from_iter};
+use pipe_core::{Cancel, Inline, RunError, from_iter};
 use pipe_mem::Lazy;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
@@ -33,6 +33,20 @@ fn an_accumulator_larger_than_the_limit_is_a_budget_error() {
     let fold =
         from_iter(0..1_000u64).fold(Vec::new, |all, n| all.push(n), |all, part: Vec<u64>| all.extend(part));
     assert!(matches!(fold.run_on(&lazy), Err(RunError::Budget { limit: 1024, .. })));
+}
+
+#[test]
+fn a_batch_or_a_window_that_outgrows_the_limit_is_a_budget_error_on_each_executor() {
+    let batch = || from_iter(0..100_000u64).batch(usize::MAX).for_each(drop);
+    let window = || from_iter(0..100_000u64).windows(50_000, 1).for_each(drop);
+    let (lazy, inline) = (Lazy::new().memory_limit(64 << 10), Inline.memory_limit(64 << 10));
+    for ended in
+        [batch().run_on(&lazy), batch().run_on(&inline), window().run_on(&lazy), window().run_on(&inline)]
+    {
+        assert!(matches!(ended, Err(RunError::Budget { limit: 65_536, .. })), "{ended:?}");
+    }
+    let fits = from_iter(0..100_000u64).batch(1_000).for_each(drop).run_on(&lazy);
+    assert_eq!(fits.map(|report| report.written).expect("a thousand numbers fit"), 100);
 }
 
 #[test]

@@ -30,7 +30,7 @@ pub struct Advice {
     pub chosen: usize,
     /// How many times as fast as one thread it is expected to be, at most.
     pub gain: f64,
-    /// How many workers would be best, if there were an executor with so many.
+    /// How many workers would be best, if there were an executor with that many.
     pub best_workers: usize,
     /// How long the head was, and how many items the first segment took in it.
     pub head: Duration,
@@ -48,7 +48,7 @@ pub struct Advice {
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub struct PartCost {
-    /// Which.
+    /// Which part it is.
     pub part: Part,
     /// Whether any worker may be in it.
     pub kind: SegmentKind,
@@ -125,7 +125,7 @@ pub(crate) fn clear_choice(measured: &Measured, candidates: &[Candidate], machin
     (candidates[chosen].workers > 1 && others.into_iter().all(is_same)).then_some(chosen)
 }
 
-/// The same parts, if serial ones took so many times as long, and waits.
+/// The same parts, if serial ones took this many times as long, and waits.
 fn otherwise(parts: &[PartCost], serial: f64, waits: f64) -> Vec<PartCost> {
     let change = |cost: &PartCost| {
         let all = cost.ns_per_item * if cost.kind == SegmentKind::Serial { serial } else { 1.0 };
@@ -172,7 +172,7 @@ fn part_costs(measured: &Measured, items: u64) -> Vec<PartCost> {
     measured.parts.iter().map(cost).collect()
 }
 
-/// How long an item takes on so many workers, in nanoseconds.
+/// How long an item takes on this many workers, in nanoseconds.
 fn seconds(parts: &[PartCost], workers: usize, machine: Machine) -> f64 {
     let all: f64 = parts.iter().map(|cost| cost.ns_per_item).sum();
     if workers <= 1 {
@@ -236,7 +236,7 @@ mod tests {
 
     const MACHINE: Machine = Machine { processors: 4 };
 
-    /// A head of 1,000 items whose source, segment and sink took so many milliseconds, and computed for so many of them.
+    /// A head of 1,000 items whose source, segment and sink took this many milliseconds, and computed for this many of them.
     fn head(spans: [(u64, u64); 3]) -> Measured {
         let kinds = [SegmentKind::Serial, SegmentKind::Parallel, SegmentKind::Serial];
         let parts = [Part::Source, Part::Segment(0), Part::Sink].into_iter().zip(kinds).zip(spans);

@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 /// Chooses among executors by measuring the head of the real input, says why, and runs the pipeline on it.
 ///
 /// What is cheap, short, or done by one thread at a time stays on the calling thread: no other is started. What waits gets more
-/// workers than there are processors, if an executor with so many is among the choices. A report has the reasons as an event, and
+/// workers than there are processors, if an executor with that many is among the choices. A report has the reasons as an event, and
 /// [`Auto::advice`] has them as numbers.
 ///
 /// The first choice is what its memory limit and its budget are taken from. An only choice is run as it is. While the head is measured one item
@@ -68,7 +68,7 @@ const EVIDENCE: u32 = 4;
 /// From here on two are enough: an interruption does not look like this twice, and four items of a millisecond would be a long wait.
 const CLEAR_NS: f64 = 1_000.0;
 
-/// From so many items on slices may become eight times as long as the one before, as in `Parallel`: each costs a tenth of a microsecond.
+/// From this many items on slices may become eight times as long as the one before, as in `Parallel`: each costs a tenth of a microsecond.
 const FEW: usize = 8;
 
 impl Auto {

@@ -25,7 +25,7 @@ enum Counts {
 }
 
 impl Bar {
-    /// Of a run whose length nobody knows: it counts the items of the first segment.
+    /// A bar for a run of unknown length: it counts the items of the first segment.
     pub fn new() -> Self {
         Self::drawn(
             ProgressBar::new_spinner(),
@@ -34,13 +34,13 @@ impl Bar {
         )
     }
 
-    /// Of so many items.
+    /// A bar for a run of `items` items.
     pub fn of_items(items: u64) -> Self {
         let line = "{bar:40} {human_pos} of {human_len} items, {per_sec}, {eta} left";
         Self::drawn(ProgressBar::new(items), Counts::Items, line)
     }
 
-    /// Of so many bytes from the source: of a file, its length.
+    /// A bar for a run whose source gives `bytes` bytes: the length of the file.
     pub fn of_bytes(bytes: u64) -> Self {
         let line = "{bar:40} {binary_bytes} of {binary_total_bytes}, {binary_bytes_per_sec}, {eta} left";
         Self::drawn(ProgressBar::new(bytes), Counts::Bytes, line)

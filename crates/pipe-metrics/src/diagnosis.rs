@@ -42,7 +42,7 @@ pub(crate) fn diagnose<T>(
         // They would wait for each other as well.
         (Some(Doing::Lock), _) => Remedy::LessWork,
         (Some(Doing::Computing), Remedy::Workers(workers)) if workers > processors => Remedy::LessWork,
-        // Who waits takes no processor, so it does not matter how many there are.
+        // A thread that waits takes no processor, so it does not matter how many there are.
         (Some(Doing::Disk | Doing::Network | Doing::Process | Doing::Timer | Doing::Other), _) if shared => {
             Remedy::Workers(report.workers.max(1) * 2)
         }
@@ -60,7 +60,7 @@ fn mostly(usage: &Usage) -> Option<(Doing, f64)> {
         let share = computed / busy;
         return (share > 1.0 - ASLEEP).then_some((Doing::Computing, share.min(1.0)));
     }
-    // In seconds. Who was found computing may have waited for a processor, which says something about the machine and not about the part: how
+    // In seconds. A thread that was found computing may have waited for a processor, which says something about the machine and not about the part: how
     // long it really computed is known.
     let span = |count: u64| busy * count as f64 / all as f64;
     let computing = usage.looks.get(&Doing::Computing).copied().unwrap_or(0);

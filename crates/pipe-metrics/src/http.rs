@@ -1,6 +1,6 @@
 //! HTTP as far as our pages need it: a thread that accepts, one for each connection, and limits on all of it.
 //!
-//! So many connections at a time; the next ones wait in the system's queue. A request has 8 KiB and two seconds at most, and so has each
+//! This many connections at a time; the next ones wait in the system's queue. A request has 8 KiB and two seconds at most, and so has each
 //! answer: whoever holds a connection holds one place for that long, and nothing else. No keep-alive, no encryption.
 
 use std::io::{self, Read, Write};

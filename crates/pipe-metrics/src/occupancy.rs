@@ -34,17 +34,17 @@ use std::time::Duration;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Occupancy {
-    /// Whose it is.
+    /// The part whose threads these are.
     pub part: Part,
     /// Threads that may be in the part at once.
     pub threads: usize,
-    /// They worked in it.
+    /// Time in which they worked.
     pub busy: Duration,
-    /// They lacked input.
+    /// Time in which they waited for input.
     pub starved: Duration,
-    /// What it had made was not taken yet.
+    /// Time in which they waited for somebody to take what they had made.
     pub blocked: Duration,
-    /// They did something that nobody told.
+    /// The rest: time that no event accounts for.
     pub other: Duration,
 }
 

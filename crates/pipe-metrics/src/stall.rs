@@ -1,4 +1,4 @@
-//! Who keeps a run from going on, when nothing has moved for too long.
+//! Which part keeps a run from going on, when nothing has moved for too long.
 //!
 //! A run moves when any part is done with a slice. A slow consumer is no stall: its slices are long, and they end. So the patience is to be
 //! longer than the slowest slice, which may be a single item.
@@ -59,7 +59,7 @@ struct Watched {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stall {
-    /// Who does not come to an end: of several parts the one furthest behind, for which the others wait. `None` where nobody works: then the
+    /// The part that does not come to an end; of several the one furthest down the chain, since the others wait for it. `None` where nobody works: then the
     /// executor waits, for room within the memory limit or for a thread.
     pub part: Option<Part>,
     /// The names of its stages. Empty for source and sink.

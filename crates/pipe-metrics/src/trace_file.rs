@@ -89,7 +89,7 @@ impl TraceFile {
         TraceFile { shared: Arc::new(Shared { began: Instant::now(), tracks: Mutex::new(tracks) }) }
     }
 
-    /// Holds at most so many events; what comes later is counted and left out.
+    /// Holds at most `events` events; later ones are counted and left out.
     pub fn limited_to(self, events: u64) -> Self {
         self.shared.lock().room = events;
         self

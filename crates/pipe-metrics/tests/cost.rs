@@ -194,7 +194,7 @@ fn under_callgrind() {
     run(batches.parse().expect("it was a number"), watched, SystemClock::new()).expect("nothing fails");
 }
 
-/// Instructions of so many batches; `None` without valgrind.
+/// Instructions of this many batches; `None` without valgrind.
 fn instructions(watched: &str, batches: u64) -> Option<u64> {
     let this = env::current_exe().expect("a test knows where it is");
     let output = Command::new("valgrind")

@@ -32,7 +32,7 @@ const WITNESS: Duration = Duration::from_micros(25);
 /// From here on one slice is enough: no interruption looks like this, and three heavy items one after the other would be a long wait.
 const CLEAR_NS: f64 = 1_000.0;
 
-/// From so many items on slices may become eight times as long as the one before, and not only twice: each costs some 300 ns, which is much for a
+/// From this many items on slices may become eight times as long as the one before, and not only twice: each costs some 300 ns, which is much for a
 /// run of 100 us inside of another one. Of fewer the first may be a header, say, and the others far heavier.
 const FEW: usize = 8;
 

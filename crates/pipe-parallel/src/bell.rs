@@ -1,6 +1,6 @@
 //! Where workers sleep, and who wakes them: an event count.
 //!
-//! Who finds nothing to do *listens*, looks once more, and *sleeps*; who has changed something *rings*. A ring that comes after the listening
+//! A worker that finds nothing to do *listens*, looks once more, and *sleeps*; one that has changed something *rings*. A ring that comes after the listening
 //! is not missed: the sleep ends at once. So the look in between, and the change, need no lock in common, and a ring where nobody listens
 //! is one load.
 //!
@@ -49,7 +49,7 @@ impl Bell {
         Listening { bell: self, epoch: self.lock().epoch }
     }
 
-    /// Wakes up to so many. Under the lock of the books, or after it.
+    /// Wakes up to this many. Under the lock of the books, or after it.
     pub(crate) fn ring(&self, times: usize) {
         if times > 0 && self.listeners.load(SeqCst) > 0 {
             self.call(times);

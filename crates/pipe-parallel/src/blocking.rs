@@ -1,4 +1,4 @@
-//! Waits inside of stages, and who works meanwhile.
+//! Waits inside of stages, and the threads that stand in for them.
 
 use crate::bells::Bells;
 use crate::loan::Loan;
@@ -7,12 +7,12 @@ use std::cell::RefCell;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, OnceLock};
 
-/// Says that `wait` mostly waits: for a file, a lock, another service. While it does, a thread more works on the same run of
-/// [`Parallel`](crate::Parallel), so that no processor idles.
+/// Runs `wait`, and tells the run that it will mostly wait: for a file, a lock, another service. Meanwhile one more thread works on the same
+/// run of [`Parallel`](crate::Parallel), so that no processor idles. Returns what `wait` returns.
 ///
 /// There are at most as many of these stand-ins as the run has workers; they come from its pool, and rest when the wait is over. Calling one in
-/// costs some 10 us, so this is for waits that are longer. Elsewhere than in a run on several workers it just waits; and for thousands of waits
-/// at once an asynchronous executor is the right one.
+/// costs some 10 us, so use this for waits that are longer. Outside of a run on several workers it only calls `wait`. For thousands of waits at
+/// once, use an asynchronous executor.
 ///
 /// ```
 /// use pipe_core::from_iter;
@@ -68,7 +68,7 @@ pub(crate) struct Waits {
 struct Waiting(Arc<Waits>);
 
 impl Waits {
-    /// Of a run that has at most so many stand-ins.
+    /// Of a run that has at most this many stand-ins.
     pub(crate) fn new(most: usize, bells: &Arc<Bells>) -> Arc<Self> {
         let (waiting, called) = (AtomicUsize::new(0), AtomicUsize::new(0));
         Arc::new(Waits { waiting, called, most, bells: bells.clone(), calls: OnceLock::new() })

@@ -40,7 +40,7 @@ const MOVE_NS: f64 = 0.5;
 const GAIN: f64 = 0.8;
 
 impl Trial {
-    /// Of a plan with so many stretches.
+    /// Of a plan with this many stretches.
     pub(crate) fn new(stretches: usize) -> Self {
         let gates = vec![Duration::ZERO; stretches];
         let zero = Duration::ZERO;

@@ -176,7 +176,7 @@ impl<'p> Crew<'p> {
         if index >= hired + self.gates.waits.called() {
             return None;
         }
-        // Who comes beyond is a stand-in, and known by that.
+        // A thread that comes beyond is a stand-in, and known by that.
         let index = if index < hired { index } else { index + (self.bounds.workers - hired) };
         let deques = seats.free.pop()?;
         seats.taken += 1;

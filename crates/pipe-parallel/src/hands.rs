@@ -12,7 +12,7 @@ use pipe_core::{Flow, Permit, RunError};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// The rows of a worker from some stretch on. Who is inside of a stretch has those behind it.
+/// The rows of a worker from some stretch on. A worker inside of a stretch has those behind it.
 pub(crate) struct Hands<'h, 'p> {
     rows: &'h mut [Row<'p>],
     /// The stretch of the first one.

@@ -18,7 +18,7 @@ impl Hunger {
         Hunger { asks_at: LONG }
     }
 
-    /// Whether it asks now, having waited for so long.
+    /// Whether it asks now, having waited for this long.
     pub(crate) fn asks(&mut self, waited: Duration) -> bool {
         let due = waited >= self.asks_at;
         if due {

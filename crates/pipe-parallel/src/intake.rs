@@ -1,6 +1,6 @@
 //! The source of a run: one worker at a time is inside, and the others wait for it.
 //!
-//! A batch of cheap items is read in some 20 us. Who sleeps for that is woken by a system call, and runs again some 10 us later, or far later on a
+//! A batch of cheap items is read in some 20 us. A worker that sleeps for that is woken by a system call, and runs again some 10 us later, or far later on a
 //! busy machine. So who finds somebody inside stays awake for as long as a quick source takes: one at a time, only while each worker has a
 //! processor, and only while the source is not the limit of the run. Where it is, somebody waits all the time, as for a source that waits for
 //! others itself: there everybody sleeps. So being awake never takes more time than the work between two visits.
@@ -20,7 +20,7 @@ pub(crate) struct Intake<'p> {
     others: Option<u64>,
 }
 
-/// Relaxed: the numbers publish nothing. Who sees an old one sleeps where it might have stayed awake, or the other way round.
+/// Relaxed: the numbers publish nothing. A worker that sees an old one sleeps where it might have stayed awake, or the other way round.
 struct Door<'p> {
     inside: Mutex<Inside<'p>>,
     /// Nanoseconds that the last pull took.
@@ -49,7 +49,7 @@ pub(crate) struct Entered<'i, 'p> {
 }
 
 impl<'p> Intake<'p> {
-    /// For so many workers, on so many processors.
+    /// For this many workers, on this many processors.
     pub(crate) fn new(source: Box<dyn AnySource + 'p>, workers: usize, processors: usize) -> Self {
         let inside = Mutex::new(Inside { source, next_ticket: 0 });
         let door = Door { inside, took: AtomicU64::new(u64::MAX), awake: AtomicBool::new(false) };

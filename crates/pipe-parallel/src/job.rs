@@ -127,7 +127,7 @@ impl<'p> Gates<'p> {
         } else {
             let listening = self.bells.stand_ins.listen();
             drop(state);
-            // Who begins to wait holds no lock: so this looks once more, having listened.
+            // A worker that begins to wait holds no lock: so this looks once more, having listened.
             state = if self.rests(worker) { self.sleep(listening, None, Asleep::Rests) } else { self.lock() };
         }
         state.idle -= 1;

@@ -14,7 +14,7 @@ use loom::model::Builder;
 use loom::sync::Arc;
 use loom::thread;
 
-/// Every order with at most so many preemptions. Most bugs need one or two.
+/// Every order with at most this many preemptions. Most bugs need one or two.
 fn check(model: impl Fn() + Sync + Send + 'static) {
     let mut builder = Builder::new();
     builder.preemption_bound = Some(3);

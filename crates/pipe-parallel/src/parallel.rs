@@ -47,7 +47,7 @@ pub(crate) enum Start {
 }
 
 impl Parallel {
-    /// One worker per core that this process may use, at most [`default_memory_limit`](pipe_core::default_memory_limit) in flight.
+    /// One worker per core that this process may use, and at most [`default_memory_limit`](pipe_core::default_memory_limit) bytes in flight.
     pub fn new() -> Self {
         let (memory, batch) = (MemorySettings::default(), Want::MOST.items);
         Parallel { workers: None, memory, pool: None, batch, max_delay: None, start: Start::WhenItPays }
@@ -58,7 +58,7 @@ impl Parallel {
     /// ([`Event::StayedInline`]): because its items are cheap, or few.
     ///
     /// The calling thread runs the first few hundred microseconds of the data alone, as part of the run, and measures source, stages and sink
-    /// apart. Settings are bounds: with [`workers`](Parallel::workers) there are at most so many.
+    /// apart. Settings are bounds: with [`workers`](Parallel::workers) there are at most that many.
     ///
     /// ```
     /// use pipe_core::{Event, from_iter};
@@ -79,8 +79,8 @@ impl Parallel {
         Parallel { start: Start::Tuned, ..Self::new() }
     }
 
-    /// How many workers, the calling thread included. Zero is a config error when the pipeline is run. They come from the pool of the
-    /// process, or that of [`pool`](Parallel::pool), when they are free.
+    /// Sets the number of workers, the calling thread included. Zero is a `Config` error when the pipeline is run. The others come from the pool
+    /// of the process, or that of [`pool`](Parallel::pool), as soon as they are free.
     pub fn workers(mut self, workers: usize) -> Self {
         self.workers = Some(workers);
         self
@@ -123,9 +123,9 @@ impl Parallel {
     /// For live sources that are quick at times: no item waits for longer than `delay` until others make a batch with it. Batches are as large as
     /// the rate of the source makes them, and end by age.
     ///
-    /// Of the sources that gather items one after the other, iterators; others give what they have at hand. The clock is read for each item
-    /// then, some 20 ns. An iterator that blocks cannot be left: it holds back what it has given for the same batch until it gives another
-    /// one. Where that matters, [`low_latency`](Parallel::low_latency) makes no batches at all.
+    /// This concerns sources that gather items one by one, such as iterators; others give what they have at hand. It reads the clock for each
+    /// item, some 20 ns. An iterator that blocks cannot be interrupted: items that it has already given for the same batch wait until it
+    /// gives the next one. Where that matters, [`low_latency`](Parallel::low_latency) makes no batches at all.
     pub fn max_delay(mut self, delay: Duration) -> Self {
         self.max_delay = Some(delay);
         self
@@ -194,7 +194,7 @@ impl<'p> Executor<'p> for Parallel {
         let began = Began { nodes, longest, start: self.start };
         match (&self.pool, self.start) {
             (Some(pool), _) => together(began, strength, pool, &run),
-            // Who waits for all of them may not share: others might be waiting as well, each for the threads of the other.
+            // A run that waits for all of them may not share: others might be waiting as well, each for the threads of the other.
             (None, Start::AtOnce) => {
                 together(began, strength, &ThreadPool::new(workers.saturating_mul(2)), &run)
             }

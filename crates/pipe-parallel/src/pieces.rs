@@ -31,7 +31,7 @@ pub(crate) struct Pieces {
     carrying: Vec<Apart<AtomicUsize>>,
 }
 
-/// A batch on which somebody has worked for so long is heavier than it was meant to be.
+/// A batch on which somebody has worked for this long is heavier than it was meant to be.
 pub(crate) const LONG: Duration = SPAN;
 
 struct Stealers {
@@ -41,7 +41,7 @@ struct Stealers {
 }
 
 impl Pieces {
-    /// For so many workers, and the deques of each: one per stretch.
+    /// For this many workers, and the deques of each: one per stretch.
     pub(crate) fn new(stretches: usize, workers: usize) -> (Self, Vec<Vec<Deque>>) {
         let deques = |_| (0..stretches).map(|_| Deque::new_lifo()).collect::<Vec<_>>();
         let owned: Vec<_> = (0..workers).map(deques).collect();

@@ -40,7 +40,7 @@ const STEAL: u64 = 500;
 /// From the wake of a thread until it runs: 2.9 us in the median.
 const WAKE: u64 = 2_900;
 
-/// How many times faster so many workers are than one thread in a plain loop.
+/// How many times faster this many workers are than one thread in a plain loop.
 ///
 /// Takes time in proportion to the batches, some microseconds each.
 pub fn speed_up(work: &Work, workers: usize) -> f64 {

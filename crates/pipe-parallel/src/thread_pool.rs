@@ -8,10 +8,11 @@ use std::sync::{Arc, LazyLock};
 use std::thread;
 use std::time::Duration;
 
-/// Threads that runs share: set by [`Parallel::pool`](crate::Parallel::pool).
+/// Threads that several runs share; give it to them with [`Parallel::pool`](crate::Parallel::pool).
 ///
-/// Runs that say nothing share those of the process. A pool of one's own bounds how many threads some pipelines have together, whatever each
-/// asks for, or keeps them apart from others. Threads are started when a run wants them, and leave when nobody has for ten seconds.
+/// Runs without a pool of their own share the one of the process. Make one to bound how many threads some pipelines have together, whatever
+/// each of them asks for, or to keep them apart from others. A thread is started when a run wants it, and ends after ten seconds without
+/// work.
 ///
 /// A run never waits for a thread of its pool: its caller works, and others join when they are free. So a pipeline may run inside a stage of
 /// another one on the same pool, however many threads that has.
@@ -42,7 +43,7 @@ pub(crate) struct Shared {
 
 #[derive(Default)]
 struct State {
-    /// Who wants helpers. Each gets one in turn.
+    /// Runs that want helpers. Each gets one in turn.
     calls: VecDeque<Call>,
     threads: usize,
     /// Of these, those that look for a call, or will when they have started.
@@ -60,7 +61,7 @@ struct Call {
 /// How many threads the process's pool has at most, for all runs at once.
 const MOST: usize = 1024;
 
-/// After so long without a call a thread leaves.
+/// After this long without a call a thread leaves.
 const KEEP: Duration = Duration::from_secs(10);
 
 /// Fewer helpers than were wanted, because the system started no more threads.
@@ -70,7 +71,7 @@ pub(crate) struct Refused {
     pub(crate) error: io::Error,
 }
 
-/// Who calls for helpers.
+/// Where a call for helpers comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Caller {
     /// A thread of the program.
@@ -80,13 +81,14 @@ pub(crate) enum Caller {
 }
 
 impl ThreadPool {
-    /// At most so many threads, beside those that call. With none, runs stay on the thread that calls.
+    /// A pool of at most `threads` threads, besides the calling threads, which work as well. With zero, each run stays on its calling thread. No
+    /// thread is started before a run wants it.
     pub fn new(threads: usize) -> Self {
         let (state, called) = (Mutex::default(), Condvar::new());
         ThreadPool { handle: Arc::new(Handle(Arc::new(Shared { state, called, most: threads }))) }
     }
 
-    /// How many threads it has at most.
+    /// The most threads that it may have.
     pub fn threads(&self) -> usize {
         self.handle.0.most
     }
@@ -97,7 +99,7 @@ impl ThreadPool {
         &POOL
     }
 
-    /// Lets so many threads come to a loan, now or when they are free. For a caller that is a worker no threads are started beyond the
+    /// Lets this many threads come to a loan, now or when they are free. For a caller that is a worker no threads are started beyond the
     /// processors that there are: so runs within runs do not multiply them.
     pub(crate) fn invite(
         &self,

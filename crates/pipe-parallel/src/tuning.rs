@@ -27,7 +27,7 @@ const WINDOW: usize = 32;
 /// However heavy the heaviest item was. The memory limit is the bound that counts.
 const WIDEST: usize = 256;
 
-/// A source that needs so long for an item is waiting for something. Handing each on by itself costs 2 % of that at most, and none waits for
+/// A source that needs this long for an item is waiting for something. Handing each on by itself costs 2 % of that at most, and none waits for
 /// the next one.
 const SLOW_SOURCE: Duration = Duration::from_micros(50);
 
@@ -88,7 +88,7 @@ mod tests {
 
     const US: Duration = Duration::from_micros(1);
 
-    /// A thousand items that cost so much each.
+    /// A thousand items that cost this much each.
     fn head(source: Duration, rows: Duration, gates: &[Duration]) -> Trial {
         let mut trial = Trial::new(gates.len());
         for _ in 0..1_000 {

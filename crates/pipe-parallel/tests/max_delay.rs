@@ -22,7 +22,7 @@ impl Out {
         self.changed.notify_all();
     }
 
-    /// Until so many are out.
+    /// Until this many are out.
     fn wait_for(&self, items: u64) {
         let few = |out: &mut u64| *out < items;
         let waited =

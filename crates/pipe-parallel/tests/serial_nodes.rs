@@ -14,7 +14,7 @@ use work::after;
 
 const BUFFER: usize = 64 << 10;
 
-/// Emits each item so many times, counted.
+/// Emits each item this many times, counted.
 struct Burst {
     times: u64,
     live: Live,

@@ -8,7 +8,7 @@ use std::sync::{Condvar, Mutex};
 use std::thread::{self, ThreadId};
 use std::time::Duration;
 
-/// Knows which threads have come. Each waits a little until there are so many.
+/// Knows which threads have come. Each waits a little until there are this many.
 struct Meeting {
     here: Mutex<HashSet<ThreadId>>,
     more: Condvar,

@@ -20,7 +20,7 @@ pub struct Line<'a> {
 
 rows!(Line);
 
-/// The lines of [`Lines`], each with its position; behind [`Lines::positioned`].
+/// The lines of [`Lines`], each with its position; made by [`Lines::positioned`].
 pub struct Positioned<R> {
     lines: Lines<R>,
 }

@@ -4,7 +4,7 @@ use crate::count::line_feeds;
 use crate::mask::{BLOCK, block, spaces};
 use std::ops::AddAssign;
 
-/// What `wc` counts. Of blocks that end where a line ends, tallies add up to that of the whole input.
+/// Lines, words and bytes, counted as `wc` counts them. Of blocks that end where a line ends, tallies add up to that of the whole input.
 ///
 /// ```
 /// use pipe_core::Inline;

@@ -1,4 +1,4 @@
-//! Who makes reads.
+//! What makes the reads of files.
 
 use super::call::Call;
 use super::hops::{HopSettings, Hops};
@@ -9,7 +9,7 @@ use crate::pool::Buffer;
 use pipe_core::{Event, RunError};
 use std::io;
 
-/// Who makes the reads of a [`FileReader`](crate::FileReader).
+/// What makes the reads of a [`FileReader`](crate::FileReader): threads, or io_uring.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FileEngine {
@@ -25,7 +25,7 @@ pub enum FileEngine {
 /// How a [`FileReader`](crate::FileReader) works. A zero is a `Config` error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ReaderSettings {
-    /// Who reads. [`FileEngine::Threads`].
+    /// What reads; [`FileEngine::Threads`] unless set.
     pub engine: FileEngine,
     /// The threads: also those that stand in for a ring.
     pub hops: HopSettings,

@@ -44,7 +44,7 @@ pub struct Hops<I: Send + 'static, O: Send + 'static> {
 pub struct HopSettings {
     /// Threads that make calls: how many may block at once. 4. One more watches them, a thousand times a second while there are calls.
     pub threads: usize,
-    /// After how many calls at most those who wait for them are woken. 32.
+    /// How many calls a thread makes at most before it wakes those who wait for them. 32.
     pub hop: usize,
 }
 
@@ -113,7 +113,7 @@ impl<I: Send + 'static, O: Send + 'static> Hops<I, O> {
 }
 
 impl<I: Send, O: Send> Shared<I, O> {
-    /// What each thread does: a call after the other, and one lock in between. Who waits for them is woken when the line is empty, or
+    /// What each thread does: a call after the other, and one lock in between. Those who wait for them are woken when the line is empty, or
     /// [`HopSettings::hop`] of them have gathered.
     fn work(&self) {
         let (mut over, mut woken) = (None, Vec::new());

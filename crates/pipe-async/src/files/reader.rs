@@ -55,12 +55,12 @@ impl FileReader {
         Ok(FileReader { engine, fallback, buffers })
     }
 
-    /// Who reads.
+    /// What makes the reads.
     pub fn engine(&self) -> FileEngine {
         self.engine.kind()
     }
 
-    /// That it is not the one that was asked for, and why.
+    /// The event that says why it does not use the engine that was asked for; `None` if it does.
     pub fn fallback(&self) -> Option<&Event> {
         self.fallback.as_ref()
     }

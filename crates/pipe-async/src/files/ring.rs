@@ -45,7 +45,7 @@ pub(super) struct Ring {
 }
 
 impl Ring {
-    /// For so many reads at once.
+    /// For this many reads at once.
     ///
     /// # Errors
     /// What the system says, if it refuses a ring, a pipe or a thread.
@@ -154,7 +154,7 @@ impl Flights {
                 self.read(number);
             }
             std::mem::swap(&mut queue.woken, &mut woken);
-            // Who is woken may call at once, and need not ring for that.
+            // A task that is woken may call at once, and need not ring for that.
             let sleeps = woken.is_empty();
             // Without room a call need not ring either: a read that is over wakes the thread before it could be made.
             queue.asleep = usize::from(sleeps && !self.free.is_empty());
@@ -274,7 +274,7 @@ impl Flights {
         }
     }
 
-    /// The kernel is done with a read: it has given so many bytes, or an error.
+    /// The kernel is done with a read: it has given this many bytes, or an error.
     fn complete(&mut self, number: usize, result: i32) {
         let Some(Flight { at, mut read }) = self.flights[number].take() else { return };
         let given = usize::try_from(result).map_err(|_| io::Error::from_raw_os_error(-result));

@@ -10,7 +10,7 @@ use pipe_core::BoxError;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// After so long without a word a request counts as answered, though the server has not said that this is all.
+/// After this long without a word a request counts as answered, though the server has not said that this is all.
 const SILENCE: Duration = Duration::from_secs(1);
 
 /// Where the server sends what was asked for; kept from one request to the next, so what comes late is there for the next one.

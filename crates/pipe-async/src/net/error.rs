@@ -118,7 +118,7 @@ pub enum NetError {
     },
     /// What reads from a peer, or accepts connections, panicked: a bug. What it would have read is lost, so the run ends.
     Panicked {
-        /// Who was being read from; where it listens, if it was no connection.
+        /// The peer that was being read from; the address where it listens, if there was no connection yet.
         peer: Arc<str>,
         /// What the panic said.
         message: String,

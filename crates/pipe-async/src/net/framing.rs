@@ -20,7 +20,7 @@ pub enum Framing {
 pub(super) enum Found {
     /// A frame and where the next begins.
     Frame(Range<usize>, usize),
-    /// Not a whole one. The next look may begin behind so many bytes.
+    /// Not a whole one. The next look may begin behind this many bytes.
     More(usize),
     /// One that has at least so many bytes, and that is too many.
     TooLarge(u64),

@@ -65,7 +65,7 @@ impl Inbox {
         waker.into_iter().for_each(Waker::wake);
     }
 
-    /// What has come, up to so many frames and about so many bytes.
+    /// What has come, up to this many frames and about this many bytes.
     pub(super) fn look(&self, items: usize, bytes: usize, waker: Option<&Waker>) -> Mail {
         // Cloned before the lock is taken: a waker is foreign code.
         let waker = waker.cloned();

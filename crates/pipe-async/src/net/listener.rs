@@ -41,13 +41,14 @@ impl Weigh for Frame {
     }
 }
 
-/// Accepts connections and gives their frames, those of one connection in order. It is a source for any executor: sockets are read by a thread
-/// of its own, bounded in connections and bytes, so a slow pipeline slows its peers down.
+/// A source that accepts connections and gives their frames, those of one connection in order.
+///
+/// It works on any executor: a thread of its own reads the sockets, bounded in connections and bytes, so a slow pipeline slows its peers down.
 ///
 /// An item is a frame, or how a connection ended if it did not end well: `.try_map(|arrived| arrived)` makes that an error like any other,
 /// which [`on_error`](pipe_core::Pipeline::on_error) may skip. A peer that fails concerns no other.
 ///
-/// It ends [after so many connections](Listener::connections), [when it is told to](Listener::until), and with the run, also where it waits
+/// It ends [after a number of connections](Listener::connections), [when it is told to](Listener::until), and with the run, also where it waits
 /// for frames: cancelled, dropped, drained, failed or satisfied, a run closes its port and all connections. A run that is dropped does so at
 /// once, and is not waited for. A deadline ends the wait on [`Async`](crate::Async); other executors look at the clock between batches.
 ///
@@ -114,7 +115,7 @@ impl Listener {
         &self.endpoint
     }
 
-    /// Ends when so many connections have come and gone.
+    /// Ends when `count` connections have come and gone.
     pub fn connections(mut self, count: u64) -> Self {
         self.connections = Some(count);
         self
@@ -303,7 +304,7 @@ fn is_of_the_peer(error: &io::Error) -> bool {
 
 /// All frames of a connection.
 async fn read(mut wire: Wire, peer: Arc<str>, inbox: Arc<Inbox>, _seat: OwnedSemaphorePermit) {
-    // Who is cut off, by an error or by the end of the run, is not to take that for a well-read end.
+    // A peer that is cut off, by an error or by the end of the run, is not to take that for a well-read end.
     wire.socket().break_off();
     loop {
         let arrived = match wire.receive().await {

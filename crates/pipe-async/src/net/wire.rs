@@ -65,7 +65,7 @@ impl Wire {
         }
     }
 
-    /// Who is at the other end.
+    /// The address of the other end.
     pub fn peer(&self) -> &str {
         &self.peer
     }

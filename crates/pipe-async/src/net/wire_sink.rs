@@ -18,7 +18,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 use tokio::runtime::Builder;
 
-/// Frames are sent once there are so many bytes of them.
+/// Frames are sent once there are this many bytes of them.
 const BLOCK: usize = 64 << 10;
 
 /// Sends items as frames over a connection of its own. Blocks, as sinks do, and needs no runtime.

@@ -14,7 +14,7 @@ const PAGE: usize = 4096;
 
 /// Lends buffers of a few sizes, each a bounded number of times at once. Clones are the same pool.
 ///
-/// So the memory of all operations in flight has a bound that is known beforehand: [`BufferPool::bytes`]. Who asks for more than is there
+/// So the memory of all operations in flight has a bound that is known beforehand: [`BufferPool::bytes`]. Whoever asks for more than is there
 /// waits, in the order of coming, and an operation that is dropped leaves the line. Buffers are made when they are needed first, and kept.
 ///
 /// ```

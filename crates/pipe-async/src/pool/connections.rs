@@ -87,7 +87,7 @@ pub struct ConnectionStatistics {
     pub opened: u64,
     /// Attempts to open one that failed.
     pub failed: u64,
-    /// How often one was lent that had been used before.
+    /// How often an idle connection was lent again.
     pub reused: u64,
     /// Connections that did not come back: dropped without [`PooledConnection::reuse`].
     pub broken: u64,
@@ -97,7 +97,7 @@ pub struct ConnectionStatistics {
     pub open: usize,
     /// Of these, how many lie idle.
     pub idle: usize,
-    /// How many wait for one.
+    /// How many callers wait for one.
     pub waiting: usize,
 }
 
@@ -114,7 +114,7 @@ impl<C: Connect> ConnectionPool<C> {
         })
     }
 
-    /// A connection, as soon as it is this one's turn. Dropping the future leaves the line. Inside of a tokio runtime it needs timers;
+    /// Waits for its turn, and gives an idle connection or opens a new one. Dropping the future leaves the line. Inside of a tokio runtime it needs timers;
     /// elsewhere it needs only what the connections themselves need.
     ///
     /// # Errors

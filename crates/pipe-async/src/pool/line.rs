@@ -1,4 +1,4 @@
-//! Who gets what, and in which order: the heart of the pools.
+//! Decides who gets what, and in which order: the heart of the pools.
 //!
 //! Three rules, which hold whenever the lock is free:
 //!

@@ -16,7 +16,7 @@ pub struct PoolSettings {
     pub max_idle: Duration,
     /// How old a connection may become; then it is closed when it comes back, so that load moves to servers that were added. 30 min.
     pub max_life: Duration,
-    /// A connection that has been idle for so long is [checked](crate::Connect::check) before it is lent. 1 s.
+    /// A connection that has been idle for this long is [checked](crate::Connect::check) before it is lent. 1 s.
     pub check_after: Duration,
 }
 

@@ -14,7 +14,7 @@ use std::time::Duration;
 /// A time that the clock has room for.
 const YEARS: Duration = Duration::from_secs(60 * 60 * 24 * 365 * 30);
 
-/// So much later; years, if that is out of range.
+/// This much later; years, if that is out of range.
 pub(super) fn after(begun: Instant, span: Duration) -> Instant {
     begun + span.min(YEARS)
 }

@@ -29,7 +29,7 @@ impl LocalStage {
         LocalStage { make: Box::new(make) }
     }
 
-    /// Its driver, or so many shards.
+    /// Its driver, or this many shards.
     pub(crate) fn make(self, shards: usize) -> Box<dyn AsyncWorker> {
         (self.make)(shards)
     }

@@ -49,7 +49,7 @@ impl Runtime for Monoio {
 }
 
 impl Async<Monoio> {
-    /// On monoio, where operations stay on their thread and need not be `Send`. The run is awaited inside a runtime; retries, timeouts,
+    /// Runs operations on monoio, where they stay on their thread and need not be `Send`. The run is awaited inside a runtime; retries, timeouts,
     /// rates and deadlines need its timers (`enable_timer`), and are a `Config` error without.
     ///
     /// monoio looks at timers and I/O only when no task wants to run. So an operation that wakes itself all the time, or a run that always has
@@ -60,7 +60,7 @@ impl Async<Monoio> {
         Async::new()
     }
 
-    /// Each async stage is driven by so many shards: drivers that each have a thread and a runtime of their own, and share the stage's
+    /// Drives each async stage with this many shards: each is a thread with a runtime of its own, and together they share the stage's
     /// operations and its window. For operations that compute: one driver, in the task that awaits the run, keeps one core busy. Operations
     /// that only wait are dealt out and brought back at a cost, and gain nothing.
     ///

@@ -46,7 +46,7 @@ use std::time::Duration;
 pub enum Test {}
 
 impl Test {
-    /// What the clock of this thread shows.
+    /// The time on the virtual clock of this thread.
     pub fn now() -> Duration {
         TestClock::of_thread().now()
     }

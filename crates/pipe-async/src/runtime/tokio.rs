@@ -58,13 +58,13 @@ pub struct Stage {
 }
 
 impl Async<Tokio> {
-    /// On tokio. The run is awaited inside a runtime, of either flavour; elsewhere it is a `Config` error. Retries, timeouts, rates and
+    /// Runs operations on tokio, in the task that awaits the run. The run is awaited inside a runtime, of either flavour; elsewhere it is a `Config` error. Retries, timeouts, rates and
     /// deadlines need the runtime's timers (`enable_time`), and are a `Config` error without.
     pub fn tokio() -> Self {
         Async::new()
     }
 
-    /// Each async stage is driven by so many shards: drivers that each have a thread and a runtime of their own, and share the stage's
+    /// Drives each async stage with this many shards: each is a thread with a runtime of its own, and together they share the stage's
     /// operations and its window. For operations that compute: one driver, in the task that awaits the run, keeps one core busy. Operations
     /// that only wait are dealt out and brought back at a cost, and gain nothing.
     ///

@@ -8,7 +8,7 @@ use std::mem::{replace, take};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 
-/// Items one way, outputs and what became of the others the other way. Who looks and finds nothing leaves its waker under the same lock.
+/// Items one way, outputs and what became of the others the other way. A side that looks and finds nothing leaves its waker under the same lock.
 pub(crate) struct Mail<T, U> {
     state: Mutex<State<T, U>>,
 }

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TryRecvError, sync_channel};
 use std::time::Duration;
 
-/// A batch is what takes so long to work on. It covers the way to a server and back; more would only be kept from other workers, of whom
+/// A batch is what takes this long to work on. It covers the way to a server and back; more would only be kept from other workers, of whom
 /// one would be at work at the end while the others have nothing, and would wait for a lease if this one died.
 const AT_ONCE: Duration = Duration::from_millis(5);
 
@@ -52,7 +52,7 @@ impl Ahead {
         (Ahead { fetched, shared }, fetching)
     }
 
-    /// So many messages took so long.
+    /// This many messages took this long.
     pub(super) fn took(&self, messages: usize, time: Duration) {
         if messages > 0 {
             let each = time.as_nanos() / messages as u128;
@@ -112,7 +112,7 @@ impl Fetching<'_> {
     }
 }
 
-/// How many messages to ask for, where each takes so many nanoseconds. The first one alone: nobody knows how long it takes.
+/// How many messages to ask for, where each takes this many nanoseconds. The first one alone: nobody knows how long it takes.
 fn at_once(pace: u64, most: usize) -> usize {
     let fit = (AT_ONCE.as_nanos() as u64).checked_div(pace).unwrap_or(1);
     usize::try_from(fit).unwrap_or(usize::MAX).clamp(1, most)

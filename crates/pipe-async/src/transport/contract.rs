@@ -30,7 +30,7 @@ pub trait Transport: Send + Sync {
     /// The name of the stream is none, the message is too large, or the transport has ended. All else is in the receipt.
     fn publish(&self, stream: &str, message: Message) -> Result<Receipt, TransportError>;
 
-    /// Up to `most` messages: those that are there, or the first that come. None if there are none for so long.
+    /// Up to `most` messages: those that are there, or the first that come. None if there are none for this long.
     ///
     /// # Errors
     /// The stream cannot be read from, after as many attempts as the patience of the transport allows.
@@ -116,9 +116,9 @@ pub struct Delivery {
     pub stream: Arc<str>,
     /// Its place in the stream.
     pub sequence: u64,
-    /// The how many-th time it was delivered, from 1.
+    /// The number of this delivery: 1 for the first, 2 if it is delivered again, and so on.
     pub attempt: u32,
-    /// How long it stays ours without a word.
+    /// How long it stays on loan unless the lease is renewed.
     pub lease: Duration,
     /// What the transport knows it by.
     pub token: String,
@@ -129,7 +129,7 @@ pub struct Delivery {
 pub enum Verdict {
     /// Done: it leaves the stream.
     Ack,
-    /// Not done: it is delivered again, not before so long.
+    /// Not done: it is delivered again, not before this long.
     Retry(Duration),
     /// Not done yet: the lease begins again.
     InProgress,
@@ -144,7 +144,7 @@ pub enum Published {
     Duplicate,
 }
 
-/// The answer to a message that was sent, as soon as there is one. Who drops it does not learn it; the message is sent all the same.
+/// The answer to a message that was sent, as soon as there is one. If it is dropped, the message is sent all the same, and nobody learns the answer.
 #[must_use = "a message is safe only when its receipt says so"]
 #[derive(Debug)]
 pub struct Receipt {
@@ -205,7 +205,7 @@ impl Receipt {
 }
 
 impl Answer {
-    /// Answers. Who does not want to know has dropped the receipt.
+    /// Gives the answer. If nobody wants to know it, the receipt has been dropped.
     pub fn give(self, answer: Result<Published, TransportError>) {
         self.0.put(answer);
     }

@@ -124,7 +124,7 @@ impl<'j, T: Serialize + DeserializeOwned + 'static> Stages<'j, T> {
         self.stage(name, nothing).end()
     }
 
-    /// Into so many partitions, by the numbers of the keys; see [`key_of`](crate::key_of). In the next part the items of one key come in their
+    /// Divides the stream into this many partitions, by the numbers of the keys; see [`key_of`](crate::key_of). In the next part the items of one key come in their
     /// order, and one worker at a time has those of a partition.
     pub fn by_key(self, partitions: u32, key: impl Fn(&T) -> u64 + Send + Sync + 'static) -> Keyed<'j, T> {
         Keyed { stages: self, partitions, key: Arc::new(key) }

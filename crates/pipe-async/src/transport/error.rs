@@ -26,7 +26,7 @@ pub enum TransportError {
         /// What went wrong.
         source: BoxError,
     },
-    /// A stream had no room for a message for so long. What has been sent before is safe.
+    /// A stream had no room for a message during the whole patience. What has been sent before is safe.
     Full {
         /// The stream.
         stream: String,

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 /// A wait looks so often whether it is to go on.
 pub(crate) const TICK: Duration = Duration::from_millis(50);
 
-/// When to stop waiting: once a switch is on, and so long after somebody who waits has noticed. Clones count from the same moment.
+/// When to stop waiting: a given time after a switch was turned on, counted from when the first waiter notices. Clones count from the same moment.
 ///
 /// Looked at twenty times a second by who waits anyway, so that nothing has to be told to the switch for each message.
 #[derive(Debug, Clone)]
@@ -18,7 +18,7 @@ pub struct GiveUp {
 }
 
 impl GiveUp {
-    /// So long after `stop`.
+    /// Gives up `after` this time, counted from when a waiter notices that `stop` is on.
     pub fn after(stop: &Cancel, after: Duration) -> Self {
         GiveUp { stop: stop.clone(), after, noticed: Arc::default() }
     }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 pub(super) struct Keeper {
     held: Mutex<Held>,
     changed: Condvar,
-    /// A message is marked for so long.
+    /// A message is marked for this long.
     longest: Duration,
 }
 

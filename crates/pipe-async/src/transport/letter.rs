@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::time::Duration;
 
-/// Of the text of an error so much is kept.
+/// Of the text of an error this much is kept.
 const TEXT: usize = 4 << 10;
 
 /// Bytes of an id or a text that stay, however little room there is.

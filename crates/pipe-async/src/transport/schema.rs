@@ -240,7 +240,7 @@ impl<'de> Deserializer<'de> for &mut Trace {
     }
 }
 
-/// So many elements, each asked for its shape.
+/// This many elements, each asked for its shape.
 struct Parts<'t> {
     trace: &'t mut Trace,
     left: usize,

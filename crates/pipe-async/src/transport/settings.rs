@@ -14,12 +14,12 @@ pub(crate) const LONGEST: Duration = Duration::from_secs(365 * 24 * 3600);
 /// No span may be longer than a year.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct StreamSettings {
-    /// The lease: how long a message that was fetched may go without a word before it is delivered again. 30 s unless set. After the death of
+    /// The lease: how long a message that was fetched may be on loan without a sign of life before it is delivered again. 30 s unless set. After the death of
     /// a worker, what it held waits for this long.
     pub lease: Duration,
     /// How many bytes a stream holds: 1 GiB unless set. A full one refuses, and so slows who publishes.
     pub max_bytes: u64,
-    /// How many messages may be on loan at the same time, over all who fetch: 4,096 unless set. Of a partition it is always one.
+    /// How many messages may be on loan at the same time, over all workers that fetch: 4,096 unless set. Of a partition it is always one.
     pub max_on_loan: u32,
     /// For how long a stream remembers the ids of its messages: 15 minutes unless set. At least two leases, and longer than the lease and the
     /// patience together: a worker that takes over from one that was killed may come with the same results that much later. Results of a

@@ -22,7 +22,7 @@ impl<T> Taken<T> {
         &self.id
     }
 
-    /// The how many-th time the message was delivered, from 1.
+    /// The number of this delivery of the message: 1 for the first, 2 if it is delivered again, and so on.
     pub fn attempt(&self) -> u32 {
         self.attempt
     }

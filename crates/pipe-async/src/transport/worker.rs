@@ -80,7 +80,7 @@ pub struct WorkerSettings {
     pub fetch: usize,
     /// How long a message may be worked on before it is given to another worker: 1 hour unless set.
     pub longest: Duration,
-    /// The worker ends when no message came for so long. `None`, unless set: it ends when it is cancelled.
+    /// The worker ends when no message has come for this long. `None`, unless set: it ends when it is cancelled.
     pub idle: Option<Duration>,
     /// Of what it reads and what it sends.
     pub limits: FrameLimits,
@@ -205,7 +205,7 @@ impl Worker {
         )
     }
 
-    /// The same with the end told by `is_over`, which is asked when nothing came for so long.
+    /// The same with the end told by `is_over`, which is asked when nothing came for this long.
     pub(super) fn run_until<In, Out>(
         &self,
         stop: &Cancel,

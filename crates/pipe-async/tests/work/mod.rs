@@ -85,7 +85,7 @@ fn until_empty<In: Serialize + DeserializeOwned, Out: Serialize + DeserializeOwn
     worker(&transport).run(&stop, work).unwrap()
 }
 
-/// Says stop when nothing is left: as idleness for so long would, and no time is waited.
+/// Says stop when nothing is left: as idleness for this long would, and no time is waited.
 struct UntilEmpty {
     stream: &'static str,
     stop: Cancel,

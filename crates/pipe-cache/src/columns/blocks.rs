@@ -43,7 +43,7 @@ where
     from_source(ColumnBlocks::new(tables, rows))
 }
 
-/// The source behind [`column_blocks`]. Positions are rows, counted over all tables.
+/// The source of [`column_blocks`]. Positions are rows, counted over all tables.
 pub struct ColumnBlocks<I> {
     tables: I,
     rows: usize,

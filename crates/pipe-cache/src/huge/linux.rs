@@ -20,7 +20,8 @@ pub(super) fn advise(memory: &mut [MaybeUninit<CacheLine>]) -> HugePages {
     let start: *mut MaybeUninit<CacheLine> = memory.as_mut_ptr();
     let skipped = start.addr().next_multiple_of(PAGE) - start.addr();
     let whole = bytes.saturating_sub(skipped) / PAGE * PAGE;
-    // SAFETY: the whole pages from `skipped` on lie inside `memory`, which is borrowed for us alone; so the addition stays inside one
+    debug_assert!(skipped + whole <= bytes, "`huge::advise` asks for whole huge pages only");
+    // SAFETY: the caller asks for 2 MiB at least, so the whole pages from `skipped` on lie inside `memory`, which is borrowed for us alone: the addition stays inside one
     // allocation. MADV_HUGEPAGE changes neither what is in the pages nor who may use them, only their size.
     let refused = unsafe { libc::madvise(start.byte_add(skipped).cast(), whole, libc::MADV_HUGEPAGE) };
     if refused == 0 { HugePages::Advised } else { HugePages::Unavailable("the kernel was built without") }

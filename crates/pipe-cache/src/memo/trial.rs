@@ -37,7 +37,7 @@ pub(super) struct Trial {
 enum Phase {
     /// Nothing was measured yet.
     Start,
-    /// Looks up so many more items.
+    /// Looks up this many more items.
     Warm(u32),
     /// Runs this block; even ones look up.
     Glance(usize),
@@ -78,7 +78,7 @@ const STANDS: u32 = 1 << 18;
 /// A verdict against looking stands longer each time, up to 2^22 items.
 const MOST_REFUSED: u32 = 4;
 
-/// A verdict for looking is kept up to so many times without a trial, which would compute what is known: as long as no more is missed.
+/// A verdict for looking is kept up to this many times without a trial, which would compute what is known: as long as no more is missed.
 const MOST_KEPT: u32 = 16;
 
 /// No more: but for a thirty-second of the items.
@@ -104,7 +104,7 @@ impl Trial {
         }
     }
 
-    /// The block before has ended, if there was one, it is `now`, and of the items in it so many were looked up and not found. What is next?
+    /// The block before has ended, if there was one, it is `now`, and of the items in it this many were looked up and not found. What is next?
     pub(super) fn next(&mut self, now: Duration, missed: u64) -> Next {
         let took = now.saturating_sub(self.last);
         self.last = now;
@@ -220,7 +220,7 @@ mod tests {
         }
     }
 
-    /// Runs so many items by the trial's word, and gives nanoseconds per item. The trial's clock is disturbed: one block in ten has a
+    /// Runs this many items by the trial's word, and gives nanoseconds per item. The trial's clock is disturbed: one block in ten has a
     /// millisecond on top, and one in a hundred two, which is nobody's cost.
     fn run(trial: &mut Trial, costs: &Costs, items: u64) -> f64 {
         let (mut done, mut cost, mut disturbed, mut missed, mut rng) = (0, 0.0, 0.0, 0, Rng::new(7));

@@ -4,7 +4,7 @@ use pulp::{Arch, Simd, WithSimd};
 use std::marker::PhantomData;
 use std::ops::Add;
 
-/// Adds up pieces of so many numbers in `W`, which has room for them.
+/// Adds up pieces of this many numbers in `W`, which has room for them.
 pub(crate) fn sum_in<W, T>(arch: Arch, piece: usize, block: &[T]) -> i128
 where
     T: Copy,

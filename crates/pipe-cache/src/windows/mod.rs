@@ -18,7 +18,7 @@ use other as machine;
 use x86_64 as machine;
 
 impl Simd {
-    /// `out[i] = x[i] + x[i + 1] + .. + x[i + width - 1]`: the sum of each window of so many numbers.
+    /// `out[i] = x[i] + x[i + 1] + .. + x[i + width - 1]`: the sum of each window of `width` numbers.
     ///
     /// By doubling: sums of 2 are sums of two numbers, sums of 4 those of two sums of 2, and so on; a width is put together of powers of two
     /// from the least on. So each output takes about twice the logarithm of the width in additions, all of them over registers, and no error
@@ -37,7 +37,7 @@ impl Simd {
         self.windows(width, x, out, None);
     }
 
-    /// The mean of each window of so many numbers: the moving average. It is the sum that [`window_sums`](Simd::window_sums) gives, times the
+    /// The mean of each window of `width` numbers: the moving average. It is the sum that [`window_sums`](Simd::window_sums) gives, times the
     /// reciprocal of the width, both rounded.
     ///
     /// Faster than first the one and then the other: it is done in the last pass, in registers.
@@ -137,7 +137,7 @@ trait Pass<T>: Copy {
     /// How often sums of so many numbers are doubled in one pass, of so many times that they have to be.
     fn doublings(self, size: usize, times: u32) -> u32;
 
-    /// Doubles sums of so many numbers so often, for as many as `to` has: each is `from[i] + from[i + size]`, these again, and so on. What comes
+    /// Doubles sums of this many numbers so often, for as many as `to` has: each is `from[i] + from[i + size]`, these again, and so on. What comes
     /// out goes through `last`.
     fn double(self, from: &[T], size: usize, doublings: u32, to: &mut [T], last: impl Fn(T) -> T);
 }

@@ -5,7 +5,7 @@ use crate::stage::{Emit, Flow, Sharing, Stage, Step};
 use crate::weigh::{Weigher, heap_of};
 use std::time::Duration;
 
-/// Collects items into vectors; behind [`Pipeline::batch`](crate::Pipeline::batch).
+/// Collects items into vectors; made by [`Pipeline::batch`](crate::Pipeline::batch).
 pub struct Batches<T> {
     size: usize,
     bytes: Option<usize>,

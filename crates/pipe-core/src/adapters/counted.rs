@@ -2,7 +2,7 @@
 
 use crate::stage::{Emit, Flow, Stage, Step};
 
-/// Counts the items that pass; behind [`Pipeline::counted`](crate::Pipeline::counted).
+/// Counts the items that pass; made by [`Pipeline::counted`](crate::Pipeline::counted).
 #[derive(Debug)]
 pub struct Counted;
 

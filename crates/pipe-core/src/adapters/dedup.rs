@@ -3,7 +3,7 @@
 use crate::opaque::opaque;
 use crate::stage::{Emit, Flow, Sharing, Stage, Step};
 
-/// Of neighbours with the same key keeps the first; behind [`Pipeline::dedup_by_key`](crate::Pipeline::dedup_by_key).
+/// Drops items whose key equals that of the item before; made by [`Pipeline::dedup_by_key`](crate::Pipeline::dedup_by_key).
 pub struct Dedup<F, K> {
     key: F,
     keys: std::marker::PhantomData<fn() -> K>,

@@ -2,7 +2,7 @@
 
 use crate::stage::{Emit, Flow, Sharing, Stage, Step};
 
-/// Counts items from zero on; behind [`Pipeline::enumerate`](crate::Pipeline::enumerate).
+/// Counts items from zero on; made by [`Pipeline::enumerate`](crate::Pipeline::enumerate).
 #[derive(Debug)]
 pub struct Enumerate;
 

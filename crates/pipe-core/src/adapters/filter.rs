@@ -3,7 +3,7 @@
 use crate::opaque::opaque;
 use crate::stage::{Emit, Flow, Sharing, Stage, Step};
 
-/// Keeps what the closure accepts; behind [`Pipeline::filter`](crate::Pipeline::filter).
+/// Keeps the items for which the closure returns true; made by [`Pipeline::filter`](crate::Pipeline::filter).
 pub struct Filter<F>(pub(crate) F);
 
 opaque!([F] Filter[F]);

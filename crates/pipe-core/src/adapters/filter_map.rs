@@ -3,7 +3,7 @@
 use crate::opaque::opaque;
 use crate::stage::{Emit, Flow, Sharing, Stage, Step};
 
-/// Maps and keeps what is `Some`; behind [`Pipeline::filter_map`](crate::Pipeline::filter_map).
+/// Maps, and keeps what is inside each `Some`; made by [`Pipeline::filter_map`](crate::Pipeline::filter_map).
 pub struct FilterMap<F>(pub(crate) F);
 
 opaque!([F] FilterMap[F]);

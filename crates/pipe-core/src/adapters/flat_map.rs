@@ -3,7 +3,7 @@
 use crate::opaque::opaque;
 use crate::stage::{Emit, Flow, Sharing, Stage, Step};
 
-/// One item in, any number out; behind [`Pipeline::flat_map`](crate::Pipeline::flat_map).
+/// One item in, any number out; made by [`Pipeline::flat_map`](crate::Pipeline::flat_map).
 pub struct FlatMap<F>(pub(crate) F);
 
 opaque!([F] FlatMap[F]);

@@ -5,7 +5,7 @@ use crate::spill::Spiller;
 use crate::stage::{BoxError, Emit, Flow, Stage, Step};
 use crate::weigh::Weigher;
 
-/// Folds into one accumulator per worker, emitted at the end; behind [`Pipeline::fold`](crate::Pipeline::fold).
+/// Folds into one accumulator per worker, emitted at the end; made by [`Pipeline::fold`](crate::Pipeline::fold).
 pub struct Fold<N, F, A> {
     pub(crate) new: N,
     pub(crate) fold: F,

@@ -3,7 +3,7 @@
 use crate::opaque::opaque;
 use crate::stage::{Emit, Flow, Sharing, Stage, Step};
 
-/// Looks at each item; behind [`Pipeline::inspect`](crate::Pipeline::inspect).
+/// Calls a closure with a reference to each item; made by [`Pipeline::inspect`](crate::Pipeline::inspect).
 pub struct Inspect<F>(pub(crate) F);
 
 opaque!([F] Inspect[F]);

@@ -3,7 +3,7 @@
 use crate::opaque::opaque;
 use crate::stage::{Emit, Flow, Sharing, Stage, Step};
 
-/// One item in, one out; behind [`Pipeline::map`](crate::Pipeline::map).
+/// One item in, one out; made by [`Pipeline::map`](crate::Pipeline::map).
 pub struct Map<F>(pub(crate) F);
 
 opaque!([F] Map[F]);

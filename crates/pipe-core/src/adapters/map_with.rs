@@ -3,7 +3,7 @@
 use crate::opaque::opaque;
 use crate::stage::{Emit, Flow, Stage, Step};
 
-/// Maps with a state of its own in each worker; behind [`Pipeline::map_with`](crate::Pipeline::map_with).
+/// Maps with a state of its own in each worker; made by [`Pipeline::map_with`](crate::Pipeline::map_with).
 pub struct MapWith<N, F> {
     pub(crate) new: N,
     pub(crate) map: F,

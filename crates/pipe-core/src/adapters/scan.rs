@@ -3,7 +3,7 @@
 use crate::opaque::opaque;
 use crate::stage::{Emit, Flow, Sharing, Stage, Step};
 
-/// Maps with a state that has seen all items before; behind [`Pipeline::scan`](crate::Pipeline::scan).
+/// Maps with a state that has seen all items before; made by [`Pipeline::scan`](crate::Pipeline::scan).
 pub struct Scan<N, F> {
     pub(crate) new: N,
     pub(crate) scan: F,

@@ -2,7 +2,7 @@
 
 use crate::stage::{Emit, Flow, Sharing, Stage, Step};
 
-/// Drops the first items; behind [`Pipeline::skip`](crate::Pipeline::skip).
+/// Drops the first items; made by [`Pipeline::skip`](crate::Pipeline::skip).
 #[derive(Debug)]
 pub struct Skip(pub(crate) u64);
 

@@ -2,7 +2,7 @@
 
 use crate::stage::{Emit, Flow, Sharing, Stage, Step};
 
-/// Ends the run well after some items; behind [`Pipeline::take`](crate::Pipeline::take).
+/// Passes on the first items, and then ends the run, which still commits; made by [`Pipeline::take`](crate::Pipeline::take).
 #[derive(Debug)]
 pub struct Take(pub(crate) u64);
 

@@ -3,7 +3,7 @@
 use crate::opaque::opaque;
 use crate::stage::{Emit, Flow, Sharing, Stage, Step};
 
-/// Ends the run well at the first item that the closure refuses; behind [`Pipeline::take_while`](crate::Pipeline::take_while).
+/// Passes items on until the closure returns false, and then ends the run, which still commits; made by [`Pipeline::take_while`](crate::Pipeline::take_while).
 pub struct TakeWhile<F>(pub(crate) F);
 
 opaque!([F] TakeWhile[F]);

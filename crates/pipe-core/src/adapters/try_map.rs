@@ -3,7 +3,7 @@
 use crate::opaque::opaque;
 use crate::stage::{BoxError, Emit, Flow, Sharing, Stage, Step};
 
-/// Maps, or fails the item; behind [`Pipeline::try_map`](crate::Pipeline::try_map) and [`Pipeline::parse`](crate::Pipeline::parse).
+/// Maps, or fails the item; made by [`Pipeline::try_map`](crate::Pipeline::try_map) and [`Pipeline::parse`](crate::Pipeline::parse).
 pub struct TryMap<F>(pub(crate) F);
 
 opaque!([F] TryMap[F]);

@@ -5,7 +5,7 @@ use crate::stage::{Emit, Flow, Sharing, Stage, Step};
 use crate::weigh::{Weigher, heap_of};
 use std::collections::VecDeque;
 
-/// Windows over the last items, by count; behind [`Pipeline::windows`](crate::Pipeline::windows).
+/// Windows over the last items, by count; made by [`Pipeline::windows`](crate::Pipeline::windows).
 pub struct Windows<T> {
     size: usize,
     every: usize,

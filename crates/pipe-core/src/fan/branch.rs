@@ -33,7 +33,7 @@ pub struct Bound {
     pub bytes: usize,
     /// What a write does where there is no room: waits, unless set.
     pub overflow: Overflow,
-    /// A wait that sees no progress for so long ends its run with [`BranchErrorKind::Stalled`](crate::BranchErrorKind::Stalled): 60 s
+    /// A wait that sees no progress for this long ends its run with [`BranchErrorKind::Stalled`](crate::BranchErrorKind::Stalled): 60 s
     /// unless set. Progress is, for who writes, that something is taken; for who reads, that something comes. Where items are rare
     /// (one side of a route), or a batch takes long to work on, set it to what is still sound; `Duration::MAX` means never.
     pub stall_after: Duration,

@@ -10,7 +10,7 @@ use crate::stage::BoxError;
 use std::task::{Poll, Waker};
 use std::{mem, vec};
 
-/// Sources in a row; behind [`concat()`].
+/// Sources in a row; made by [`concat()`].
 pub struct Concat<S> {
     inputs: vec::IntoIter<S>,
     /// The one being read.

@@ -1,7 +1,7 @@
 //! The edge between two runs: one queue, one lock, one writer, one reader.
 //!
 //! ```text
-//! writer --put--> [ queue: at most so many items and bytes ] --take--> reader
+//! writer --put--> [ queue: at most this many items and bytes ] --take--> reader
 //!        <--room-- (condition variable)                      --waker-->
 //! ```
 //!
@@ -195,7 +195,7 @@ impl<T> Edge<T> {
         }
     }
 
-    /// What is there, at most so much; `None` at the end. `Pending`: nothing yet, `waker` will be woken.
+    /// What is there, at most this much; `None` at the end. `Pending`: nothing yet, `waker` will be woken.
     pub(super) fn take(
         &self,
         want: Want,
@@ -261,7 +261,7 @@ impl<T> Edge<T> {
         drop((queue, waker, behind));
     }
 
-    /// That a reader has waited so long.
+    /// That a reader has waited this long.
     pub(super) fn stalled(&self, waited: std::time::Duration) -> BranchError {
         let state = self.lock();
         let (items, bytes) = (state.queue.len(), state.bytes);

@@ -13,7 +13,7 @@ use std::mem;
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
-/// Sources in turn; behind [`merge`].
+/// Sources in turn; made by [`merge`].
 pub struct Merged<S> {
     turns: Turns<S>,
     of: usize,

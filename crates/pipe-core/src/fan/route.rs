@@ -5,7 +5,7 @@ use crate::position::Position;
 use crate::sink::Sink;
 use crate::stage::BoxError;
 
-/// Writes each item into one of two; behind [`route`].
+/// Writes each item into one of two; made by [`route`].
 #[derive(Debug, Clone)]
 pub struct Route<F, A, B> {
     goes_first: F,

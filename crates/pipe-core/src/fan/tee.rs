@@ -4,7 +4,7 @@ use crate::position::Position;
 use crate::sink::Sink;
 use crate::stage::BoxError;
 
-/// Writes each item into both; behind [`tee`].
+/// Writes each item into both; made by [`tee`].
 #[derive(Debug, Clone)]
 pub struct Tee<A, B> {
     first: A,

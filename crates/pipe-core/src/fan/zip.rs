@@ -11,7 +11,7 @@ use crate::stage::{BoxError, Flow};
 use std::collections::VecDeque;
 use std::task::{Poll, Waker, ready};
 
-/// Two sources in pairs; behind [`zip`].
+/// Two sources in pairs; made by [`zip`].
 pub struct Zip<A, B, T, U> {
     left: Side<A, T>,
     right: Side<B, U>,

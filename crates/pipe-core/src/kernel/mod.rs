@@ -2,7 +2,7 @@
 //!
 //! Cheap numbers travel as slices: the item is a block, lent by its batch (`&[f32]`, from [`Blocks`]) or owned (`Vec<f32>`), and a kernel
 //! is an ordinary step over blocks. What it computes is *data*: a [`Program`] makes of each number another one (a [`PairProgram`] of two columns one),
-//! [`Retain`] keeps some, a [`Kernel`] makes of a block another one, a [`Reduction`] makes of all of them one. Who computes it is a [`Runner`] that the executor hands in: [`Scalar`] here, tiled and on a device elsewhere. So the same
+//! [`Retain`] keeps some, a [`Kernel`] makes of a block another one, a [`Reduction`] makes of all of them one. It is computed by a [`Runner`] that the executor hands in: [`Scalar`] here, tiled and on a device elsewhere. So the same
 //! pipeline runs on each of them.
 //!
 //! Every runner gives the same: bit for bit, with `exp`, `log`, `tanh`, `sigmoid` and `pow` of floats as the only exceptions, which are

@@ -25,11 +25,11 @@ pub enum Op<T: Number> {
     /// `x` where it compares so with the bound, else the other number: `Keep(Greater, 0, 0)` is max(x, 0). What is not a number compares
     /// with nothing, except that it is not equal to it.
     Keep(Compare, T, T),
-    /// What only floats have.
+    /// An operation that only floats have.
     Only(T::Only),
 }
 
-/// What only floats have.
+/// An operation that only floats have.
 #[derive(Debug, Clone, Copy, PartialEq)]
 #[non_exhaustive]
 pub enum FloatOp<T> {
@@ -75,7 +75,7 @@ pub enum Compare {
 }
 
 impl<T: Number> Op<T> {
-    /// What it makes of `x`: the meaning of the operation, and what runners are compared with.
+    /// The result of the operation for `x`. It defines the operation: runners are tested against it.
     ///
     /// ```
     /// use pipe_core::kernel::{Compare, FloatOp, Op};
@@ -110,7 +110,7 @@ impl<T: Number> Op<T> {
 }
 
 impl Compare {
-    /// Whether `x` compares so with the bound.
+    /// Whether `x` compares this way with the bound.
     pub fn holds<T: PartialOrd>(self, x: T, bound: T) -> bool {
         match self {
             Compare::Less => x < bound,

@@ -40,7 +40,7 @@ impl Binary {
     }
 }
 
-/// A program over two columns: one program over each, then they meet number by number, then one over what came of it.
+/// A program over two columns: one program over each, a binary operation that joins them number by number, and one program over the result.
 ///
 /// ```
 /// use pipe_core::kernel::{Binary, Program};
@@ -59,46 +59,46 @@ pub struct PairProgram<T: Number> {
 }
 
 impl<T: Number> Program<T> {
-    /// This program over the first column; then it meets the second one.
+    /// Starts a program over two columns: this program runs over the first one, and `binary` joins the result with the second.
     pub fn with(self, binary: Binary) -> PairProgram<T> {
         PairProgram { x: self, y: Program::new(), binary, after: Program::new() }
     }
 }
 
 impl<T: Number> PairProgram<T> {
-    /// With this program over the second column, before they meet.
+    /// Sets the program that runs over the second column, before the two are joined.
     pub fn second(mut self, y: Program<T>) -> Self {
         self.y = y;
         self
     }
 
-    /// Then this program, behind those given before.
+    /// Appends a program that runs over the joined numbers.
     pub fn then(mut self, after: Program<T>) -> Self {
         self.after = after.ops().iter().fold(self.after, |all, op| all.then(*op));
         self
     }
 
-    /// What happens to the first column.
+    /// The program over the first column.
     pub fn x(&self) -> &Program<T> {
         &self.x
     }
 
-    /// What happens to the second one.
+    /// The program over the second column.
     pub fn y(&self) -> &Program<T> {
         &self.y
     }
 
-    /// How they meet.
+    /// The operation that joins the two columns.
     pub fn binary(&self) -> Binary {
         self.binary
     }
 
-    /// What happens then.
+    /// The program over the joined numbers.
     pub fn after(&self) -> &Program<T> {
         &self.after
     }
 
-    /// What it makes of two numbers: its meaning, and not the way to compute many.
+    /// The result for one pair of numbers. It defines what the program means; to compute many, run it on blocks.
     pub fn apply(&self, x: T, y: T) -> T {
         self.after.apply(self.binary.apply(self.x.apply(x), self.y.apply(y)))
     }
@@ -116,7 +116,7 @@ impl<T, X: Into<Vec<T>>, Y: AsRef<[T]>> TwoColumns<T> for (X, Y) {
     }
 }
 
-/// Computes a program over each pair of blocks; behind [`Pipeline::pair_kernel`].
+/// Computes a program over each pair of blocks; made by [`Pipeline::pair_kernel`].
 pub struct PairStep<T: Number> {
     program: PairProgram<T>,
 }

@@ -9,7 +9,7 @@ use crate::settings::Emits;
 use crate::stage::{Emit, Flow, Sharing, Stage, Step};
 use std::marker::PhantomData;
 
-/// Puts in the place of each number the sum of all until it; behind [`Pipeline::prefix_sum`].
+/// Replaces each number by the sum of all numbers up to and including it; made by [`Pipeline::prefix_sum`].
 pub struct PrefixSum<T> {
     number: PhantomData<fn(T)>,
 }
@@ -53,7 +53,7 @@ pub(super) fn prefix_sum<T: Number>(before: T, block: &mut [T]) -> T {
 }
 
 impl<U, C, T: Number> Pipeline<U, C, Own<Vec<T>>> {
-    /// Puts in the place of each number the sum of all numbers until it, over all blocks in their order (NumPy's `cumsum`). Added one after the
+    /// Replaces each number by the sum of all numbers up to and including it, across all blocks in their order (NumPy's `cumsum`). Added one after the
     /// other, floats in their own precision, integers wrap around: so it does not depend on where blocks begin. Each addition waits for
     /// the one before. Only a device adds integers in another order, which gives the same.
     ///

@@ -18,12 +18,12 @@ pub struct Program<T: Number> {
 }
 
 impl<T: Number> Program<T> {
-    /// Leaves every number as it is.
+    /// The empty program: leaves every number as it is. Each method below returns the program with one operation more at its end.
     pub const fn new() -> Self {
         Program { ops: Vec::new() }
     }
 
-    /// Then adds.
+    /// Then adds `term` to each number.
     #[expect(
         clippy::should_implement_trait,
         reason = "it adds a step to the program, not a program to a program"
@@ -32,67 +32,67 @@ impl<T: Number> Program<T> {
         self.then(Op::Add(term))
     }
 
-    /// Then subtracts.
+    /// Then subtracts `term` from each number.
     #[expect(clippy::should_implement_trait, reason = "as for `add`")]
     pub fn sub(self, term: T) -> Self {
         self.then(Op::Sub(term))
     }
 
-    /// Then multiplies.
+    /// Then multiplies each number by `factor`.
     pub fn scale(self, factor: T) -> Self {
         self.then(Op::Scale(factor))
     }
 
-    /// Then multiplies and adds, rounded once.
+    /// Then multiplies each number by `factor` and adds `term`, rounded once (a fused multiply-add).
     pub fn mul_add(self, factor: T, term: T) -> Self {
         self.then(Op::MulAdd(factor, term))
     }
 
-    /// Then squares.
+    /// Then squares each number.
     pub fn square(self) -> Self {
         self.then(Op::Square)
     }
 
-    /// Then drops the sign.
+    /// Then takes the absolute value.
     pub fn abs(self) -> Self {
         self.then(Op::Abs)
     }
 
-    /// Then changes the sign.
+    /// Then negates each number.
     #[expect(clippy::should_implement_trait, reason = "as for `add`")]
     pub fn neg(self) -> Self {
         self.then(Op::Neg)
     }
 
-    /// Then bounds.
+    /// Then limits each number to the range from `low` to `high`.
     pub fn clamp(self, low: T, high: T) -> Self {
         self.then(Op::Clamp(low, high))
     }
 
-    /// Then keeps what compares so with the bound, and puts `other` in the place of the rest.
+    /// Then keeps the numbers that compare this way with `bound`, and replaces all others by `other`.
     pub fn keep(self, compare: Compare, bound: T, other: T) -> Self {
         self.then(Op::Keep(compare, bound, other))
     }
 
-    /// Then does this.
+    /// Then applies any other operation.
     pub fn then(mut self, op: Op<T>) -> Self {
         self.ops.push(op);
         self
     }
 
-    /// The operations, first one first.
+    /// The operations, in the order in which they are applied.
     pub fn ops(&self) -> &[Op<T>] {
         &self.ops
     }
 
-    /// What the whole program makes of one number: its meaning, and not the way to compute many.
+    /// The result of the whole program for one number. It defines what the program means; to compute many numbers, run it on a block.
     pub fn apply(&self, x: T) -> T {
         self.ops.iter().fold(x, |x, op| op.apply(x))
     }
 }
 
 impl<T: Float> Program<T> {
-    /// Then divides.
+    /// Then divides each number by `divisor`.
     #[expect(clippy::should_implement_trait, reason = "as for `add`")]
     pub fn div(self, divisor: T) -> Self {
         self.then(Op::Only(FloatOp::Div(divisor)))
@@ -103,7 +103,7 @@ impl<T: Float> Program<T> {
         self.then(Op::Only(FloatOp::Sqrt))
     }
 
-    /// Then raises e to it.
+    /// Then raises e to the power of each number.
     pub fn exp(self) -> Self {
         self.then(Op::Only(FloatOp::Exp))
     }
@@ -118,12 +118,12 @@ impl<T: Float> Program<T> {
         self.then(Op::Only(FloatOp::Tanh))
     }
 
-    /// Then takes `1 / (1 + exp(-x))`.
+    /// Then applies the logistic function, `1 / (1 + exp(-x))`.
     pub fn sigmoid(self) -> Self {
         self.then(Op::Only(FloatOp::Sigmoid))
     }
 
-    /// Then raises it to the exponent.
+    /// Then raises each number to the power of `exponent`.
     pub fn pow(self, exponent: T) -> Self {
         self.then(Op::Only(FloatOp::Pow(exponent)))
     }

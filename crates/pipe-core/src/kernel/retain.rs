@@ -9,7 +9,7 @@ use crate::pipeline::Pipeline;
 use crate::settings::Emits;
 use crate::stage::{Emit, Flow, Stage, Step, Then};
 
-/// Keeps the numbers of each block that compare so with a bound; behind [`Pipeline::retain`].
+/// Keeps the numbers of each block that compare in a given way with a bound; made by [`Pipeline::retain`].
 pub struct Retain<T> {
     compare: Compare,
     bound: T,
@@ -41,7 +41,7 @@ impl<T: Number, In: Into<Vec<T>>> Step<In> for Retain<T> {
 }
 
 impl<U, C, I: Item> Pipeline<U, C, I> {
-    /// Keeps the numbers of each block that compare so with the bound, in their order, and closes the gaps (NumPy's `x[x > bound]`). Blocks
+    /// Keeps the numbers of each block for which `compare` holds against `bound`, in their order, and closes the gaps (NumPy's `x[x > bound]`). Blocks
     /// become shorter, perhaps empty; their number stays.
     ///
     /// ```

@@ -1,4 +1,4 @@
-//! Who computes a program. The executor hands it in, so that a pipeline need not know.
+//! Runners compute programs. The executor chooses one, so that a pipeline need not know which.
 
 use crate::error::RunError;
 use crate::event::Event;

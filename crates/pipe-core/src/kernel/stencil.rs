@@ -27,7 +27,7 @@ pub struct Stencil<T> {
 }
 
 impl<T: Number> Stencil<T> {
-    /// With these weights, in rows from the upper left, for rows of so many pixels.
+    /// A stencil with these nine weights, row by row from the upper left, for images that are `width` pixels wide.
     ///
     /// # Errors
     /// `Config` for rows of none.
@@ -103,7 +103,7 @@ pub struct Sobel<T> {
 }
 
 impl<T: Float> Sobel<T> {
-    /// For rows of so many pixels.
+    /// For images that are `width` pixels wide.
     ///
     /// # Errors
     /// `Config` for rows of none.

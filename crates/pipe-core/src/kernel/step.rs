@@ -9,7 +9,7 @@ use crate::pipeline::Pipeline;
 use crate::settings::Emits;
 use crate::stage::{Emit, Flow, Stage, Step, Then};
 
-/// Computes a program over each block; behind [`Pipeline::kernel`].
+/// Computes a program over each block; made by [`Pipeline::kernel`].
 pub struct KernelStep<T: Number> {
     program: Program<T>,
 }
@@ -40,7 +40,7 @@ impl<T: Number, In: Into<Vec<T>>> Step<In> for KernelStep<T> {
 }
 
 impl<U, C, I: Item> Pipeline<U, C, I> {
-    /// Computes a program over each block of numbers, lent or owned. Who computes it is the executor's business.
+    /// Computes a program over each block of numbers, lent or owned. The executor chooses what computes it.
     ///
     /// ```
     /// use pipe_core::kernel::{Blocks, Program};

@@ -9,7 +9,7 @@ use crate::settings::Emits;
 use crate::stage::{BoxError, Emit, Flow, Stage, Step, Then};
 use std::marker::PhantomData;
 
-/// What makes of each block another one, perhaps of another length or type; behind [`Pipeline::transform`]. A [`Program`] is for what
+/// What makes of each block another one, perhaps of another length or type; made by [`Pipeline::transform`]. A [`Program`] is for what
 /// happens to each number by itself, a [`Reduction`] for what is left of all.
 ///
 /// [`Program`]: crate::kernel::Program
@@ -52,7 +52,7 @@ pub trait Kernel<T: Number>: Send + Sync {
     ) -> Result<(), BoxError>;
 }
 
-/// Computes a kernel over each block; behind [`Pipeline::transform`].
+/// Computes a kernel over each block; made by [`Pipeline::transform`].
 pub struct Transform<T, K> {
     kernel: K,
     number: PhantomData<fn(T)>,

@@ -6,7 +6,7 @@ use crate::kernel::runner::KernelWorker;
 use crate::kernel::transform::Kernel;
 use crate::stage::BoxError;
 
-/// The sum of each window of so many numbers. A moving average is this, and a program that divides.
+/// The sum of each window of `width` neighbouring numbers. For a moving average, divide by the width in a program after it.
 ///
 /// ```
 /// use pipe_core::kernel::{Blocks, Program, WindowSums};
@@ -22,7 +22,7 @@ pub struct WindowSums {
 }
 
 impl WindowSums {
-    /// Of windows of so many numbers.
+    /// Sums over windows of `width` numbers.
     ///
     /// # Errors
     /// `Config` for none.

@@ -9,7 +9,7 @@ use crate::plan::Plan;
 use crate::run::RunState;
 use std::sync::Arc;
 
-/// An executor whose kernels are computed by a runner that is not its own; behind [`Executor::kernels`].
+/// An executor whose kernels are computed by a runner that is not its own; made by [`Executor::kernels`].
 #[derive(Clone)]
 pub struct WithKernels<X> {
     executor: X,

@@ -7,7 +7,7 @@ use crate::settings::Emits;
 use crate::stage::{BoxError, Sharing, Step, Then};
 
 impl<U, C, I: Item> Pipeline<U, C, I> {
-    /// Turns each item into something owned.
+    /// Turns each item into something owned. One item in, one item out; see [`parse`](Self::parse) for results that borrow.
     pub fn map<T, F>(self, f: F) -> Pipeline<U, Then<C, Map<F>>, Own<T>>
     where
         F: for<'a> Fn(I::Of<'a>) -> T + Send + Sync,
@@ -15,7 +15,7 @@ impl<U, C, I: Item> Pipeline<U, C, I> {
         self.then("map", Emits::One, Map(f))
     }
 
-    /// Keeps the items that `f` accepts.
+    /// Keeps the items for which `f` returns true. It keeps borrowed rows as they are. [`counted`](Self::counted) after it says how many passed.
     pub fn filter<F>(self, f: F) -> Pipeline<U, Then<C, Filter<F>>, I>
     where
         F: for<'a, 'b> Fn(&'b I::Of<'a>) -> bool + Send + Sync,
@@ -23,7 +23,7 @@ impl<U, C, I: Item> Pipeline<U, C, I> {
         self.then("filter", Emits::AtMostOne, Filter(f))
     }
 
-    /// Maps, and keeps what is `Some`.
+    /// Maps and filters in one step: keeps what is inside each `Some`, and drops each `None`.
     pub fn filter_map<T, F>(self, f: F) -> Pipeline<U, Then<C, FilterMap<F>>, Own<T>>
     where
         F: for<'a> Fn(I::Of<'a>) -> Option<T> + Send + Sync,
@@ -31,7 +31,8 @@ impl<U, C, I: Item> Pipeline<U, C, I> {
         self.then("filter_map", Emits::AtMostOne, FilterMap(f))
     }
 
-    /// Maps to something owned, or fails the item; [`Pipeline::on_error`] says what that does.
+    /// Maps to something owned, or fails the item with the error that `f` returns. [`Pipeline::on_error`] says what happens to a failed item;
+    /// unless it is set, the first one ends the run.
     pub fn try_map<T, E: Into<BoxError>, F>(self, f: F) -> Pipeline<U, Then<C, TryMap<F>>, Own<T>>
     where
         F: for<'a> Fn(I::Of<'a>) -> Result<T, E> + Send + Sync,
@@ -108,7 +109,7 @@ impl<U, C, I: Item> Pipeline<U, C, I> {
         self.then("map_with", Emits::One, MapWith { new, map: f })
     }
 
-    /// Looks at each item.
+    /// Calls `f` with a reference to each item, and passes the item on: for logging or counting.
     pub fn inspect<F>(self, f: F) -> Pipeline<U, Then<C, Inspect<F>>, I>
     where
         F: for<'a, 'b> Fn(&'b I::Of<'a>) + Send + Sync,
@@ -116,8 +117,8 @@ impl<U, C, I: Item> Pipeline<U, C, I> {
         self.then("inspect", Emits::One, Inspect(f))
     }
 
-    /// Counts the items that pass here, for the report: what the stage before it let through. It costs the loop an addition, so it is
-    /// not done unasked.
+    /// Counts the items that pass here, for the report: how many the filter before it let through. Off by default, since it adds an addition
+    /// per item to the loop.
     pub fn counted(self) -> Pipeline<U, Then<C, Counted>, I> {
         self.then("counted", Emits::One, Counted)
     }

@@ -14,12 +14,13 @@ use std::hash::{BuildHasher, Hash, RandomState};
 use std::marker::PhantomData;
 use std::time::Duration;
 
-/// What is upstream of a pipeline behind an async step `A` that emits `T`.
+/// What is upstream of a pipeline after an async step `A` that emits `T`.
 pub type Async<U, C, I, A, T> = Cut<Cut<U, C, <I as Owned>::T, AnyWorkers>, A, T, Reactor>;
 
 /// Async stages: only an executor with a reactor (`pipe-async`) runs a pipeline that has one.
 impl<U, C, I: Item> Pipeline<U, C, I> {
-    /// Starts an operation for each item: 64 at a time, or as [`concurrency`](Pipeline::concurrency) says. Outputs come in the order of
+    /// Starts an asynchronous operation for each item, with up to 64 of them in flight, or as many as
+    /// [`concurrency`](Pipeline::concurrency) says. Outputs come in the order of
     /// the items, unless the stage is `.unordered()`.
     pub fn map_async<J: Owned, F, Fut>(
         self,
@@ -33,7 +34,8 @@ impl<U, C, I: Item> Pipeline<U, C, I> {
         self.renamed::<J>().asynchronously("map_async", Emits::One, MapAsync::new(f))
     }
 
-    /// As `map_async`, for operations that may fail; [`on_error`](Pipeline::on_error) says what that does.
+    /// As `map_async`, for operations that may fail; [`on_error`](Pipeline::on_error) says what happens to an item whose operation failed, and
+    /// [`retry`](Pipeline::retry) how often it is tried.
     pub fn try_map_async<J: Owned, T, E, F, Fut>(
         self,
         f: F,
@@ -58,9 +60,9 @@ impl<U, C, I: Owned> Pipeline<U, C, I> {
         self.asynchronously("stage_async", Emits::One, step)
     }
 
-    /// Starts an operation for each batch, behind [`batch`](Pipeline::batch): for services that answer many questions
-    /// in one call. It gives an answer for each item, in their order; another number of answers is the stage's error,
-    /// [`WrongAnswers`](crate::WrongAnswers). A `.flat_map(|answers| answers)` behind its settings deals them out.
+    /// Starts one operation for each batch that [`batch`](Pipeline::batch) has collected: for services that answer many questions in one call.
+    /// It returns one answer per item, in the order of the items; any other number of answers fails with
+    /// [`WrongAnswers`](crate::WrongAnswers). A `.flat_map(|answers| answers)` after its settings makes single items of them again.
     ///
     /// ```
     /// use pipe_core::from_iter;
@@ -113,27 +115,26 @@ impl<U, A, T, J: Item> Pipeline<Cut<U, A, T, Reactor>, Identity, J> {
         self
     }
 
-    /// Keeps no more operations in flight than make the service answer sooner: starts with four, goes up to the
-    /// [`concurrency`](Pipeline::concurrency), and follows the latency, so that some queue in the service and not all
-    /// of them. For a service of which nobody knows how much it can do, or that is shared with others. It finds that
-    /// out within some hundred operations, and looks again now and then.
+    /// Finds out how many operations the service can serve at once, and keeps that many in flight: starts with four, adds more as long as that
+    /// does not make all of them slower, and never exceeds the [`concurrency`](Pipeline::concurrency). For a service whose capacity nobody
+    /// knows, or that is shared with others. It settles within a few hundred operations, and probes again from time to time.
     ///
-    /// An operation that fails counts as one that was answered: a service that refuses at once what is too much for it
-    /// is not spared by this; set a [`rate`](Pipeline::rate), or [`retry`](Pipeline::retry) with a share.
+    /// Only latency counts, and a failed operation counts like any other. So this does not protect a service that sheds load by refusing at once:
+    /// for that, set a [`rate`](Pipeline::rate), or [`retry`](Pipeline::retry) with a share.
     pub fn adaptive(mut self) -> Self {
         self.operations().adaptive = true;
         self
     }
 
-    /// How many items may be between the start of their operation and their turn to go on, those that wait for another attempt or for
-    /// their key among them: four times the concurrency unless set. What one slow operation can hold up is at most that much.
-    /// Zero is a `Config` error.
+    /// How many items may have entered the stage and not yet left it, counting those that wait for another attempt, for their key, or for a
+    /// slower item before them: four times the concurrency unless set. It bounds what a single slow operation can hold up. Zero is a
+    /// `Config` error.
     pub fn window(mut self, items: usize) -> Self {
         self.operations().window = Some(items);
         self
     }
 
-    /// How long one attempt may take. Then its future is dropped, and it has failed with [`TookTooLong`](crate::TookTooLong): tried again,
+    /// How long one attempt may take. After that its future is dropped, and the attempt has failed with [`TookTooLong`](crate::TookTooLong): tried again,
     /// skipped, or the end of the run, as [`retry`](Pipeline::retry) and [`on_error`](Pipeline::on_error) say. It is never cut off early, and
     /// at most a few milliseconds late, unless another operation keeps the reactor's thread. Zero is a `Config` error.
     pub fn timeout(mut self, span: Duration) -> Self {
@@ -141,15 +142,15 @@ impl<U, A, T, J: Item> Pipeline<Cut<U, A, T, Reactor>, Identity, J> {
         self
     }
 
-    /// How many attempts may start in how much time: [`per_second`](crate::per_second). Zero is a `Config` error.
+    /// Limits how many attempts start per second; see [`per_second`](crate::per_second). Zero is a `Config` error.
     pub fn rate(mut self, rate: Rate) -> Self {
         self.operations().rate = Some(rate);
         self
     }
 
-    /// At most so many operations in flight for items that have the same key, such as one host. Others overtake an item that waits for its
-    /// key, as far as the [`window`](Pipeline::window) goes; what they give waits for its turn behind it, unless the stage is
-    /// `.unordered()`. Zero is a `Config` error.
+    /// Allows at most `operations` in flight for items with the same key, such as the same host. While an item waits for its key, later items may
+    /// start, up to the [`window`](Pipeline::window); their outputs wait for it, unless the stage is `.unordered()`. Zero is a `Config`
+    /// error.
     pub fn per_key<K: Hash>(
         mut self,
         key: impl Fn(&A::In) -> K + Send + Sync + 'static,

@@ -21,7 +21,7 @@ use crate::stage::Then;
 use std::sync::Arc;
 
 impl<U, C, I: Item> Pipeline<U, C, I> {
-    /// Ends in a sink.
+    /// Ends the pipeline in a sink. What [`Sink::commit`] returns becomes the [`value`](crate::Report::value) of the report.
     pub fn to<J: Owned, S: Sink<J::T>>(self, sink: S) -> Whole<U, C, J, S>
     where
         I: Same<J>,
@@ -29,7 +29,8 @@ impl<U, C, I: Item> Pipeline<U, C, I> {
         Whole { pipeline: self.renamed(), sink }
     }
 
-    /// Ends in a vector.
+    /// Ends the pipeline in a vector of all outputs, in order. The vector does not count towards the memory limit: for outputs that do not fit
+    /// into memory, use a sink that writes them.
     pub fn collect<J: Owned>(self) -> Whole<U, C, J, Vec<J::T>>
     where
         I: Same<J>,
@@ -37,7 +38,7 @@ impl<U, C, I: Item> Pipeline<U, C, I> {
         self.to(Vec::new())
     }
 
-    /// Ends in a closure, called by one thread at a time and in order (unless the pipeline is unordered).
+    /// Ends the pipeline in a closure, called by one thread at a time and in order (unless the pipeline is unordered).
     pub fn for_each<J: Owned, F>(self, f: F) -> Whole<U, C, J, ForEach<F>>
     where
         I: Same<J>,
@@ -46,7 +47,7 @@ impl<U, C, I: Item> Pipeline<U, C, I> {
         self.to(ForEach(f))
     }
 
-    /// Ends in one accumulator: each worker folds its items into its own, and these are merged at the end. It takes borrowed rows.
+    /// Ends the pipeline in one accumulator: each worker folds its items into its own, and these are merged at the end. It takes borrowed rows.
     ///
     /// `merge` must give the same result however the items were distributed; a sum of floats therefore differs in its last digits.
     ///
@@ -92,7 +93,8 @@ impl<U: Feed, C, I: Owned> Pipeline<U, C, I> {
         self.iter_within(default_memory_limit())
     }
 
-    /// As `iter`, where outputs that were made and not yet taken may have `memory_limit` bytes. Zero is a `Config` error: the first item.
+    /// As `iter`, with a limit in bytes for the outputs that were made and not yet taken. More than that is an item of its own, a `Budget` error,
+    /// and so is a limit of zero: a `Config` error as the first item.
     pub fn iter_within<'p>(self, memory_limit: usize) -> Iter<'p, I::T>
     where
         Cut<U, C, I::T, Last>: Lower<'p, Inline>,

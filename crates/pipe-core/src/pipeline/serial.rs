@@ -11,10 +11,10 @@ use std::time::Duration;
 /// What is upstream of a pipeline behind a serial stage `S` that emits `T`.
 pub type Serial<U, C, I, S, T> = Cut<Cut<U, C, <I as Owned>::T, AnyWorkers>, Then<Identity, S>, T, OneWorker>;
 
-/// Serial stages. They take owned items: what crosses from the parallel part may not borrow. Over borrowed rows `skip_rows` and
-/// `take_rows` work on the source.
+/// Serial stages: one worker at a time runs them, on all items in order. They take owned items, since what crosses over from the parallel
+/// part may not borrow. To skip or take borrowed rows, use `skip_rows` and `take_rows`, which work on the source.
 ///
-/// Behind `.unordered()` they are a `Config` error: what they make of the items would be another thing each time.
+/// After `.unordered()` they are a `Config` error: their result would differ from run to run.
 impl<U, C, I: Item> Pipeline<U, C, I> {
     /// A serial stage of your own: one that makes one state for the whole run and sees all items in order. The state moves between
     /// threads, so it is `Send`.
@@ -99,7 +99,7 @@ impl<U, C, I: Item> Pipeline<U, C, I> {
         self.serially("take", Emits::AtMostOne, Take(items))
     }
 
-    /// Drops the first `items` items.
+    /// Drops the first `items` items, and passes on the rest.
     pub fn skip<J: Owned>(self, items: u64) -> Pipeline<Serial<U, C, J, Skip, J::T>, Identity, Own<J::T>>
     where
         I: Same<J>,
@@ -107,7 +107,7 @@ impl<U, C, I: Item> Pipeline<U, C, I> {
         self.serially("skip", Emits::AtMostOne, Skip(items))
     }
 
-    /// Ends the run well at the first item that `f` refuses.
+    /// Passes items on until `f` returns false for one, and then ends the run, which still commits. That item is dropped.
     pub fn take_while<J: Owned, F>(
         self,
         f: F,
@@ -119,7 +119,7 @@ impl<U, C, I: Item> Pipeline<U, C, I> {
         self.serially("take_while", Emits::AtMostOne, TakeWhile(f))
     }
 
-    /// Numbers the items from zero on.
+    /// Makes a pair of each item: its number, counted from zero in input order, and the item.
     pub fn enumerate<J: Owned>(
         self,
     ) -> Pipeline<Serial<U, C, J, Enumerate, (u64, J::T)>, Identity, Own<(u64, J::T)>>
@@ -129,7 +129,7 @@ impl<U, C, I: Item> Pipeline<U, C, I> {
         self.serially("enumerate", Emits::One, Enumerate)
     }
 
-    /// Of equal neighbours keeps the first.
+    /// Drops each item that equals the one before it, as `Vec::dedup` does. Remembers one item.
     pub fn dedup<J: Owned>(
         self,
     ) -> Pipeline<Serial<U, C, J, Dedup<fn(&J::T) -> J::T, J::T>, J::T>, Identity, Own<J::T>>
@@ -140,7 +140,7 @@ impl<U, C, I: Item> Pipeline<U, C, I> {
         self.dedup_by_key(J::T::clone as fn(&J::T) -> J::T)
     }
 
-    /// Of neighbours with the same key keeps the first.
+    /// Drops each item whose key equals that of the item before it, as `Vec::dedup_by_key` does. Remembers one key.
     ///
     /// ```
     /// use pipe_core::{Inline, from_iter};
@@ -178,8 +178,8 @@ impl<U, C, I: Item> Pipeline<U, C, I> {
         self.serially("batch", Emits::Many, Batches::new(size, weigher))
     }
 
-    /// Windows over `size` neighbours, a new one `every` so many items: 1 slides, `size` tiles, more leaves gaps. Only full windows come
-    /// out. Zero is a `Config` error.
+    /// Emits vectors of `size` neighbours. A new window begins `every` that many items: with 1 windows slide, with `size` they tile, with more
+    /// there are gaps. Only full windows are emitted. Zero for either is a `Config` error.
     ///
     /// ```
     /// use pipe_core::{Inline, from_iter};

@@ -97,7 +97,8 @@ impl<U, C, N, F, A, M> Whole<U, Then<C, Fold<N, F, A>>, Own<A>, Merge<A, M>> {
 }
 
 impl<U: Feed, C, I: Owned, S> Whole<U, C, I, S> {
-    /// What `run_on` would do: segments, edges, order, policies, bounds. Printed, it has the rows of the report.
+    /// Says what `run_on` would do, without running anything: segments, edges, order, policies, bounds. Print it: its rows are those of the
+    /// report.
     ///
     /// # Errors
     /// `Config`, as `run_on`.
@@ -109,7 +110,7 @@ impl<U: Feed, C, I: Owned, S> Whole<U, C, I, S> {
         Ok(Explain::new(settings, profile))
     }
 
-    /// Runs it to the end. On an executor with a reactor this is a future.
+    /// Runs the pipeline to its end on this executor, and returns the report. On an executor of `pipe-async` it returns a future of the report.
     ///
     /// # Errors
     /// The failure at the lowest position; see [`RunError`]. The sink is then dropped without a commit.

@@ -9,7 +9,7 @@ use crate::source::{Pulled, Source, Want, pulled};
 use crate::stage::{BoxError, Flow};
 use std::task::{Poll, Waker, ready};
 
-/// Drives the first rows away; behind [`Pipeline::skip_rows`](crate::Pipeline::skip_rows).
+/// Drives the first rows away; made by [`Pipeline::skip_rows`](crate::Pipeline::skip_rows).
 pub struct SkipRows<S> {
     source: S,
     /// How many rows are still to go.

@@ -10,7 +10,7 @@ use crate::source::{Pulled, Source, Want, pulled};
 use crate::stage::BoxError;
 use std::task::{Poll, Waker, ready};
 
-/// Cuts batches off behind the last row that is wanted; behind [`Pipeline::take_rows`](crate::Pipeline::take_rows).
+/// Cuts batches off behind the last row that is wanted; made by [`Pipeline::take_rows`](crate::Pipeline::take_rows).
 pub struct TakeRows<S> {
     source: S,
     /// How many rows are still to come.

@@ -9,7 +9,7 @@ use crate::retry::Retry;
 use crate::stage::BoxError;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
-/// Whether a stage's share of failures is looked at: from so many items on.
+/// Whether a stage's share of failures is looked at: from this many items on.
 const RATIO_FROM: u64 = 1_000;
 
 /// Called by the harness of sync segments, and by the drivers of async stages.

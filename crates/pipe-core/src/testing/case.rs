@@ -30,7 +30,7 @@ pub struct Case {
 pub struct Block {
     /// The stages.
     pub ops: Vec<Op>,
-    /// `.retry(..)` with so many attempts behind each of them.
+    /// `.retry(..)` with this many attempts behind each of them.
     pub attempts: Vec<Option<u32>>,
     /// `.on_error(..)` behind them.
     pub rule: Option<Rule>,

@@ -18,7 +18,7 @@ pub enum Finish {
     Tee(End),
     /// In a `route`: multiples into a sink that asks for positions, the rest into one that is told whether it fails to commit.
     Route(i64, End),
-    /// In a `branch` with room for so many items, and a run behind it.
+    /// In a `branch` with room for this many items, and a run behind it.
     Branch(Overflow, usize),
 }
 

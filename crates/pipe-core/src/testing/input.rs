@@ -23,13 +23,13 @@ pub enum Input {
     Rows(u64, u64),
     /// Lines of text, lent by their batch: `skip_rows` and `take_rows`, then `parse`, where multiples of the last number fail.
     Text(u64, u64, i64),
-    /// `concat` of so many.
+    /// `concat` of this many.
     Concat(usize),
-    /// `merge` of so many.
+    /// `merge` of this many.
     Merge(usize),
     /// `zip` of two, the left one behind a `concat`.
     Zip,
-    /// Blocks of so many numbers, lent where they lie, and a kernel over each.
+    /// Blocks of this many numbers, lent where they lie, and a kernel over each.
     Blocks(usize),
 }
 
@@ -219,7 +219,7 @@ pub(crate) fn single(script: &[Pull<Num>]) -> Vec<Pull<Num>> {
     script.iter().flat_map(each).collect()
 }
 
-/// A script for each of so many inputs.
+/// A script for each of this many inputs.
 fn dealt(script: &[Pull<Num>], inputs: usize) -> Vec<Vec<Pull<Num>>> {
     let mut dealt = vec![Vec::new(); inputs];
     for (turn, pull) in script.iter().enumerate() {

@@ -20,9 +20,9 @@ pub enum Op {
     TryMap(i64),
     /// `parse`, from a row of text: multiples fail.
     Parse(i64),
-    /// `try_map`: multiples fail so many times.
+    /// `try_map`: multiples fail this many times.
     Flaky(i64, u32),
-    /// `flat_map`: so many of each, counted up.
+    /// `flat_map`: this many of each, counted up.
     FlatMap(u64),
     /// `map_with`: multiplies by a state of the worker that is not `Send`.
     MapWith(i64),
@@ -36,9 +36,9 @@ pub enum Op {
     Own(i64),
     /// `kernel`, over a block made of each item: halves, adds, clamps.
     Kernel(i64),
-    /// `map_async`: adds; so many operations at once.
+    /// `map_async`: adds; this many operations at once.
     MapAsync(i64, usize),
-    /// `try_map_async`: multiples fail so many times; so many operations at once.
+    /// `try_map_async`: multiples fail this many times; this many operations at once.
     TryMapAsync(i64, u32, usize),
     /// `edge`.
     Edge,

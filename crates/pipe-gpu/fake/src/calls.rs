@@ -16,7 +16,7 @@ use std::sync::{Mutex, PoisonError};
 /// The context of the first device; the others follow.
 const CONTEXT: usize = 0xc0de;
 
-/// Handles of functions: a function of the next device is so many further.
+/// Handles of functions: a function of the next device is this many further.
 const OF_A_DEVICE: usize = 1 << 16;
 
 #[unsafe(no_mangle)]

@@ -195,6 +195,7 @@ impl Driver {
         };
         let program = launch.program.map(|program| (&raw const *program).cast());
         let all = places.chain([(&raw const len).cast()]).chain(numbers).chain(table).chain(program);
+        debug_assert!(all.clone().count() <= arguments.len(), "there is room for all arguments of a kernel");
         arguments.iter_mut().zip(all).for_each(|(argument, from)| *argument = from.cast_mut());
         let arguments = arguments.as_mut_ptr();
         // SAFETY: the kernel takes these, of these types and this layout, in this order; the driver copies them before it returns. The numbers

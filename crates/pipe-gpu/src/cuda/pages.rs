@@ -41,7 +41,7 @@ unsafe impl Send for Pages {}
 unsafe impl Sync for Pages {}
 
 impl Pages {
-    /// Zeros, at least so many bytes of them; not pinned.
+    /// Zeros, at least this many bytes of them; not pinned.
     ///
     /// # Panics
     /// If there can be no such memory.

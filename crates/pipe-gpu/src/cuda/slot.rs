@@ -78,7 +78,7 @@ impl Slot {
         self.under_way = Some(back.clone());
         let Parts { pinned, stream, .. } = &mut *self.parts;
         let (to, stream) = (pinned.as_mut_ptr().cast::<u8>().wrapping_add(back.start), stream.as_inner());
-        // SAFETY: both buffers have so many bytes, and neither is touched or freed before the stream was waited for: `under_way` says so.
+        // SAFETY: both buffers have this many bytes, and neither is touched or freed before the stream was waited for: `under_way` says so.
         checked("cuMemcpyDtoHAsync", || unsafe {
             sys::cuMemcpyDtoHAsync_v2(to.cast::<c_void>(), from, back.len(), stream)
         })
@@ -134,7 +134,7 @@ impl Slot {
         }
         if let Some(Range { start, end }) = staged {
             let from = host.wrapping_add(start).cast::<c_void>();
-            // SAFETY: both buffers have so many bytes, and neither is touched or freed before the stream was waited for.
+            // SAFETY: both buffers have this many bytes, and neither is touched or freed before the stream was waited for.
             checked("cuMemcpyHtoDAsync", || unsafe {
                 sys::cuMemcpyHtoDAsync_v2(at + start as u64, from, end - start, stream)
             })?;
@@ -162,6 +162,7 @@ impl Slot {
     pub(crate) fn end<T: Element>(&mut self) -> Result<&[T], GpuError> {
         let back = self.under_way.clone().unwrap_or_default();
         self.wait()?;
+        debug_assert!(back.end <= self.pinned_bytes() && back.start.is_multiple_of(size_of::<T>()));
         // SAFETY: the pinned buffer has these bytes, as asserted when the piece was begun, at a place that is aligned for all numbers; and nothing
         // is under way any more that writes them. Any bits are a number.
         Ok(unsafe {
@@ -191,7 +192,7 @@ impl Slot {
             // SAFETY: the pinned buffer has room for as many, and nothing is under way in it.
             unsafe { ptr::copy_nonoverlapping(part.as_ptr().cast::<u8>(), host, bytes) };
             let (to, stream) = (device.as_device_ptr().as_raw() + to as u64, stream.as_inner());
-            // SAFETY: both buffers have so many bytes there, and neither is touched or freed before the stream was waited for.
+            // SAFETY: both buffers have this many bytes there, and neither is touched or freed before the stream was waited for.
             checked("cuMemcpyHtoDAsync", || unsafe {
                 sys::cuMemcpyHtoDAsync_v2(to, host.cast::<c_void>(), bytes, stream)
             })?;

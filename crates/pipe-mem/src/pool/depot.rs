@@ -243,7 +243,7 @@ impl<T: Send + 'static> Depot<T> {
         objects.filter_map(|object| account.keep(object).err()).collect()
     }
 
-    /// Moves idle objects there until it has so many.
+    /// Moves idle objects there until it has this many.
     pub(super) fn refill(&self, objects: &mut Vec<Object<T>>, count: usize) {
         let mut account = self.account();
         let missing = count.saturating_sub(objects.len()).min(account.idle.len());

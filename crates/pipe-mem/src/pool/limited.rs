@@ -16,10 +16,10 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 use std::time::{Duration, Instant};
 
-/// Lends at most so many objects at once, and lets who asks for one more wait for its turn: connections, large buffers, licences.
+/// Lends at most a fixed number of objects at once; whoever asks for one more waits for its turn. For connections, large buffers, licences.
 ///
-/// First come, first served: nobody overtakes who waits. The limit is exact, so each get takes a lock; what is got a million times a
-/// second and needs no limit belongs in a [`Pool`](crate::Pool). Clones share the objects.
+/// First come, first served: nobody overtakes a waiter. The limit is exact, so each `get` takes a lock; objects that are got a million times a
+/// second and need no limit belong in a [`Pool`](crate::Pool). Clones share the objects.
 ///
 /// ```
 /// use pipe_mem::LimitedPool;
@@ -55,7 +55,7 @@ impl<T: Send + 'static> LimitedPool<T> {
     /// are granted before it is made.
     ///
     /// What an object that comes back owns beyond that is counted then: where there is no room for it the object is dropped. The pool
-    /// keeps room for one object while it has none. So who waits always waits for an object of this pool, and never for what others have.
+    /// keeps room for one object while it has none. So a waiter always waits for an object of this pool, and never for memory that others hold.
     ///
     /// ```
     /// use pipe_core::Budget;

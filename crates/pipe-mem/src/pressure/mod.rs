@@ -68,18 +68,18 @@ struct Looking {
 /// From one look to the next. A look reads a handful of files, which takes some 100 us.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
 
-/// A level falls when so long nothing was as high.
+/// A level falls when nothing was as high for this long.
 const FALL_AFTER: Duration = Duration::from_secs(2);
 
 impl Pressure {
-    /// By what Linux tells: waits for memory (PSI) of this process's control group, else of the machine; how much of the limits of its group
+    /// Measures what Linux reports: waits for memory (PSI) of this process's control group, else of the machine; how much of the limits of its group
     /// and of those above is in use (version 2 or 1); how much of the machine's memory is. Where nothing of it can be read, on other
     /// systems always, the level stays `Normal`, and [`Pressure::sees`] is false.
     pub fn of_this_process() -> Self {
         Pressure::new(system::gauges(), SystemClock::new())
     }
 
-    /// By these gauges and this clock: for tests, and for what else knows about memory.
+    /// Asks these gauges, by this clock: for tests, and for other ways to learn about memory.
     pub fn new(gauges: Vec<Box<dyn Gauge>>, clock: impl Clock + 'static) -> Self {
         let sees = !gauges.is_empty();
         let looking = Looking { gauges, latest: PressureLevel::Normal, stood_until: [None; 4] };
@@ -97,7 +97,7 @@ impl Pressure {
         Pressure { shared: Arc::new(shared) }
     }
 
-    /// Whether there is anything to read.
+    /// Whether there is any gauge to read. If not, the level is always `Normal`.
     pub fn sees(&self) -> bool {
         self.shared.sees
     }

@@ -64,7 +64,7 @@ const FULL_CRITICAL: f64 = 5.0;
 const USED: [(u64, PressureLevel); 3] =
     [(95, PressureLevel::Critical), (90, PressureLevel::High), (80, PressureLevel::Moderate)];
 
-/// So many bytes to spare are no pressure, whatever share of a large machine they are: 32 times what a run takes unless it is told.
+/// This many bytes to spare are no pressure, whatever share of a large machine they are: 32 times what a run takes unless it is told.
 const TO_SPARE: u64 = 8 << 30;
 
 impl Reading {

@@ -84,7 +84,7 @@ mod tests {
 
     const LOOKED: Duration = Duration::from_micros(150);
 
-    /// So many looks later, so many items were taken.
+    /// This many looks later, this many items were taken.
     fn so_far(looks: u32, items: u64) -> Measured {
         let (part, kind) = (Part::Segment(0), SegmentKind::Parallel);
         let (busy, computed) = (LOOKED * looks, LOOKED * looks);
@@ -93,7 +93,7 @@ mod tests {
         Measured { parts, elapsed: LOOKED * looks, ..Measured::default() }
     }
 
-    /// After looks that took so many items each, of which `judge` says what: which of them decided, and how many items are in what was measured.
+    /// After looks that took this many items each, of which `judge` says what: which of them decided, and how many items are in what was measured.
     fn looks(items: &[u64], judge: impl Fn(u64) -> Option<usize>) -> (Option<usize>, u64) {
         let mut looks = Looks::new(so_far(0, 0));
         let (mut all, mut decided) = (0, None);

@@ -33,7 +33,7 @@ pub(crate) struct Head<'p> {
     run: Arc<RunState>,
 }
 
-/// So much is enough, if it was in so many batches.
+/// This much is enough, if it was in this many batches.
 const ENOUGH: (Duration, u64) = (Duration::from_millis(4), 16);
 
 impl<'p> Head<'p> {

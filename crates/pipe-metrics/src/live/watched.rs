@@ -13,7 +13,7 @@ pub(super) const TICK: Duration = Duration::from_millis(500);
 /// How many of them are remembered: two minutes.
 const POINTS: usize = 240;
 
-/// Rates, shares of the time and the bottleneck are those of so many ticks: of one alone they would jump.
+/// Rates, shares of the time and the bottleneck are those of this many ticks: of one alone they would jump.
 const WINDOW: usize = 10;
 
 /// Events that are shown with their time.

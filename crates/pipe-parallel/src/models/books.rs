@@ -150,7 +150,7 @@ impl Floor {
         }
     }
 
-    /// As `Staged` in front of a gate, with `Gates::make_room`: keeps so many buffers back, then hands on what they became. With the most
+    /// As `Staged` in front of a gate, with `Gates::make_room`: keeps this many buffers back, then hands on what they became. With the most
     /// bytes that were kept back meanwhile, by all.
     fn keep_back(&self, ticket: u64, buffers: usize) -> usize {
         let (span, mut kept, mut most) = (Span::of(ticket), self.budget.overdraw(0), 0);

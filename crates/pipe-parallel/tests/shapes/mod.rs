@@ -19,7 +19,7 @@ pub(crate) enum Part {
     Times(i64),
     /// An edge.
     Edge,
-    /// `map` that takes so many rounds of work.
+    /// `map` that takes this many rounds of work.
     Heavy(u64),
     /// Parallel: each item that many times.
     Explode(i64),

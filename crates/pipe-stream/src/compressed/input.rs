@@ -27,7 +27,7 @@ enum Pause {
     Made,
 }
 
-/// So much is read at once.
+/// This much is read at once.
 const ROOM: usize = 64 << 10;
 
 impl<R: Read> Input<R> {

@@ -32,7 +32,7 @@ pub(crate) struct Stride<'s> {
     pub(crate) ends_row: bool,
 }
 
-/// So many places are written at once, whether there are as many or not: that is cheaper than to ask after each (Langdale and Lemire, 2019,
+/// This many places are written at once, whether there are as many or not: that is cheaper than to ask after each (Langdale and Lemire, 2019,
 /// section 3.2).
 const AT_ONCE: usize = 8;
 

@@ -22,7 +22,7 @@ impl fmt::Display for RaggedRow {
 
 impl Error for RaggedRow {}
 
-/// Lets rows pass that have so many fields.
+/// Lets rows pass that have this many fields.
 pub(super) fn even(columns: usize) -> impl for<'a> Fn(Row<'a>) -> Result<Row<'a>, RaggedRow> + Send + Sync {
     move |row| {
         let fields = row.len();

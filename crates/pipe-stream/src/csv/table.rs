@@ -65,7 +65,7 @@ impl<R: Read + Send> Table<R> {
         Ok(Table { records, first, header })
     }
 
-    /// The names of the columns, in order.
+    /// The names of the columns, in the order of the header.
     pub fn names(&self) -> &[String] {
         self.header.names()
     }

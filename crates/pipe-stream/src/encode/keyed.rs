@@ -74,7 +74,7 @@ impl fmt::Debug for KeyedBlock {
     }
 }
 
-/// Encodes records by key; behind [`Encode::encode_by`](crate::Encode::encode_by).
+/// Encodes records by key; made by [`Encode::encode_by`](crate::Encode::encode_by).
 pub struct EncodedBy<K, E> {
     pub(super) key: K,
     pub(super) encoder: E,

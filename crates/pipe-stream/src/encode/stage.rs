@@ -81,7 +81,7 @@ impl<U, C, I: Item> Encode<U, C, I> for Pipeline<U, C, I> {
     }
 }
 
-/// Encodes records; behind [`Encode::encode`].
+/// Encodes records; made by [`Encode::encode`].
 #[derive(Debug)]
 pub struct Encoded<E> {
     encoder: E,

@@ -4,7 +4,7 @@ use crate::framing::{Cursor, Framing, NotARecord, Preamble, Rest};
 use pipe_core::Flow;
 
 /// Lends all whole records of a batch at once, as the bytes they are: for work that needs no single record, such as counting or searching
-/// with vector instructions. Behind [`Records::blocks`](crate::Records::blocks).
+/// with vector instructions. Made by [`Records::blocks`](crate::Records::blocks).
 ///
 /// A block begins where a record begins and ends where one ends. How large it is, the reader decides: about one read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

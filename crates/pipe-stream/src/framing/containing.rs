@@ -19,7 +19,7 @@ pub struct Containing {
     literal: Arc<Finder<'static>>,
 }
 
-/// No line holds a line feed, and all hold nothing.
+/// The error of [`Containing::new`] for a literal that no line can hold, since it has a line feed, or that all lines hold, since it is empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NotInALine;
 

@@ -30,7 +30,7 @@ struct Found {
     overlaps: bool,
 }
 
-/// A delimiter of no bytes stands everywhere.
+/// The error of [`Delimited::new`] for a delimiter without bytes, which would stand everywhere.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NoDelimiter;
 

@@ -70,7 +70,7 @@ use words::Words;
 /// # Order, and hostile keys
 ///
 /// Iteration is in no order, and in another one each time; [`into_sorted`](Self::into_sorted) has one. Each table draws its own seed, so
-/// keys that collide in one do not collide in the next, and nobody can write them down beforehand. Who can measure how long single
+/// keys that collide in one do not collide in the next, and nobody can write them down beforehand. Whoever can measure how long single
 /// lookups take might still work them out: the hash, foldhash, is fast and not cryptographic. For such inputs take a `HashMap`, which by
 /// default has a hash that is.
 #[derive(Clone)]

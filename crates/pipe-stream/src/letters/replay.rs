@@ -49,7 +49,7 @@ impl Replay {
     }
 }
 
-/// The most bytes of a letter about a record of so many bytes. Zero stays zero, and is refused where it is used.
+/// The most bytes of a letter about a record of this many bytes. Zero stays zero, and is refused where it is used.
 fn letter_of(record: usize) -> usize {
     /// A control character is `\u0000`; in hexadecimal digits a byte takes two.
     const JSON: usize = 6;

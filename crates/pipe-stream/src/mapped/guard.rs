@@ -16,7 +16,7 @@
 //! * Two threads touch missing pages of one window at once: both map zeros, the later over the earlier.
 //! * The file is cut between the second look and the drop of the window: nobody reads there any more.
 //! * The file is cut and grows again between two looks: whoever touched a page meanwhile has set the mark; zeros at the end of a page that
-//!   were read meanwhile are not noticed. Who writes to a file in place is beyond what the guard is for.
+//!   were read meanwhile are not noticed. Programs that write to a file in place are beyond what the guard is for.
 
 #![expect(unsafe_code, reason = "a handler of a signal, which changes mappings")]
 
@@ -133,7 +133,13 @@ fn install() -> io::Result<()> {
 }
 
 extern "C" fn handle(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
-    // SAFETY: the system calls this with the description of the signal, which for SIGBUS has an address.
+    // SAFETY: the system calls this with the description of the signal, which is valid until this returns.
+    let is_fault = unsafe { (*info).si_code } > 0;
+    if !is_fault {
+        // Another process sent it. Then the place of the address holds numbers of that process, which must not be taken for an address.
+        return hand_on(signal, info, context);
+    }
+    // SAFETY: as above; a fault has an address.
     let address = unsafe { (*info).si_addr() } as usize;
     let hit =
         TABLE.iter().find_map(|slot| Some((slot, slot.window()?)).filter(|(_, at)| at.contains(&address)));

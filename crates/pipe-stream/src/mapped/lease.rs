@@ -27,7 +27,7 @@
     reason = "system calls that no library has: fcntl with leases, mremap over a place in use"
 )]
 
-use super::window::Window;
+use super::window::{Window, page_size};
 use super::{Keeper, Refused};
 use memmap2::{Mmap, MmapMut};
 use std::collections::BTreeMap;
@@ -255,7 +255,7 @@ enum Copied {
     Part,
 }
 
-/// Moves a mapping over the one at `address`, which is as long. Who is reading there sees the one or the other, and never a gap: the system
+/// Moves a mapping over the one at `address`, which is as long. A thread that reads there sees the one or the other, and never a gap: the system
 /// holds the address space locked meanwhile.
 ///
 /// If it fails, the process ends. The system takes away what was there before it has all it needs to put the copy there, and its answer
@@ -264,6 +264,7 @@ enum Copied {
 /// system without memory for its own tables, or a process with all mappings that it may have.
 fn put_over(copy: Mmap, address: usize) {
     let (from, len) = (copy.as_ptr().cast_mut().cast(), copy.len());
+    debug_assert!(address != 0 && address.is_multiple_of(page_size()), "a window begins with a page");
     let moves = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED;
     // SAFETY: `from` is a mapping of our own that nobody else knows. `address` begins a live window of the same length: windows are removed
     // from the list under the lock that is held here before they are unmapped. The `Mmap` of that window goes on owning the range. Content

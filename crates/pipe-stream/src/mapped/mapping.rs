@@ -28,9 +28,9 @@ pub(crate) enum Otherwise {
 }
 
 impl Mapping {
-    /// The system lets nobody write to the file while parts of it are mapped (Linux: a read lease, `F_SETLEASE`). Who wants to, waits
-    /// some milliseconds: a thread of the source notices, puts copies in the place of what is mapped, and lets go of the file; the rest is
-    /// read. So records that were lent stay what they are.
+    /// The system lets nobody write to the file while parts of it are mapped (Linux: a read lease, `F_SETLEASE`). A process that
+    /// wants to waits some milliseconds: a thread of the source notices, puts copies in the place of what is mapped, and lets go of the file;
+    /// the rest is read. So records that were lent stay what they are.
     ///
     /// Needs a file of this user (or `CAP_LEASE`) on ext4, XFS, Btrfs, F2FS or tmpfs that nobody has open for writing; otherwise the file is
     /// read.
@@ -40,7 +40,7 @@ impl Mapping {
     /// takes the lease away, and what is lent may change. And the disk may fail under a page that was in memory and was dropped from it
     /// since. Touching what is missing raises `SIGBUS` then. Where that matters, read.
     ///
-    /// Who opens the file for writing without waiting (`O_NONBLOCK`, as `truncate` does) is refused the first time.
+    /// A process that opens the file for writing without waiting (`O_NONBLOCK`, as `truncate` does) is refused the first time.
     pub const fn leased() -> Self {
         Mapping { safety: Safety::Leased, otherwise: Otherwise::Read }
     }

@@ -13,7 +13,7 @@
 //! The two windows used last are kept, so that one worker that drops each part before it takes the next does not map each time. That is
 //! all that is in memory beyond what is charged to the run. A chunk that is kept longer than its neighbours keeps the window of all of them
 //! mapped, but not in memory: when a window is not among the two any more, its pages are given back to the system, and come again, by
-//! some 64 KiB, where a chunk that is still there is looked at. Who drops chunks about in their order pays nothing for that.
+//! some 64 KiB, where a chunk that is still there is looked at. A program that drops chunks about in their order pays nothing for that.
 
 #[cfg(target_os = "linux")]
 mod guard;
@@ -59,7 +59,7 @@ enum By {
     Trust,
 }
 
-/// Who sees to it that the bytes of one window stay what they are, or that it is known if they do not.
+/// What sees to it that the bytes of one window stay what they are, or that it is known if they do not.
 enum Keeper {
     #[cfg(target_os = "linux")]
     Lease(Arc<Lease>),
@@ -161,7 +161,7 @@ impl Mapped {
 }
 
 impl Keeper {
-    /// A window of so many bytes is at this address.
+    /// A window of this many bytes is at this address.
     fn keep(&self, address: usize, len: usize) {
         #[cfg(target_os = "linux")]
         if let Keeper::Guard(guard) = self {

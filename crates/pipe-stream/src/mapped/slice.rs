@@ -47,7 +47,7 @@ impl Deref for Slice {
     }
 }
 
-/// The file is mapped by so many bytes at once. Less costs more calls, and more interruptions of other cores: at 256 KiB two workers were a
+/// The file is mapped by this many bytes at once. Less costs more calls, and more interruptions of other cores: at 256 KiB two workers were a
 /// third slower than reading.
 pub(crate) const SPAN: u64 = 2 << 20;
 

@@ -88,7 +88,7 @@ impl Window {
         self.retired.load(Relaxed)
     }
 
-    /// Gives the pages of `range` back to the system. Who looks at them later gets them anew, with the same content.
+    /// Gives the pages of `range` back to the system. A thread that looks at them later gets them anew, with the same content.
     #[cfg(target_os = "linux")]
     pub(super) fn let_go(&self, range: &Range<u64>) {
         let Some(map) = &self.map else { return };

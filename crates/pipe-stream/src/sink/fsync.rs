@@ -11,7 +11,7 @@ pub enum Fsync {
     Never,
     /// Before the file gets its name, and the name as well.
     AtCommit,
-    /// Each time so many bytes were written, and at the commit: then a commit does not wait for gigabytes at once, and the system keeps
+    /// Each time this many bytes were written, and at the commit: then a commit does not wait for gigabytes at once, and the system keeps
     /// less of the file in memory. Rounded up to whole writes, of 256 KiB.
     EveryBytes(NonZeroU64),
 }

@@ -39,7 +39,7 @@ impl Reader {
         self.scratch.damaged(self.rest.start)
     }
 
-    /// The next so many bytes.
+    /// The next this many bytes.
     pub(crate) fn take(&mut self, bytes: usize) -> Result<&[u8], ScratchError> {
         if self.buffer.len() - self.next < bytes {
             self.fill(bytes)?;

@@ -31,18 +31,18 @@ struct Shared {
 }
 
 impl Scratch {
-    /// Files in `dir`, with `limit` bytes at most. Nothing is made before it is needed. With a limit of zero bytes the first that is
+    /// Keeps temporary files in `dir`, of at most `limit` bytes all together. Nothing is made before it is needed. With a limit of zero bytes the first that is
     /// written is an error.
     pub fn new(dir: impl Into<PathBuf>, limit: u64) -> Self {
         Scratch { shared: Arc::new(Shared { dir: dir.into(), limit, in_use: AtomicU64::new(0) }) }
     }
 
-    /// The bytes of all files that are there now.
+    /// The bytes of all files at present.
     pub fn in_use(&self) -> u64 {
         self.shared.in_use.load(Relaxed)
     }
 
-    /// How many there may be.
+    /// The most bytes that all files together may have.
     pub fn limit(&self) -> u64 {
         self.shared.limit
     }

@@ -11,7 +11,7 @@ use pipe_core::testing::Rng;
 use std::time::Duration;
 use tokio::time::{sleep, timeout};
 
-/// How often a request is tried. So many failures in a row do not happen by chance.
+/// How often a request is tried. This many failures in a row do not happen by chance.
 const ATTEMPTS: usize = 60;
 
 const LIMITS: WireLimits = WireLimits {

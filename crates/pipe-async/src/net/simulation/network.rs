@@ -14,7 +14,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 pub(super) struct Network {
     rng: Mutex<Rng>,
     come: UnboundedSender<(Socket, Arc<str>)>,
-    /// One of so many connections meets a fault, in one direction or both.
+    /// One of this many connections meets a fault, in one direction or both.
     faulty: u64,
     /// The most bytes that pass before it does.
     reach: u64,

@@ -77,7 +77,7 @@ fn frame(number: u64, bytes: u64) -> Vec<u8> {
     format!("{number}:").bytes().chain(filler.copied().take(bytes as usize)).collect()
 }
 
-/// What the network does once it has taken so many bytes; behind the last one, while the end is to be confirmed.
+/// What the network does once it has taken this many bytes; behind the last one, while the end is to be confirmed.
 #[derive(Debug, Clone, Copy)]
 enum Fault {
     /// What is under way is lost, and the sender is told.

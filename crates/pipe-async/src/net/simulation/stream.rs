@@ -21,7 +21,7 @@ pub(in crate::net) struct Stream {
     timer: Option<Pin<Box<Sleep>>>,
 }
 
-/// What the network does to one direction once so many bytes have gone.
+/// What the network does to one direction once this many bytes have gone.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Fault {
     /// Both ends are told that the connection is gone, and what was under way is lost.

@@ -7,16 +7,16 @@ use std::time::Duration;
 /// How large a frame may become, and when it is sent. The limits hold for what is written and for what is read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FrameLimits {
-    /// A frame is full with so many items: 1,000 unless set, where the rate of a stream levels off.
+    /// The number of items that makes a frame full: 1,000 unless set, since more gain little.
     pub items: u32,
-    /// A frame is full with so many bytes of items: 128 KiB unless set.
+    /// The bytes of items that make a frame full: 128 KiB unless set.
     pub target_bytes: usize,
     /// No frame is larger than this, its header included: 512 KiB unless set, half of what a NATS server takes. One item that needs more
     /// is an error.
     pub max_bytes: usize,
     /// No frame that is read has more items than this: 65,536 unless set.
     pub max_items: u32,
-    /// A frame that is not full is sent when its first item has waited for so long: 1 ms unless set. `None`: only when it is full, or the
+    /// How long the first item of a frame waits until the frame is sent though it is not full: 1 ms unless set. `None`: only when it is full, or the
     /// last one. Then equal items make equal frames, and a run that is started again sends nothing twice.
     pub linger: Option<Duration>,
 }

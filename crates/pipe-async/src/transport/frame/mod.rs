@@ -41,7 +41,7 @@ impl FrameWriter {
         FrameWriter { schema, limits, bytes: Vec::new(), count: 0, room: 0 }
     }
 
-    /// With room for a frame that is expected to have so many bytes.
+    /// With room for a frame that is expected to have this many bytes.
     pub(crate) fn expecting(self, bytes: usize) -> Self {
         FrameWriter { room: bytes.min(HEADER + self.limits.target_bytes), ..self }
     }

@@ -44,7 +44,7 @@ pub struct Compensated {
 }
 
 impl Compensated {
-    /// Of the lanes of a block, in their order: for runners.
+    /// Combines the lanes of a block, in their order: for those who write runners.
     pub fn of_lanes<T: Float>(sums: &[T; LANES], lost: &[T; LANES]) -> Self {
         let mut all = Compensated::default();
         for (sum, lost) in sums.iter().zip(lost) {
@@ -66,7 +66,7 @@ impl Compensated {
         if self.lost.is_nan() { self.sum } else { self.sum + self.lost }
     }
 
-    /// That of both together.
+    /// Adds the numbers that `next` has summed, which come after these.
     pub fn merge(&mut self, next: Compensated) {
         (self.sum, self.lost) = Self::add(self.sum, self.lost + next.lost, next.sum);
     }

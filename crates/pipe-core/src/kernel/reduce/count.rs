@@ -7,7 +7,7 @@ use crate::kernel::reduce::Reduction;
 use crate::kernel::runner::KernelWorker;
 use crate::stage::BoxError;
 
-/// How many numbers compare so with the bound: line ends of a text, readings above a limit.
+/// How many numbers compare this way with the bound: line ends of a text, readings above a limit.
 ///
 /// ```
 /// use pipe_core::kernel::{Blocks, Compare, Count};
@@ -19,9 +19,9 @@ use crate::stage::BoxError;
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Count<T>(
-    /// How.
+    /// The comparison.
     pub Compare,
-    /// With what.
+    /// The bound that numbers are compared with.
     pub T,
 );
 

@@ -33,7 +33,7 @@ impl Histogram {
     /// The most parts of a range: each block makes a table of them, which is to stay in the cache.
     pub const BINS_MOST: usize = 1 << 16;
 
-    /// From `low` to `high`, in so many parts.
+    /// A histogram of the range from `low` to `high`, divided into `bins` parts.
     ///
     /// # Errors
     /// `Config` for no part or more than [`Histogram::BINS_MOST`], and for a range that is empty or not finite.

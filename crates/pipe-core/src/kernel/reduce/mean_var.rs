@@ -46,7 +46,7 @@ impl Moments {
         Moments { count, mean, squares }
     }
 
-    /// Of a block: its [sum](crate::kernel::Sum) gives the mean, and a second pass adds the squares of the distances to it in the same
+    /// The moments of a block: its [sum](crate::kernel::Sum) gives the mean, and a second pass adds the squares of the distances to it in the same
     /// order. Two passes lose no digits where the mean is large and the variance small, as the difference of two sums would.
     pub fn of<T: Number>(block: &[T]) -> Self {
         if block.is_empty() {
@@ -76,7 +76,7 @@ impl Moments {
         if self.count < 2 { 0.0 } else { self.squares / (self.count - 1) as f64 }
     }
 
-    /// Those of both together (Chan, Golub, LeVeque: Updating formulae and a pairwise algorithm for computing sample variances, 1979).
+    /// Takes in the moments of the numbers that come after these (Chan, Golub, LeVeque: Updating formulae and a pairwise algorithm for computing sample variances, 1979).
     pub fn merge(&mut self, next: Moments) {
         if self.count == 0 || next.count == 0 {
             if self.count == 0 {

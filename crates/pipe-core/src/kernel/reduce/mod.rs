@@ -31,7 +31,7 @@ use crate::kernel::program::Program;
 use crate::kernel::runner::KernelWorker;
 use crate::stage::BoxError;
 
-/// How many numbers become one; behind [`Pipeline::reduce`](crate::Pipeline::reduce).
+/// How many numbers become one; made by [`Pipeline::reduce`](crate::Pipeline::reduce).
 ///
 /// ```
 /// use pipe_core::kernel::{Blocks, KernelWorker, Reduction};

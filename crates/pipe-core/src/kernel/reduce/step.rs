@@ -12,7 +12,7 @@ use crate::stage::{BoxError, Emit, Flow, Stage, Step, Then};
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-/// Reduces each block; behind [`Pipeline::reduce`].
+/// Reduces each block; made by [`Pipeline::reduce`].
 pub struct Reduce<T, R> {
     reduction: Arc<R>,
     number: PhantomData<fn(T)>,
@@ -42,7 +42,7 @@ impl<T: Number, R: Reduction<T>, In: AsRef<[T]>> Step<In> for Reduce<T, R> {
     }
 }
 
-/// Merges the results of blocks in their order; the sink behind [`Pipeline::reduce`].
+/// Merges the results of blocks in their order; the sink of [`Pipeline::reduce`].
 pub struct Reduced<T, R: Reduction<T>>
 where
     T: Number,

@@ -43,9 +43,9 @@ pub struct Fuzz {
 /// One step of a schedule.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    /// The plan ran as one loop for so many items at most.
+    /// The plan ran as one loop for this many items at most.
     Looped(usize),
-    /// Up to so many items were asked of the source.
+    /// Up to this many items were asked of the source.
     Pulled(usize),
     /// A batch was split before node `node`.
     Split {
@@ -179,7 +179,7 @@ impl Dice {
         self.rng.below(end as u64) as usize
     }
 
-    /// True once in so many times.
+    /// True once in this many times.
     fn once_in(&mut self, times: usize) -> bool {
         self.below(times) == 0
     }

@@ -202,7 +202,7 @@ fn keep_back(executor: &dyn Provable, record: usize, live: &Live, behind: Behind
 /// With limits from 4 KiB to 1 MiB: what explodes, waits for a slow sink, is kept back or owns memory stays within them, one item may become ten thousand
 /// or a million (in release a hundred million), and [`any_memory_limit_will_do`].
 ///
-/// `make` makes an executor with that limit. `beside` says how many bytes may be alive beside it, in a plan of so many rows of parallel
+/// `make` makes an executor with that limit. `beside` says how many bytes may be alive beside it, in a plan of this many rows of parallel
 /// stages: what workers fill and hand on.
 pub fn within_limits(make: &dyn Fn(usize) -> Box<dyn Provable>, beside: &dyn Fn(usize) -> usize) {
     for limit in [4 << 10, 64 << 10, 1 << 20] {
