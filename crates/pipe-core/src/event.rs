@@ -74,7 +74,7 @@ pub enum Event {
     MemoryPressure {
         /// How short it is: `normal`, `moderate`, `high` or `critical`.
         level: &'static str,
-        /// Who said so.
+        /// What was measured, and by which part of the system.
         why: String,
         /// What is done about it.
         response: String,

@@ -25,7 +25,7 @@ use std::time::Duration;
 pub struct Report<T> {
     /// What the sink or fold left behind.
     pub value: T,
-    /// Who ran it.
+    /// The name of the executor that ran it.
     pub executor: &'static str,
     /// From the start of the run to its end.
     pub elapsed: Duration,
@@ -60,7 +60,7 @@ pub struct Report<T> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SegmentReport {
-    /// Who runs it.
+    /// How it runs: on any worker, on one after the other, or in flight.
     pub kind: SegmentKind,
     /// The order of its outputs.
     pub order: Order,
