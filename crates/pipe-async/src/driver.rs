@@ -27,7 +27,7 @@ use crate::alarms::Alarms;
 use crate::deadlines::Deadlines;
 use crate::edges::Edges;
 use crate::ends::Ends;
-use crate::flight::{Candidate, Flight, Flights, Outcome};
+use crate::flight::{Candidate, Flight, Flights, Kept, Outcome};
 use crate::keys::Keys;
 use crate::output::Output;
 use crate::rate::{Throttle, Waited};
@@ -36,11 +36,11 @@ use crate::slab::Slab;
 use crate::sleep::Sleeps;
 pub(crate) use exit::Exit;
 use landing::settle;
+pub(crate) use pipe_core::plan::discard;
 use pipe_core::plan::{BoxBatch, RunState, Wait};
 use pipe_core::{AsyncStep, Batch, Event, Items, Operations, Order, RunError};
 use std::collections::VecDeque;
 use std::mem::{replace, take};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::task::Waker;
 use std::time::Duration;
@@ -131,6 +131,8 @@ pub(crate) struct Driver<S: AsyncStep, C> {
     sleeps: Sleeps,
     /// What there is of each beside its mark.
     flights: Flights<S::In>,
+    /// What these weigh.
+    kept: Kept,
     /// Where there is a limit per key.
     keys: Option<Keys<Candidate<S::In>>>,
     throttle: Option<Throttle>,
@@ -210,6 +212,7 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
             calls: Slab::new(concurrency),
             sleeps: Sleeps::new(alarms.timer()),
             flights: Flights::new(again.is_some() || key_limit.is_some()),
+            kept: Kept::default(),
             keys: key_limit.map(|limit| Keys::new(limit.most)),
             throttle: operations.rate.map(Throttle::new),
             adaptive: operations.adaptive.then(|| Adaptive::new(concurrency)),
@@ -258,11 +261,17 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
         self.others.as_mut().map(take).unwrap_or_default()
     }
 
+    /// What there is of each flight beside its item and what that owns.
+    fn flight_bytes(&self) -> usize {
+        let copy = if self.again.is_some() { size_of::<Items<S::In>>() } else { 0 };
+        size_of::<Flight<S::In>>() + copy
+    }
+
     /// Drops all that comes behind the failure. What came before it waits in `output`.
     #[cold]
     fn fail(&mut self, error: RunError) {
         self.failure = Some(error);
-        (self.waiting, self.deadlines) = (0, Deadlines::new());
+        (self.waiting, self.deadlines, self.kept) = (0, Deadlines::new(), Kept::default());
         // Each by itself: what one throws says nothing new, for the first failure is that of the run, and must not keep the others.
         discard(replace(&mut self.calls, Slab::new(0)));
         discard(replace(&mut self.flights, Flights::new(false)));
@@ -286,11 +295,6 @@ impl<S: AsyncStep, C> Drop for Driver<S, C> {
             self.run.note(Event::Remark { stage, what });
         }
     }
-}
-
-/// Drops what a failure has made useless, whatever that throws.
-pub(crate) fn discard<T>(useless: T) {
-    let _ = catch_unwind(AssertUnwindSafe(|| drop(useless)));
 }
 
 impl<S: AsyncStep, C: Timer> AsyncWorker for Driver<S, C> {
@@ -338,9 +342,13 @@ impl<S: AsyncStep, C: Timer> AsyncWorker for Driver<S, C> {
 
     fn bytes(&self) -> usize {
         let held = self.keys.as_ref().map_or(0, Keys::len) + usize::from(self.throttled.is_some());
-        let waiting = self.waiting + self.due.len();
-        let copies = if self.again.is_some() { self.calls.len() + held } else { 0 };
-        let inputs = (self.calls.len() + held + waiting + copies) * self.input.mean_bytes;
+        let inputs = if self.flights.are_marks() {
+            (self.calls.len() + held) * self.input.mean_bytes
+        } else {
+            let flights = self.calls.len() + held + self.waiting + self.due.len();
+            let copies = if self.again.is_some() { self.kept.copies() } else { 0 };
+            self.kept.items() + copies + flights * self.flight_bytes()
+        };
         Batch::bytes(&self.input.items)
             + inputs
             + self.calls.len() * (size_of::<S::Future>() + self.exit.output.mean_bytes())

@@ -25,7 +25,7 @@ impl<R> Async<R> {
     }
 
     /// How many bytes may be in flight between source and sink: batches on edges, items whose operations are in flight, these operations
-    /// (their futures, not what they own elsewhere), outputs that wait for their turn and their places. Zero is a config error when the pipeline is run; one
+    /// (their futures, not what they own elsewhere), items that wait for their key, copies for another attempt, outputs that wait for their turn and their places. Zero is a config error when the pipeline is run; one
     /// item that is larger ends the run with a budget error.
     ///
     /// What an operation will give is not known before: until the first of a stage is over, its outputs are taken to be as large as their

@@ -14,12 +14,14 @@ pub(crate) struct Flight<T> {
     pub(crate) copy: Option<Box<Items<T>>>,
     /// Which attempt it is. Never zero, so that an empty place for a flight needs no flag beside it.
     pub(crate) attempt: NonZeroU32,
+    /// The bytes of the item, and of its copy, as its batch was weighed. More than 4 GiB counts as 4 GiB.
+    pub(crate) weight: u32,
 }
 
 impl<T> Flight<T> {
     /// Of an item that is tried once, whatever its key.
     pub(crate) fn new(mark: u64) -> Self {
-        Flight { mark, key: 0, copy: None, attempt: NonZeroU32::MIN }
+        Flight { mark, key: 0, copy: None, attempt: NonZeroU32::MIN, weight: 0 }
     }
 }
 
@@ -58,6 +60,45 @@ impl<T> Flights<T> {
 
 /// An item that may start, as far as its key goes.
 pub(crate) type Candidate<T> = (Flight<T>, T);
+
+/// The bytes of items that are kept beside their operations, and of copies: as each was weighed, for what comes later may weigh far less.
+#[derive(Default)]
+pub(crate) struct Kept {
+    /// Of those that wait for their key, or are in flight.
+    under_way: usize,
+    /// Of those that wait for another attempt. There is only the copy.
+    waiting: usize,
+}
+
+impl Kept {
+    /// One is let in, or its wait is over.
+    pub(crate) fn begin<T>(&mut self, flight: &Flight<T>) {
+        self.under_way += flight.weight as usize;
+    }
+
+    /// Its operation is over, or never was.
+    pub(crate) fn end<T>(&mut self, flight: &Flight<T>) {
+        self.under_way -= flight.weight as usize;
+    }
+
+    pub(crate) fn begin_wait<T>(&mut self, flight: &Flight<T>) {
+        self.waiting += flight.weight as usize;
+    }
+
+    pub(crate) fn end_wait<T>(&mut self, flight: &Flight<T>) {
+        self.waiting -= flight.weight as usize;
+    }
+
+    /// Items.
+    pub(crate) fn items(&self) -> usize {
+        self.under_way
+    }
+
+    /// Their copies, where each has one.
+    pub(crate) fn copies(&self) -> usize {
+        self.under_way + self.waiting
+    }
+}
 
 /// What an operation gave.
 pub(crate) type Landing<T> = Thrown<Result<T, BoxError>>;

@@ -165,7 +165,9 @@ impl<S: AsyncStep + 'static, R: Runtime> Shards<S, R> {
     /// How many items may be handed out.
     fn fresh(&self, most: usize) -> usize {
         let places = self.window.saturating_sub(self.exit.window.len()).min(self.input.items.len());
-        self.exit.fresh(self.each_bytes(), places, &self.run).min(places).min(most)
+        // The items themselves are there already.
+        let copy = if self.has_copies { self.input.mean_bytes } else { 0 };
+        self.exit.fresh(self.each_bytes() + copy, places, &self.run).min(places).min(most)
     }
 
     /// What an operation will need, as far as that is known.
@@ -241,6 +243,7 @@ impl<S: AsyncStep + 'static, R: Runtime> AsyncWorker for Shards<S, R> {
 
     fn bytes(&self) -> usize {
         let items: usize = self.shards.iter().map(|seat| seat.items).sum();
+        // As the last batch was weighed: what a shard has of earlier ones it tells nobody.
         let inputs = items * self.input.mean_bytes * if self.has_copies { 2 } else { 1 };
         Batch::bytes(&self.input.items) + inputs + items * self.each_bytes() + self.exit.bytes()
     }

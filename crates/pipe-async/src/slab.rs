@@ -18,6 +18,7 @@
 #![expect(unsafe_code, reason = "futures that are pinned where they lie, and wakers that are an address")]
 
 use crate::ready::{Group, Ready};
+use pipe_core::Payload;
 use std::any::Any;
 use std::future::Future;
 use std::mem::ManuallyDrop;
@@ -174,10 +175,10 @@ impl<F> Drop for Slab<F> {
         let mut thrown = None;
         for slot in self.chunks.iter_mut().flat_map(|chunk| &mut chunk.slots) {
             let dropped = catch_unwind(AssertUnwindSafe(|| slot.future().set(None)));
-            thrown = thrown.or(dropped.err());
+            thrown = thrown.or(dropped.err().map(Payload::new));
         }
         if let Some(thrown) = thrown.filter(|_| !std::thread::panicking()) {
-            resume_unwind(thrown);
+            resume_unwind(thrown.into_inner());
         }
     }
 }
@@ -234,7 +235,7 @@ impl<F: Future> Slot<F> {
             Ok(Poll::Ready(output)) => Some(Ok(output)),
             Err(thrown) => {
                 // A second panic, from the `Drop` of what panicked, says nothing new.
-                let _ = catch_unwind(AssertUnwindSafe(|| future.set(None)));
+                let _ = catch_unwind(AssertUnwindSafe(|| future.set(None))).map_err(Payload::new);
                 Some(Err(thrown))
             }
         }

@@ -5,7 +5,7 @@
 //! would wait for ever; a runtime that shuts down waits for them; and paused time, in tests, stands still while one is busy.
 
 use crate::edges::{Close, Edges, Next, Parcel};
-use pipe_core::plan::{AnySource, BoxBatch, Line, Node, Outlet, RunState, Segment, Wait, Work, Worker};
+use pipe_core::plan::{AnySource, BoxBatch, Line, Node, Outlet, RunState, Segment, Wait, Work, Worker, made};
 use pipe_core::{Flow, Pace, Payload, Permit, RunError, Want};
 use std::mem::take;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -93,7 +93,7 @@ pub(crate) fn workers(
         Work::Serial(worker) => Ok(worker as Box<dyn Worker>),
         Work::Async(never) => match never {},
     };
-    nodes.into_iter().map(build).collect()
+    made(nodes.into_iter().map(build))
 }
 
 impl Input {
@@ -117,8 +117,9 @@ impl Close {
 impl End {
     /// The end of a part that has dropped this as well. What that threw is its failure, if it had none.
     pub(crate) fn without<T>(self, useless: T) -> Self {
-        match (self, catch_unwind(AssertUnwindSafe(|| drop(useless)))) {
-            (End::Finished | End::Stopped, Err(thrown)) => End::Failed(dropping(thrown)),
+        // An error whatever becomes of it: dropped as such, what was thrown throws nothing.
+        match (self, catch_unwind(AssertUnwindSafe(|| drop(useless))).map_err(dropping)) {
+            (End::Finished | End::Stopped, Err(error)) => End::Failed(error),
             (end, _) => end,
         }
     }

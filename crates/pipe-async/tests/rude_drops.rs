@@ -4,14 +4,16 @@
 
 use pipe_async::Async;
 use pipe_core::{BoxError, DeadLetter, RunError, Sink, Weigh, dead_letters, from_iter};
-use std::future::{pending, poll_fn};
+use std::future::{pending, poll_fn, ready};
 use std::panic::resume_unwind;
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::task::Poll;
 use std::thread;
+use std::time::Duration;
 use tokio::runtime::Builder;
+use tokio::task::yield_now;
 
 /// Throws when it is dropped, and prints nothing.
 struct Rude;
@@ -139,6 +141,85 @@ fn who_takes_letters_or_tells_keys_and_throws_when_dropped_does_not_undo_the_end
     for ran in ran {
         assert_eq!(ran.expect("nothing fails").len(), 100);
     }
+}
+
+/// Throws another one when it is dropped.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        resume_unwind(Box::new(Bomb));
+    }
+}
+
+/// Throws in every hundredth place.
+fn throws(n: u64) -> u64 {
+    if n % 100 == 99 { resume_unwind(Box::new(Bomb)) } else { n }
+}
+
+/// It is an error, and to drop that is safe.
+fn end_in_errors<T: std::fmt::Debug>(ran: impl IntoIterator<Item = Result<T, RunError>>) {
+    for ran in ran {
+        let error = ran.expect_err("it panics");
+        assert!(matches!(error, RunError::Panicked { .. }), "{error}");
+    }
+}
+
+#[test]
+fn payloads_that_throw_when_they_are_dropped_end_the_run_in_an_error() {
+    let numbers = || from_iter(0..10_000u64);
+    end_in_errors(everywhere!(numbers().map_async(|n| async move { throws(n) }).collect()));
+    end_in_errors(everywhere!(numbers().map_async(|n| ready(throws(n))).collect()));
+    end_in_errors(everywhere!(numbers().map(throws).map_async(|n| async move { n }).collect()));
+    end_in_errors(everywhere!(numbers().map_async(|n| async move { n }).map(throws).collect()));
+    end_in_errors(everywhere!(
+        from_iter((0..10_000u64).map(throws)).map_async(|n| async move { n }).collect()
+    ));
+    end_in_errors(everywhere!({
+        let keyed = numbers().map_async(|n| async move { n }).per_key(|n: &u64| throws(*n), 4);
+        keyed.collect()
+    }));
+    let waits = |n| async move {
+        yield_now().await;
+        throws(n)
+    };
+    end_in_errors(everywhere!(numbers().map_async(waits).concurrency(1_000).unordered().collect()));
+}
+
+/// Throws a bomb when it is dropped.
+struct Fuse;
+
+impl Drop for Fuse {
+    fn drop(&mut self) {
+        if !thread::panicking() {
+            resume_unwind(Box::new(Bomb));
+        }
+    }
+}
+
+#[test]
+fn operations_and_items_whose_drop_throws_such_payloads_end_the_run_in_an_error() {
+    let numbers = || from_iter(0..10_000u64);
+    let fused = |n| async move {
+        let _fuse = Fuse;
+        yield_now().await;
+        n
+    };
+    end_in_errors(everywhere!(numbers().map_async(fused).concurrency(1_000).collect()));
+    let never = |n| async move {
+        let _fuse = Fuse;
+        pending::<()>().await;
+        n
+    };
+    // They are dropped all together when another one fails.
+    let fails = move |n| async move { if n == 500 { Err("five hundred") } else { Ok::<u64, _>(n) } };
+    let both = move |n: u64| async move { if n < 500 { Ok(never(n).await) } else { fails(n).await } };
+    let ran = everywhere!(numbers().try_map_async(both).concurrency(1_000).unordered().collect());
+    all_say(ran, "stage try_map_async#0 failed at 500: five hundred");
+    end_in_errors(everywhere!({
+        let late = numbers().try_map_async(move |n| async move { Ok::<_, BoxError>(never(n).await) });
+        late.concurrency(100).timeout(Duration::from_millis(1)).collect()
+    }));
 }
 
 #[test]

@@ -6,6 +6,8 @@ use crate::stage::BoxError;
 use std::any::Any;
 use std::error::Error;
 use std::fmt;
+use std::mem::{forget, replace};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, PoisonError};
 
 /// Why a run did not end well. With several failures, the one at the lowest input position.
@@ -155,7 +157,7 @@ impl Error for RunError {
     }
 }
 
-/// What a closure threw when it panicked.
+/// What a closure threw when it panicked. Dropped, it throws nothing, whatever the `Drop` of what was thrown does.
 pub struct Payload {
     // A payload is `Send` but not `Sync`; behind a mutex a `RunError` is both, as `Box<dyn Error + Send + Sync>` asks.
     thrown: Mutex<Box<dyn Any + Send>>,
@@ -178,8 +180,24 @@ impl Payload {
     }
 
     /// What was thrown, for `resume_unwind`.
-    pub fn into_inner(self) -> Box<dyn Any + Send> {
-        self.thrown.into_inner().unwrap_or_else(PoisonError::into_inner)
+    pub fn into_inner(mut self) -> Box<dyn Any + Send> {
+        self.take()
+    }
+
+    /// Leaves a unit, which takes no memory.
+    fn take(&mut self) -> Box<dyn Any + Send> {
+        replace(self.thrown.get_mut().unwrap_or_else(PoisonError::into_inner), Box::new(()))
+    }
+}
+
+/// A run drops payloads where a second panic would end the process, or a thread that others wait for.
+impl Drop for Payload {
+    fn drop(&mut self) {
+        let thrown = self.take();
+        if let Err(second) = catch_unwind(AssertUnwindSafe(|| drop(thrown))) {
+            // It may throw as well, and so may what it throws: somebody has to make an end of it.
+            forget(second);
+        }
     }
 }
 

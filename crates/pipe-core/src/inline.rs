@@ -3,7 +3,7 @@
 use crate::budget::Budget;
 use crate::error::RunError;
 use crate::executor::{Executor, Profile};
-use crate::left::left;
+use crate::left::{discard, left, made};
 use crate::line::Line;
 use crate::memory_settings::MemorySettings;
 use crate::pace::Pace;
@@ -126,16 +126,22 @@ pub(crate) struct PullLine<'p> {
 
 impl<'p> PullLine<'p> {
     pub(crate) fn new(plan: Nodes<'p>, run: Arc<RunState>) -> Result<Self, RunError> {
-        let mut first = plan.first;
+        let Nodes { source, nodes, mut first } = plan;
         let build = |node: Node<'p>| match node.work {
             Work::Parallel(segment) => first.take().map_or_else(|| Segment::worker(segment, run.clone()), Ok),
             Work::Serial(worker) => Ok(worker as Box<dyn Worker + 'p>),
             Work::Async(never) => match never {},
         };
-        let workers = plan.nodes.into_iter().map(build).collect::<Result<_, _>>()?;
+        let workers = match made(nodes.into_iter().map(build)) {
+            Ok(workers) => workers,
+            Err(error) => {
+                discard(source);
+                return Err(error);
+            }
+        };
         let line = Line::new(run.clone(), workers);
         let pace = Pace::new(Pace::BATCH, Want::MOST.items);
-        Ok(PullLine { source: plan.source, line, run, pace, ended: false, finished: false })
+        Ok(PullLine { source, line, run, pace, ended: false, finished: false })
     }
 
     /// Carries one batch to the end; at the end of the source finishes all workers. False when all is done.

@@ -4,7 +4,7 @@ use crate::batch::{Batch, Items};
 use crate::budget::Budget;
 use crate::error::RunError;
 use crate::inline::PullLine;
-use crate::left::left;
+use crate::left::{discard, left};
 use crate::opaque::opaque;
 use crate::plan::{BoxBatch, Nodes, Outlet, RunState};
 use crate::stage::Flow;
@@ -93,7 +93,7 @@ impl<T: Send + 'static> Iter<'_, T> {
                 }
                 Err(error) => {
                     // What these throw comes behind the failure.
-                    let _ = left(self.line.take());
+                    discard(self.line.take());
                     self.finish_letters();
                     // Given out after what was emitted before the failure, as on every executor.
                     self.ready.error = Some(error);
@@ -107,7 +107,7 @@ impl<T> Iter<'_, T> {
     /// Of an iteration that failed, or that nobody wants to its end: what goes wrong here comes too late for anybody to hear.
     fn finish_letters(&mut self) {
         let _ = self.run.as_ref().map(|run| run.finish_letters());
-        let _ = left(self.run.take());
+        discard(self.run.take());
     }
 }
 

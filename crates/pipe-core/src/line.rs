@@ -4,10 +4,12 @@
 //! many outputs an item has.
 
 use crate::error::{Payload, RunError};
+use crate::left::drop_each;
 use crate::opaque::opaque;
 use crate::pace::Pace;
 use crate::plan::{BoxBatch, Outlet, Ran, RunState, Worker};
 use crate::stage::Flow;
+use std::mem::take;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -139,6 +141,13 @@ impl<W: Worker + ?Sized> LineOf<W> {
             self.status.error.take().map_or(Ok(()), Err)?;
         }
         Ok(())
+    }
+}
+
+/// Each worker by itself: several may hold a state, or closures, that throw when they are dropped.
+impl<W: ?Sized> Drop for LineOf<W> {
+    fn drop(&mut self) {
+        drop_each(take(&mut self.stops));
     }
 }
 

@@ -101,7 +101,7 @@ impl<S: Source> Counted<S> {
         &mut self,
         pull: impl FnOnce(&mut S) -> Result<Option<S::Batch>, BoxError>,
     ) -> Result<Option<BoxBatch>, RunError> {
-        if self.run.is_draining() {
+        if self.run.reads_no_more() {
             return Ok(None);
         }
         let mut watched = Watched::begin(&self.run, Some(Part::Source));

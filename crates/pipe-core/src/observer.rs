@@ -168,8 +168,9 @@ impl RunState {
     /// Tells one that has panicked no more, and the others that it did.
     #[cold]
     fn leave_out(&self, watcher: &Watcher, thrown: Box<dyn Any + Send>) {
+        let payload = Payload::new(thrown);
         if !watcher.broken.swap(true, SeqCst) {
-            let why = format!("it panicked: {}", Payload::new(thrown).message());
+            let why = format!("it panicked: {}", payload.message());
             let (wanted, got) = ("an observer".to_owned(), "no observer from here on".to_owned());
             self.note(Event::Fallback { wanted, got, why });
         }

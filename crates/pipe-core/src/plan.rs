@@ -5,6 +5,7 @@
 
 use crate::batch::Batch;
 use crate::error::RunError;
+pub use crate::left::{discard, left, made};
 pub use crate::line::{Line, LineOf, SerialLine};
 use crate::opaque::opaque;
 pub use crate::run::{Failure, RunState};

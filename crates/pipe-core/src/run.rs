@@ -37,6 +37,8 @@ pub struct RunState {
     control: Arc<Control>,
     profile: Profile,
     runner: Arc<dyn Runner>,
+    /// The source is at its end before the first item.
+    reads_nothing: bool,
     /// The executor's clock.
     own: Arc<dyn Clock>,
     budget: Budget,
@@ -98,7 +100,7 @@ impl RunState {
         runner: Arc<dyn Runner>,
         own: Arc<dyn Clock>,
     ) -> Arc<Self> {
-        let Settings { stages, segments, weighers, stop, observers, .. } = settings;
+        let Settings { stages, segments, weighers, stop, reads_nothing, observers, .. } = settings;
         let stage = |info: StageInfo| StageState {
             policy: info.policy.clone().unwrap_or_default(),
             info,
@@ -134,6 +136,7 @@ impl RunState {
             budget: budget_of(&profile),
             profile,
             runner,
+            reads_nothing,
             own,
             bytes: AtomicU64::new(0),
             written: AtomicU64::new(0),
@@ -174,6 +177,11 @@ impl RunState {
     /// Whether sources are to act as if they were at their end. Those of a plan do so by themselves.
     pub fn is_draining(&self) -> bool {
         self.control.cancel().is_drained()
+    }
+
+    /// Whether the source is not asked any more, or was not to be asked at all.
+    pub(crate) fn reads_no_more(&self) -> bool {
+        self.reads_nothing || self.is_draining()
     }
 
     /// Lets each loop over a batch pause once, after its present item: then its outlet is asked whether some of the rest is to be given

@@ -20,6 +20,8 @@ pub(crate) struct Settings {
     pub segments: Vec<SegmentInfo>,
     pub weighers: Weighers,
     pub stop: Stop,
+    /// A stage wants no item at all. That is known now, and later only when an item comes, which may be never.
+    pub reads_nothing: bool,
     pub observers: Observers,
     /// Settings that made no sense where they were given.
     pub refused: Option<Refused>,
@@ -125,6 +127,7 @@ impl Settings {
             segments: vec![SegmentInfo::new(SegmentKind::Parallel)],
             weighers: Weighers::default(),
             stop: Stop::default(),
+            reads_nothing: false,
             observers: Observers::default(),
             refused: None,
         }

@@ -3,6 +3,7 @@
 use crate::batch::{Batch, Items};
 use crate::cancel::Leash;
 use crate::error::{Payload, RunError};
+use crate::left::discard;
 use crate::plan::{AnyBatch, Outlet, Ran, RunState, Worker};
 use crate::position::Position;
 use crate::sink::Sink;
@@ -108,8 +109,7 @@ impl<T: Send + 'static, S: Sink<T>> SinkNode<T, S> {
 /// A sink is left only by a run that has ended already, with an error: that one stays the run's, whatever the sink's own `Drop` throws.
 impl<T, S: Sink<T>> Drop for SinkNode<T, S> {
     fn drop(&mut self) {
-        let sink = self.sink.take();
-        drop(catch_unwind(AssertUnwindSafe(move || drop(sink))));
+        discard(self.sink.take());
     }
 }
 

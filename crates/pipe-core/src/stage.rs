@@ -23,6 +23,9 @@ pub type BoxError = Box<dyn Error + Send + Sync>;
 pub trait Stage: Send + Sync {
     /// What one worker needs for itself. It is made on the thread that uses it, once per worker, so it needs no lock and need not be
     /// `Send`. It does not depend on the item type: no state can keep a borrowed row.
+    ///
+    /// One that panics in its `Drop` ends a run that went well, and changes nothing in one that has failed. While its own stage panics that is a
+    /// second panic, which aborts the process, as everywhere in Rust: ask `std::thread::panicking()`.
     type State;
 
     /// How many workers may share this stage.

@@ -151,14 +151,16 @@ where
         let emitted_out = &mut emitted;
         let ran = catch_unwind(AssertUnwindSafe(move || {
             let mut end = SinkEnd::new(&mut sink, Tally::to(emitted_out), context);
-            let _ = chain.finish(state, &mut end);
+            let finished = catch_unwind(AssertUnwindSafe(|| _ = chain.finish(state, &mut end)));
             let torn = end.torn.take();
             drop(end);
-            (sink, torn)
+            (sink, torn, finished)
         }));
-        let (sink, torn) = ran.map_err(|thrown| self.panicked(None, emitted, thrown))?;
+        let (sink, torn, finished) = ran.map_err(|thrown| self.panicked(None, emitted, thrown))?;
         self.sink.sink = Some(sink);
+        // What failed before it, and only then what it threw: states are dropped in there, too.
         self.settle(None, 0, emitted, torn)?;
+        finished.map_err(|thrown| self.panicked(None, 0, thrown))?;
         self.sink.commit()
     }
 

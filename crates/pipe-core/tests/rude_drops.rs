@@ -3,8 +3,8 @@
 
 use pipe_core::testing::Fuzz;
 use pipe_core::{
-    BlockingExecutor, BoxError, DeadLetter, FromIter, Inline, Items, Own, RunError, Sink, Source, Want,
-    dead_letters, from_iter, from_source,
+    BlockingExecutor, BoxError, DeadLetter, Emit, Flow, FromIter, Inline, Items, Own, RunError, Sink, Source,
+    Stage, Step, Want, dead_letters, from_iter, from_source,
 };
 use std::convert::Infallible;
 use std::panic::resume_unwind;
@@ -45,18 +45,10 @@ fn is_contained(ended: Result<(), RunError>, what: &str) {
     assert_eq!(payload.message(), "not gently", "{what}");
 }
 
-/// On `Inline`, as in a loop: what happened first is the error.
+/// As in a loop: what happened first is the error.
 fn stays_failed(ended: Result<(), RunError>) {
     let Err(error) = ended else { panic!("item 30 fails") };
     assert!(error.to_string().ends_with("failed at 30: thirty"), "{error}");
-}
-
-/// Elsewhere the failure may be lost to what comes out of a thread behind it.
-fn is_contained_or_failed(ended: Result<(), RunError>) {
-    match ended {
-        Err(RunError::Panicked { .. }) => is_contained(ended, "a run that fails"),
-        ended => stays_failed(ended),
-    }
 }
 
 fn on_all(law: impl Fn(AnyExecutor<'_>)) {
@@ -69,10 +61,8 @@ fn a_source_that_throws_when_it_is_dropped_is_contained() {
     on_all(|executor| {
         let source = || from_source(RudeSource(FromIter::new(0..100), Rude));
         is_contained(source().map(|n| n).for_each(drop).run_on(executor).map(drop), "a run that goes well");
-        is_contained_or_failed(source().try_map(fails).for_each(drop).run_on(executor).map(drop));
+        stays_failed(source().try_map(fails).for_each(drop).run_on(executor).map(drop));
     });
-    let failed = from_source(RudeSource(FromIter::new(0..100), Rude)).try_map(fails).for_each(drop);
-    stays_failed(failed.run_on(&Inline).map(drop));
 }
 
 #[test]
@@ -81,12 +71,8 @@ fn a_closure_that_throws_when_it_is_dropped_is_contained() {
         let rude = |rude: Rude| move |n| (n, &rude).0;
         is_contained(from_iter(0..100u32).map(rude(Rude)).for_each(drop).run_on(executor).map(drop), "well");
         let failed = from_iter(0..100u32).map(rude(Rude)).try_map(fails).for_each(drop);
-        is_contained_or_failed(failed.run_on(executor).map(drop));
+        stays_failed(failed.run_on(executor).map(drop));
     });
-    let rude = |rude: Rude| move |n| (n, &rude).0;
-    stays_failed(
-        from_iter(0..100u32).map(rude(Rude)).try_map(fails).for_each(drop).run_on(&Inline).map(drop),
-    );
 }
 
 #[test]
@@ -94,7 +80,7 @@ fn a_state_that_throws_when_it_is_dropped_is_contained() {
     on_all(|executor| {
         let states = || from_iter(0..100u32).map_with(|| Rude, |_, n| n);
         is_contained(states().for_each(drop).run_on(executor).map(drop), "well");
-        is_contained_or_failed(states().try_map(fails).for_each(drop).run_on(executor).map(drop));
+        stays_failed(states().try_map(fails).for_each(drop).run_on(executor).map(drop));
     });
 }
 
@@ -132,6 +118,100 @@ fn an_iterator_gives_what_its_parts_throw_as_its_last_error() {
     let mut given: Vec<_> = rude().try_map(fails).iter().collect();
     let error = given.pop().expect("an error").expect_err("30 fails");
     assert_eq!((error.to_string(), given.len()), ("stage try_map#0 failed at 30: thirty".to_owned(), 30));
+}
+
+/// Fails when it finishes; its state is rude.
+struct FailsAtTheEnd;
+
+impl Stage for FailsAtTheEnd {
+    type State = Rude;
+
+    fn state(&self) -> Rude {
+        Rude
+    }
+}
+
+impl Step<u32> for FailsAtTheEnd {
+    type Out = u32;
+
+    fn push<O: Emit<u32>>(&self, _: &mut Rude, item: u32, out: &mut O) -> Flow {
+        out.emit(item)
+    }
+
+    fn finish<O: Emit<u32>>(&self, state: Rude, out: &mut O) -> Flow {
+        out.fail("the end".into())?;
+        drop(state);
+        Flow::Continue(())
+    }
+}
+
+#[test]
+fn what_fails_at_the_end_is_not_replaced_by_a_state_that_is_dropped_there() {
+    on_all(|executor| {
+        let end = || from_iter(0..100u32).stage(FailsAtTheEnd).named("last");
+        let error = end().for_each(drop).run_on(executor).expect_err("the end fails");
+        assert_eq!(error.to_string(), "stage last failed: the end");
+        let error = end().edge().for_each(drop).run_on(executor).expect_err("the end fails");
+        assert_eq!(error.to_string(), "stage last failed: the end");
+    });
+}
+
+/// Throws whenever it is dropped, also while its thread panics.
+struct Ruder;
+
+impl Drop for Ruder {
+    fn drop(&mut self) {
+        resume_unwind(Box::new("not gently"));
+    }
+}
+
+#[test]
+fn states_and_closures_of_several_segments_may_throw_at_once() {
+    let rude = |rude: Ruder| move |n| (n, &rude).0;
+    let several = || {
+        let one = from_iter(0..100u32).map_with(|| Ruder, |_, n| n).edge().map(rude(Ruder)).edge();
+        one.map_with(|| Ruder, |_, n| n)
+    };
+    is_contained(several().edge().for_each(drop).run_on(&Inline).map(drop), "well");
+    stays_failed(several().edge().try_map(fails).for_each(drop).run_on(&Inline).map(drop));
+}
+
+#[test]
+fn a_state_that_cannot_be_made_is_the_failure_whatever_those_made_before_it_throw() {
+    let cannot = || -> u32 { resume_unwind(Box::new("cannot")) };
+    let source = from_source(RudeSource(FromIter::new(0..100), Rude));
+    let states = source.map_with(|| Ruder, |_, n| n).edge().map_with(cannot, |_, n| n);
+    let error = states.for_each(drop).run_on(&Inline).expect_err("no state");
+    assert!(error.to_string().ends_with("panicked: cannot"), "{error}");
+}
+
+/// Throws another one when it is dropped.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        resume_unwind(Box::new(Bomb));
+    }
+}
+
+fn throws(n: u32) -> u32 {
+    if n == 30 { resume_unwind(Box::new(Bomb)) } else { n }
+}
+
+#[test]
+fn a_payload_that_throws_when_it_is_dropped_is_an_error_like_others() {
+    on_all(|executor| {
+        let error = from_iter(0..100u32).map(throws).for_each(drop).run_on(executor).expect_err("30 throws");
+        assert!(error.to_string().ends_with("panicked at 30: a payload that is not a text"), "{error}");
+        // Nobody has to keep it.
+        drop(error);
+        let error = from_iter(0..100u32).for_each(|n| _ = throws(n)).run_on(executor).expect_err("30 throws");
+        assert!(matches!(error, RunError::Panicked { .. }), "{error}");
+        let refused = from_iter(0..100u32).map_with(|| throws(30), |_, n| n).for_each(drop).run_on(executor);
+        assert!(matches!(refused, Err(RunError::Panicked { .. })), "{refused:?}");
+    });
+    let mut given: Vec<_> = from_iter(0..100u32).map(throws).iter().collect();
+    assert!(matches!(given.pop(), Some(Err(RunError::Panicked { .. }))));
 }
 
 /// An item that is rude where it is number 60.

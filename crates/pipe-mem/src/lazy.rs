@@ -5,7 +5,9 @@ use crate::pressure::{Pressure, PressureLevel};
 use crate::sizer::BatchSizer;
 use crate::watch::Watch;
 use crate::weighed::Weighed;
-use pipe_core::plan::{AnySource, Line, NoEnd, Node, Nodes, Plan, RunState, Segment, Work, Worker};
+use pipe_core::plan::{
+    AnySource, Line, NoEnd, Node, Nodes, Plan, RunState, Segment, Work, Worker, discard, left, made,
+};
 use pipe_core::{
     Budget, Cut, Event, Executor, Feed, Inline, Iter, Last, Lower, MemorySettings, Owned, Pipeline, Profile,
     RunError,
@@ -105,13 +107,20 @@ impl<'p> Executor<'p> for Lazy {
         let run = plan.run().clone();
         // Never as one loop, which has no batches to weigh.
         let Nodes { mut source, nodes, first } = plan.into_nodes();
-        let mut line = Line::new(run.clone(), workers(nodes, first, &run)?);
-        self.pull(&mut *source, &mut line, &run)?;
-        // A worker that was cancelled says that it has had enough.
-        run.check()?;
-        // What it had read ahead is not needed any more while folds are merged.
-        drop(source);
-        line.finish(&mut NoEnd)
+        let mut line = match workers(nodes, first, &run) {
+            Ok(workers) => Line::new(run.clone(), workers),
+            Err(error) => {
+                discard(source);
+                return Err(error);
+            }
+        };
+        let pulled = self.pull(&mut *source, &mut line, &run);
+        // A worker that was cancelled says that it has had enough. And what the source had read ahead is not needed any more while folds are
+        // merged.
+        let pulled = pulled.and_then(|()| run.check()).and(left(source));
+        let finished = pulled.and_then(|()| line.finish(&mut NoEnd));
+        // Behind the result: what it throws is the error of a run that has none.
+        finished.and(left(line))
     }
 }
 
@@ -130,7 +139,7 @@ fn workers<'p>(
         };
         Ok(Box::new(Weighed::new(worker, node.segment, run.clone())) as Box<dyn Worker + 'p>)
     };
-    nodes.into_iter().map(build).collect()
+    made(nodes.into_iter().map(build))
 }
 
 impl Lazy {

@@ -1,6 +1,6 @@
 //! Reading the next batch while this one is worked on.
 
-use pipe_core::plan::{AnySource, BoxBatch, RunState};
+use pipe_core::plan::{AnySource, BoxBatch, RunState, discard};
 use pipe_core::{Payload, Permit, RunError, Want};
 use std::any::Any;
 use std::io;
@@ -62,10 +62,11 @@ impl Reader<'_, '_> {
             Reader::Ahead(Ahead { wants, answers, thread, .. }) => {
                 drop(wants);
                 let drop_all = || answers.iter().for_each(drop);
-                let dropped = catch_unwind(AssertUnwindSafe(drop_all));
+                let panicked = |thrown| panicked("drop of an item", thrown);
+                let dropped = catch_unwind(AssertUnwindSafe(drop_all)).map_err(panicked);
                 // The scope waits for its body only, not for what the thread itself has to drop.
-                let ended = thread.join();
-                dropped.and(ended).map_err(|thrown| panicked("drop of an item", thrown))
+                let ended = thread.join().map_err(panicked);
+                dropped.and(ended)
             }
         }
     }
@@ -100,7 +101,7 @@ impl<'s> Ahead<'s> {
                 let answered = answer.send(Answer::of(source, want, run));
                 // Nobody listens: the run ends in a panic already, and does not need a second one.
                 let Err(unwanted) = answered else { continue };
-                return drop(catch_unwind(AssertUnwindSafe(|| drop(unwanted))));
+                return discard(unwanted);
             }
         };
         let thread = Builder::new().name("pipe-mem-ahead".to_owned()).spawn_scoped(scope, body)?;

@@ -12,7 +12,7 @@
 use crate::advice::{Advice, Candidate, Machine, advise, clear_choice};
 use crate::head::{Head, Measured};
 use pipe_core::kernel::{Runner, Scalar};
-use pipe_core::plan::{Loop, Nodes, Plan, Ran, RunState};
+use pipe_core::plan::{Loop, Nodes, Plan, Ran, RunState, left};
 use pipe_core::{Event, Executor, Pace, Profile, RunError};
 use std::convert::Infallible;
 use std::fmt;
@@ -109,6 +109,15 @@ impl Auto {
         mut whole: Box<dyn Loop<'p> + 'p>,
         run: &RunState,
     ) -> Result<Option<(Nodes<'p>, Pace)>, RunError> {
+        match self.slices(&mut *whole, run) {
+            Ok(Some(pace)) => Ok(Some((whole.open(), pace))),
+            // Behind the result: what it throws is the error of a run that has none.
+            ended => ended.and(left(whole)).map(|()| None),
+        }
+    }
+
+    /// Slice by slice, to the end (`None`), or until it is not cheap.
+    fn slices<'p>(&self, whole: &mut (dyn Loop<'p> + 'p), run: &RunState) -> Result<Option<Pace>, RunError> {
         let (mut pace, mut evidence, mut items) = (Pace::new(Pace::BATCH, usize::MAX), 0, 0);
         let (began, mut least) = (Instant::now(), f64::INFINITY);
         loop {
@@ -142,7 +151,7 @@ impl Auto {
                 };
             }
             if evidence >= EVIDENCE || self.head.is_zero() {
-                return Ok(Some((whole.open(), pace)));
+                return Ok(Some(pace));
             }
         }
     }

@@ -1,7 +1,7 @@
 //! A plan that is one loop, on the calling thread, until other threads would pay.
 
 use crate::break_even::TRIAL;
-use pipe_core::plan::{Loop, Nodes, Ran, RunState};
+use pipe_core::plan::{Loop, Nodes, Ran, RunState, left};
 use pipe_core::{Event, Pace, RunError};
 use std::time::{Duration, Instant};
 
@@ -43,6 +43,19 @@ pub(crate) fn alone<'p>(
     workers: usize,
     run: &RunState,
 ) -> Result<Alone<'p>, RunError> {
+    match slices(&mut *whole, workers, run) {
+        Ok(Some(longest)) => Ok(Alone::Opened { nodes: whole.open(), longest }),
+        // Behind the result: what it throws is the error of a run that has none.
+        ended => ended.and(left(whole)).map(|()| Alone::Ended),
+    }
+}
+
+/// Slice by slice, to the end (`None`), or until threads would pay: the longest of the slices.
+fn slices<'p>(
+    whole: &mut (dyn Loop<'p> + 'p),
+    workers: usize,
+    run: &RunState,
+) -> Result<Option<Duration>, RunError> {
     let mut pace = Pace::new(Pace::BATCH, usize::MAX);
     let (mut spent, mut items, mut ns_per_item) = (Duration::ZERO, 0, None);
     let (mut evidence, mut longest) = (0, Duration::ZERO);
@@ -62,7 +75,7 @@ pub(crate) fn alone<'p>(
             }
             run.check()?;
             whole.finish()?;
-            return Ok(Alone::Ended);
+            return Ok(None);
         }
         if workers > 1 && elapsed >= WITNESS {
             evidence = match elapsed.as_nanos() as f64 / n as f64 {
@@ -73,7 +86,7 @@ pub(crate) fn alone<'p>(
         }
         if workers > 1 && spent >= TRIAL {
             if evidence >= EVIDENCE {
-                return Ok(Alone::Opened { nodes: whole.open(), longest });
+                return Ok(Some(longest));
             }
             ns_per_item = Some(spent.as_nanos() as f64 / items as f64);
         }

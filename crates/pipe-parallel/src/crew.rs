@@ -17,7 +17,7 @@ use crate::seat::{Place, Seat, Span};
 use crate::stretch::Stretch;
 use crate::thread_pool::ThreadPool;
 use crate::tuning::Bounds;
-use pipe_core::plan::{AnySource, BoxBatch, Outlet, RunState, Segment, Worker};
+use pipe_core::plan::{AnySource, BoxBatch, Outlet, RunState, Segment, Worker, discard, left};
 use pipe_core::{Event, Flow, Pace, Payload, Permit, RunError, Want};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
@@ -108,7 +108,8 @@ impl<'p> Crew<'p> {
         // All of them at once: a state that cannot be made ends the run before anything is pulled, as on one thread.
         for row in &mut rows {
             if let Err(error) = row.make(head.first.take(), &self.run) {
-                return self.gates.abandon(error);
+                self.gates.abandon(error);
+                return rows.into_iter().for_each(discard);
             }
         }
         self.gates.join(leader);
@@ -204,13 +205,13 @@ impl<'p> Crew<'p> {
         self.gates.arrive();
         let worked = catch_unwind(AssertUnwindSafe(|| {
             self.gates.waits.at_work(|| self.work_on(Hands::new(rows, worker, meter), observe));
-            rows.clear();
         }));
         if let Err(thrown) = worked {
             // Only the `Drop` of an item is left that could do this: stages, source and sink contain their panics.
             let (stage, payload) = ("drop of an item".to_owned(), Payload::new(thrown));
             self.gates.abandon(RunError::Panicked { stage, at: None, payload });
         }
+        rows.drain(..).filter_map(|row| left(row).err()).for_each(|error| self.gates.abandon(error));
     }
 
     fn work_on(&self, mut hands: Hands<'_, 'p>, mut observe: impl FnMut(&mut Option<Meter>, Before)) {
@@ -309,10 +310,14 @@ impl<'p> Crew<'p> {
 
     /// After all workers have left: finishes the last gate, which commits the sink.
     pub(crate) fn close(self) -> Result<(), RunError> {
-        let Crew { gates, run, .. } = self;
-        let mut last = gates.close()?;
-        run.check()?;
-        last.finish(&mut Nothing)
+        let Crew { gates, run, intake, rows, .. } = self;
+        let ended = gates.close().and_then(|mut last| {
+            let finished = run.check().and_then(|()| last.finish(&mut Nothing));
+            finished.and(left(last))
+        });
+        // Source and closures, each by itself.
+        let left = rows.into_iter().flatten().map(left).fold(left(intake), Result::and);
+        ended.and(left)
     }
 }
 

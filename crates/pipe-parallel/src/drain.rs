@@ -6,9 +6,8 @@ use crate::hands::Hands;
 use crate::ledger::{Due, Part};
 use crate::meter::Account;
 use crate::seat::{Place, Seat};
-use pipe_core::plan::{BoxBatch, Outlet, SerialLine};
+use pipe_core::plan::{BoxBatch, Outlet, SerialLine, discard, left};
 use pipe_core::{Flow, RunError};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 impl<'p> Gates<'p> {
     /// Takes the last part of a place, if there is one, and completes it. May run the gate. `hands` are those behind the stretch.
@@ -95,7 +94,10 @@ impl<'p> Gates<'p> {
             Due::Finish => Outcome::of(line.finish(&mut onward).map(Flow::Continue), &self.run),
         };
         match outcome {
-            Outcome::Failed(_) => (Gate::Broken, outcome),
+            Outcome::Failed(_) => {
+                discard(line);
+                (Gate::Broken, outcome)
+            }
             _ => (Gate::Here(line), outcome),
         }
     }
@@ -106,13 +108,18 @@ impl<'p> Gates<'p> {
         let mut rubbish = std::mem::take(&mut state.rubbish);
         state.lanes.iter_mut().for_each(|lane| lane.ledger.clear(&mut rubbish));
         let error = state.failure.take().map(|failure| failure.into_error()).or(state.abandoned.take());
-        let last = state.lanes.pop().expect("there is one");
+        let mut lanes = std::mem::take(&mut state.lanes);
         drop(state);
+        let last = lanes.pop().expect("there is one");
         debug_assert!(error.is_some() || rubbish.is_empty(), "parts were left at a gate");
         // The run has its error. What panics here, panics because of that.
-        rubbish.into_iter().for_each(|part| drop(catch_unwind(AssertUnwindSafe(|| drop(part)))));
-        match (error, last.gate) {
-            (Some(error), _) => Err(error),
+        rubbish.into_iter().for_each(discard);
+        let left = lanes.into_iter().map(left).fold(Ok(()), Result::and);
+        match (error.or(left.err()), last.gate) {
+            (Some(error), gate) => {
+                discard(gate);
+                Err(error)
+            }
             (None, Gate::Here(line)) => Ok(line),
             (None, Gate::Out | Gate::Broken) => unreachable!("a gate that was lost has left an error"),
         }

@@ -2,7 +2,7 @@
 
 use crate::gates::{Gates, Guard, State};
 use crate::seat::{Key, Place, Seat};
-use pipe_core::plan::RunState;
+use pipe_core::plan::{RunState, discard};
 use pipe_core::{Flow, Payload, RunError};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -58,7 +58,7 @@ impl<'p> Gates<'p> {
         if self.is_closed(place) {
             return;
         }
-        state.failure = Some(Failure { place, error });
+        discard(state.failure.replace(Failure { place, error }));
         state.unwanted = true;
         self.close_behind(state, place, side);
         for (stretch, bar) in self.bars.iter().enumerate() {
@@ -74,7 +74,7 @@ impl<'p> Gates<'p> {
             return;
         }
         if state.failure.as_ref().is_some_and(|failure| failure.is_undone_by(place, side)) {
-            state.failure = None;
+            discard(state.failure.take());
             self.bars.iter().for_each(|bar| bar.reopen_finish());
         }
         self.close_behind(state, place, side);
@@ -124,10 +124,11 @@ impl<'p> Gates<'p> {
             let rubbish = std::mem::take(&mut state.rubbish);
             drop(state);
             let dropped = rubbish.into_iter().map(|part| catch_unwind(AssertUnwindSafe(|| drop(part))));
-            let thrown = dropped.fold(None, |first, dropped| first.or(dropped.err()));
+            let thrown = dropped.filter_map(|dropped| dropped.err().map(Payload::new));
+            let first = thrown.fold(None, |first, next| first.or(Some(next)));
             state = self.lock();
-            if let Some(thrown) = thrown {
-                let (stage, payload) = ("drop of an item".to_owned(), Payload::new(thrown));
+            if let Some(payload) = first {
+                let stage = "drop of an item".to_owned();
                 self.abandon_locked(&mut state, RunError::Panicked { stage, at: None, payload });
             }
             self.wake(&state);

@@ -7,7 +7,7 @@ use crate::ledger::Part;
 use crate::meter::{Account, Meter};
 use crate::pieces::{Deque, LONG};
 use crate::seat::{Place, Span};
-use pipe_core::plan::{AnyBatch, BoxBatch, Line, Outlet, RunState, Segment, Worker};
+use pipe_core::plan::{AnyBatch, BoxBatch, Line, Outlet, RunState, Segment, Worker, discard, left, made};
 use pipe_core::{Flow, Permit, RunError};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -72,7 +72,7 @@ impl<'p> Row<'p> {
         let had = usize::from(first.is_some());
         let build = |segment: &Arc<dyn Segment<'p> + 'p>| segment.clone().worker(run.clone());
         let workers = first.map(Ok).into_iter().chain(self.segments[had..].iter().map(build));
-        self.states = States::Made(Line::new(run.clone(), workers.collect::<Result<_, _>>()?));
+        self.states = States::Made(Line::new(run.clone(), made(workers)?));
         Ok(())
     }
 
@@ -126,7 +126,10 @@ impl<'h, 'p> Hands<'h, 'p> {
         let mut ahead = Ahead::new(gates, place, hands);
         let (line, pieces) = match row.line(&gates.run) {
             Ok(made) => made,
-            Err(error) => return ahead.carried(Outcome::Failed(error), 0),
+            Err(error) => {
+                discard(batch);
+                return ahead.carried(Outcome::Failed(error), 0);
+            }
         };
         let before = line.taken();
         let from = (!span.is_piece()).then(|| Instant::now() + LONG);
@@ -139,7 +142,7 @@ impl<'h, 'p> Hands<'h, 'p> {
         let carried = ahead.carried(outcome, items);
         row.ended |= !matches!(carried.outcome, Outcome::Well);
         if matches!(carried.outcome, Outcome::Failed(RunError::Panicked { .. }) | Outcome::Stopped(_)) {
-            row.states = States::Gone;
+            discard(std::mem::replace(&mut row.states, States::Gone));
         }
         carried
     }
@@ -148,14 +151,19 @@ impl<'h, 'p> Hands<'h, 'p> {
     pub(crate) fn finish(&mut self, gates: &Gates<'p>, place: Place) {
         let (row, hands) = self.split(place.stretch);
         let mut ahead = Ahead::new(gates, place, hands);
-        let outcome = match std::mem::replace(&mut row.states, States::Gone) {
-            States::Made(mut line) => Outcome::of(line.finish(&mut ahead).map(Flow::Continue), &gates.run),
+        let (outcome, dropped) = match std::mem::replace(&mut row.states, States::Gone) {
+            States::Made(mut line) => {
+                let finished = line.finish(&mut ahead).map(Flow::Continue);
+                (Outcome::of(finished, &gates.run), left(line))
+            }
             // It was admitted, and no batch came.
-            States::Unmade | States::Gone => Outcome::Well,
+            States::Unmade | States::Gone => (Outcome::Well, Ok(())),
         };
         let carried = ahead.carried(outcome, 0);
         self.lap(Account::Rows);
         gates.complete(place, carried.last, carried.outcome, &mut self.split(place.stretch).1);
+        // Behind what failed, here or before.
+        dropped.unwrap_or_else(|error| gates.abandon(error));
     }
 
     /// Writes the time since the last lap to an account, if that is asked for.

@@ -6,7 +6,7 @@
 #![expect(unsafe_code, reason = "threads of a pool outlive what they are lent")]
 
 use crate::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::any::Any;
+use pipe_core::Payload;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 
@@ -29,7 +29,7 @@ struct State {
     inside: usize,
     recalled: bool,
     /// What a call has thrown, for who lends.
-    thrown: Option<Box<dyn Any + Send>>,
+    thrown: Option<Payload>,
 }
 
 // SAFETY: `work` points to a function that is `Sync`: `lend` asks for that. The rest is `Send` and `Sync` by itself.
@@ -52,7 +52,7 @@ pub(crate) fn lend<F: Fn() + Sync, R>(work: &F, body: impl FnOnce(&Arc<Loan>) ->
     let result = body(&loan);
     drop(recall);
     let thrown = loan.lock().thrown.take();
-    thrown.map_or(result, |thrown| resume_unwind(thrown))
+    thrown.map_or(result, |thrown| resume_unwind(thrown.into_inner()))
 }
 
 /// # Safety
@@ -80,7 +80,8 @@ impl Loan {
         }));
         let mut state = self.lock();
         if let Err(thrown) = called {
-            state.thrown.get_or_insert(thrown);
+            // Of several the first: a payload throws nothing when it is dropped.
+            state.thrown.get_or_insert(Payload::new(thrown));
         }
         state.inside -= 1;
         if state.recalled && state.inside == 0 {
@@ -109,6 +110,7 @@ impl Drop for Recall<'_> {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
+    use std::any::Any;
     use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
     use std::sync::mpsc;
     use std::thread;

@@ -41,6 +41,7 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
         let (exit, keys, deadlines) = (&mut self.exit, &mut self.keys, &mut self.deadlines);
         let is_timed = self.bounds.timeout.is_some();
         let (adaptive, flights, now) = (&mut self.adaptive, &mut self.flights, self.alarms.now());
+        let kept = &mut self.kept;
         self.calls.poll(most, |place, mark, ended| {
             if is_timed {
                 deadlines.remove(place);
@@ -49,6 +50,7 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
                 adaptive.ended(place, now);
             }
             let flight = flights.take(place).unwrap_or_else(|| Flight::new(mark));
+            kept.end(&flight);
             if let Some(keys) = keys {
                 keys.leave(flight.key);
             }
@@ -59,11 +61,12 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
     /// What to do about the operations that gave no output. True if there were any.
     fn land(&mut self) -> bool {
         let (run, segment, stage) = (&self.run, self.bounds.segment, self.bounds.stage);
-        let (waiting, alarms) = (&mut self.waiting, &mut self.alarms);
+        let (waiting, alarms, kept) = (&mut self.waiting, &mut self.alarms, &mut self.kept);
         self.exit.land(run, segment, |flight| match run.retry(stage) {
             Some(retry) if flight.copy.is_some() && run.tries_again(stage, flight.attempt.get()) => {
                 run.count_retried(stage);
                 *waiting += 1;
+                kept.begin_wait(&flight);
                 wait(retry, flight, alarms);
                 Ok(())
             }
@@ -118,6 +121,7 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
                 continue;
             };
             let flight = self.flights.take(place).unwrap_or_else(|| Flight::new(mark));
+            self.kept.end(&flight);
             if let Some(keys) = &mut self.keys {
                 keys.leave(flight.key);
             }

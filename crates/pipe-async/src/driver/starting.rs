@@ -39,7 +39,10 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
             return Fresh { left: most, taken: 0 };
         }
         let wanted = if self.window_has_room() { self.input.items.len() } else { 0 };
-        let each = size_of::<S::Future>() + self.exit.output.mean_bytes();
+        // The items themselves are there already.
+        let flight = if self.flights.are_marks() { 0 } else { self.flight_bytes() };
+        let copy = if self.again.is_some() { self.input.mean_bytes } else { 0 };
+        let each = size_of::<S::Future>() + self.exit.output.mean_bytes() + flight + copy;
         Fresh { left: self.exit.fresh(each, wanted, &self.run).min(most), taken: 0 }
     }
 
@@ -118,6 +121,7 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
                 if let Some(keys) = &mut self.keys {
                     keys.leave(flight.key);
                 }
+                self.kept.end(&flight);
                 self.exit.flight_over(flight, ended.and_then(settle::<S>));
             }
             Started::Pending(place) => {
@@ -179,10 +183,12 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
         loop {
             let mut flight = self.due.pop_front()?;
             let mut items = flight.copy.take()?;
+            self.kept.end_wait(&flight);
             match self.copy(&items) {
                 Ok(copy) => {
                     flight.copy = copy;
                     let (_, item) = items.next_at()?;
+                    self.kept.begin(&flight);
                     return Some((flight, item));
                 }
                 Err(thrown) => self.exit.flight_over(flight, Err(thrown)),
@@ -202,6 +208,10 @@ impl<S: AsyncStep, C: Timer> Driver<S, C> {
             match copy.and_then(|copy| Ok((copy, self.key(&item)?))) {
                 Ok((copy, key)) => {
                     (flight.copy, flight.key) = (copy, key);
+                    if !self.flights.are_marks() {
+                        flight.weight = u32::try_from(self.input.mean_bytes).unwrap_or(u32::MAX);
+                        self.kept.begin(&flight);
+                    }
                     return Some((flight, item));
                 }
                 Err(thrown) => self.exit.flight_over(flight, Err(thrown)),

@@ -72,7 +72,8 @@ impl Async<Tokio> {
     /// than operations; with a rate, a limit for each key or an adaptive concurrency it has one driver, in the task, as with one shard.
     /// Zero is a config error when the pipeline is run.
     ///
-    /// Operations run on the shard's runtime: what they spawn there ends with the run.
+    /// Operations run on the shard's runtime: what they spawn there ends with the run. Towards the memory limit the items of a shard, and their
+    /// copies for another attempt, weigh what the last batch did: where large items and small ones alternate, that is too little for a while.
     ///
     /// ```
     /// use pipe_async::Async;

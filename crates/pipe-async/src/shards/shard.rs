@@ -46,9 +46,10 @@ async fn carry<S: AsyncStep + 'static, R: Runtime>(make: impl FnOnce() -> Shard<
         Ok(polled) => polled.map(Ok),
         Err(thrown) => Poll::Ready(Err(thrown)),
     });
-    let thrown = ran.await.err().or(catch_unwind(AssertUnwindSafe(|| drop(shard))).err());
-    if let Some(thrown) = thrown {
-        mail.broken(dropping(thrown));
+    let failed = ran.await.err().map(dropping);
+    let thrown = catch_unwind(AssertUnwindSafe(|| drop(shard))).err().map(dropping);
+    if let Some(error) = failed.or(thrown) {
+        mail.broken(error);
     }
 }
 

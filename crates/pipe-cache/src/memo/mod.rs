@@ -21,7 +21,8 @@ pub use worker::MemoWorker;
 /// on any number of workers; only the time differs.
 ///
 /// Each worker has a table of its own for `entries` results (rounded up to a power of two, at least 4), without a lock, whose memory is
-/// taken once, when a glance over a small one has shown that it may pay; what keys and results own elsewhere comes on top. A function of a few nanoseconds is computed faster than it is found, and
+/// taken once, when a glance over a small one has shown that it may pay; what keys and results own elsewhere comes on top. However many are asked for, a table takes at most half a GiB, or half the memory of
+/// a small machine. A function of a few nanoseconds is computed faster than it is found, and
 /// keys that do not come again are never found. So now and then a worker runs some thousand items both ways against the clock, and where
 /// the table does not pay it is passed by. The report has a line of it.
 ///
@@ -61,7 +62,7 @@ pub struct Memo<K, V, F> {
 
 impl<K, V, F> Memo<K, V, F> {
     /// With a second table, for `entries` results, that all workers share: what one has computed, others find. It is looked into where a
-    /// worker's own table has no answer, under one of 64 locks: for functions that take microseconds.
+    /// worker's own table has no answer, under one of 64 locks: for functions that take microseconds. Its memory is taken here, with the same bound.
     pub fn shared(mut self, entries: usize) -> Self {
         self.shared = Some(Shared::new(entries));
         self

@@ -1,6 +1,6 @@
 //! The results that all workers share.
 
-use super::table::Table;
+use super::table::{Table, most_bytes};
 use crate::line::Line;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -14,8 +14,8 @@ const SHARDS: usize = 64;
 
 impl<K, V> Shared<K, V> {
     pub(super) fn new(entries: usize) -> Self {
-        let each = entries.div_ceil(SHARDS);
-        Shared { shards: (0..SHARDS).map(|_| Line(Mutex::new(Table::new(each)))).collect() }
+        let (each, bytes) = (entries.div_ceil(SHARDS), most_bytes() / SHARDS);
+        Shared { shards: (0..SHARDS).map(|_| Line(Mutex::new(Table::within(each, bytes)))).collect() }
     }
 
     // A panic in `Hash`, `Eq` or `Clone` leaves a table whole: each entry is replaced in one assignment.

@@ -1,5 +1,7 @@
 //! A table of fixed size that forgets: set-associative, as the caches of processors are.
 
+use pipe_core::default_memory_limit;
+
 /// Maps some keys to values. A key belongs into one *set* of four places, so finding it looks at one or two cache lines, and when all
 /// four are taken one of them has to go.
 ///
@@ -28,9 +30,16 @@ struct Set<K, V> {
 }
 
 impl<K, V> Table<K, V> {
-    /// For so many entries, rounded up to a power of two, at least one set. All its memory is taken now.
+    /// For so many entries, rounded up to a power of two, at least one set. All its memory is taken now: no more than [`most_bytes`], for who
+    /// asks for as many as there can be.
     pub(super) fn new(entries: usize) -> Self {
-        let sets = entries.div_ceil(WAYS).next_power_of_two();
+        Table::within(entries, most_bytes())
+    }
+
+    /// The same, in so many bytes at most; one set is always there.
+    pub(super) fn within(entries: usize, bytes: usize) -> Self {
+        let fit = 1 << (bytes / size_of::<Set<K, V>>()).max(1).ilog2();
+        let sets = entries.div_ceil(WAYS).next_power_of_two().min(fit);
         let empty = || Set { tags: [0; WAYS], ages: [OLDEST; WAYS], entries: [const { None }; WAYS] };
         Table { sets: (0..sets).map(|_| empty()).collect() }
     }
@@ -56,6 +65,12 @@ impl<K, V> Table<K, V> {
 #[inline]
 fn tag(hash: u64) -> u8 {
     (hash >> 56) as u8 | 1
+}
+
+/// What a table takes at most: twice what a run may use unless it is told, hence half a GiB, or half the memory of a small machine. Where
+/// that is not enough the tables are not the way: each look is a walk to the memory, and a worker has a table of its own.
+pub(super) fn most_bytes() -> usize {
+    2 * default_memory_limit()
 }
 
 impl<K: Eq, V> Table<K, V> {
@@ -155,6 +170,18 @@ mod tests {
         let held = table.sets.iter().flat_map(|set| &set.entries).flatten().count();
         let all: HashMap<u64, u64> = table.into_entries().collect();
         assert!(all.len() == held && held > 4 && all.iter().all(|(key, value)| key + 1 == *value), "{all:?}");
+    }
+
+    #[test]
+    fn who_asks_for_as_many_as_there_can_be_gets_what_fits() {
+        for entries in [usize::MAX, usize::MAX - 1, 1 << 62, 1 << 40] {
+            let mut table = Table::<u64, u64>::within(entries, (1 << 20) + 1);
+            assert_eq!(table.bytes(), 1 << 20);
+            table.insert(hash(7), 7, 8);
+            assert_eq!(table.get(hash(7), &7), Some(&8));
+        }
+        assert_eq!(Table::<u64, [u64; 1_000]>::within(usize::MAX, 1).sets.len(), 1);
+        assert!(most_bytes() <= 512 << 20);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::inline::Inline;
 use crate::item::{Item, Own, Owned, Same};
 use crate::iter::Iter;
 use crate::kernel::Scalar;
-use crate::left::left;
+use crate::left::discard;
 use crate::limit::default_memory_limit;
 use crate::lower::{Cut, Feed, Last, Lower};
 use crate::memory_settings::MemorySettings;
@@ -106,7 +106,9 @@ impl<U: Feed, C, I: Owned> Pipeline<U, C, I> {
             Ok(profile) => profile,
             Err(error) => {
                 // By themselves, and unheard: the refusal is what comes of it.
-                let _ = (left(up), left(chain), left(settings));
+                discard(up);
+                discard(chain);
+                discard(settings);
                 return Iter::refused(error);
             }
         };

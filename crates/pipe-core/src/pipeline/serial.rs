@@ -91,11 +91,12 @@ impl<U, C, I: Item> Pipeline<U, C, I> {
         self.serially("scan", Emits::One, Scan { new, scan: f })
     }
 
-    /// Ends the run well after `items` items; what more there is is not read, but for what was read ahead.
-    pub fn take<J: Owned>(self, items: u64) -> Pipeline<Serial<U, C, J, Take, J::T>, Identity, Own<J::T>>
+    /// Ends the run well after `items` items; what more there is is not read, but for what was read ahead. Zero reads nothing at all.
+    pub fn take<J: Owned>(mut self, items: u64) -> Pipeline<Serial<U, C, J, Take, J::T>, Identity, Own<J::T>>
     where
         I: Same<J>,
     {
+        self.settings.reads_nothing |= items == 0;
         self.serially("take", Emits::AtMostOne, Take(items))
     }
 

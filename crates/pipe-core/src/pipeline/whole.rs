@@ -8,7 +8,7 @@ use crate::executor::{Executor, Finish};
 use crate::explain::Explain;
 use crate::handle::Run;
 use crate::item::{Own, Owned};
-use crate::left::{left, thrown_by_rest};
+use crate::left::{discard, thrown_by_rest};
 use crate::lower::{Close, Cut, Feed, Last};
 use crate::observer::Observer;
 use crate::opaque::opaque;
@@ -129,7 +129,10 @@ impl<U: Feed, C, I: Owned, S> Whole<U, C, I, S> {
             Ok(ready) => ready,
             Err(error) => {
                 // By themselves, and unheard: the refusal is the error of the run.
-                let _ = (left(up), left(chain), left(self.sink), left(settings));
+                discard(up);
+                discard(chain);
+                discard(self.sink);
+                discard(settings);
                 return X::Ran::refused(error).with(|refused| match refused {
                     Err(error) => Err(error),
                     Ok(()) => unreachable!("a refused run is an error"),
@@ -153,7 +156,7 @@ impl<U: Feed, C, I: Owned, S> Whole<U, C, I, S> {
             let report = ended
                 .map(|()| run.report(value.expect("an executor that returns `Ok` has finished the sink")));
             // Who takes letters, keys and observers go with it. The sink is committed: what these throw comes too late to undo that.
-            let _ = left(run);
+            discard(run);
             report
         })
     }

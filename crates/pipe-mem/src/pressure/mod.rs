@@ -11,8 +11,7 @@ pub use level::PressureLevel;
 pub use reading::{Gauge, Reading, Scope};
 
 use crate::shrink::{Shrink, Shrinkable};
-use pipe_core::{Budget, Clock, SystemClock};
-use std::any::Any;
+use pipe_core::{Budget, Clock, Payload, SystemClock};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::Ordering::Relaxed;
@@ -186,15 +185,15 @@ impl Shared {
             budget.allow(level.halved(budget.limit()));
         }
         let registered: Vec<_> = locked(&self.shrinks).iter().filter_map(Weak::upgrade).collect();
-        let mut thrown: Option<Box<dyn Any + Send>> = None;
+        let mut thrown: Option<Payload> = None;
         for one in registered {
             match catch_unwind(AssertUnwindSafe(move || one.shrink(level))) {
                 Ok(freed) => _ = self.freed.fetch_add(freed as u64, Relaxed),
-                Err(panic) => _ = thrown.get_or_insert(panic),
+                Err(panic) => _ = thrown.get_or_insert(Payload::new(panic)),
             }
         }
         if let Some(panic) = thrown {
-            resume_unwind(panic);
+            resume_unwind(panic.into_inner());
         }
     }
 }

@@ -14,7 +14,7 @@ use looks::{Looks, Rates};
 use meter::Meter;
 pub(crate) use meter::{Cost, Measured};
 use pipe_core::plan::{
-    AnyBatch, AnySource, Line, NoEnd, Node, Nodes, Outlet, Ran, RunState, Segment, Work, Worker,
+    AnyBatch, AnySource, Line, NoEnd, Node, Nodes, Outlet, Ran, RunState, Segment, Work, Worker, left,
 };
 use pipe_core::{Pace, Part, RunError, SegmentKind, Want};
 use std::cell::{Cell, RefCell};
@@ -68,6 +68,25 @@ impl<'p> Head<'p> {
         most: Duration,
         judge: impl Fn(&Measured) -> Option<usize>,
     ) -> Result<Option<(Nodes<'p>, Measured)>, RunError> {
+        let ended = self.batches(most, judge).and_then(|measured| match measured {
+            None => self.end().map(|()| None),
+            Some(measured) => Ok(self.end_some()?.then_some(measured)),
+        });
+        if let Ok(Some(measured)) = ended {
+            return Ok(Some((self.into_nodes(), measured)));
+        }
+        // Behind the result, and each by itself: what these throw is the error of a run that has none.
+        let Head { source, line, lent, .. } = self;
+        let left = lent.into_iter().map(left).fold(left(line).and(left(source)), Result::and);
+        ended.and(left).map(|()| None)
+    }
+
+    /// What was measured. `None`: the input is at its end.
+    fn batches(
+        &mut self,
+        most: Duration,
+        judge: impl Fn(&Measured) -> Option<usize>,
+    ) -> Result<Option<Measured>, RunError> {
         let began = Instant::now();
         let mut looks = Looks::new(self.meter.read());
         let (mut rates, mut batches, mut bytes) = (Rates::default(), 0, 0);
@@ -78,7 +97,7 @@ impl<'p> Head<'p> {
             let before = self.meter.enter(Meter::SOURCE);
             let pulled = self.source.pull(want);
             self.meter.enter(before);
-            let Some(batch) = pulled? else { return self.end() };
+            let Some(batch) = pulled? else { return Ok(None) };
             let taken = self.line.taken();
             (batches, bytes) = (batches + 1, bytes + batch.bytes() as u64);
             let flow = self.line.carry(batch, &mut NoEnd)?;
@@ -86,29 +105,27 @@ impl<'p> Head<'p> {
             self.pace.learn(items as usize, elapsed);
             rates.learn(items, elapsed);
             if flow.is_break() {
-                return self.end();
+                return Ok(None);
             }
             let elapsed = began.elapsed();
             let is_enough = elapsed >= most || elapsed >= ENOUGH.0 && batches >= ENOUGH.1;
             if is_enough || looks.is_time(elapsed) {
                 let so_far = Measured { bytes, elapsed, variation: rates.variation(), ..self.meter.read() };
                 if looks.is_clear(so_far, &judge) || is_enough {
-                    break;
+                    return Ok(Some(looks.measured()));
                 }
             }
         }
-        Ok(self.hand_on()?.map(|nodes| (nodes, looks.measured())))
     }
 
     /// The input is at its end.
-    fn end(mut self) -> Result<Option<(Nodes<'p>, Measured)>, RunError> {
+    fn end(&mut self) -> Result<(), RunError> {
         self.run.check()?;
-        self.line.finish(&mut NoEnd)?;
-        Ok(None)
+        self.line.finish(&mut NoEnd)
     }
 
-    /// Ends the workers that cannot be handed on, and hands on the others.
-    fn hand_on(mut self) -> Result<Option<Nodes<'p>>, RunError> {
+    /// Ends the workers that cannot be handed on. False: all of them have ended with that, well.
+    fn end_some(&mut self) -> Result<bool, RunError> {
         self.lent
             .iter()
             .enumerate()
@@ -119,8 +136,13 @@ impl<'p> Head<'p> {
             // What the others emitted at their end was enough for somebody. What is kept before and behind that goes on through all of them.
             self.lent.iter().try_for_each(|lent| lent.rehire(&self.run))?;
             self.line.finish(&mut NoEnd)?;
-            return Ok(None);
+            return Ok(false);
         }
+        Ok(true)
+    }
+
+    /// What is left, for an executor.
+    fn into_nodes(self) -> Nodes<'p> {
         drop(self.line);
         let (mut nodes, mut first) = (Vec::new(), None);
         for (at, lent) in self.lent.into_iter().enumerate() {
@@ -134,7 +156,7 @@ impl<'p> Head<'p> {
             };
             nodes.push(Node::<Infallible> { segment, work });
         }
-        Ok(Some(Nodes { source: self.source, nodes, first }))
+        Nodes { source: self.source, nodes, first }
     }
 }
 

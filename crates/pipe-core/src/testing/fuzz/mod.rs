@@ -6,8 +6,9 @@ mod serve;
 use crate::budget::Budget;
 use crate::error::RunError;
 use crate::executor::{Executor, Profile};
+use crate::left::left;
 use crate::memory_settings::MemorySettings;
-use crate::plan::{Loop, Nodes, Plan, Ran, RunState};
+use crate::plan::{Loop, Plan, Ran, RunState};
 use crate::testing::{Rng, VirtualClock};
 use floor::Floor;
 use std::convert::Infallible;
@@ -130,23 +131,27 @@ impl Fuzz {
     fn run<'p>(&self, plan: Plan<'p>, run: &Arc<RunState>, dice: &mut Dice) -> Result<(), RunError> {
         let nodes = match plan.into_loop() {
             Err(nodes) => nodes,
-            Ok(whole) => match alone(whole, run, dice)? {
-                None => return Ok(()),
-                Some(nodes) => nodes,
+            Ok(mut whole) => match alone(&mut *whole, run, dice) {
+                Ok(Alone::Pauses) => whole.open(),
+                ended => return ended.map(drop).and(left(whole)),
             },
         };
         let workers = run.profile().workers;
         run.note_workers(workers);
-        Floor::new(nodes, workers, run.clone(), dice)?.run()
+        let mut floor = Floor::new(nodes, workers, run.clone(), dice)?;
+        let ran = floor.run();
+        ran.and(left(floor))
     }
 }
 
-/// Runs the loop for a few steps, or to its end. `None`: it is over.
-fn alone<'p>(
-    mut whole: Box<dyn Loop<'p> + 'p>,
-    run: &RunState,
-    dice: &mut Dice,
-) -> Result<Option<Nodes<'p>>, RunError> {
+/// How far a loop came.
+enum Alone {
+    Ended,
+    Pauses,
+}
+
+/// Runs the loop for a few steps, or to its end.
+fn alone<'p>(whole: &mut (dyn Loop<'p> + 'p), run: &RunState, dice: &mut Dice) -> Result<Alone, RunError> {
     for _ in 0..dice.below(6) {
         run.check()?;
         let limit = dice.items();
@@ -156,12 +161,12 @@ fn alone<'p>(
             Ran::Done(_) | Ran::Enough(_) => {
                 run.check()?;
                 whole.finish()?;
-                return Ok(None);
+                return Ok(Alone::Ended);
             }
         }
     }
     run.check()?;
-    Ok(Some(whole.open()))
+    Ok(Alone::Pauses)
 }
 
 /// The choices, and what was chosen.

@@ -3,6 +3,7 @@
 use super::Step;
 use super::floor::{Cell, Desk, Floor};
 use crate::error::RunError;
+use crate::left::{discard, left};
 use crate::plan::{BoxBatch, Outlet, Ran, Worker};
 use crate::stage::Flow;
 
@@ -27,12 +28,17 @@ impl<'p> Floor<'p, '_> {
         permit.resize(batch.bytes());
         let Some(index) = self.index_of(id) else {
             // Dropped meanwhile: somebody before it failed or had enough.
-            let desk = if ran.is_ok() { Desk::Idle(emptied(hand)) } else { Desk::Gone };
-            self.stations[node].workers[worker] = desk;
+            self.stations[node].workers[worker] = if ran.is_ok() {
+                Desk::Idle(emptied(hand))
+            } else {
+                discard(hand);
+                Desk::Gone
+            };
             return;
         };
         match ran {
             Err(error) => {
+                discard(hand);
                 self.stations[node].workers[worker] = Desk::Gone;
                 // A sink that takes any batch and has failed can take none of those before either.
                 self.fail(error, if self.stations[node].takes_any() { 0 } else { index });
@@ -90,9 +96,9 @@ impl<'p> Floor<'p, '_> {
 
     /// Finishes the workers of a node, in any order, and carries on what they emit.
     pub(super) fn finish(&mut self, node: usize) -> Result<(), RunError> {
-        let mut left: Vec<usize> = (0..self.stations[node].workers.len()).collect();
-        while !left.is_empty() {
-            let worker = left.swap_remove(self.dice.below(left.len()));
+        let mut unfinished: Vec<usize> = (0..self.stations[node].workers.len()).collect();
+        while !unfinished.is_empty() {
+            let worker = unfinished.swap_remove(self.dice.below(unfinished.len()));
             let desk = std::mem::replace(&mut self.stations[node].workers[worker], Desk::Gone);
             let Desk::Idle(mut hand) = desk else { continue };
             self.dice.step(Step::Finished { node, worker });
@@ -100,7 +106,7 @@ impl<'p> Floor<'p, '_> {
             let id = self.name();
             self.cells.push(Cell { id, node, owner: None, batch: None });
             let finished = hand.finish(&mut Ahead { floor: self, id });
-            drop(hand);
+            let finished = finished.and(left(hand));
             let index = self.index_of(id);
             match (finished, index) {
                 (Ok(()), Some(index)) => drop(self.cells.remove(index)),
