@@ -15,10 +15,9 @@
 
 mod edge;
 
-use crate::driver::discard;
 pub(crate) use edge::{Close, Next, Parcel, Room};
 use edge::{Edge, Side, Sides};
-use pipe_core::plan::RunState;
+use pipe_core::plan::{RunState, discard};
 use pipe_core::{Flow, Permit};
 use std::mem::take;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};

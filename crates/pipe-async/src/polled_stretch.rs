@@ -7,12 +7,12 @@
 //! where there is none, what is left of the batch waits. A slice, in the worst case one item, is carried to its end: if that alone is more
 //! than the run's limit, it is an error.
 
-use crate::driver::{Progress, discard};
+use crate::driver::Progress;
 use crate::edges::{Close, Edges, Next, Parcel, Room};
 use crate::ends::Ends;
 use crate::runtime::Timer;
 use crate::stretch::{End, Input, Stretch, dropping, read, workers};
-use pipe_core::plan::{AnyBatch, BoxBatch, Line, Node, Outlet, RunState, Wait};
+use pipe_core::plan::{AnyBatch, BoxBatch, Line, Node, Outlet, RunState, Wait, discard};
 use pipe_core::{Flow, Pace, Permit, RunError, Want};
 use std::convert::Infallible;
 use std::panic::{AssertUnwindSafe, catch_unwind};

@@ -17,13 +17,13 @@
 mod mail;
 mod shard;
 
-use crate::driver::{AsyncWorker, Driver, Exit, Input, Progress, Released, Standing, discard};
+use crate::driver::{AsyncWorker, Driver, Exit, Input, Progress, Released, Standing};
 use crate::edges::Edges;
 use crate::ends::Ends;
 use crate::output::Output;
 use crate::runtime::Runtime;
 use mail::Mail;
-use pipe_core::plan::{BoxBatch, RunState, Wait};
+use pipe_core::plan::{BoxBatch, RunState, Wait, discard};
 use pipe_core::{AsyncStep, Batch, BoxError, Flow, Items, Operations, RunError};
 use std::marker::PhantomData;
 use std::mem::take;

@@ -1,10 +1,10 @@
 //! Where items go whose operations are over: through the window, under their policy, to the outputs.
 
-use super::{Standing, discard};
+use super::Standing;
 use crate::flight::{Failed, Flight, Landing, Outcome};
 use crate::output::Output;
 use crate::window::Window;
-use pipe_core::plan::{Failure, RunState};
+use pipe_core::plan::{Failure, RunState, discard};
 use pipe_core::{Order, Payload, Position, RunError};
 use std::mem::{replace, take};
 

@@ -1,7 +1,7 @@
 //! What the task and one shard send each other.
 
-use crate::driver::discard;
 use crate::flight::Outcome;
+use pipe_core::plan::discard;
 use pipe_core::{Items, RunError};
 use std::collections::VecDeque;
 use std::mem::{replace, take};
