@@ -363,13 +363,15 @@ mod tests {
         drop(window);
         assert!(!held(file.as_file()));
     }
+
     #[test]
     fn a_window_that_may_have_become_a_hole_ends_the_process() {
         const NAME: &str = "mapped::lease::tests::a_window_that_may_have_become_a_hole_ends_the_process";
         const IS_CHILD: &str = "PIPE_STREAM_HOLE";
         if env::var_os(IS_CHILD).is_some() {
-            // No mapping begins there, so the system refuses.
-            put_over(MmapMut::map_anon(1).unwrap().make_read_only().unwrap(), 1);
+            // The last page that an address can name is not the process's, so the system refuses.
+            let nobodys = usize::MAX - (page_size() - 1);
+            put_over(MmapMut::map_anon(1).unwrap().make_read_only().unwrap(), nobodys);
             return;
         }
         let mut child = Command::new(env::current_exe().unwrap());
