@@ -186,11 +186,12 @@ where
             let mut end = End::<T, TRACK>::new(held, outlet, context);
             let _ = chain.finish(state, &mut end);
         }));
+        let ran = ran.map_err(Payload::new);
         // What failed before it, and only then what it threw: states are dropped in there, too.
         self.settle(None, next)?;
         if let Err(thrown) = ran {
             self.hand_on(next);
-            return Err(self.panicked(None, thrown));
+            return Err(self.panicked(None, thrown.into_inner()));
         }
         self.hand_on(next);
         Ok(())

@@ -152,6 +152,7 @@ where
         let ran = catch_unwind(AssertUnwindSafe(move || {
             let mut end = SinkEnd::new(&mut sink, Tally::to(emitted_out), context);
             let finished = catch_unwind(AssertUnwindSafe(|| _ = chain.finish(state, &mut end)));
+            let finished = finished.map_err(Payload::new);
             let torn = end.torn.take();
             drop(end);
             (sink, torn, finished)
@@ -160,7 +161,7 @@ where
         self.sink.sink = Some(sink);
         // What failed before it, and only then what it threw: states are dropped in there, too.
         self.settle(None, 0, emitted, torn)?;
-        finished.map_err(|thrown| self.panicked(None, 0, thrown))?;
+        finished.map_err(|thrown| self.panicked(None, 0, thrown.into_inner()))?;
         self.sink.commit()
     }
 

@@ -120,25 +120,34 @@ fn an_iterator_gives_what_its_parts_throw_as_its_last_error() {
     assert_eq!((error.to_string(), given.len()), ("stage try_map#0 failed at 30: thirty".to_owned(), 30));
 }
 
-/// Fails when it finishes; its state is rude.
-struct FailsAtTheEnd;
+/// Throws, when it is dropped, what throws when that is dropped.
+struct Fuse;
 
-impl Stage for FailsAtTheEnd {
-    type State = Rude;
-
-    fn state(&self) -> Rude {
-        Rude
+impl Drop for Fuse {
+    fn drop(&mut self) {
+        resume_unwind(Box::new(Ruder));
     }
 }
 
-impl Step<u32> for FailsAtTheEnd {
+/// Fails when it finishes; what makes its state makes it rude.
+struct FailsAtTheEnd<T>(fn() -> T);
+
+impl<T: 'static> Stage for FailsAtTheEnd<T> {
+    type State = T;
+
+    fn state(&self) -> T {
+        (self.0)()
+    }
+}
+
+impl<T: 'static> Step<u32> for FailsAtTheEnd<T> {
     type Out = u32;
 
-    fn push<O: Emit<u32>>(&self, _: &mut Rude, item: u32, out: &mut O) -> Flow {
+    fn push<O: Emit<u32>>(&self, _: &mut T, item: u32, out: &mut O) -> Flow {
         out.emit(item)
     }
 
-    fn finish<O: Emit<u32>>(&self, state: Rude, out: &mut O) -> Flow {
+    fn finish<O: Emit<u32>>(&self, state: T, out: &mut O) -> Flow {
         out.fail("the end".into())?;
         drop(state);
         Flow::Continue(())
@@ -147,12 +156,16 @@ impl Step<u32> for FailsAtTheEnd {
 
 #[test]
 fn what_fails_at_the_end_is_not_replaced_by_a_state_that_is_dropped_there() {
-    on_all(|executor| {
-        let end = || from_iter(0..100u32).stage(FailsAtTheEnd).named("last");
+    fn law<T: 'static>(executor: AnyExecutor<'_>, state: fn() -> T) {
+        let end = || from_iter(0..100u32).stage(FailsAtTheEnd(state)).named("last");
         let error = end().for_each(drop).run_on(executor).expect_err("the end fails");
         assert_eq!(error.to_string(), "stage last failed: the end");
         let error = end().edge().for_each(drop).run_on(executor).expect_err("the end fails");
         assert_eq!(error.to_string(), "stage last failed: the end");
+    }
+    on_all(|executor| {
+        law(executor, || Rude);
+        law(executor, || Fuse);
     });
 }
 
