@@ -20,6 +20,7 @@ mod shard;
 use crate::driver::{AsyncWorker, Driver, Exit, Input, Progress, Released, Standing};
 use crate::edges::Edges;
 use crate::ends::Ends;
+use crate::flight::Flight;
 use crate::output::Output;
 use crate::runtime::Runtime;
 use mail::Mail;
@@ -170,9 +171,11 @@ impl<S: AsyncStep + 'static, R: Runtime> Shards<S, R> {
         self.exit.fresh(self.each_bytes() + copy, places, &self.run).min(places).min(most)
     }
 
-    /// What an operation will need, as far as that is known.
+    /// What an operation will need beside its item, as far as that is known.
     fn each_bytes(&self) -> usize {
-        size_of::<S::Future>() + self.exit.output.mean_bytes()
+        // A driver keeps these where an item may be tried again.
+        let again = if self.has_copies { size_of::<Flight<S::In>>() + size_of::<Items<S::In>>() } else { 0 };
+        size_of::<S::Future>() + again + self.exit.output.mean_bytes()
     }
 
     /// Ends all shards, and drops what comes behind the failure.
