@@ -1,4 +1,4 @@
-//! `cargo xtask ci`: what continuous integration runs, and what is green here is green there.
+//! `cargo xtask ci`: what continuous integration runs, but for its check of security advisories. What passes here passes there.
 
 use crate::step::{Limit, Step, run_all};
 use crate::workspace::{COLD_RUN, Library, cargo, free_disk, has_tool, libraries, target};

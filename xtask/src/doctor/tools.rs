@@ -3,13 +3,17 @@
 use super::Row;
 use crate::peers;
 use crate::said::said;
+use crate::tools;
 use crate::workspace::{cargo, has_tool};
+use std::path::PathBuf;
 use std::process::Command;
 
 /// A program: its names, how it tells its version, what is missing without it, and what adds it.
 struct Tool {
     name: &'static str,
     programs: &'static [&'static str],
+    /// Where it is if we brought it.
+    brought: fn() -> Option<PathBuf>,
     version: &'static str,
     means: &'static str,
     add: &'static str,
@@ -19,6 +23,7 @@ const TOOLS: [Tool; 5] = [
     Tool {
         name: "chromium",
         programs: &["chromium", "chromium-browser", "google-chrome"],
+        brought: || None,
         version: "--version",
         means: "the live page is not tested in a browser",
         add: "apt-get install chromium",
@@ -26,13 +31,15 @@ const TOOLS: [Tool; 5] = [
     Tool {
         name: "nats-server",
         programs: &["nats-server"],
+        brought: tools::server,
         version: "--version",
         means: "nothing is tested over several machines",
-        add: "apt-get install nats-server",
+        add: "cargo xtask tools",
     },
     Tool {
         name: "qemu-x86_64",
         programs: &["qemu-x86_64-static", "qemu-x86_64"],
+        brought: || None,
         version: "--version",
         means: "nothing is tested on a processor without AVX",
         add: "apt-get install qemu-user-static",
@@ -40,6 +47,7 @@ const TOOLS: [Tool; 5] = [
     Tool {
         name: "valgrind",
         programs: &["valgrind"],
+        brought: || None,
         version: "--version",
         means: "benchmarks count no instructions",
         add: "apt-get install valgrind",
@@ -47,6 +55,7 @@ const TOOLS: [Tool; 5] = [
     Tool {
         name: "python3",
         programs: &["python3"],
+        brought: || None,
         version: "--version",
         means: "no peers in Python",
         add: "apt-get install python3 python3-venv",
@@ -74,7 +83,8 @@ pub(super) fn rows() -> Vec<Row> {
 }
 
 fn tool(tool: &Tool) -> Row {
-    let told = tool.programs.iter().find_map(|program| said(Command::new(program).arg(tool.version)));
+    let mut programs = tool.programs.iter().map(PathBuf::from).chain((tool.brought)());
+    let told = programs.find_map(|program| said(Command::new(program).arg(tool.version)));
     match told {
         Some(version) => Row::there(tool.name, version.lines().last().unwrap_or_default()),
         None => Row::missing(tool.name, tool.means, tool.add),
