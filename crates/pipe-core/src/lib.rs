@@ -26,8 +26,8 @@
 //!
 //! * A [`Source`] is pulled for a [`Batch`], which owns its data and lends its items.
 //! * A [`Stage`] is a definition shared by all workers; its `State` is made once per worker, where it is used, and may be `!Send`.
-//! * A [`Step`] gets an item and *emits* zero, one or many. Steps fuse into one loop: eight stages over borrowed rows cost as much as the
-//!   loop written by hand.
+//! * A [`Step`] gets an item and *emits* zero, one or many. Steps fuse into one loop, so eight stages over borrowed rows cost about what
+//!   the loop written by hand does.
 //! * Borrowed rows stay inside their segment; what crosses an edge is a batch of owned items. The batch of a source may be a chunk of a file:
 //!   it moves to the worker that borrows rows from it, the rows do not.
 //! * A stage that fails calls [`Emit::fail`]. What happens then is up to an [`ErrorPolicy`]: it is data, and not the stage but the run
