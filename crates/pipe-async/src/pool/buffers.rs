@@ -6,6 +6,7 @@ use super::within::{Instant, after, within};
 use pipe_core::{RunError, Weigh};
 use std::fmt;
 use std::ops::{Deref, DerefMut};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -111,7 +112,12 @@ impl BufferPool {
         };
         let (settings, line) = &self.shared.classes[class];
         let begun = Instant::now();
-        match within(after(begun, self.shared.patience), line.turn()).await {
+        let granted = {
+            let turn = pin!(line.turn());
+            within(after(begun, self.shared.patience), turn).await
+        };
+        // Behind the end of that turn, which has left the line.
+        match granted {
             Some(grant) => {
                 let block = match grant {
                     Grant::Object(block) => block,

@@ -8,6 +8,7 @@ use super::within::{Instant, after, within};
 use pipe_core::RunError;
 use std::fmt;
 use std::ops::{Deref, DerefMut};
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
@@ -124,7 +125,12 @@ impl<C: Connect> ConnectionPool<C> {
         // The clock is read once: a look at it is a hundredth of a whole exchange over a local socket.
         let (shared, begun) = (&self.shared, Instant::now());
         let end = after(begun, shared.settings.acquire_timeout);
-        match within(end, shared.obtain(begun)).await {
+        let obtained = {
+            let obtaining = pin!(shared.obtain(begun));
+            within(end, obtaining).await
+        };
+        // Behind the end of that future, which has left the line.
+        match obtained {
             Some(obtained) => obtained,
             None => {
                 shared.counts.timed_out.fetch_add(1, Relaxed);

@@ -22,8 +22,9 @@ pub(super) fn after(begun: Instant, span: Duration) -> Instant {
 /// What the future gives, or `None` if that takes until `end`.
 ///
 /// What is left until then passes as it does for [`sleep`]: in the wheel of a driver, by the timer of tokio, or by a thread.
-pub(super) async fn within<F: Future>(end: Instant, future: F) -> Option<F::Output> {
-    let mut future = pin!(future);
+///
+/// Pinned by the caller: a future that is handed to an async function by value lies in it twice, and is moved as often.
+pub(super) async fn within<F: Future>(end: Instant, mut future: Pin<&mut F>) -> Option<F::Output> {
     // Most have nothing to wait for, and set no timer.
     if let Poll::Ready(output) = poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await {
         return Some(output);
@@ -32,12 +33,14 @@ pub(super) async fn within<F: Future>(end: Instant, future: F) -> Option<F::Outp
     // A task that has had its turn is still told that its time is over.
     #[cfg(feature = "tokio")]
     let over = tokio::task::unconstrained(over);
-    before(over, future).await
+    before(pin!(over), future).await
 }
 
 /// What a future gives that has just been polled, unless `over` comes first.
-async fn before<F: Future>(over: impl Future<Output = ()>, mut future: Pin<&mut F>) -> Option<F::Output> {
-    let mut over = pin!(over);
+async fn before<F: Future>(
+    mut over: Pin<&mut impl Future<Output = ()>>,
+    mut future: Pin<&mut F>,
+) -> Option<F::Output> {
     let mut is_new = true;
     poll_fn(|cx| {
         if !std::mem::take(&mut is_new)
