@@ -25,17 +25,26 @@ struct Page([u8; PIECE]);
 pub(crate) fn cached_reads(job: &Job) -> Result<Outcome, BoxError> {
     let pieces = Pieces::write()?;
     let file = File::open(&pieces.path)?;
-    counted(job, timed(job.size, || reads(job, &file))?)
+    counted(job, timed(job.size, || reads(job, &file, Handed::Together))?)
 }
 
 pub(crate) fn direct_reads(job: &Job) -> Result<Outcome, BoxError> {
     let pieces = Pieces::write_through()?;
     let file = pieces.open_direct()?;
-    counted(job, timed(job.size, || reads(job, &file))?)
+    counted(job, timed(job.size, || reads(job, &file, Handed::OneByOne))?)
+}
+
+/// How new reads are handed to the kernel.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Handed {
+    /// One system call for all of them.
+    Together,
+    /// One for each, so that the device begins at once: the kernel keeps those that come together until it has seen the last.
+    OneByOne,
 }
 
 /// Keeps as many reads under way as the job says, each with a buffer of its own.
-fn reads(job: &Job, file: &File) -> Result<u64, BoxError> {
+fn reads(job: &Job, file: &File, handed: Handed) -> Result<u64, BoxError> {
     let depth = job.parameter.min(job.size);
     // Never freed: an error leaves some with the kernel.
     let pages = vec![Page([0; PIECE]); depth as usize].leak();
@@ -62,6 +71,9 @@ fn reads(job: &Job, file: &File) -> Result<u64, BoxError> {
                 let entry = read(page, slot, begun);
                 // SAFETY: as above; this slot's read is over.
                 unsafe { push(&mut ring, &entry)? };
+                if handed == Handed::OneByOne {
+                    ring.submit()?;
+                }
                 begun += 1;
             }
         }

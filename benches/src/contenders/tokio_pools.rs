@@ -3,7 +3,8 @@
 use crate::contender::Job;
 use crate::contenders::tokio::crew;
 use crate::measure::{BoxError, Outcome};
-use crate::tasks::connections::{Connection, MOST, PATIENCE, exchange, waits};
+use crate::tasks::connections::{Connection, MOST, PATIENCE, Percentile, exchange, waits};
+use crate::tasks::stops::{percentile_99, percentile_999};
 use deadpool::managed::{Manager, Metrics, Pool, RecycleResult};
 use std::convert::Infallible;
 use std::sync::OnceLock;
@@ -42,8 +43,16 @@ impl bb8::ManageConnection for Opens {
 }
 
 pub(crate) fn deadpool(job: &Job) -> Result<Outcome, BoxError> {
+    of_deadpool(job, percentile_99)
+}
+
+pub(crate) fn deadpool_999(job: &Job) -> Result<Outcome, BoxError> {
+    of_deadpool(job, percentile_999)
+}
+
+fn of_deadpool(job: &Job, percentile: Percentile) -> Result<Outcome, BoxError> {
     let pool: Pool<Opens> = Pool::builder(Opens).max_size(MOST).build()?;
-    waits(job, || {
+    waits(job, percentile, || {
         let share = || std::future::ready(pool.clone());
         crew(job, share, |pool: Pool<Opens>, n| async move {
             let acquire = async { pool.get().await.expect("nothing fails") };
@@ -54,6 +63,14 @@ pub(crate) fn deadpool(job: &Job) -> Result<Outcome, BoxError> {
 }
 
 pub(crate) fn bb8(job: &Job) -> Result<Outcome, BoxError> {
+    of_bb8(job, percentile_99)
+}
+
+pub(crate) fn bb8_999(job: &Job) -> Result<Outcome, BoxError> {
+    of_bb8(job, percentile_999)
+}
+
+fn of_bb8(job: &Job, percentile: Percentile) -> Result<Outcome, BoxError> {
     // Made inside the runtime, which it asks for a task.
     let pool = OnceLock::new();
     let open = || {
@@ -63,7 +80,7 @@ pub(crate) fn bb8(job: &Job) -> Result<Outcome, BoxError> {
             .test_on_check_out(false)
             .build_unchecked(Opens)
     };
-    waits(job, || {
+    waits(job, percentile, || {
         let share = || std::future::ready(pool.get_or_init(open).clone());
         crew(job, share, |pool: bb8::Pool<Opens>, n| async move {
             let acquire = async { pool.get().await.expect("nobody waits that long") };

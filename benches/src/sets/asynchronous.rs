@@ -27,6 +27,7 @@ const CPU: &str = "The same: what a request costs the processor, the server's wo
 const READS: &str = "4 KiB at random places of a file that is open and lies in the cache, 500 at once.";
 const OPENED: &str = "The same, and the file is opened for each.";
 const POOL: &str = "1,000 tasks share 50 connections, 1 ms each: how long does one wait for its turn?";
+const POOL_TAIL: &str = "The same, of one wait in a thousand: who hands connections to whoever comes back lets the others starve.";
 
 const REQUESTS_PY: &str = "benches/contenders/python/requests.py";
 
@@ -104,7 +105,7 @@ fn in_wheels(size: u64) -> [Workload; 4] {
 }
 
 /// What operations wait for in programs.
-fn io(mode: Mode) -> [Workload; 5] {
+fn io(mode: Mode) -> [Workload; 6] {
     let requests = mode.of(Sizes { smoke: 3_000, quick: 100_000, default: 300_000, full: 1_000_000 });
     let reads = mode.of(Sizes { smoke: 3_000, quick: 50_000, default: 200_000, full: 500_000 });
     let acquired = mode.of(Sizes { smoke: 3_000, quick: 50_000, default: 100_000, full: 300_000 });
@@ -117,7 +118,10 @@ fn io(mode: Mode) -> [Workload; 5] {
         workload.bar(Bar::baseline(15.0)).bar(cpu(Role::Baseline, 15.0))
     };
     [
-        workload("pooled-tcp", REQUESTS, requests, 256).bar(Bar::peers(0.95)).with(requesting()),
+        workload("pooled-tcp", REQUESTS, requests, 256)
+            .bar(Bar::peers(0.95))
+            .bar(Bar::Share { ours: "ours-in-task", of: "tokio-tasks", times: 1, least: 0.95 })
+            .with(requesting()),
         workload("request-cpu", CPU, requests, 256)
             .metric(Metric::CpuNanosecondsPerItem)
             .bar(Bar::peers(2.0))
@@ -147,6 +151,14 @@ fn io(mode: Mode) -> [Workload; 5] {
                 contender!("ours-in-task", Ours, "ours/connections.rs", ours::connections::acquire_in_task),
                 contender!("deadpool", Peer, "tokio_pools.rs", tokio_pools::deadpool),
                 contender!("bb8", Peer, "tokio_pools.rs", tokio_pools::bb8),
+            ]),
+        workload("pool-acquire-tail", POOL_TAIL, acquired, 1_000)
+            .metric(Metric::Percentile999)
+            .bar(Bar::peers(1.0))
+            .with([
+                contender!("ours", Ours, "ours/connections.rs", ours::connections::acquire_999),
+                contender!("deadpool", Peer, "tokio_pools.rs", tokio_pools::deadpool_999),
+                contender!("bb8", Peer, "tokio_pools.rs", tokio_pools::bb8_999),
             ]),
     ]
 }

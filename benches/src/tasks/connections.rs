@@ -1,7 +1,6 @@
 //! `pool-acquire`: many tasks on few connections, each of which is used for a millisecond; what counts is how long a task waits for one.
 
 use super::operations::{MILLISECOND, during, together};
-use super::stops::percentile_99;
 use crate::contender::Job;
 use crate::measure::{BoxError, Outcome};
 use crate::rng::mix;
@@ -57,12 +56,19 @@ pub(crate) async fn exchange<L>(
     .await
 }
 
-/// Times `work`; what is counted is the 99th percentile of the waits. Fails if more connections were opened than there may be.
-pub(crate) fn waits(job: &Job, work: impl FnOnce() -> Result<u64, BoxError>) -> Result<Outcome, BoxError> {
+/// A percentile of spans of time, in seconds.
+pub(crate) type Percentile = fn(Vec<Duration>) -> Option<f64>;
+
+/// Times `work`; what is counted is a percentile of the waits. Fails if more connections were opened than there may be.
+pub(crate) fn waits(
+    job: &Job,
+    percentile: Percentile,
+    work: impl FnOnce() -> Result<u64, BoxError>,
+) -> Result<Outcome, BoxError> {
     let outcome = together(job, work)?;
     let opened = OPENED.load(Relaxed);
     if opened > MOST as u64 {
         return Err(format!("{opened} connections were opened, and not at most {MOST}").into());
     }
-    Ok(Outcome { counted: percentile_99(WAITED.take()), ..outcome })
+    Ok(Outcome { counted: percentile(WAITED.take()), ..outcome })
 }

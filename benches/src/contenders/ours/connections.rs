@@ -3,21 +3,26 @@
 use super::operations::Ends;
 use crate::contender::Job;
 use crate::measure::{BoxError, Outcome};
-use crate::tasks::connections::{Connection, MOST, PATIENCE, exchange, waits};
+use crate::tasks::connections::{Connection, MOST, PATIENCE, Percentile, exchange, waits};
 use crate::tasks::operations::add;
+use crate::tasks::stops::{percentile_99, percentile_999};
 use pipe_async::{Async, ConnectionPool, PoolSettings};
 use pipe_core::from_iter;
 use std::convert::Infallible;
 
 pub(crate) fn acquire(job: &Job) -> Result<Outcome, BoxError> {
-    acquires(job, &Ends::OnThreads)
+    acquires(job, percentile_99, &Ends::OnThreads)
+}
+
+pub(crate) fn acquire_999(job: &Job) -> Result<Outcome, BoxError> {
+    acquires(job, percentile_999, &Ends::OnThreads)
 }
 
 pub(crate) fn acquire_in_task(job: &Job) -> Result<Outcome, BoxError> {
-    acquires(job, &Ends::InTask)
+    acquires(job, percentile_99, &Ends::InTask)
 }
 
-fn acquires(job: &Job, ends: &Ends) -> Result<Outcome, BoxError> {
+fn acquires(job: &Job, percentile: Percentile, ends: &Ends) -> Result<Outcome, BoxError> {
     let settings = PoolSettings {
         max_open: MOST,
         max_connecting: MOST,
@@ -25,7 +30,7 @@ fn acquires(job: &Job, ends: &Ends) -> Result<Outcome, BoxError> {
         ..PoolSettings::default()
     };
     let pool = ConnectionPool::new(|| async { Ok::<_, Infallible>(Connection::open()) }, settings)?;
-    waits(job, || {
+    waits(job, percentile, || {
         let answers = from_iter(0..job.size).map_async(move |n| {
             let pool = pool.clone();
             async move {

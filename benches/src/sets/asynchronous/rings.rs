@@ -20,13 +20,17 @@ pub(super) fn workloads(mode: Mode) -> [Workload; 3] {
     let workload =
         |name, about, size, concurrency: u64| Workload::new(SET, name, about, size).parameter(concurrency);
     [
-        workload("direct-reads", DIRECT, direct, 32).bar(Bar::Of { name: "fio", least: 0.95 }).with([
-            contender!("ours", Ours, "ours/rings.rs", ours::rings::direct).needs(Need::DirectReads),
-            contender!("ours-in-line", Ours, "ours/rings.rs", ours::rings::direct_in_line)
-                .needs(Need::DirectReads),
-            contender!("fio", Peer, "fio.rs", fio::direct).needs(Need::Fio),
-            contender!("raw-ring", Limit, "ring.rs", ring::direct_reads).needs(Need::DirectReads),
-        ]),
+        // In line four operations wait for each place at the disk: so it has 32 at all times, as fio's.
+        workload("direct-reads", DIRECT, direct, 32)
+            .bar(Bar::Of { name: "fio", least: 0.95 })
+            .bar(Bar::Share { ours: "ours-in-line", of: "fio", times: 1, least: 0.95 })
+            .with([
+                contender!("ours", Ours, "ours/rings.rs", ours::rings::direct).needs(Need::DirectReads),
+                contender!("ours-in-line", Ours, "ours/rings.rs", ours::rings::direct_in_line)
+                    .needs(Need::DirectReads),
+                contender!("fio", Peer, "fio.rs", fio::direct).needs(Need::Fio),
+                contender!("raw-ring", Limit, "ring.rs", ring::direct_reads).needs(Need::DirectReads),
+            ]),
         workload("ring-reads", CACHED, cached, 128).bar(Bar::limit(0.8)).with([
             contender!("ours-monoio", Ours, "ours/on_monoio.rs", ours::on_monoio::cached).needs(Need::Ring),
             contender!("ours", Ours, "ours/rings.rs", ours::rings::cached).needs(Need::Ring),
