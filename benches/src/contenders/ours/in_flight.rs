@@ -1,5 +1,6 @@
 //! Operations in flight: how many, in how much memory, at which rate, and beside whoever takes what they give.
 
+use super::operations::{self, Ends};
 use crate::contender::Job;
 use crate::measure::{BoxError, Outcome};
 use crate::tasks::operations::{ANSWER, LONG, add, half_together, sleeps};
@@ -9,15 +10,19 @@ use pipe_core::{from_iter, per_second};
 use tokio::time::sleep;
 
 pub(crate) fn answers(job: &Job) -> Result<Outcome, BoxError> {
-    half_together(job, || unordered(job, |n| sleeps(n, sleep(ANSWER)), add))
+    half_together(job, || operations::unordered(job, Ends::OnThreads, |n| sleeps(n, sleep(ANSWER))))
 }
 
 pub(crate) fn long(job: &Job) -> Result<Outcome, BoxError> {
-    half_together(job, || unordered(job, |n| sleeps(n, sleep(LONG)), add))
+    half_together(job, || operations::unordered(job, Ends::OnThreads, |n| sleeps(n, sleep(LONG))))
+}
+
+pub(crate) fn long_in_task(job: &Job) -> Result<Outcome, BoxError> {
+    half_together(job, || operations::unordered(job, Ends::InTask, |n| sleeps(n, sleep(LONG))))
 }
 
 pub(crate) fn slow_consumer(job: &Job) -> Result<Outcome, BoxError> {
-    slow_consumer::spans(job, || unordered(job, slow_consumer::operation, slow_consumer::consume))
+    slow_consumer::spans(job, || consumed(job))
 }
 
 pub(crate) fn rate(job: &Job) -> Result<Outcome, BoxError> {
@@ -28,16 +33,11 @@ pub(crate) fn rate_in_any_window(job: &Job) -> Result<Outcome, BoxError> {
     rate::in_any_window(job, || at_a_rate(job))
 }
 
-fn unordered<Fut>(
-    job: &Job,
-    operation: impl Fn(u64) -> Fut + Send + Sync + 'static,
-    take: fn(u64, u64) -> u64,
-) -> Result<u64, BoxError>
-where
-    Fut: Future<Output = u64> + Send + 'static,
-{
-    let outputs = from_iter(0..job.size).map_async(operation).concurrency(job.parameter as usize).unordered();
-    let sum = outputs.fold(|| 0, move |sum, n| *sum = take(*sum, n), |all, part| *all = add(*all, part));
+fn consumed(job: &Job) -> Result<u64, BoxError> {
+    let outputs = from_iter(0..job.size).map_async(slow_consumer::operation);
+    let outputs = outputs.concurrency(job.parameter as usize).unordered();
+    let consume = |sum: &mut u64, n| *sum = slow_consumer::consume(*sum, n);
+    let sum = outputs.fold(|| 0, consume, |all, part| *all = add(*all, part));
     Ok(sum.run_on(&Async::tokio().blocking())?.value)
 }
 

@@ -29,8 +29,10 @@ pub(super) fn workloads(mode: Mode) -> Vec<Workload> {
             .metric(Metric::PeakBytes)
             .bar(Bar::peers(1.0))
             .bar(Bar::baseline(1.0))
+            .bar(Bar::Share { ours: "ours-in-task", of: "futures-buffered", times: 1, least: 1.0 })
             .with([
                 contender!("ours", Ours, "ours/in_flight.rs", ours::in_flight::long),
+                contender!("ours-in-task", Ours, "ours/in_flight.rs", ours::in_flight::long_in_task),
                 contender!("futures-buffered", Peer, "futures_buffered.rs", futures_buffered::long),
                 contender!("threads", Baseline, "threads.rs", threads::a_tenth),
             ]),
