@@ -12,17 +12,16 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// What the run of this pipeline gives on tokio, on shards, in the task, on monoio, and in virtual time.
 macro_rules! everywhere {
     ($pipeline:expr) => {{
-        let mut ran = vec![
+        let ran = [
             $pipeline.within(PATIENCE).run_on(&Async::tokio().blocking()),
             $pipeline.within(PATIENCE).run_on(&Async::tokio().shards(2).blocking()),
             $pipeline.within(PATIENCE).run_on(&Async::tokio().in_task().blocking()),
             $pipeline.within(PATIENCE).run_on(&Async::test()),
+            #[cfg(feature = "monoio")]
+            $pipeline.within(PATIENCE).run_on(&Async::monoio().blocking()),
+            #[cfg(feature = "monoio")]
+            $pipeline.within(PATIENCE).run_on(&Async::monoio().in_task().blocking()),
         ];
-        #[cfg(feature = "monoio")]
-        {
-            ran.push($pipeline.within(PATIENCE).run_on(&Async::monoio().blocking()));
-            ran.push($pipeline.within(PATIENCE).run_on(&Async::monoio().in_task().blocking()));
-        }
         ran.into_iter().map(|ran| ran.map(|report| report.value))
     }};
 }
