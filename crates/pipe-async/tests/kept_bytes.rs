@@ -51,6 +51,16 @@ impl Least {
         self.0.fetch_min(self.1.in_use(), SeqCst);
     }
 
+    /// A large item is held for as long as the run takes; small ones look.
+    async fn hold(&self, item: &Item) {
+        if item.0 > 0 {
+            sleep(LONG).await;
+        } else {
+            sleep(SHORT).await;
+            self.look();
+        }
+    }
+
     fn get(&self) -> usize {
         self.0.load(SeqCst)
     }
@@ -65,14 +75,7 @@ fn items_that_wait_for_their_key_count_as_they_were_weighed() {
     let seen = least.clone();
     let held = move |item: Item| {
         let least = least.clone();
-        async move {
-            if item.0 > 0 {
-                sleep(LONG).await;
-            } else {
-                sleep(SHORT).await;
-                least.look();
-            }
-        }
+        async move { least.hold(&item).await }
     };
     let source = from_source(LargeOnesFirst { batches: 0 });
     // One key for all large items, and one for all small ones.
@@ -88,12 +91,7 @@ fn copies_for_another_attempt_count_as_they_were_weighed_beside_their_items() {
     let held = move |item: Item| {
         let least = least.clone();
         async move {
-            if item.0 > 0 {
-                sleep(LONG).await;
-            } else {
-                sleep(SHORT).await;
-                least.look();
-            }
+            least.hold(&item).await;
             Ok::<_, BoxError>(())
         }
     };
