@@ -3,6 +3,7 @@
 #![cfg(feature = "tokio")]
 
 use pipe_async::Async;
+use pipe_core::testing::Rude;
 use pipe_core::{BoxError, DeadLetter, RunError, Sink, Weigh, dead_letters, from_iter};
 use std::future::{pending, poll_fn, ready};
 use std::panic::resume_unwind;
@@ -14,17 +15,6 @@ use std::thread;
 use std::time::Duration;
 use tokio::runtime::Builder;
 use tokio::task::yield_now;
-
-/// Throws when it is dropped, and prints nothing.
-struct Rude;
-
-impl Drop for Rude {
-    fn drop(&mut self) {
-        if !thread::panicking() {
-            resume_unwind(Box::new("not gently"));
-        }
-    }
-}
 
 /// Rude in every hundredth place, unless it comes to its end.
 struct Item {

@@ -1,40 +1,15 @@
 //! What a run leaves is dropped at its end, and that may throw: it is an error of the run, as every panic is.
 #![cfg(feature = "testing")]
 
-use pipe_core::testing::Fuzz;
+use pipe_core::testing::{Fuzz, Rude, RudeSource};
 use pipe_core::{
-    BlockingExecutor, BoxError, DeadLetter, Emit, Flow, FromIter, Inline, Items, Own, RunError, Sink, Source,
-    Stage, Step, Want, dead_letters, from_iter, from_source,
+    BlockingExecutor, BoxError, DeadLetter, Emit, Flow, Inline, RunError, Sink, Stage, Step, dead_letters,
+    from_iter, from_source,
 };
 use std::convert::Infallible;
 use std::panic::resume_unwind;
-use std::thread;
 
 type AnyExecutor<'x> = &'x dyn BlockingExecutor<'static, Async = Infallible>;
-
-/// Throws when it is dropped, and prints nothing.
-struct Rude;
-
-impl Drop for Rude {
-    fn drop(&mut self) {
-        if !thread::panicking() {
-            resume_unwind(Box::new("not gently"));
-        }
-    }
-}
-
-/// A source with something rude in it.
-struct RudeSource(FromIter<std::ops::Range<u32>>, Rude);
-
-impl Source for RudeSource {
-    type Item = Own<u32>;
-    type Batch = Items<u32>;
-
-    fn pull(&mut self, want: Want) -> Result<Option<Items<u32>>, BoxError> {
-        let _ = &self.1;
-        self.0.pull(want)
-    }
-}
 
 fn fails(n: u32) -> Result<u32, &'static str> {
     if n == 30 { Err("thirty") } else { Ok(n) }
@@ -42,7 +17,7 @@ fn fails(n: u32) -> Result<u32, &'static str> {
 
 fn is_contained(ended: Result<(), RunError>, what: &str) {
     let Err(RunError::Panicked { payload, .. }) = ended else { panic!("{what}: {ended:?}") };
-    assert_eq!(payload.message(), "not gently", "{what}");
+    assert_eq!(payload.message(), Rude::MESSAGE, "{what}");
 }
 
 /// As in a loop: what happened first is the error.
@@ -59,7 +34,7 @@ fn on_all(law: impl Fn(AnyExecutor<'_>)) {
 #[test]
 fn a_source_that_throws_when_it_is_dropped_is_contained() {
     on_all(|executor| {
-        let source = || from_source(RudeSource(FromIter::new(0..100), Rude));
+        let source = || from_source(RudeSource::new(0..100));
         is_contained(source().map(|n| n).for_each(drop).run_on(executor).map(drop), "a run that goes well");
         stays_failed(source().try_map(fails).for_each(drop).run_on(executor).map(drop));
     });
@@ -100,18 +75,18 @@ fn who_takes_letters_and_throws_when_dropped_does_not_undo_the_end_of_the_run() 
 fn a_pipeline_that_is_refused_is_refused_whatever_its_parts_throw() {
     on_all(|executor| {
         let rude = |rude: Rude| move |n| (n, &rude).0;
-        let refused = from_source(RudeSource(FromIter::new(0..100), Rude)).map(rude(Rude)).batch(0);
+        let refused = from_source(RudeSource::new(0..100)).map(rude(Rude)).batch(0);
         let error = refused.for_each(drop).run_on(executor).expect_err("batches of nothing");
         assert!(matches!(error, RunError::Config { field: "batch", .. }), "{error:?}");
     });
-    let refused = from_source(RudeSource(FromIter::new(0..100), Rude)).map(|n| n).batch(0);
+    let refused = from_source(RudeSource::new(0..100)).map(|n| n).batch(0);
     let given: Vec<_> = refused.iter().collect();
     assert!(matches!(given[..], [Err(RunError::Config { field: "batch", .. })]), "{given:?}");
 }
 
 #[test]
 fn an_iterator_gives_what_its_parts_throw_as_its_last_error() {
-    let rude = || from_source(RudeSource(FromIter::new(0..100), Rude));
+    let rude = || from_source(RudeSource::new(0..100));
     let mut given: Vec<_> = rude().map(|n| n).iter().collect();
     is_contained(given.pop().expect("an error").map(drop), "an iteration that goes well");
     assert_eq!(given.len(), 100);
@@ -192,7 +167,7 @@ fn states_and_closures_of_several_segments_may_throw_at_once() {
 #[test]
 fn a_state_that_cannot_be_made_is_the_failure_whatever_those_made_before_it_throw() {
     let cannot = || -> u32 { resume_unwind(Box::new("cannot")) };
-    let source = from_source(RudeSource(FromIter::new(0..100), Rude));
+    let source = from_source(RudeSource::new(0..100));
     let states = source.map_with(|| Ruder, |_, n| n).edge().map_with(cannot, |_, n| n);
     let error = states.for_each(drop).run_on(&Inline).expect_err("no state");
     assert!(error.to_string().ends_with("panicked: cannot"), "{error}");

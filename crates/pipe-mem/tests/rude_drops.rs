@@ -1,36 +1,12 @@
 //! What a run leaves is dropped at its end, and that may throw. What happened first is the run's error.
 
-use pipe_core::{BoxError, FromIter, Items, Own, RunError, Source, Want, from_iter, from_source};
+use pipe_core::testing::{Rude, RudeSource};
+use pipe_core::{RunError, from_iter, from_source};
 use pipe_mem::{Lazy, Prefetch};
 use std::panic::resume_unwind;
-use std::thread;
-
-/// Throws when it is dropped, and prints nothing.
-struct Rude;
-
-impl Drop for Rude {
-    fn drop(&mut self) {
-        if !thread::panicking() {
-            resume_unwind(Box::new("not gently"));
-        }
-    }
-}
-
-/// A source with something rude in it.
-struct RudeSource(FromIter<std::ops::Range<u32>>, Rude);
-
-impl Source for RudeSource {
-    type Item = Own<u32>;
-    type Batch = Items<u32>;
-
-    fn pull(&mut self, want: Want) -> Result<Option<Items<u32>>, BoxError> {
-        let _ = &self.1;
-        self.0.pull(want)
-    }
-}
 
 fn source() -> RudeSource {
-    RudeSource(FromIter::new(0..10_000), Rude)
+    RudeSource::new(0..10_000)
 }
 
 fn fails(n: u32) -> Result<u32, &'static str> {
@@ -44,7 +20,7 @@ fn on_both(law: impl Fn(&Lazy)) {
 
 fn is_contained<T>(ended: Result<T, RunError>) {
     match ended.map(drop) {
-        Err(RunError::Panicked { payload, .. }) => assert_eq!(payload.message(), "not gently"),
+        Err(RunError::Panicked { payload, .. }) => assert_eq!(payload.message(), Rude::MESSAGE),
         ended => panic!("{ended:?}"),
     }
 }

@@ -1,40 +1,14 @@
 //! What a run leaves is dropped at its end, and that may throw. What happened first is the run's error, whoever throws behind it, and no
 //! second panic ends the process.
 
-use pipe_core::{
-    BoxError, Emit, Flow, FromIter, Items, Own, RunError, Sink, Source, Stage, Step, Want, from_iter,
-    from_source,
-};
+use pipe_core::testing::{Rude, RudeSource};
+use pipe_core::{BoxError, Emit, Flow, RunError, Sink, Stage, Step, from_iter, from_source};
 use pipe_parallel::Parallel;
 use std::panic::resume_unwind;
 use std::thread;
 
-/// Throws when it is dropped, and prints nothing.
-struct Rude;
-
-impl Drop for Rude {
-    fn drop(&mut self) {
-        if !thread::panicking() {
-            resume_unwind(Box::new("not gently"));
-        }
-    }
-}
-
-/// A source with something rude in it.
-struct RudeSource(FromIter<std::ops::Range<u32>>, Rude);
-
-impl Source for RudeSource {
-    type Item = Own<u32>;
-    type Batch = Items<u32>;
-
-    fn pull(&mut self, want: Want) -> Result<Option<Items<u32>>, BoxError> {
-        let _ = &self.1;
-        self.0.pull(want)
-    }
-}
-
 fn source() -> RudeSource {
-    RudeSource(FromIter::new(0..20_000), Rude)
+    RudeSource::new(0..20_000)
 }
 
 fn fails(n: u32) -> Result<u32, &'static str> {
@@ -56,7 +30,7 @@ fn everywhere(law: impl Fn(&Parallel)) {
 
 fn is_contained<T>(ended: Result<T, RunError>, what: &str) {
     match ended.map(drop) {
-        Err(RunError::Panicked { payload, .. }) => assert_eq!(payload.message(), "not gently", "{what}"),
+        Err(RunError::Panicked { payload, .. }) => assert_eq!(payload.message(), Rude::MESSAGE, "{what}"),
         ended => panic!("{what}: {ended:?}"),
     }
 }

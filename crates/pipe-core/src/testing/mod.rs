@@ -29,6 +29,7 @@
 //! * [`ScriptedSource`], [`TextSource`], [`ScriptedSink`], [`PlacedSink`], [`LetterLog`]: neighbours with a handle, which fail where they
 //!   are told to.
 //! * [`Counted`]: an item that knows how many of its kind are alive.
+//! * [`Rude`], [`RudeSource`]: what throws when it is dropped.
 //! * [`Coverage`]: which adapters have run on which executor under which policy, and which sources with which ends.
 //!
 //! Not in it: speed (a benchmark's business), threads (an executor's, but for the one that reads a branch), what async stages add to the
@@ -54,6 +55,7 @@ mod provable;
 mod reactor;
 mod rng;
 mod row;
+mod rude;
 mod script;
 mod sealed;
 mod shape;
@@ -75,6 +77,7 @@ pub use oracle::{Account, End, Expected, expect};
 pub use provable::Provable;
 pub use reactor::{Call, Failing, Operation, Passing, Waiting, WithReactor};
 pub use rng::Rng;
+pub use rude::{Rude, RudeSource};
 pub use script::{PlacedSink, Pull, ScriptedSink, ScriptedSource, SinkLog};
 pub use shape::{Outcome, Rule, Shape};
 pub use text::{TextSource, Texts};
